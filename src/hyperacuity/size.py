@@ -1,0 +1,48 @@
+"""What size the result shall have, in any of the ways a person asks for it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from hyperacuity.errors import UsageError
+
+DEFAULT_SCALE = 2.0
+
+
+@dataclass(frozen=True)
+class Size:
+    """One wish: a scale, a width and/or a height in pixels, or an area in megapixels; x2 without any.
+
+    Width alone or height alone keep the proportions; both together set each side. Raises `UsageError` for more
+    than one kind of wish, or one that is not positive.
+    """
+
+    scale: float | None = None
+    width: int | None = None
+    height: int | None = None
+    megapixels: float | None = None
+
+    def __post_init__(self) -> None:
+        wishes = {"scale": self.scale, "width": self.width, "height": self.height, "megapixels": self.megapixels}
+        given = {name: value for name, value in wishes.items() if value is not None}
+        for name, value in given.items():
+            if not 0 < value < math.inf:
+                raise UsageError(f"{name} must be a positive number, not {value:g}")
+        if len(given) > 1 and set(given) != {"width", "height"}:
+            raise UsageError(f"give one of scale, width and height, or megapixels; not {' and '.join(given)} together")
+
+    def of(self, height: int, width: int) -> tuple[int, int]:
+        """The result's (height, width) for an input of `height` x `width`; sides are rounded, and at least 1."""
+        if self.width is not None and self.height is not None:
+            return self.height, self.width
+        if self.width is not None:
+            factor = self.width / width
+        elif self.height is not None:
+            factor = self.height / height
+        elif self.megapixels is not None:
+            factor = math.sqrt(self.megapixels * 1e6 / (height * width))
+        else:
+            factor = DEFAULT_SCALE if self.scale is None else self.scale
+        sides = max(1, round(height * factor)), max(1, round(width * factor))
+        return (self.height or sides[0]), (self.width or sides[1])
