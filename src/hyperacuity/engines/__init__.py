@@ -1,0 +1,93 @@
+"""Backends that run a network. One module each, with the same two names:
+
+    installed()                          whether its package is here
+    open(model, device, precision)       an `Engine`
+
+To add one: write its module and name it in `ENGINES`, fastest first.
+"""
+
+from __future__ import annotations
+
+import ctypes.util
+import platform
+from types import ModuleType
+from typing import Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hyperacuity.engines import onnx_runtime, pytorch
+from hyperacuity.errors import MissingDependency, UsageError, nearest
+from hyperacuity.zoo import Model
+
+Batch = NDArray[np.float32]
+Precision = Literal["auto", "fp32", "fp16", "bf16"]
+
+ENGINES: dict[str, ModuleType] = {
+    "onnxruntime": onnx_runtime,
+    "pytorch": pytorch,
+}
+
+
+class Engine(Protocol):
+    """A network ready to run. Safe to use from several threads at once.
+
+    scale: output pixels per input pixel along a side. channels: 1 (luma or grey) or 3 (RGB).
+    multiple: the input's sides must divide by it. halo: how many input pixels away an output pixel still
+    looks. activation_bytes: memory that a run takes for each input pixel, about. precision: what it computes in.
+    """
+
+    @property
+    def scale(self) -> int: ...
+    @property
+    def channels(self) -> int: ...
+    @property
+    def multiple(self) -> int: ...
+    @property
+    def halo(self) -> int: ...
+    @property
+    def activation_bytes(self) -> int: ...
+    @property
+    def precision(self) -> str: ...
+
+    def run(self, batch: Batch) -> Batch:
+        """(N, C, H, W) float32 in [0, 1] -> (N, C, H * scale, W * scale) float32. Raises `OutOfMemory`."""
+        ...
+
+    def in_float32(self) -> Engine:
+        """The same network in full precision; itself if it already is."""
+        ...
+
+
+def open(model: Model, *, engine: str = "auto", device: str = "auto", precision: Precision = "auto") -> Engine:
+    """Make a model of the zoo (or of a file) ready to run.
+
+    engine: a name of `ENGINES`, or "auto": PyTorch where a GPU is at hand for it, else ONNX Runtime.
+    device: "auto", "cpu", "cuda", "cuda:1", "mps". precision: "auto" is float32 on a CPU and half on a GPU.
+
+    Raises `MissingDependency` with the line that installs what is missing, `UsageError` for what cannot be had.
+    """
+    if engine == "auto":
+        engine = _choose(model, device, precision)
+    if engine not in ENGINES:
+        raise UsageError(f"no engine {engine!r}; there are {', '.join(ENGINES)}.{nearest(engine, ENGINES)}")
+    opened: Engine = ENGINES[engine].open(model, device, precision)
+    return opened
+
+
+def _choose(model: Model, device: str, precision: str) -> str:
+    wants_gpu = device not in ("auto", "cpu") or precision not in ("auto", "fp32")
+    if pytorch.installed() and (wants_gpu or (device == "auto" and _has_gpu())):
+        return "pytorch"
+    if wants_gpu and not pytorch.installed():
+        raise MissingDependency(
+            f"device {device} with precision {precision} needs PyTorch: pip install 'hyperacuity[torch]'"
+        )
+    return "onnxruntime" if model.onnx is not None else "pytorch"
+
+
+def _has_gpu() -> bool:
+    """Whether a driver that PyTorch can use is here; told without the seconds that importing PyTorch takes."""
+    if platform.system() == "Darwin":
+        return platform.machine() == "arm64"
+    return ctypes.util.find_library("nvcuda" if platform.system() == "Windows" else "cuda") is not None

@@ -1,0 +1,191 @@
+"""The models at hand: what each is (its card) and where its files lie.
+
+A model is two files: NAME.safetensors, whose metadata holds the card, and NAME.onnx, the same network for ONNX
+Runtime. Those of the package lie in this folder, their hashes in SHA256SUMS: a name never changes its file.
+"bicubic" and "lanczos" are models too, the classical baseline, without any file.
+
+A name such as "fsrcnn-x2" is a family and a scale. Asked for "fsrcnn", the family's member for the scale is taken.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any, Literal
+
+from hyperacuity.errors import UnknownModel, UsageError, WeightsError, nearest
+
+FOLDER = Path(__file__).parent
+DEFAULT = "fsrcnn"
+CLASSICAL = "classical"
+
+# Chains longer than this only invent detail: x2 five times is x32.
+LONGEST_CHAIN = 5
+
+
+@dataclass(frozen=True)
+class Card:
+    """What there is to know of a model without computing with it.
+
+    scale: None for the classical ones, which take any. channels: "Y" (luma of BT.601 in studio range, on [0, 1])
+    or "RGB". halo, multiple: see `engines.Engine`. activation_bytes: memory for each input pixel, float32.
+    parameters: all learnt numbers. multiply_adds: for each input pixel. quality: PSNR in dB by test set, 8-bit
+    luma, border = scale. licence is that of the weights.
+    """
+
+    name: str
+    architecture: str
+    scale: int | None
+    channels: Literal["Y", "RGB"]
+    licence: str
+    trained_on: str
+    paper: str
+    config: Mapping[str, Any] = field(default_factory=dict)
+    halo: int = 0
+    multiple: int = 1
+    activation_bytes: int = 0
+    parameters: int = 0
+    multiply_adds: int = 0
+    steps: int = 0
+    seed: int = 0
+    recipe: str = ""
+    data_fingerprint: str = ""
+    quality: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def family(self) -> str:
+        """The name without its scale: "fsrcnn" of "fsrcnn-x2"."""
+        return self.name.removesuffix(f"-x{self.scale}")
+
+    @property
+    def channel_count(self) -> int:
+        return 1 if self.channels == "Y" else 3
+
+    @property
+    def network_scale(self) -> int:
+        """The scale of a model that is a network. Raises `UsageError` for a classical one."""
+        if self.scale is None:
+            raise UsageError(f"{self.name} is a resampler; it has no network to run")
+        return self.scale
+
+    def to_metadata(self) -> dict[str, str]:
+        """For a safetensors file or an ONNX file: both hold strings only, so the card is one JSON string."""
+        return {"hyperacuity": json.dumps(asdict(self), sort_keys=True)}
+
+    @classmethod
+    def from_metadata(cls, metadata: Mapping[str, str] | None) -> Card:
+        """Raises `WeightsError` when there is no card in it, or one that this version cannot read."""
+        try:
+            content = json.loads((metadata or {})["hyperacuity"])
+            return cls(**{name: content[name] for name in (entry.name for entry in fields(cls)) if name in content})
+        except (KeyError, TypeError, ValueError) as error:
+            raise WeightsError("the file carries no card of Hyperacuity in its metadata") from error
+
+
+@dataclass(frozen=True)
+class Model:
+    """A card and its files; classical models have none."""
+
+    card: Card
+    safetensors: Path | None = None
+    onnx: Path | None = None
+
+
+def _classical(name: str, paper: str) -> Model:
+    return Model(
+        Card(name, CLASSICAL, scale=None, channels="RGB", licence="Apache-2.0", trained_on="nothing", paper=paper)
+    )
+
+
+RESAMPLERS = {
+    "bicubic": _classical("bicubic", "Keys 1981, a = -0.5, as MATLAB's imresize"),
+    "lanczos": _classical("lanczos", "Duchon 1979, three lobes"),
+}
+
+
+@functools.cache
+def models() -> Mapping[str, Model]:
+    """All models of the package by name; the classical ones last."""
+    found = {path.stem: open_file(path) for path in sorted(FOLDER.glob("*.safetensors"))}
+    return found | RESAMPLERS
+
+
+def open_file(path: Path) -> Model:
+    """The model in a file: NAME.safetensors or NAME.onnx, its twin beside it.
+
+    Raises `UsageError` when there is no such file, `WeightsError` for one that is not a model of ours.
+    """
+    weights = path.with_suffix(".safetensors")
+    if path.suffix.lower() not in (".safetensors", ".onnx"):
+        raise UsageError(f"{path} is no model file: give NAME.safetensors or NAME.onnx")
+    if not weights.is_file():
+        beside = "" if path == weights else f"; it holds the card of {path.name} and must lie beside it"
+        raise UsageError(f"there is no model file {weights}{beside}")
+
+    import safetensors
+
+    try:
+        with safetensors.safe_open(weights, framework="numpy") as file:
+            card = Card.from_metadata(file.metadata())
+    except (safetensors.SafetensorError, OSError) as error:
+        raise WeightsError(f"{weights} is no readable safetensors file: {error}") from error
+    except WeightsError as error:
+        raise WeightsError(f"{weights}: {error}") from error
+    onnx = path.with_suffix(".onnx")
+    return Model(card, weights, onnx if onnx.is_file() else None)
+
+
+def verify(model: Model) -> None:
+    """Compare a model of the package with SHA256SUMS; models from elsewhere are taken as they are.
+
+    Raises `WeightsError` when a file has changed.
+    """
+    sums = dict(line.split(maxsplit=1)[::-1] for line in (FOLDER / "SHA256SUMS").read_text().splitlines())
+    for path in (model.safetensors, model.onnx):
+        if path is None or path.parent != FOLDER:
+            continue
+        if sums.get(path.name) != hashlib.sha256(path.read_bytes()).hexdigest():
+            raise WeightsError(f"{path} is not the file that was shipped: install hyperacuity again")
+
+
+def choose(name: str | None, scale: float) -> list[Model]:
+    """The models to run one after another so that their scales multiply to `scale` or a little more.
+
+    name: a model, a family, or None for the default family; spelling counts neither case nor _ against -.
+    Empty when `scale` is 1 or less: there is nothing to invent.
+
+    Raises `UnknownModel`, and `UsageError` when the chain would be longer than `LONGEST_CHAIN`.
+    """
+    return chain(members(name or DEFAULT), scale)
+
+
+def members(name: str) -> list[Model]:
+    """The one model called `name`, or all of the family called so, by falling quality of fit: smallest scale first."""
+    known = models()
+    plain = name.lower().replace("_", "-")
+    if plain in known:
+        return [known[plain]]
+    family = [model for model in known.values() if model.card.family == plain]
+    if not family:
+        raise UnknownModel(f"no model {name!r}; there are {', '.join(known)}.{nearest(plain, known)}")
+    return sorted(family, key=lambda model: model.card.network_scale)
+
+
+def chain(family: Iterable[Model], scale: float) -> list[Model]:
+    """Of models of different scales, the shortest chain that reaches `scale` with the least beyond it."""
+    family = list(family)
+    if scale <= 1 or family[0].card.scale is None:
+        return []
+    steps: list[Model] = []
+    reached = 1
+    while reached < scale:
+        if len(steps) == LONGEST_CHAIN:
+            raise UsageError(f"a scale of {scale:g} is beyond what {family[0].card.family} can reach ({reached})")
+        enough = [model for model in family if reached * model.card.network_scale >= scale]
+        steps.append(enough[0] if enough else family[-1])
+        reached *= steps[-1].card.network_scale
+    return steps

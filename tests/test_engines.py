@@ -1,0 +1,198 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import safetensors.torch
+import torch
+
+from hyperacuity import engines, zoo
+from hyperacuity.engines import onnx_runtime, pytorch
+from hyperacuity.errors import MissingDependency, OutOfMemory, UsageError, WeightsError
+from hyperacuity.networks import NETWORKS, build
+from hyperacuity.train.export import measure_activations, measure_halo, write
+from hyperacuity.zoo import Card, Model
+
+
+@pytest.fixture(scope="module", params=NETWORKS)
+def model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Model:
+    """A network of the table with random weights, exported."""
+    torch.manual_seed(0)
+    network = build(request.param, {}).eval()
+    for parameter in network.parameters():
+        if parameter.dim() > 1:
+            torch.nn.init.xavier_normal_(parameter)
+    card = Card(
+        name=f"{request.param}-x2",
+        architecture=request.param,
+        scale=2,
+        channels="Y",
+        licence="none",
+        trained_on="nothing",
+        paper="none",
+        halo=measure_halo(network, channels=1, scale=2),
+        activation_bytes=measure_activations(network, channels=1),
+    )
+    folder = tmp_path_factory.mktemp("zoo")
+    write(network, card, folder)
+    return zoo.open_file(folder / f"{card.name}.onnx")
+
+
+def noise(*shape: int) -> Any:
+    return np.random.default_rng(0).random(shape, np.float32)
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 40, 56), (2, 1, 17, 31), (1, 1, 1, 1), (1, 1, 1, 97)])
+def test_engines_agree(model: Model, shape: tuple[int, ...]) -> None:
+    batch = noise(*shape)
+    answers = [engines.open(model, engine=name, device="cpu").run(batch) for name in engines.ENGINES]
+    for answer in answers:
+        assert answer.shape == (*shape[:2], shape[2] * 2, shape[3] * 2)
+        assert answer.dtype == np.float32
+        np.testing.assert_allclose(answer, answers[0], atol=1e-4)
+
+
+@pytest.mark.parametrize("engine", engines.ENGINES)
+def test_a_tile_with_its_halo_equals_the_whole(model: Model, engine: str) -> None:
+    """The card's halo is true: one pixel less and the rim differs, with it nothing does."""
+    opened = engines.open(model, engine=engine, device="cpu")
+    batch, halo = noise(1, 1, 61, 53), opened.halo
+    whole = opened.run(batch)
+    tile = opened.run(np.ascontiguousarray(batch[:, :, 20 - halo : 33 + halo, 18 - halo : 29 + halo]))
+    own = tile[:, :, halo * 2 : halo * 2 + 26, halo * 2 : halo * 2 + 22]
+    np.testing.assert_allclose(own, whole[:, :, 40:66, 36:58], atol=1e-6)
+    short = opened.run(np.ascontiguousarray(batch[:, :, 21 - halo : 32 + halo, 19 - halo : 28 + halo]))
+    rim = short[:, :, halo * 2 - 2 : halo * 2 + 24, halo * 2 - 2 : halo * 2 + 20]
+    assert np.abs(rim - whole[:, :, 40:66, 36:58]).max() > 1e-6
+
+
+def test_auto_takes_onnx_runtime_on_a_cpu(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engines, "_has_gpu", lambda: False)
+    assert isinstance(engines.open(model), onnx_runtime.OnnxRuntime)
+    assert isinstance(engines.open(replace(model, onnx=None)), pytorch.PyTorch)
+    assert isinstance(engines.open(model, precision="bf16", device="cpu"), pytorch.PyTorch)
+
+
+def test_half_precision_is_near_and_knows_its_full_twin(model: Model) -> None:
+    batch = noise(1, 1, 24, 24)
+    half = engines.open(model, engine="pytorch", device="cpu", precision="bf16")
+    full = half.in_float32()
+    assert (half.precision, full.precision) == ("bf16", "fp32")
+    assert full.in_float32() is full
+    assert half.in_float32() is full
+    exact = full.run(batch)
+    assert np.abs(half.run(batch) - exact).max() < 0.05 * np.abs(exact).max()
+
+
+def test_what_cannot_be_had_is_said_with_its_cure(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UsageError, match="Did you mean 'onnxruntime'"):
+        engines.open(model, engine="onnxruntme")
+    with pytest.raises(UsageError, match="--engine pytorch"):
+        engines.open(model, engine="onnxruntime", precision="fp16")
+    with pytest.raises(UsageError, match="--engine pytorch"):
+        engines.open(replace(model, onnx=None), engine="onnxruntime")
+    with pytest.raises(UsageError, match="no device 'gpu'"):
+        engines.open(model, engine="onnxruntime", device="gpu")
+    with pytest.raises(UsageError, match="no device 'gpu'"):
+        engines.open(model, engine="pytorch", device="gpu")
+    with pytest.raises(UsageError, match="not supported"):
+        engines.open(model, engine="pytorch", device="meta")
+    monkeypatch.setattr(pytorch, "installed", lambda: False)
+    with pytest.raises(MissingDependency, match=r"pip install 'hyperacuity\[torch\]'"):
+        engines.open(model, device="cuda")
+    with pytest.raises(MissingDependency, match="pip install"):
+        engines.open(model, engine="pytorch")
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without CUDA")
+def test_a_gpu_that_is_not_there_is_named(model: Model) -> None:
+    with pytest.raises(UsageError, match="sees no cuda"):
+        engines.open(model, engine="pytorch", device="cuda")
+    with pytest.raises(UsageError, match="cannot use cuda"):
+        engines.open(model, engine="onnxruntime", device="cuda")
+
+
+def test_damaged_files_are_refused(model: Model, tmp_path: Path) -> None:
+    assert model.onnx is not None
+    broken = tmp_path / "broken.onnx"
+    broken.write_bytes(model.onnx.read_bytes()[:1000])
+    with pytest.raises(WeightsError, match="cannot load"):
+        engines.open(replace(model, onnx=broken), engine="onnxruntime")
+    foreign = tmp_path / "foreign.safetensors"
+    safetensors.torch.save_file({"a": torch.zeros(3)}, foreign)
+    with pytest.raises(WeightsError, match="do not fit"):
+        engines.open(replace(model, safetensors=foreign), engine="pytorch")
+
+
+@pytest.mark.parametrize(
+    ("engine", "fault"),
+    [
+        ("onnxruntime", MemoryError()),
+        ("onnxruntime", RuntimeError("[ONNXRuntimeError] : 6 : std::bad_alloc")),
+        ("onnxruntime", RuntimeError("Failed to allocate memory for requested buffer of size 99")),
+        ("pytorch", torch.OutOfMemoryError("CUDA out of memory")),
+        ("pytorch", RuntimeError("DefaultCPUAllocator: can't allocate memory")),
+    ],
+)
+def test_their_out_of_memory_is_ours(
+    model: Model, engine: str, fault: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: Any = engines.open(model, engine=engine, device="cpu")
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise fault
+
+    if engine == "onnxruntime":
+        monkeypatch.setattr(opened, "_session", type("Session", (), {"run": fail})())
+    else:
+        monkeypatch.setattr(opened, "_network", fail)
+    with pytest.raises(OutOfMemory):
+        opened.run(noise(1, 1, 4, 4))
+
+
+STARVED = """
+import resource, sys
+import numpy as np, psutil
+from hyperacuity import engines, zoo
+from hyperacuity.errors import OutOfMemory
+
+opened = engines.open(zoo.members("fsrcnn-x2")[0], engine=sys.argv[1], device="cpu")
+small = np.zeros((1, 1, 16, 16), np.float32)
+opened.run(small)
+limit = psutil.Process().memory_info().vms + (200 << 20)
+resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+try:
+    opened.run(np.zeros((1, 1, 2000, 2000), np.float32))
+except OutOfMemory:
+    opened.run(small)
+    print("recovered")
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the limit is Linux's")
+@pytest.mark.parametrize("engine", engines.ENGINES)
+def test_memory_that_really_runs_out_is_survived(engine: str) -> None:
+    result = subprocess.run([sys.executable, "-c", STARVED, engine], capture_output=True, text=True, check=False)
+    assert result.stdout == "recovered\n", result.stderr
+
+
+def test_other_faults_are_not_hidden(model: Model) -> None:
+    with pytest.raises(Exception, match="nvalid|rank|dimension|channels") as caught:
+        engines.open(model, engine="onnxruntime").run(noise(1, 3, 8, 8))
+    assert not isinstance(caught.value, MemoryError)
+
+
+@pytest.mark.gpu
+def test_cuda_agrees_with_the_cpu(model: Model) -> None:
+    batch = noise(1, 1, 40, 56)
+    exact = engines.open(model, engine="onnxruntime").run(batch)
+    full = engines.open(model, engine="pytorch", device="cuda", precision="fp32").run(batch)
+    np.testing.assert_allclose(full, exact, atol=1e-4)
+    for precision in ("fp16", "bf16"):
+        half = engines.open(model, engine="pytorch", device="cuda", precision=precision).run(batch)  # type: ignore[arg-type]
+        assert np.abs(half - exact).max() < 0.05 * np.abs(exact).max()

@@ -1,0 +1,79 @@
+"""Over the whole table: what every network must be, whoever wrote it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import safetensors.torch
+import torch
+from torch import nn
+
+from hyperacuity.errors import UsageError, WeightsError
+from hyperacuity.networks import NETWORKS, build
+
+# Weights without biases and activations, as the papers count them.
+PUBLISHED = [
+    ("fsrcnn", {"d": 56, "s": 12, "m": 4}, 12_464),
+    ("fsrcnn", {"d": 48, "s": 12, "m": 2}, 8_832),
+    ("fsrcnn", {"d": 32, "s": 5, "m": 1}, 3_937),
+]
+
+
+@pytest.fixture(params=NETWORKS)
+def network(request: pytest.FixtureRequest) -> nn.Module:
+    torch.manual_seed(0)
+    return build(request.param, {})
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4])
+def test_the_output_is_scale_times_the_input(scale: int) -> None:
+    for name in NETWORKS:
+        network = build(name, {"scale": scale}).eval()
+        with torch.inference_mode():
+            for height, width in ((16, 24), (17, 1), (1, 1)):
+                assert network(torch.zeros(2, 1, height, width)).shape == (2, 1, height * scale, width * scale)
+
+
+def test_every_parameter_learns(network: nn.Module) -> None:
+    nn.functional.l1_loss(network(torch.rand(2, 1, 24, 24)), torch.rand(2, 1, 48, 48)).backward()
+    for name, parameter in network.named_parameters():
+        assert parameter.grad is not None, name
+        assert parameter.grad.abs().sum() > 0, name
+
+
+def test_weights_survive_their_file(network: nn.Module, tmp_path: Path) -> None:
+    safetensors.torch.save_file(network.state_dict(), tmp_path / "w.safetensors")
+    loaded = safetensors.torch.load_file(tmp_path / "w.safetensors")
+    assert loaded.keys() == network.state_dict().keys()
+    for name, value in network.state_dict().items():
+        assert torch.equal(loaded[name], value)
+
+
+@pytest.mark.parametrize(("name", "config", "count"), PUBLISHED)
+def test_weights_are_as_many_as_published(name: str, config: dict[str, int], count: int) -> None:
+    weights = (p for p in build(name, config).parameters() if p.dim() > 1)
+    assert sum(p.numel() for p in weights) == count
+
+
+def test_published_weights_of_fsrcnn_fit_and_give_their_figure(shared: Path) -> None:
+    """The x2 weights of yjn870/FSRCNN-pytorch, whose README reports 37.12 dB on Set5."""
+    from hyperacuity.train.data import files, luma_of, pair
+    from hyperacuity.train.loop import quality
+
+    foreign = torch.load(shared / "weights/FSRCNN_yjn870_x2.pth", map_location="cpu", weights_only=True)
+    ours = build("fsrcnn", {})
+    assert [tuple(v.shape) for v in foreign.values()] == [tuple(v.shape) for v in ours.state_dict().values()]
+    ours.load_state_dict(dict(zip(ours.state_dict(), foreign.values(), strict=True)))
+    held_out = [pair(luma_of(path), 2, exact=True) for path in files([shared / "data/benchmarks/Set5"])]
+    assert quality(ours, held_out, 2) == pytest.approx(37.11, abs=0.02)
+
+
+def test_an_unknown_architecture_names_the_nearest() -> None:
+    with pytest.raises(UsageError, match="Did you mean 'fsrcnn'"):
+        build("fsrcn", {})
+
+
+def test_a_foreign_config_is_refused() -> None:
+    with pytest.raises(WeightsError, match="cannot be built"):
+        build("fsrcnn", {"depth": 3})
