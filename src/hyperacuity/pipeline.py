@@ -1,0 +1,381 @@
+"""From an image to a larger image: colour, alpha, tiles, chains of networks, the last step to any scale.
+
+All of it works on a stream of rows, top to bottom, so that memory is bounded by a row of tiles whatever the
+image's size. Inside, rows are planes: (C, h, W) float32, black 0 and white 1.
+"""
+
+from __future__ import annotations
+
+import itertools
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hyperacuity import colour, memory, tiles
+from hyperacuity.engines import Engine
+from hyperacuity.errors import BadOutput, OutOfMemory, UsageError
+from hyperacuity.image import Image, Strips
+from hyperacuity.resize import Kernel, resample, taps
+
+Planes = NDArray[np.float32]
+
+# Larger tiles stop paying long before this, and smaller ones let progress be seen and Ctrl-C be heard.
+TILE_MEMORY = 512 << 20
+# What one row of tiles may hold of results while its pieces are put together.
+STRIP_MEMORY = 64 << 20
+# Rows that go through the last steps (colour, resizing, rounding) at a time, so that they stay in the cache.
+BLOCK_ROWS = 32
+# Pixels that a tile may always read, however little memory seems to be left: less would never end.
+SMALLEST_TILE = 128 * 128
+# Each tile is checked in cells of about this many pixels a side: how far the mean of the result may be from the mean
+# of the input, black to white being 1. Networks keep it within some 0.01; a black or saturated patch does not.
+CELL = 32
+MEAN_TOLERANCE = 0.1
+
+
+class PrecisionWarning(UserWarning):
+    """Half precision failed on this image; it was computed in float32."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One network of a chain; `name` is for messages."""
+
+    engine: Engine
+    name: str
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """How an image is enlarged; holds no state of its own, so it serves any number of images and threads.
+
+    stages: networks, run one after another. kernel: what brings their result to the size asked for, or does all
+    the work where there are no networks. tile: the largest side of a tile in input pixels; None = as memory
+    allows; 0 = no tiles. tta: average over the 8 flips and rotations ("self-ensemble" of EDSR, arXiv 1707.02921,
+    section 3.4): some 0.1 dB for 8 times the work.
+    """
+
+    stages: Sequence[Stage]
+    kernel: Kernel = "bicubic"
+    tile: int | None = None
+    tta: bool = False
+
+    def stream(self, image: Image, height: int, width: int) -> Strips:
+        """The image at `height` x `width`, computed while its rows are read. Depth, levels, alpha and metadata
+        stay as they are.
+
+        Raises `UsageError` for pixels that are not numbers; reading the rows raises `BadOutput` when a network
+        answers nonsense and `OutOfMemory` when not even the smallest tiles fit.
+        """
+        header = image.header
+        if header.dtype.kind == "f" and not np.isfinite(image.pixels).all():
+            raise UsageError("the image has pixels that are NaN or infinite: replace them first")
+        return Strips(header.resized(height, width), self._rows(image, height, width))
+
+    def _rows(self, image: Image, height: int, width: int) -> Iterator[NDArray[Any]]:
+        image, opacity = _prepare_alpha(image)
+        codes = _Codes.of(image)
+        size = image.header.height, image.header.width
+        strips = _planes(image, codes)
+        for stage in self.stages:
+            strips = _Run(stage, self.tile, self.tta).strips(strips, *size)
+            size = size[0] * stage.engine.scale, size[1] * stage.engine.scale
+        if size != (height, width):
+            strips = _resized(strips, size, (height, width), self.kernel)
+        for strip in strips:
+            for block in _blocks(strip):
+                yield codes.stored(block, opacity)
+
+
+def _prepare_alpha(image: Image) -> tuple[Image, float | None]:
+    """Give transparent pixels the colours around them, and take out an alpha that is the same everywhere.
+
+    Returns the image to compute, and the stored alpha that all of its result shall have again.
+    """
+    if not image.header.alpha:
+        return image, None
+    alpha = image.pixels[..., -1]
+    if alpha.min() == alpha.max():
+        return Image.of(image.pixels[..., :-1], levels=image.header.levels), float(alpha[0, 0])
+    visible = alpha > image.header.levels[0]
+    return (image if visible.all() else Image(image.header, colour.bleed(image.pixels, visible))), None
+
+
+@dataclass(frozen=True)
+class _Codes:
+    """Between stored values and planes in [0, 1]; black and span are (C, 1, 1) float32.
+
+    Floats may lie beyond their nominal levels: their colours are mapped from the widest range they need, so that
+    networks see what they know and nothing is cut off.
+    """
+
+    dtype: np.dtype[Any]
+    black: Planes
+    span: Planes
+    alpha: bool
+
+    @classmethod
+    def of(cls, image: Image) -> _Codes:
+        header = image.header
+        black, white = (np.full((header.channels, 1, 1), level, np.float32) for level in header.levels)
+        if header.dtype.kind == "f":
+            colours = image.pixels[..., : header.colours]
+            black[: header.colours] = min(header.levels[0], float(colours.min()))
+            white[: header.colours] = max(header.levels[1], float(colours.max()))
+        return cls(header.dtype, black, white - black, header.alpha)
+
+    def planes(self, rows: NDArray[Any]) -> Planes:
+        """(h, W, C) as stored -> (C, h, W)."""
+        planes = np.array(rows.transpose(2, 0, 1), np.float32, order="C")
+        planes -= self.black
+        planes /= self.span
+        return planes
+
+    def stored(self, planes: Planes, opacity: float | None) -> NDArray[Any]:
+        """(C, h, W) -> (h, W, C) as stored, with an alpha of `opacity` added if there is one; overwrites `planes`."""
+        integer = self.dtype.kind != "f"
+        clipped = planes if integer else planes[-1:] if self.alpha else planes[:0]
+        np.clip(clipped, 0, 1, out=clipped)
+        planes *= self.span
+        planes += self.black + np.float32(0.5 if integer else 0)  # the conversion to an integer cuts: round half up
+        rows = np.empty((*planes.shape[1:], len(planes) + (opacity is not None)), self.dtype)
+        rows[..., : len(planes)] = planes.transpose(1, 2, 0)
+        if opacity is not None:
+            rows[..., -1] = opacity
+        return rows
+
+
+def _planes(image: Image, codes: _Codes) -> Iterator[Planes]:
+    for top in range(0, image.header.height, BLOCK_ROWS):
+        yield codes.planes(image.pixels[top : top + BLOCK_ROWS])
+
+
+def _blocks(strip: Planes) -> Iterator[Planes]:
+    for top in range(0, strip.shape[1], BLOCK_ROWS):
+        yield strip[:, top : top + BLOCK_ROWS]
+
+
+def windows(strips: Iterable[Planes], spans: Iterable[tuple[int, int]]) -> Iterator[Planes]:
+    """Cut a stream of rows into windows [first, last) that may overlap; neither end may move back."""
+    source = iter(strips)
+    held = next(source)
+    top = 0
+    for first, last in spans:
+        parts = [held[:, first - top :]]
+        end = top + held.shape[1]
+        while end < last:
+            parts.append(next(source))
+            end += parts[-1].shape[1]
+        held, top = (parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)), first
+        yield held[:, : last - first]
+
+
+def _monotone(reaches: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Widen windows so that none begins before an earlier one: mirrored borders may reach far back."""
+    first = np.minimum.accumulate([low for low, _ in reaches][::-1])[::-1]
+    last = np.maximum.accumulate([high for _, high in reaches])
+    return [(int(low), int(high)) for low, high in zip(first, last, strict=True)]
+
+
+def _resized(
+    strips: Iterable[Planes], size: tuple[int, int], target: tuple[int, int], kernel: Kernel
+) -> Iterator[Planes]:
+    """The rows of an image of `size` at another size."""
+    rows, columns = taps(size[0], target[0], kernel), taps(size[1], target[1], kernel)
+    cuts = [rows[top : top + BLOCK_ROWS] for top in range(0, target[0], BLOCK_ROWS)]
+    reaches = _monotone([cut.reach for cut in cuts])
+    across = (resample(strip, columns, -1) for strip in strips)
+    for cut, (low, _), window in zip(cuts, reaches, windows(across, reaches), strict=True):
+        yield resample(window, cut.shifted(low), -2)
+
+
+class _Run:
+    """One stage at work on one image; remembers that memory ran out or that half precision failed."""
+
+    def __init__(self, stage: Stage, tile: int | None, tta: bool) -> None:
+        self.name, self.engine, self.tta = stage.name, stage.engine, tta
+        self.tile = tile
+        self.max_pixels: int | None = None
+        if tile is None and self.engine.activation_bytes:
+            affordable = min(memory.available() // 4, TILE_MEMORY)
+            self.max_pixels = max(SMALLEST_TILE, self._least, affordable // self.engine.activation_bytes)
+
+    def strips(self, source: Iterable[Planes], height: int, width: int) -> Iterator[Planes]:
+        """The rows of an image of `height` x `width` at `scale` times its size, a row of tiles at a time."""
+        scale = self.engine.scale
+        source = iter(source)
+        top_rows = next(source)
+        keeps_chroma = self.engine.channels == 1 and len(top_rows) >= 3
+        grid = self._plan(height, width, max_rows=self._affordable_rows(len(top_rows), width))
+        reaches = [(row.first, row.last) for row in grid.rows]
+        if keeps_chroma:
+            upright, across = taps(height, height * scale), taps(width, width * scale)
+            cuts = [upright[row.start * scale : row.stop * scale] for row in grid.rows]
+            reaches = [(min(a, cut.reach[0]), max(b, cut.reach[1])) for (a, b), cut in zip(reaches, cuts, strict=True)]
+        reaches = _monotone(reaches)
+
+        everything = windows(itertools.chain([top_rows], source), reaches)
+        for n, (row, (low, _), window) in enumerate(zip(grid.rows, reaches, everything, strict=True)):
+            batch = self._strip(_to_network(window, self.engine.channels), low, row, height, width)
+            if not keeps_chroma:
+                yield _from_network(batch, self.engine.channels, len(top_rows))
+                continue
+            cut = cuts[n].shifted(low)
+            for top in range(0, batch.shape[2], BLOCK_ROWS):
+                part, block = cut[top : top + BLOCK_ROWS], batch[:, :, top : top + BLOCK_ROWS]
+                a, b = part.reach
+                chroma = resample(resample(window[:3, a:b], across, -1), part.shifted(a), -2)
+                rgb = colour.with_luma(chroma, block[0, 0])
+                yield np.concatenate([rgb, colour.from_studio(block[1:, 0])]) if len(block) > 1 else rgb
+
+    def _affordable_rows(self, planes: int, width: int) -> int | None:
+        if self.tile == 0:
+            return None
+        pictures = planes if planes < 3 else planes - 2  # colour or grey, then alpha
+        row = 4 * width * self.engine.scale**2 * pictures * self.engine.channels
+        return max(1, STRIP_MEMORY // row)
+
+    @property
+    def _least(self) -> int:
+        return tiles.smallest(self.engine.halo, self.engine.multiple)
+
+    def _plan(self, height: int, width: int, **limits: Any) -> tiles.Grid:
+        return tiles.plan(
+            height,
+            width,
+            halo=self.engine.halo,
+            multiple=self.engine.multiple,
+            max_pixels=self.max_pixels,
+            max_side=self.tile or None,
+            **limits,
+        )
+
+    def _strip(self, batch: Planes, top: int, row: tiles.Span, height: int, width: int) -> Planes:
+        """The network's answer for the rows that `row` owns; `batch` (N, C, h, W) begins at row `top`.
+
+        When memory runs out these rows begin anew in smaller tiles; the halo makes the numbers the same.
+        """
+        while True:
+            grid = self._plan(height, width, rows=(row.start, row.stop))
+            try:
+                return self._tiled(batch, top, grid, height, width)
+            except MemoryError as error:
+                if grid.largest <= self._least:
+                    raise OutOfMemory(
+                        f"{self.name} finds no memory for even the smallest tile: close other programs or take a "
+                        "smaller model"
+                    ) from error
+                self.max_pixels = max(grid.largest // 2, self._least)
+
+    def _tiled(self, batch: Planes, top: int, grid: tiles.Grid, height: int, width: int) -> Planes:
+        scale = self.engine.scale
+        start = grid.rows[0].start
+        result = np.empty((*batch.shape[:2], (grid.rows[-1].stop - start) * scale, width * scale), np.float32)
+        for row in grid.rows:
+            for column in grid.columns:
+                tile = np.ascontiguousarray(batch[:, :, row.first - top : row.last - top, column.first : column.last])
+                own = _inside(row, row.first, 1), _inside(column, column.first, 1)
+                big = _inside(row, row.first, scale), _inside(column, column.first, scale)
+                enlarged = self._checked(tile, own, big, thin=(height, width))
+                where = _inside(row, start, scale), _inside(column, 0, scale)
+                result[:, :, where[0], where[1]] = enlarged
+        return result
+
+    def _checked(
+        self, tile: Planes, own: tuple[slice, slice], big: tuple[slice, slice], thin: tuple[int, int]
+    ) -> Planes:
+        """The network's answer for what the tile owns, computed again in float32 if it is not credible."""
+        for engine in (self.engine, self.engine.in_float32()):
+            answer = self._enlarge(engine, tile, thin)[:, :, big[0], big[1]]
+            fault = _fault(tile, own, answer, engine.scale)
+            if fault is None:
+                return answer
+            if engine.precision != "fp32":
+                warnings.warn(
+                    f"{self.name} fails in {engine.precision} on this image; going on in float32",
+                    PrecisionWarning,
+                    stacklevel=2,
+                )
+                self.engine = self.engine.in_float32()
+        raise BadOutput(
+            f"{self.name} answers nonsense on this image ({fault}): try another --engine, --device cpu or another model"
+        )
+
+    def _enlarge(self, engine: Engine, tile: Planes, thin: tuple[int, int]) -> Planes:
+        """Run the network once, or eight times and average; sides are made to fit it first."""
+        height, width = tile.shape[2:]
+        # Networks pad with black. An image that is all border would be darkened by it: repeat its edge instead.
+        ring = [-(-engine.halo // engine.multiple) * engine.multiple if side <= engine.halo else 0 for side in thin]
+        fill = [-side % engine.multiple for side in (height, width)]
+        if any(ring):
+            tile = np.pad(tile, ((0, 0), (0, 0), (ring[0], ring[0]), (ring[1], ring[1])), mode="edge")
+        if any(fill):
+            tile = np.pad(tile, ((0, 0), (0, 0), (0, fill[0]), (0, fill[1])), mode="symmetric")
+        result = _self_ensemble(engine, tile) if self.tta else engine.run(tile)
+        y, x = (side * engine.scale for side in ring)
+        return result[:, :, y : y + height * engine.scale, x : x + width * engine.scale]
+
+
+def _fault(tile: Planes, own: tuple[slice, slice], after: Planes, scale: int) -> str | None:
+    """What is wrong with a network's answer: numbers that are none, or a mean colour that has moved, cell by cell."""
+    before = tile[:, :, own[0], own[1]]
+    rows, columns = (np.arange(n := max(1, side // CELL)) * side // n for side in before.shape[2:])
+
+    def by_cell(reduce: np.ufunc, planes: Planes, factor: int = 1) -> Planes:
+        return reduce.reduceat(reduce.reduceat(planes, columns * factor, axis=3), rows * factor, axis=2)
+
+    height, width = (np.diff(edges, append=side) for edges, side in zip((rows, columns), before.shape[2:], strict=True))
+    area = height[:, None] * width
+    # Light crosses the rim of a cell, some two pixels far; in small cells that is much of the whole, and it may come
+    # from pixels that the tile only reads.
+    small = min(before.shape[2:]) < CELL
+    contrast = np.ptp(tile) if small else by_cell(np.maximum, before) - by_cell(np.minimum, before)
+    rim = np.minimum(1, 4 / height[:, None] + 4 / width)
+    moved = np.abs(by_cell(np.add, after, scale) / (area * scale**2) - by_cell(np.add, before) / area)
+    if not np.isfinite(moved).all():
+        return "its values are no numbers"
+    if (moved > MEAN_TOLERANCE + rim * contrast).any():
+        return f"its mean colour is off by {moved.max():.2f} of the range"
+    return None
+
+
+def _inside(span: tiles.Span, origin: int, scale: int) -> slice:
+    """What the span owns, in an array that begins at `origin`, `scale` times as large."""
+    return slice((span.start - origin) * scale, (span.stop - origin) * scale)
+
+
+def _self_ensemble(engine: Engine, tile: Planes) -> Planes:
+    total: Planes | None = None
+    for turn in range(4):
+        for flip in (False, True):
+            seen = np.rot90(tile, turn, axes=(2, 3))
+            seen = seen[:, :, :, ::-1] if flip else seen
+            answer = engine.run(np.ascontiguousarray(seen))
+            answer = answer[:, :, :, ::-1] if flip else answer
+            answer = np.rot90(answer, -turn, axes=(2, 3))
+            total = answer.copy() if total is None else np.add(total, answer, out=total)
+    assert total is not None
+    return total / np.float32(8)
+
+
+def _to_network(planes: Planes, channels: int) -> Planes:
+    """Grey or RGB planes, perhaps with alpha, as a batch (N, channels, h, W): the picture, then its alpha."""
+    colours = 3 if len(planes) >= 3 else 1
+    if channels == 1:
+        picture = colour.luma(planes[:3], axis=0)[None] if colours == 3 else colour.to_studio(planes[:1])
+        return np.concatenate([picture, colour.to_studio(planes[colours:])])[:, None]
+    picture = np.broadcast_to(planes[:colours], (3, *planes.shape[1:]))[None]
+    opacity = [np.broadcast_to(plane, picture.shape) for plane in planes[colours:]]
+    return np.concatenate([picture, *opacity])
+
+
+def _from_network(batch: Planes, channels: int, planes: int) -> Planes:
+    """The inverse of `_to_network`, for all but colour through a network on luma."""
+    if channels == 1:
+        return colour.from_studio(batch[:, 0])
+    greys = batch.mean(axis=1) if planes < 3 else batch[1:].mean(axis=1)
+    return greys if planes < 3 else np.concatenate([batch[0], greys])
