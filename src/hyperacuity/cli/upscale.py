@@ -1,0 +1,265 @@
+"""`hyperacuity upscale`: files, folders and pipes."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+import threading
+import time
+import traceback
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from hyperacuity.cli.talk import Done, Talk, current
+from hyperacuity.errors import HyperacuityError, UsageError
+
+if TYPE_CHECKING:
+    from hyperacuity.api import Result, Upscaler
+    from hyperacuity.cli.jobs import Job
+    from hyperacuity.image import Strips
+    from hyperacuity.size import Size
+
+INPUT, SIZE, MODEL, OUTPUT, SPEED = "Input", "Size", "Model", "Output", "Machine"
+
+
+def command(
+    inputs: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="IN...", help="Files, folders, patterns, or - for standard input."),
+    ] = None,
+    more_inputs: Annotated[
+        list[str] | None, typer.Option("-i", "--input", help="The same, as an option.", rich_help_panel=INPUT)
+    ] = None,
+    recursive: Annotated[
+        bool, typer.Option("-r", "--recursive", help="Folders in folders too; the tree is kept.", rich_help_panel=INPUT)
+    ] = False,
+    scale: Annotated[
+        float | None,
+        typer.Option(
+            "-s", "--scale", "--outscale", help="The final scale, such as 2 or 3.5. [default: 2]", rich_help_panel=SIZE
+        ),
+    ] = None,
+    width: Annotated[int | None, typer.Option(help="Final width in pixels.", rich_help_panel=SIZE)] = None,
+    height: Annotated[int | None, typer.Option(help="Final height in pixels.", rich_help_panel=SIZE)] = None,
+    megapixels: Annotated[float | None, typer.Option(help="Final area.", rich_help_panel=SIZE)] = None,
+    model: Annotated[
+        str | None,
+        typer.Option("-n", "--model", "--model-name", help="A name from `hyperacuity models`.", rich_help_panel=MODEL),
+    ] = None,
+    model_path: Annotated[
+        Path | None, typer.Option("-m", "--model-path", help="A model file instead.", rich_help_panel=MODEL)
+    ] = None,
+    tta: Annotated[
+        bool,
+        typer.Option(
+            "-x",
+            "--tta",
+            help="Average over 8 flips and rotations: 8 times slower, a little better.",
+            rich_help_panel=MODEL,
+        ),
+    ] = False,
+    output: Annotated[
+        str | None,
+        typer.Option("-o", "--output", help="A file, a folder, or - for standard output.", rich_help_panel=OUTPUT),
+    ] = None,
+    suffix: Annotated[
+        str | None, typer.Option(help="Put after each name, such as -large.", rich_help_panel=OUTPUT)
+    ] = None,
+    ext: Annotated[
+        str,
+        typer.Option(
+            "--ext", "-f", "--format", help="png, jpg, webp, tiff ...; auto is the input's.", rich_help_panel=OUTPUT
+        ),
+    ] = "auto",
+    quality: Annotated[
+        int | None, typer.Option(min=1, max=100, help="Of JPEG, WebP and AVIF.", rich_help_panel=OUTPUT)
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite what exists.", rich_help_panel=OUTPUT)] = False,
+    skip_existing: Annotated[
+        bool, typer.Option("--skip-existing", help="Leave out what is already done.", rich_help_panel=OUTPUT)
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print a summary for programs.", rich_help_panel=OUTPUT)
+    ] = False,
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print errors only.", rich_help_panel=OUTPUT)] = False,
+    tile: Annotated[
+        str,
+        typer.Option(
+            "-t",
+            "--tile",
+            help="Largest side of a tile in input pixels; 0 = no tiles; auto = as memory allows.",
+            rich_help_panel=SPEED,
+        ),
+    ] = "auto",
+    engine: Annotated[str, typer.Option(help="auto, onnxruntime, pytorch.", rich_help_panel=SPEED)] = "auto",
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.", rich_help_panel=SPEED)] = "auto",
+    gpu: Annotated[
+        int | None, typer.Option("-g", "--gpu-id", min=0, help="Short for --device cuda:N.", rich_help_panel=SPEED)
+    ] = None,
+    precision: Annotated[str, typer.Option(help="auto, fp32, fp16, bf16.", rich_help_panel=SPEED)] = "auto",
+    fp32: Annotated[bool, typer.Option("--fp32", help="Short for --precision fp32.", rich_help_panel=SPEED)] = False,
+    jobs: Annotated[
+        int, typer.Option("-j", "--jobs", min=1, help="Files worked on at once.", rich_help_panel=SPEED)
+    ] = 1,
+) -> None:
+    """Make pictures larger.
+
+    hyperacuity upscale photo.jpg                    writes photo-x2.jpg beside it
+    hyperacuity upscale photos -r -s 4 -o larger     a folder, and all below it
+    hyperacuity upscale - -o - --ext png < a > b     in a pipe
+    """
+    from hyperacuity import api
+    from hyperacuity.cli.jobs import PIPE, Naming, plan
+    from hyperacuity.size import Size
+
+    everything = [*(inputs or []), *(more_inputs or [])]
+    if not everything:
+        raise UsageError("say what to upscale: hyperacuity upscale photo.jpg")
+    if model is not None and model_path is not None:
+        raise UsageError("give a model by name (-n) or by file (-m), not both")
+    size = Size(scale, width, height, megapixels)
+    naming = Naming(suffix, api.suffix(size), _extension(ext))
+    planned = plan(everything, output, naming, recursive=recursive)
+    upscaler = api.load(
+        model_path or model,
+        engine=engine,
+        device=f"cuda:{gpu}" if gpu is not None else device,
+        precision=_precision("fp32" if fp32 else precision),
+        tile=_tile(tile),
+        tta=tta,
+    )
+    piped = any(job.target == PIPE for job in planned)
+    talk = Talk(sys.stderr if piped else sys.stdout, quiet=quiet or as_json, json=as_json)
+    batch = _Batch(upscaler, size, quality, force, skip_existing, naming.extension, talk)
+    raise typer.Exit(batch.run(planned, jobs))
+
+
+def _extension(ext: str) -> str | None:
+    from hyperacuity import formats
+    from hyperacuity.errors import UnsupportedFormat, nearest
+
+    if ext == "auto":
+        return None
+    ending = "." + ext.lower().lstrip(".")
+    if ending not in formats.suffixes():
+        known = [suffix[1:] for suffix in formats.suffixes()]
+        raise UnsupportedFormat(f"cannot write {ext!r}; there are {', '.join(known)}.{nearest(ext, known)}")
+    return ending
+
+
+def _tile(text: str) -> int | None:
+    if text == "auto":
+        return None
+    if not text.isdigit():
+        raise UsageError(f"-t {text}: give auto, 0 for no tiles, or a side in pixels")
+    return int(text)
+
+
+def _precision(text: str) -> Any:
+    if text not in ("auto", "fp32", "fp16", "bf16"):
+        raise UsageError(f"no precision {text!r}: there are auto, fp32, fp16, bf16")
+    return text
+
+
+class _Batch:
+    """All files of one command: goes on past a bad one, and stops cleanly."""
+
+    def __init__(
+        self,
+        upscaler: Upscaler,
+        size: Size,
+        quality: int | None,
+        force: bool,
+        skip_existing: bool,
+        extension: str | None,
+        talk: Talk,
+    ) -> None:
+        self.upscaler, self.size, self.quality, self.extension = upscaler, size, quality, extension
+        self.force, self.skip_existing, self.talk = force, skip_existing, talk
+        self.stop = threading.Event()
+
+    def run(self, jobs: Sequence[Job], workers: int) -> int:
+        """Do all jobs and say what became of them; the exit code."""
+        done: list[Done] = []
+        with self.talk.progress(len(jobs)), ThreadPoolExecutor(workers) as pool:
+            waiting = iter(jobs)
+            running: set[Future[Done]] = set()
+            try:
+                while True:
+                    # A few at a time, so that stopping does not have to take back thousands.
+                    while len(running) < workers and (job := next(waiting, None)) is not None:
+                        running.add(pool.submit(self._one, job))
+                    if not running:
+                        break
+                    # With a limit, so that Ctrl-C is heard on Windows too.
+                    finished, running = wait(running, timeout=0.2, return_when=FIRST_COMPLETED)
+                    for future in finished:
+                        done.append(future.result())
+                        self.talk.finished(done[-1])
+            except BaseException:
+                self.stop.set()  # each worker ends at its next rows and takes back what it has written
+                raise
+        self.talk.summary(done)
+        return 1 if any(result.error for result in done) else 0
+
+    def _one(self, job: Job) -> Done:
+        current.set(str(job.source))
+        start = time.perf_counter()
+        try:
+            if self.skip_existing and job.target.exists():
+                return Done(str(job.source), str(job.target), skipped=True)
+            result = self._upscale(job)
+        except HyperacuityError as error:
+            return Done(str(job.source), str(job.target), error=str(error))
+        except Exception as error:
+            # A fault of ours: the rest of the batch shall not suffer, and whoever reports it needs to see where.
+            trace = "".join(traceback.format_exception(error))
+            return Done(str(job.source), str(job.target), error=f"internal error, please report it:\n{trace}")
+        return Done(
+            str(job.source),
+            str(result.path if job.target.name != "-" else job.target),
+            before=result.before,
+            after=result.after,
+            frames=result.frames,
+            models=result.models,
+            seconds=time.perf_counter() - start,
+        )
+
+    def _upscale(self, job: Job) -> Result:
+        from hyperacuity import api
+        from hyperacuity.cli.jobs import PIPE
+
+        data = sys.stdin.buffer.read() if job.source == PIPE else job.source
+        if job.target != PIPE:
+            job.target.parent.mkdir(parents=True, exist_ok=True)
+            return self.upscaler.file(
+                data, job.target, self.size, force=self.force, quality=self.quality, watch=self._watch
+            )
+        with tempfile.TemporaryDirectory(prefix="hyperacuity-") as folder:
+            path = Path(folder, "result" + (self.extension or api.suffix_of(data)))
+            result = self.upscaler.file(data, path, self.size, quality=self.quality, watch=self._watch)
+            with path.open("rb") as file:
+                shutil.copyfileobj(file, sys.stdout.buffer)
+            sys.stdout.buffer.flush()
+            return result
+
+    def _watch(self, strips: Strips) -> Strips:
+        from hyperacuity.image import Strips
+
+        name = current.get()
+
+        def rows() -> Iterator[Any]:
+            done = 0
+            for block in strips.rows:
+                if self.stop.is_set():
+                    raise KeyboardInterrupt
+                yield block
+                done += len(block)
+                self.talk.advance(name, done / strips.header.height, len(block) * strips.header.width)
+
+        return Strips(strips.header, rows())
