@@ -1,0 +1,152 @@
+"""From trained weights to a model of the zoo: NAME.safetensors with its card, and NAME.onnx, the same network."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+
+import onnx
+import safetensors.torch
+import torch
+from torch import Tensor, nn
+
+from hyperacuity.train.recipe import Recipe
+from hyperacuity.zoo import Card
+
+# Large enough for every network's halo to lie within, small enough to measure in a moment.
+_PROBE = 96
+
+
+def export(network: nn.Module, recipe: Recipe, folder: Path, *, quality: Mapping[str, float], fingerprint: str) -> Card:
+    """Write both files of a model into `folder` and return its card."""
+    network = network.eval().to("cpu", torch.float32)
+    scale = int(recipe.model.config["scale"])
+    card = Card(
+        name=recipe.model.name,
+        architecture=recipe.model.architecture,
+        config=recipe.model.config,
+        scale=scale,
+        channels="Y",
+        licence=recipe.model.licence,
+        trained_on=recipe.model.trained_on,
+        paper=recipe.model.paper,
+        halo=measure_halo(network, channels=1, scale=scale),
+        activation_bytes=measure_activations(network, channels=1),
+        parameters=sum(parameter.numel() for parameter in network.parameters()),
+        multiply_adds=count_multiply_adds(network, channels=1),
+        steps=recipe.steps,
+        seed=recipe.seed,
+        recipe=recipe.hash(),
+        data_fingerprint=fingerprint,
+        quality={name: round(value, 3) for name, value in quality.items()},
+    )
+    write(network, card, folder)
+    return card
+
+
+def write(network: nn.Module, card: Card, folder: Path) -> None:
+    """Write NAME.safetensors and NAME.onnx; each is complete or not there."""
+    folder.mkdir(parents=True, exist_ok=True)
+    weights = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
+    _replace(folder / f"{card.name}.safetensors", safetensors.torch.save(weights, card.to_metadata()))
+    _replace(folder / f"{card.name}.onnx", to_onnx(network, card))
+
+
+def _replace(path: Path, content: bytes) -> None:
+    fresh = path.with_name(path.name + ".new")
+    fresh.write_bytes(content)
+    fresh.replace(path)
+
+
+def to_onnx(network: nn.Module, card: Card) -> bytes:
+    """The network as ONNX with free batch, height and width, the card in its metadata."""
+    example = torch.zeros(1, card.channel_count, 32, 48)
+    sizes = {0: torch.export.Dim("n"), 2: torch.export.Dim("h"), 3: torch.export.Dim("w")}
+    with warnings.catch_warnings():
+        # The exporter uses what PyTorch itself has deprecated, and speaks of torchvision, which is not needed.
+        warnings.simplefilter("ignore")
+        logging.getLogger("torch.onnx._internal.exporter._registration").setLevel(logging.ERROR)
+        program = torch.onnx.export(
+            network,
+            (example,),
+            input_names=["input"],
+            output_names=["output"],
+            dynamic_shapes=(sizes,),
+            opset_version=18,
+            dynamo=True,
+            verbose=False,
+        )
+    assert program is not None
+    model = program.model_proto
+    # The exporter notes for each node which line of which file on this machine made it.
+    for part in (*model.graph.node, *model.graph.input, *model.graph.output, *model.graph.value_info):
+        part.ClearField("metadata_props")
+        part.ClearField("doc_string")
+    onnx.helper.set_model_props(model, card.to_metadata())
+    onnx.checker.check_model(model)
+    content: bytes = model.SerializeToString()
+    return content
+
+
+def measure_halo(network: nn.Module, *, channels: int, scale: int) -> int:
+    """How many input pixels away an output pixel still looks, by gradients: which inputs move the output pixels
+    that lie over the middle one.
+    """
+    x = torch.rand(1, channels, _PROBE, _PROBE, requires_grad=True)
+    middle = _PROBE // 2
+    own = slice(middle * scale, (middle + 1) * scale)
+    network(x)[:, :, own, own].sum().backward()
+    assert x.grad is not None
+    seen = x.grad.abs().sum(dim=(0, 1)).nonzero()
+    reach = int((seen - middle).abs().max())
+    if reach >= middle:
+        raise ValueError(f"the network looks farther than {middle} pixels: enlarge the probe")
+    return reach
+
+
+def measure_activations(network: nn.Module, *, channels: int) -> int:
+    """Bytes for each input pixel in float32 that must be held at once: the largest input and output of one layer.
+
+    A factor of two covers what a backend keeps beside them (its own layout of both).
+    """
+    largest = 0
+
+    def note(_: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        nonlocal largest
+        largest = max(largest, sum(tensor.numel() for tensor in inputs) + output.numel())
+
+    _run_with(network, channels, note)
+    return 2 * 4 * largest // _PROBE**2
+
+
+def count_multiply_adds(network: nn.Module, *, channels: int) -> int:
+    """Multiplications with a weight for each input pixel, of all convolutions; a transposed one counts each weight
+    once for each of its input pixels.
+    """
+    total = 0
+
+    def note(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        nonlocal total
+        if isinstance(layer, nn.ConvTranspose2d):
+            total += layer.weight.numel() * inputs[0][0, 0].numel()
+        elif isinstance(layer, nn.Conv2d):
+            total += layer.weight.numel() * output[0, 0].numel()
+
+    _run_with(network, channels, note)
+    return total // _PROBE**2
+
+
+def _run_with(network: nn.Module, channels: int, hook: object) -> None:
+    handles = [
+        layer.register_forward_hook(hook)  # type: ignore[arg-type]  # a hook of the three-argument form
+        for layer in network.modules()
+        if not list(layer.children())
+    ]
+    try:
+        with torch.inference_mode():
+            network(torch.zeros(1, channels, _PROBE, _PROBE))
+    finally:
+        for handle in handles:
+            handle.remove()

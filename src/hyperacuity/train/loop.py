@@ -1,0 +1,133 @@
+"""The training loop. It yields its progress; whoever called it shows that and may stop at any step."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from hyperacuity.errors import UsageError
+from hyperacuity.metrics import psnr
+from hyperacuity.networks import build
+from hyperacuity.train import checkpoint, data
+from hyperacuity.train.export import export
+from hyperacuity.train.recipe import Optimizer, Recipe
+
+LOSSES = {"l1": nn.functional.l1_loss, "mse": nn.functional.mse_loss}
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a training stands after a step; `validation` is the mean PSNR in dB when it was just measured."""
+
+    step: int
+    steps: int
+    loss: float
+    validation: float | None
+    best: float
+
+
+def learning_rate(step: int, steps: int, optimizer: Optimizer) -> float:
+    """The rate of step 0 .. steps - 1: a linear warm-up, then half a cosine down to `final_lr`."""
+    if step < optimizer.warm_up:
+        return optimizer.lr * (step + 1) / optimizer.warm_up
+    done = (step - optimizer.warm_up) / max(1, steps - optimizer.warm_up)
+    return optimizer.final_lr + (optimizer.lr - optimizer.final_lr) * (1 + math.cos(math.pi * done)) / 2
+
+
+def train(recipe: Recipe, folder: Path, *, resume: bool = False) -> Iterator[Progress]:
+    """Train `recipe` into `folder`: a checkpoint at each validation, and at the end NAME.safetensors and NAME.onnx
+    with the weights that validated best.
+
+    Killed at any moment and resumed, it ends with the same weights on the same machine. Raises `UsageError` when
+    `folder` holds a training and `resume` is false, or one of another recipe.
+    """
+    saved = folder / "checkpoint.pt"
+    if saved.exists() and not resume:
+        raise UsageError(f"{folder} already holds a training: add --resume to go on with it, or choose another folder")
+
+    torch.manual_seed(recipe.seed)
+    network = build(recipe.model.architecture, recipe.model.config)
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # not in PyTorch's stubs
+    averaging = get_ema_multi_avg_fn(recipe.optimizer.ema)  # type: ignore[no-untyped-call]
+    average = AveragedModel(network, multi_avg_fn=averaging)
+    optimizer = torch.optim.Adam(network.parameters())
+    scale = recipe.model.config["scale"]
+
+    start, best, best_weights = 0, -math.inf, network.state_dict()
+    if saved.exists():
+        state = checkpoint.load(saved)
+        if state["recipe"] != recipe.hash():
+            raise UsageError(f"{saved} belongs to another recipe: choose another folder for this one")
+        network.load_state_dict(state["network"])
+        average.load_state_dict(state["average"])
+        optimizer.load_state_dict(state["optimizer"])
+        start, best, best_weights = state["step"], state["best"], state["best_weights"]
+
+    files = data.files(recipe.data.train)
+    pairs = list(data.pairs(files, scale, recipe.data.rescale, recipe.data.patch))
+    patches = data.Patches(pairs, scale=scale, patch=recipe.data.patch, batch=recipe.data.batch, seed=recipe.seed)
+    held_out = [data.pair(data.luma_of(path), scale, exact=True) for path in data.files(recipe.data.validation)]
+
+    for step in range(start, recipe.steps):
+        for group in optimizer.param_groups:
+            group["lr"] = learning_rate(step, recipe.steps, recipe.optimizer)
+        lr, hr = patches.batch(step)
+        loss: Tensor = LOSSES[recipe.loss](network(lr), hr)
+        optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        average.update_parameters(network)
+
+        validation = None
+        if (step + 1) % recipe.validate_every == 0 or step + 1 == recipe.steps:
+            validation = quality(average.module, held_out, scale)
+            if validation > best:
+                best = validation
+                best_weights = {name: value.clone() for name, value in average.module.state_dict().items()}
+            checkpoint.save(
+                saved,
+                {
+                    "recipe": recipe.hash(),
+                    "step": step + 1,
+                    "network": network.state_dict(),
+                    "average": average.state_dict(),
+                    "optimizer": optimizer.state_dict(),
+                    "best": best,
+                    "best_weights": best_weights,
+                },
+            )
+        yield Progress(step + 1, recipe.steps, float(loss.detach()), validation, best)
+
+    network.load_state_dict(best_weights)
+    measured = {"validation": best}
+    for report in recipe.data.reports:
+        held_out = [data.pair(data.luma_of(path), scale, exact=True) for path in data.files([report])]
+        measured[report.name] = quality(network, held_out, scale)
+    export(network, recipe, folder, quality=measured, fingerprint=data.fingerprint(files))
+
+
+def quality(network: nn.Module, held_out: list[data.Pair], scale: int) -> float:
+    """Mean PSNR in dB by the papers' protocol: LR in double precision, the result rounded to 8-bit luma, `scale`
+    pixels cut from each border.
+    """
+    network.eval()
+    with torch.inference_mode():
+        values = [psnr(infer(network, pair.lr), pair.hr, border=scale, peak=255) for pair in held_out]
+    network.train()
+    return float(np.mean(values))
+
+
+def infer(network: nn.Module, lr: NDArray[Any]) -> data.Picture:
+    """Run a network on (H, W) luma on 0..255; the answer is rounded to uint8."""
+    result = network(torch.from_numpy(lr).float()[None, None] / 255)[0, 0]
+    picture: data.Picture = (result * 255).round().clamp(0, 255).byte().numpy()
+    return picture
