@@ -62,7 +62,7 @@ def _replace(path: Path, content: bytes) -> None:
 
 def to_onnx(network: nn.Module, card: Card) -> bytes:
     """The network as ONNX with free batch, height and width, the card in its metadata."""
-    example = torch.zeros(1, card.channel_count, 32, 48)
+    example = torch.zeros(2, card.channel_count, 32, 48)
     sizes = {0: torch.export.Dim("n"), 2: torch.export.Dim("h"), 3: torch.export.Dim("w")}
     with warnings.catch_warnings():
         # The exporter uses what PyTorch itself has deprecated, and speaks of torchvision, which is not needed.
