@@ -1,0 +1,66 @@
+"""A file that appears under its name only once it is whole."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+from hyperacuity.errors import UsageError
+
+_FULL = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
+_FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
+
+
+class Partial:
+    """An unbuffered file beside `path` under a hidden name, open for reading and writing.
+
+    `commit` puts it in the place of `path` in one step; `discard` removes it, and does nothing after a commit.
+    """
+
+    def __init__(self, path: Path) -> None:
+        # A link is written through, as open() would; os.replace alone would put a file in the link's place.
+        self.path = Path(os.path.realpath(path))
+        if self.path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, "a folder", str(path))
+        # File systems allow 255 bytes a name: a long one lends only its start.
+        self.name = self.path.with_name(f".{self.path.name[:40]}.{secrets.token_hex(4)}.part")
+        self.file: IO[bytes] = open(self.name, "x+b", buffering=0)  # noqa: SIM115 - closed by commit or discard
+
+    def write(self, data: bytes | memoryview) -> None:
+        """Append all of `data`; unbuffered files may take less than they are offered."""
+        rest = memoryview(data).cast("B")
+        while rest:
+            rest = rest[self.file.write(rest) :]
+
+    def commit(self) -> None:
+        os.fsync(self.file.fileno())
+        self.file.close()
+        os.replace(self.name, self.path)
+
+    def discard(self) -> None:
+        self.file.close()
+        self.name.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def storing(path: Path) -> Iterator[None]:
+    """Turn what the file system says about writing `path` into a `UsageError` that names the cure."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _FULL:
+            cure = "the disk is full (or a quota is reached); free some space or write to another disk"
+        elif error.errno in _FORBIDDEN:
+            cure = f"no permission to write in {path.parent}; choose another folder"
+        elif error.errno == errno.ENOENT:
+            cure = f"the folder {path.parent} does not exist; create it first"
+        elif error.errno in (errno.EISDIR, errno.ENOTDIR):
+            cure = "a folder stands where a file should, or a file where a folder should; choose another name"
+        else:
+            cure = str(error)
+        raise UsageError(f"{path} was not written: {cure}.") from error

@@ -1,0 +1,117 @@
+"""EXIF and XMP: what they say of the picture's orientation and size, and how to make that true again.
+
+EXIF is patched in place: makers' notes hold offsets of their own, which survive only if nothing moves.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+
+from hyperacuity.errors import DamagedFile
+from hyperacuity.formats.photo.tiff import EXIF, GPS, Directory, Tiff, joined, tree
+
+_ORIENTATION = 274
+# Tags of a TIFF's first page that describe the picture and not how its pixels are stored.
+_DESCRIPTIVE = frozenset({269, 270, 271, 272, 285, 305, 306, 315, 316, 318, 319, 529, 532, 18246, 18249, 33432})
+_DESCRIPTIVE |= frozenset(range(40091, 40096))
+# Of an EXIF block's first directory, what belongs to the file it was in: a TIFF has its own.
+STRUCTURAL = frozenset({254, 255, 256, 257, 258, 259, 262, 266, 273, 274, 277, 278, 279, 282, 283, 284, 296, 301, 317})
+STRUCTURAL |= frozenset({320, 322, 323, 324, 325, 330, 338, 339, 347, 529, 530, 531, 532, 700, 33723, 34377, 34675})
+
+
+def prefixed(exif: bytes) -> bytes:
+    """The block as JPEG and libvips want it."""
+    return b"Exif\0\0" + exif
+
+
+def unprefixed(exif: bytes) -> bytes:
+    """The TIFF structure alone."""
+    return exif.removeprefix(b"Exif\0\0")
+
+
+def orientation(exif: bytes | None, xmp: bytes | None) -> int:
+    """1 to 8; EXIF decides, XMP where EXIF says nothing, and 1 where neither does. Raises `DamagedFile`."""
+    if exif is not None:
+        tiff = Tiff(exif)
+        entries, _, _ = tiff.directory(tiff.first)
+        if _ORIENTATION in entries:
+            found = tiff.integer(entries, _ORIENTATION, 1)
+            return found if 1 <= found <= 8 else 1
+    if xmp is not None:
+        match = re.search(rb'tiff:Orientation(?:="|>)\s*([1-8])', xmp)
+        if match:
+            return int(match[1])
+    return 1
+
+
+def dpi(exif: bytes) -> tuple[float, float] | None:
+    """Pixels per inch, across and down."""
+    try:
+        tiff = Tiff(exif)
+        return tiff.dpi(tiff.directory(tiff.first)[0])
+    except DamagedFile:
+        return None
+
+
+def upright(exif: bytes) -> bytes:
+    """The block with orientation 1 and without its thumbnail, which shows the picture as it was."""
+    tiff = Tiff(exif)
+    entries, following, next_at = tiff.directory(tiff.first)
+    patched = bytearray(exif)
+    if _ORIENTATION in entries:
+        _put(patched, tiff, entries, _ORIENTATION, 1)
+    if following:
+        patched[next_at : next_at + 4] = b"\0\0\0\0"
+        try:
+            thumbnail, _, _ = tiff.directory(following)
+        except DamagedFile:
+            return bytes(patched)
+        start, size = tiff.integer(thumbnail, 0x201, 0), tiff.integer(thumbnail, 0x202, 0)
+        if start and start + size >= len(exif) - 1:
+            del patched[start:]
+    return bytes(patched)
+
+
+def sized(exif: bytes, width: int, height: int) -> bytes:
+    """The block with the size of the picture that it goes with, where it gives one."""
+    tiff = Tiff(exif)
+    patched = bytearray(exif)
+    main, _, _ = tiff.directory(tiff.first)
+    for entries, tags in ((main, (256, 257)), (tree(tiff, main).get(EXIF, {}), (0xA002, 0xA003))):
+        for tag, side in zip(tags, (width, height), strict=True):
+            if tag in entries:
+                _put(patched, tiff, entries, tag, side)
+    return bytes(patched)
+
+
+def _put(block: bytearray, tiff: Tiff, entries: Directory, tag: int, value: int) -> None:
+    """Write a whole number over another, as a LONG: the four bytes of an inline value hold either."""
+    entry = entries[tag]
+    if entry.count == 1 and entry.kind in (3, 4):
+        block[entry.at - 8 : entry.at + 4] = struct.pack(tiff.order + "HHII", tag, 4, 1, value)
+
+
+def from_page(tiff: Tiff, page: Directory) -> bytes | None:
+    """The EXIF block that a TIFF's page amounts to: its descriptive tags, and its EXIF and GPS directories."""
+    entries = {tag: page[tag] for tag in _DESCRIPTIVE if tag in page}
+    inner = tree(tiff, {tag: page[tag] for tag in (EXIF, GPS) if tag in page})
+    if not entries and not inner:
+        return None
+    head = struct.pack(tiff.order + "2sHI", b"II" if tiff.order == "<" else b"MM", 42, 8)
+    return head + joined(entries, inner, 8, tiff.order, False, 0)
+
+
+def xmp_upright(xmp: bytes) -> bytes:
+    """The packet with orientation 1."""
+    return re.sub(rb'(tiff:Orientation(?:="|>)\s*)[1-8]', rb"\g<1>1", xmp)
+
+
+def xmp_sized(xmp: bytes, width: int, height: int) -> bytes:
+    """The packet with the size of the picture that it goes with, where it gives one."""
+    for names, side in (
+        (rb"tiff:ImageWidth|exif:PixelXDimension", width),
+        (rb"tiff:ImageLength|exif:PixelYDimension", height),
+    ):
+        xmp = re.sub(rb'((?:%s)(?:="|>)\s*)\d+' % names, rb"\g<1>%d" % side, xmp)
+    return xmp
