@@ -171,7 +171,7 @@ def members(name: str) -> list[Model]:
         return [known[plain]]
     family = [model for model in known.values() if model.card.family == plain]
     if not family:
-        raise UnknownModel(f"no model {name!r}; there are {', '.join(known)}.{nearest(plain, known)}")
+        raise UnknownModel(f"no model {name!r}; there are {', '.join(known)}.{nearest(plain, [*known, DEFAULT])}")
     return sorted(family, key=lambda model: model.card.network_scale)
 
 

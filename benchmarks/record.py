@@ -1,0 +1,47 @@
+"""Results as CSV, each row beside the machine, the commit and the day it was measured on."""
+
+from __future__ import annotations
+
+import csv
+import datetime
+import os
+import platform
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+FOLDER = Path(__file__).parent / "results"
+
+
+def machine() -> str:
+    """The processor and how many of its cores this process may use."""
+    name = platform.processor() or platform.machine()
+    if Path("/proc/cpuinfo").exists():
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        name = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), name)
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return f"{name}, {cores} cores"
+
+
+def commit() -> str:
+    """The commit that was measured, with a + for changes on top of it."""
+
+    def git(*arguments: str) -> str:
+        return subprocess.run(
+            ["git", *arguments], capture_output=True, text=True, check=True, cwd=FOLDER
+        ).stdout.strip()
+
+    return git("rev-parse", "--short", "HEAD") + ("+" if git("status", "--porcelain", "--", "../../src") else "")
+
+
+def save(name: str, rows: Sequence[dict[str, Any]]) -> None:
+    """Write `rows` to results/NAME.csv and to the terminal."""
+    context = {"machine": machine(), "commit": commit(), "date": datetime.date.today().isoformat()}
+    FOLDER.mkdir(exist_ok=True)
+    with (FOLDER / f"{name}.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, [*rows[0], *context], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(row | context for row in rows)
+    for row in rows:
+        print("  ".join(f"{key} {value}" for key, value in row.items()))

@@ -1,0 +1,224 @@
+"""The command as a person meets it: a process, its output, its exit code, and the files it leaves."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import PIL.Image
+import pytest
+
+import hyperacuity
+
+COMMAND = [sys.executable, "-c", "from hyperacuity.cli import main; main()"]
+
+
+def run(*arguments: str, folder: Path, **options: Any) -> subprocess.CompletedProcess[Any]:
+    return subprocess.run(
+        [*COMMAND, *arguments], cwd=folder, capture_output=True, check=False, **({"text": True} | options)
+    )
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """Five pictures, one of them cut short, one a web page, one empty."""
+    y, x = np.mgrid[0:48, 0:64]
+    pixels = np.stack([x * 3, y * 4, (x + y) * 2], -1).astype(np.uint8)
+    picture = PIL.Image.fromarray(pixels)
+    picture.save(tmp_path / "a.png")
+    picture.save(tmp_path / "b.jpg", quality=90)
+    picture.save(tmp_path / "cut.png")
+    (tmp_path / "cut.png").write_bytes((tmp_path / "cut.png").read_bytes()[:-400])
+    (tmp_path / "page.jpg").write_text("<!DOCTYPE html><html>404</html>")
+    (tmp_path / "empty.png").touch()
+    return tmp_path
+
+
+def names(folder: Path) -> set[str]:
+    return {path.name for path in folder.rglob("*") if path.is_file()}
+
+
+def test_one_file_one_line(photos: Path) -> None:
+    result = run("upscale", "a.png", folder=photos)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout.startswith("a.png  64x48 -> 128x96  fsrcnn-x2  ")
+    with PIL.Image.open(photos / "a-x2.png") as larger:
+        assert larger.size == (128, 96)
+
+
+def test_a_batch_goes_on_past_bad_files_names_them_and_fails(photos: Path) -> None:
+    result = run("upscale", ".", "-o", "out", folder=photos)
+    assert result.returncode == 1
+    assert names(photos / "out") == {"a.png", "b.jpg"}
+    assert "3 of 5 files failed" in result.stderr
+    for bad in ("cut.png", "page.jpg", "empty.png"):
+        assert bad in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_nothing_is_overwritten_without_force(photos: Path) -> None:
+    (photos / "a-x2.png").write_bytes(b"precious")
+    result = run("upscale", "a.png", folder=photos)
+    assert result.returncode == 1
+    assert "exists" in result.stderr
+    assert (photos / "a-x2.png").read_bytes() == b"precious"
+    assert run("upscale", "a.png", "--skip-existing", folder=photos).returncode == 0
+    assert (photos / "a-x2.png").read_bytes() == b"precious"
+    assert run("upscale", "a.png", "--force", folder=photos).returncode == 0
+    assert (photos / "a-x2.png").read_bytes() != b"precious"
+
+
+def test_pipes_carry_pictures_and_nothing_else(photos: Path) -> None:
+    data = (photos / "a.png").read_bytes()
+    result = run("upscale", "-", "-o", "-", "-s", "3", folder=photos, input=data, text=False)
+    assert result.returncode == 0
+    (photos / "piped.png").write_bytes(result.stdout)
+    with PIL.Image.open(photos / "piped.png") as larger:
+        assert (larger.format, larger.size) == ("PNG", (192, 144))
+    result = run("upscale", "-", "-o", "-", "--ext", "webp", folder=photos, input=data, text=False)
+    assert result.stdout[8:12] == b"WEBP"
+    result = run("upscale", "-", "-o", "-", folder=photos, input=b"<html>", text=False)
+    assert (result.returncode, result.stdout) == (1, b"")
+
+
+def test_a_summary_for_programs(photos: Path) -> None:
+    result = run("upscale", "a.png", "cut.png", "--json", "--width", "100", folder=photos)
+    summary = json.loads(result.stdout)
+    assert result.returncode == 1
+    assert summary["failed"] == 1
+    good = next(file for file in summary["files"] if file["input"] == "a.png")
+    assert good["output"] == "a-100w.png"
+    assert (good["input_size"], good["output_size"]) == ([64, 48], [100, 75])
+    assert good["models"] == ["fsrcnn-x2"]
+    assert next(file for file in summary["files"] if file["input"] == "cut.png")["error"]
+
+
+def test_the_options_people_know(photos: Path) -> None:
+    result = run("upscale", "-i", "a.png", "-o", "o.png", "-n", "FSRCNN_x2", "-s", "3.5", "-t", "32", "--fp32", "-x",
+                 folder=photos)  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    with PIL.Image.open(photos / "o.png") as larger:
+        assert larger.size == (224, 168)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["upscale"], "say what to upscale"),
+        (["upscale", "none.png"], "there is no none.png"),
+        (["upscale", "a.png", "-n", "fsrcn"], "Did you mean 'fsrcnn'"),
+        (["upscale", "a.png", "-s", "0"], "scale must be a positive number"),
+        (["upscale", "a.png", "-s", "2", "--width", "3"], "not scale and width together"),
+        (["upscale", "a.png", "-s", "1000"], "beyond"),
+        (["upscale", "a.png", "--ext", "jpgg"], "Did you mean 'jpg'"),
+        (["upscale", "a.png", "-o", "b.xyz"], "xyz"),
+        (["upscale", "a.png", "-t", "big"], "auto, 0"),
+        (["upscale", "a.png", "--engine", "onnx"], "there are onnxruntime"),
+        (["upscale", "a.png", "--precision", "int8"], "there are auto"),
+        (["upscale", "a.png", "-n", "bicubic", "-m", "x.onnx"], "not both"),
+        (["upscale", "a.png", "-m", "x.onnx"], "no model file"),
+        (["train", "none.toml"], "cannot read the recipe"),
+        (["train", "none.toml", "--set", "a"], "KEY=VALUE"),
+    ],
+)
+def test_mistakes_get_one_clear_line_and_exit_code_1(photos: Path, arguments: list[str], message: str) -> None:
+    before = names(photos)
+    result = run(*arguments, folder=photos)
+    assert result.returncode == 1
+    assert message in result.stderr
+    assert "Traceback" not in result.stderr
+    assert names(photos) == before
+
+
+def test_an_unknown_option_is_exit_code_2(photos: Path) -> None:
+    assert run("upscale", "--skale", "2", folder=photos).returncode == 2
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals are POSIX's")
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_stopped_in_the_middle_it_leaves_no_half_written_file(tmp_path: Path, number: int, code: int) -> None:
+    random = np.random.default_rng(0)
+    for n in range(4):
+        PIL.Image.fromarray(random.integers(0, 255, (1500, 1500, 3), np.uint8)).save(tmp_path / f"{n}.png")
+    with subprocess.Popen(
+        [*COMMAND, "upscale", ".", "-o", "out", "-s", "4", "-j", "2"],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        deadline = time.monotonic() + 60
+        while not (tmp_path / "out").exists() or not any((tmp_path / "out").iterdir()):
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        process.send_signal(number)
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode == code, errors
+    assert "Traceback" not in errors
+    for path in (tmp_path / "out").iterdir():
+        with PIL.Image.open(path) as whole:
+            assert whole.size == (6000, 6000)
+            whole.load()
+
+
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root may write anywhere")
+def test_a_folder_that_cannot_be_written_is_named(photos: Path) -> None:
+    (photos / "locked").mkdir(mode=0o500)
+    result = run("upscale", "a.png", "-o", "locked/", folder=photos)
+    assert result.returncode == 1
+    assert "locked" in result.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs /dev/full's folder and RLIMIT_FSIZE")
+def test_a_full_disk_leaves_nothing_behind(photos: Path) -> None:
+    code = (
+        "import resource, signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))\n"
+        "from hyperacuity.cli import main; main()"
+    )
+    before = names(photos)
+    arguments = [sys.executable, "-c", code, "upscale", "b.jpg", "-o", "out/b.png"]
+    result = subprocess.run(arguments, cwd=photos, capture_output=True, text=True, check=False)
+    assert result.returncode == 1
+    assert "b.jpg" in result.stderr
+    assert "Traceback" not in result.stderr
+    assert names(photos) == before
+
+
+def test_models_are_listed(tmp_path: Path) -> None:
+    result = run("models", folder=tmp_path)
+    assert result.returncode == 0
+    line = next(line for line in result.stdout.splitlines() if "fsrcnn-x2" in line)
+    for word in ("default", "x2", "12,809", "Apache-2.0", "kB"):
+        assert word in line
+    cards = json.loads(run("models", "--json", folder=tmp_path).stdout)
+    assert cards["fsrcnn-x2"]["halo"] > 0
+
+
+def test_version_and_help_load_nothing_heavy(tmp_path: Path) -> None:
+    assert run("--version", folder=tmp_path).stdout == f"hyperacuity {hyperacuity.__version__}\n"
+    code = (
+        "import sys; from hyperacuity.cli import main\n"
+        "sys.argv = ['hyperacuity', *sys.argv[1:]]\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "heavy = {'torch', 'onnxruntime', 'pyvips', 'PIL', 'numpy'} & set(sys.modules)\n"
+        "print('heavy:', sorted(heavy))"
+    )
+    for arguments in (["--help"], ["--version"], ["upscale", "--help"], ["models", "--help"], ["train", "--help"]):
+        result = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False)
+        assert result.stdout.endswith("heavy: []\n"), result.stdout + result.stderr
+
+
+def test_names_that_the_terminal_cannot_print_do_not_stop_a_batch(photos: Path) -> None:
+    (photos / "a.png").rename(photos / "größe 😀.png")
+    result = run("upscale", ".", "-o", "out", folder=photos, env=os.environ | {"LC_ALL": "C", "PYTHONUTF8": "0"})
+    assert {"größe 😀.png", "b.jpg"} == names(photos / "out")
+    assert "Traceback" not in result.stderr

@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from hyperacuity.cli.jobs import PIPE, Job, Naming, plan
+from hyperacuity.errors import UsageError
+
+NAMING = Naming(suffix=None, default="-x2", extension=None)
+
+
+@pytest.fixture
+def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    for name in ("a.jpg", "b.PNG", "notes.txt", "deep/a.jpg", "deep/er/c.webp", "odd [1] 50%.png", "größe.tif"):
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        Path(name).touch()
+    return tmp_path
+
+
+def made(inputs: list[str], output: str | None = None, naming: Naming = NAMING, recursive: bool = False) -> set[str]:
+    return {
+        f"{job.source.as_posix()} {job.target.as_posix()}" for job in plan(inputs, output, naming, recursive=recursive)
+    }
+
+
+def test_a_file_becomes_one_beside_it(tree: Path) -> None:
+    assert made(["a.jpg"]) == {"a.jpg a-x2.jpg"}
+    assert made(["deep/a.jpg"]) == {"deep/a.jpg deep/a-x2.jpg"}
+    assert made(["notes.txt"]) == {"notes.txt notes-x2.png"}  # its content decides whether it is a picture
+
+
+def test_a_file_becomes_the_one_named(tree: Path) -> None:
+    assert made(["a.jpg"], "new/b.webp") == {"a.jpg new/b.webp"}
+
+
+def test_results_in_another_folder_keep_their_names(tree: Path) -> None:
+    assert made(["a.jpg"], "out/") == {"a.jpg out/a.jpg"}
+    assert made(["a.jpg", "b.PNG"], "out") == {"a.jpg out/a.jpg", "b.PNG out/b.PNG"}
+    assert made(["a.jpg"], "out/", Naming("_large", "-x2", ".png")) == {"a.jpg out/a_large.png"}
+
+
+def test_a_folder_gives_its_pictures_and_with_recursion_its_tree(tree: Path) -> None:
+    flat = {"a.jpg", "b.PNG", "odd [1] 50%.png", "größe.tif"}
+    assert {job.source.name for job in plan(["."], "out", NAMING, recursive=False)} == flat
+    deep = made(["."], "out", recursive=True)
+    assert len(deep) == 6
+    assert {"deep/a.jpg out/deep/a.jpg", "deep/er/c.webp out/deep/er/c.webp"} <= deep
+
+
+def test_a_folder_into_itself_adds_the_size(tree: Path) -> None:
+    assert made(["deep"]) == {"deep/a.jpg deep/a-x2.jpg"}
+    assert made(["deep"], "deep") == {"deep/a.jpg deep/a-x2.jpg"}
+
+
+def test_patterns_are_understood_and_real_names_come_first(tree: Path) -> None:
+    assert made(["*.jpg"]) == {"a.jpg a-x2.jpg"}
+    assert made(["odd [1] 50%.png"]) == {"odd [1] 50%.png odd [1] 50%-x2.png"}
+
+
+def test_pipes(tree: Path) -> None:
+    assert plan(["-"], None, NAMING, recursive=False) == [Job(PIPE, PIPE)]
+    assert plan(["-"], "-", NAMING, recursive=False) == [Job(PIPE, PIPE)]
+    assert plan(["a.jpg"], "-", NAMING, recursive=False) == [Job(Path("a.jpg"), PIPE)]
+    assert plan(["-"], "b.png", NAMING, recursive=False) == [Job(PIPE, Path("b.png"))]
+
+
+@pytest.mark.parametrize(
+    ("inputs", "output", "naming", "message"),
+    [
+        (["none.jpg"], None, NAMING, "there is no none.jpg"),
+        (["*.gif"], None, NAMING, "there is no"),
+        (["a.jpg", "deep/a.jpg"], "out", NAMING, "would both become"),
+        (["a.jpg", "b.PNG"], "-", NAMING, "one pipe"),
+        (["a.jpg", "b.PNG"], "notes.txt", NAMING, "is a file"),
+        (["a.jpg"], "a.jpg", NAMING, "is an input"),
+        (["a.jpg"], None, Naming("", "-x2", None), "is an input"),
+        (["-"], "out/", NAMING, "standard input"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_before_work(
+    tree: Path, inputs: list[str], output: str | None, naming: Naming, message: str
+) -> None:
+    with pytest.raises(UsageError, match=message):
+        plan(inputs, output, naming, recursive=False)
+
+
+def test_an_empty_folder_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="add -r"):
+        plan([str(tmp_path)], None, NAMING, recursive=False)

@@ -1,0 +1,149 @@
+from __future__ import annotations
+
+import io
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import PIL.Image
+import pytest
+
+import hyperacuity
+from hyperacuity import Size, UnknownModel, UsageError, engines
+from hyperacuity.resize import resize
+
+
+@pytest.fixture
+def pixels() -> Any:
+    """A picture with detail that bicubic loses: discs and stripes, 60 x 80 RGB."""
+    y, x = np.mgrid[0:60, 0:80]
+    discs = 128 + 90 * np.sin(np.hypot(x - 40, y - 30) / 2)
+    stripes = 128 + 90 * np.sin(x / 3 + y / 5)
+    return np.stack([discs, stripes, (discs + stripes) / 2], axis=-1).clip(0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+@pytest.mark.parametrize("channels", [None, 1, 2, 3, 4])
+def test_arrays_are_answered_in_kind(pixels: Any, dtype: Any, channels: int | None) -> None:
+    shape = (60, 80) if channels is None else (60, 80, channels)
+    values = np.random.default_rng(0).random(shape) * 0.2 + 0.4
+    array = values.astype(np.float32) if dtype == np.float32 else (values * np.iinfo(dtype).max).astype(dtype)
+    result = hyperacuity.upscale(array, 1.5)
+    assert result.shape == (90, 120, *shape[2:])
+    assert result.dtype == dtype
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I;16"])
+def test_pil_images_are_answered_in_kind(pixels: Any, mode: str) -> None:
+    picture = PIL.Image.fromarray(pixels)
+    picture = PIL.Image.fromarray(pixels[..., 0].astype(np.uint16) * 257) if mode == "I;16" else picture.convert(mode)
+    picture.info["icc_profile"] = b"profile"
+    result = hyperacuity.upscale(picture, 2)
+    assert isinstance(result, PIL.Image.Image)
+    assert result.size == (160, 120)
+    assert result.mode == {"1": "RGB", "P": "RGB", "CMYK": "RGB"}.get(mode, mode)
+    assert result.info["icc_profile"] == b"profile"
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "TIFF"])
+def test_bytes_are_answered_in_kind(pixels: Any, kind: str) -> None:
+    buffer = io.BytesIO()
+    PIL.Image.fromarray(pixels).save(buffer, kind)
+    result = PIL.Image.open(io.BytesIO(hyperacuity.upscale(buffer.getvalue(), 2)))
+    assert result.format == kind
+    assert result.size == (160, 120)
+
+
+def test_paths_are_answered_with_paths(pixels: Any, tmp_path: Path) -> None:
+    PIL.Image.fromarray(pixels).save(tmp_path / "a.png")
+    assert hyperacuity.upscale(tmp_path / "a.png") == tmp_path / "a-x2.png"
+    assert hyperacuity.upscale(str(tmp_path / "a.png"), 1.5) == str(tmp_path / "a-x1.5.png")
+    assert hyperacuity.upscale(tmp_path / "a.png", width=200, output=tmp_path / "b.jpg") == tmp_path / "b.jpg"
+    with PIL.Image.open(tmp_path / "b.jpg") as written:
+        assert written.size == (200, 150)
+    with pytest.raises(UsageError, match="exists"):
+        hyperacuity.upscale(tmp_path / "a.png")
+    hyperacuity.upscale(tmp_path / "a.png", force=True)
+    with pytest.raises(UsageError, match="returned"):
+        hyperacuity.upscale(pixels, output=tmp_path / "c.png")
+
+
+def test_the_default_model_beats_bicubic(shared: Path) -> None:
+    picture = np.asarray(PIL.Image.open(shared / "data/validation/Kodak24/kodim19.png"))
+    small = resize(picture, scale=0.5)
+
+    def error(result: Any) -> float:
+        return float(np.mean((result[8:-8, 8:-8].astype(float) - picture[8:-8, 8:-8]) ** 2))
+
+    assert error(hyperacuity.upscale(small)) < 0.9 * error(hyperacuity.upscale(small, model="bicubic"))
+
+
+def test_classical_models_are_the_reference_resamplers(pixels: Any) -> None:
+    exact = resize(pixels.astype(np.float64), scale=2.5)
+    result = hyperacuity.upscale(pixels, 2.5, model="bicubic")
+    assert np.abs(result - exact.clip(0, 255)).max() <= 0.5 + 1e-4
+    lanczos = hyperacuity.upscale(pixels, 2.5, model="lanczos")
+    assert np.abs(lanczos - resize(pixels.astype(np.float64), scale=2.5, kernel="lanczos").clip(0, 255)).max() <= 0.5001
+
+
+def test_smaller_is_a_resize_and_the_same_size_a_copy(pixels: Any) -> None:
+    assert np.array_equal(hyperacuity.upscale(pixels, 1), pixels)
+    half = hyperacuity.upscale(pixels, 0.5)
+    assert np.abs(half - resize(pixels.astype(np.float64), scale=0.5).clip(0, 255)).max() <= 0.5 + 1e-4
+
+
+def test_tiles_do_not_show(pixels: Any) -> None:
+    whole = hyperacuity.upscale(pixels, 4, tile=0)
+    for tile in (7, 16, 31):
+        assert np.array_equal(hyperacuity.upscale(pixels, 4, tile=tile), whole)
+
+
+def test_an_upscaler_serves_many_threads_and_opens_each_network_once(pixels: Any, monkeypatch: Any) -> None:
+    opened = []
+    original = engines.open
+
+    def counting(*arguments: Any, **options: Any) -> Any:
+        opened.append(arguments)
+        return original(*arguments, **options)
+
+    monkeypatch.setattr(engines, "open", counting)
+    upscaler = hyperacuity.load("fsrcnn")
+    expected = hyperacuity.load("fsrcnn").array(pixels, Size(2))
+    opened.clear()
+    barrier = threading.Barrier(4)
+
+    def one(_: int) -> Any:
+        barrier.wait()
+        return upscaler.array(pixels, Size(2))
+
+    with ThreadPoolExecutor(4) as pool:
+        for result in pool.map(one, range(4)):
+            assert np.array_equal(result, expected)
+    assert len(opened) == 1
+
+
+def test_mistakes_are_named(pixels: Any) -> None:
+    with pytest.raises(UnknownModel, match="Did you mean"):
+        hyperacuity.upscale(pixels, model="fsrcn")
+    with pytest.raises(UsageError, match="positive"):
+        hyperacuity.upscale(pixels, 0)
+    with pytest.raises(UsageError, match="one of"):
+        hyperacuity.upscale(pixels, 2, width=3)
+    with pytest.raises(UsageError, match="uint8"):
+        hyperacuity.upscale(pixels.astype(np.float64))
+    with pytest.raises(UsageError, match="shape"):
+        hyperacuity.upscale(pixels[None])
+    with pytest.raises(UsageError, match="shape"):
+        hyperacuity.upscale(pixels[:0])
+    with pytest.raises(UsageError, match="a path, bytes"):
+        hyperacuity.upscale(3)  # type: ignore[type-var]
+    with pytest.raises(UsageError, match="tile"):
+        hyperacuity.upscale(pixels, tile=-1)
+
+
+def test_models_are_listed_with_their_cards() -> None:
+    cards = hyperacuity.models()
+    assert {"fsrcnn-x2", "bicubic", "lanczos"} <= set(cards)
+    assert cards["fsrcnn-x2"].scale == 2

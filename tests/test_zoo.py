@@ -1,0 +1,141 @@
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+import safetensors.numpy
+
+from hyperacuity import zoo
+from hyperacuity.errors import UnknownModel, UsageError, WeightsError
+from hyperacuity.zoo import Card, Model
+
+
+def family(*scales: int) -> list[Model]:
+    return [Model(Card(f"f-x{s}", "fsrcnn", s, "Y", "Apache-2.0", "nothing", "none")) for s in scales]
+
+
+def names(models: list[Model]) -> list[str]:
+    return [model.card.name for model in models]
+
+
+@pytest.mark.parametrize(
+    ("scale", "expected"),
+    [
+        (0.5, []),
+        (1, []),
+        (1.01, ["f-x2"]),
+        (2, ["f-x2"]),
+        (2.5, ["f-x3"]),
+        (3.5, ["f-x4"]),
+        (4, ["f-x4"]),
+        (6, ["f-x4", "f-x2"]),
+        (9, ["f-x4", "f-x3"]),
+        (16, ["f-x4", "f-x4"]),
+    ],
+)
+def test_a_chain_is_short_and_overshoots_little(scale: float, expected: list[str]) -> None:
+    assert names(zoo.chain(family(2, 3, 4), scale)) == expected
+
+
+def test_a_single_scale_is_repeated() -> None:
+    assert names(zoo.chain(family(2), 3.5)) == ["f-x2", "f-x2"]
+    assert names(zoo.chain(family(2), 32)) == ["f-x2"] * 5
+
+
+def test_a_scale_out_of_reach_is_refused() -> None:
+    with pytest.raises(UsageError, match="beyond"):
+        zoo.chain(family(2), 33)
+
+
+def test_resamplers_need_no_chain() -> None:
+    assert zoo.chain(zoo.members("bicubic"), 7) == []
+
+
+@pytest.mark.parametrize("name", ["fsrcnn-x2", "FSRCNN_x2", "fsrcnn", "FSRCNN"])
+def test_models_are_found_whatever_the_spelling(name: str) -> None:
+    assert names(zoo.members(name)) == ["fsrcnn-x2"]
+
+
+def test_an_unknown_model_names_the_nearest() -> None:
+    with pytest.raises(UnknownModel, match="Did you mean 'fsrcnn-x2'"):
+        zoo.members("fsrcn-x2")
+
+
+def test_every_shipped_file_is_the_one_of_its_hash() -> None:
+    lines = (zoo.FOLDER / "SHA256SUMS").read_text().splitlines()
+    sums = {name: digest for digest, name in (line.split() for line in lines)}
+    shipped = {path.name: path for path in zoo.FOLDER.iterdir() if path.suffix in {".safetensors", ".onnx"}}
+    assert sums == {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in shipped.items()}
+
+
+def test_a_changed_file_of_the_package_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    original = zoo.members("fsrcnn-x2")[0]
+    assert original.onnx is not None
+    changed = tmp_path / original.onnx.name
+    changed.write_bytes(original.onnx.read_bytes()[:-1] + b"!")
+    (tmp_path / "SHA256SUMS").write_text((zoo.FOLDER / "SHA256SUMS").read_text())
+    monkeypatch.setattr(zoo, "FOLDER", tmp_path)
+    zoo.verify(original)  # it lies elsewhere now, so it is a user's own
+    with pytest.raises(WeightsError, match="install hyperacuity again"):
+        zoo.verify(Model(original.card, None, changed))
+
+
+def test_cards_are_complete() -> None:
+    for name, model in zoo.models().items():
+        card = model.card
+        assert card.name == name
+        assert card.licence
+        assert card.paper
+        if card.architecture != zoo.CLASSICAL:
+            assert model.onnx is not None
+            assert model.safetensors is not None
+            assert card.name.endswith(f"-x{card.scale}")
+            assert min(card.halo, card.activation_bytes, card.parameters, card.multiply_adds, card.steps) > 0
+            assert {"validation", "Set5", "Set14", "B100"} <= set(card.quality)
+            assert len(card.recipe) == len(card.data_fingerprint) == 12
+
+
+def test_a_card_survives_its_file(tmp_path: Path) -> None:
+    card = family(3)[0].card
+    path = tmp_path / "mine.safetensors"
+    safetensors.numpy.save_file({"a": np.zeros(3)}, path, card.to_metadata())
+    model = zoo.open_file(path)
+    assert model.card == card
+    assert model.onnx is None
+    path.with_suffix(".onnx").write_bytes(b"onnx")
+    assert zoo.open_file(path.with_suffix(".onnx")).onnx == path.with_suffix(".onnx")
+
+
+def test_a_card_from_the_future_keeps_what_is_known() -> None:
+    card = family(2)[0].card
+    metadata = {"hyperacuity": card.to_metadata()["hyperacuity"].replace("{", '{"news": 1, ', 1)}
+    assert Card.from_metadata(metadata) == card
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "no readable safetensors"),
+        (b"<html>not found</html>", "no readable safetensors"),
+        (b"\xff" * 64, "no readable safetensors"),
+        (safetensors.numpy.save({"a": np.zeros(3)}), "no card"),
+        (safetensors.numpy.save({"a": np.zeros(3)}, {"hyperacuity": "{}"}), "no card"),
+        (safetensors.numpy.save({"a": np.zeros(3)}, {"hyperacuity": "[1"}), "no card"),
+    ],
+)
+def test_foreign_files_are_refused(content: bytes, message: str, tmp_path: Path) -> None:
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(content)
+    with pytest.raises(WeightsError, match=message):
+        zoo.open_file(path)
+
+
+def test_missing_files_are_named(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no model file"):
+        zoo.open_file(tmp_path / "none.safetensors")
+    with pytest.raises(UsageError, match="must lie beside"):
+        zoo.open_file(tmp_path / "none.onnx")
+    with pytest.raises(UsageError, match=r"NAME\.safetensors"):
+        zoo.open_file(tmp_path / "model.pth")
