@@ -13,16 +13,17 @@ from numpy.typing import NDArray
 
 Array = NDArray[Any]
 
-# MATLAB's rgb2ycbcr for R, G, B in [0, 1]; Y, Cb, Cr in [0, 1] too, 1 standing for code 255.
-_FORWARD = np.array([[65.481, 128.553, 24.966], [-37.797, -74.203, 112.0], [112.0, -93.786, -18.214]]) / 255
-_OFFSET = np.array([16.0, 128.0, 128.0]) / 255
+# Y of MATLAB's rgb2ycbcr for R, G, B in [0, 1], 1 standing for code 255.
+_LUMA = np.array([65.481, 128.553, 24.966]) / 255
+_BLACK = 16 / 255
 
 
 def luma(rgb: Array, *, axis: int = -1) -> Array:
     """BT.601 luma in studio range of R, G, B on `axis`, which goes: 0 -> 16/255, 1 -> 235/255."""
     red, green, blue = np.moveaxis(rgb, axis, 0)
-    weights = _FORWARD[0].astype(rgb.dtype)
-    return weights[0] * red + weights[1] * green + weights[2] * blue + rgb.dtype.type(_OFFSET[0])
+    weights = _LUMA.astype(rgb.dtype)
+    y: Array = weights[0] * red + weights[1] * green + weights[2] * blue + rgb.dtype.type(_BLACK)
+    return y
 
 
 def luma8(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -44,12 +45,14 @@ def with_luma(rgb: Array, y: Array) -> Array:
 
 def to_studio(grey: Array) -> Array:
     """Grey in [0, 1] as studio-range luma: what `luma` gives for R = G = B = grey."""
-    return grey * grey.dtype.type(219 / 255) + grey.dtype.type(16 / 255)
+    y: Array = grey * grey.dtype.type(219 / 255) + grey.dtype.type(_BLACK)
+    return y
 
 
 def from_studio(y: Array) -> Array:
     """The inverse of `to_studio`."""
-    return (y - y.dtype.type(16 / 255)) * y.dtype.type(255 / 219)
+    grey: Array = (y - y.dtype.type(_BLACK)) * y.dtype.type(255 / 219)
+    return grey
 
 
 def bleed(pixels: Array, visible: NDArray[np.bool_]) -> Array:
@@ -62,21 +65,27 @@ def bleed(pixels: Array, visible: NDArray[np.bool_]) -> Array:
     pixels: (H, W, colours + 1), alpha last, returned as a copy. visible: (H, W), at least one of it true.
     """
     colours = pixels.shape[-1] - 1
-    filled = pixels.copy()
-    mean, weight = _halve(pixels[..., :colours], visible)
-    levels = [(mean, weight)]
-    while len(mean) > 1 or mean.shape[1] > 1:
-        mean, weight = _halve(mean, weight > 0)
-        levels.append((mean, weight))
-    for (finer, known), (coarser, _) in zip(levels[-2::-1], levels[:0:-1], strict=True):
-        gaps = np.nonzero(known == 0)
-        finer[gaps] = coarser[gaps[0] // 2, gaps[1] // 2]
-    gaps = np.nonzero(~visible)
-    colour = levels[0][0][gaps[0] // 2, gaps[1] // 2]
+    means = [_halve(pixels[..., :colours], visible)]
+    while means[-1][1].size > 1:
+        mean, count = means[-1]
+        means.append(_halve(mean, count > 0))
+    colour, _ = means.pop()
+    while means:
+        finer, count = means.pop()
+        _fill(finer, count > 0, colour)
+        colour = finer
     if np.issubdtype(pixels.dtype, np.integer):
         colour = np.floor(colour + 0.5)
-    filled[(*gaps, slice(colours))] = colour
+    filled = pixels.copy()
+    _fill(filled[..., :colours], visible, colour.astype(pixels.dtype))
     return filled
+
+
+def _fill(values: Array, known: NDArray[np.bool_], coarser: Array) -> None:
+    """Write into what is not known the values of the level at half the size."""
+    height, width = known.shape
+    larger = coarser.repeat(2, axis=0)[:height].repeat(2, axis=1)[:, :width]
+    np.copyto(values, larger, where=~known[..., None])
 
 
 def _halve(values: Array, known: NDArray[np.bool_]) -> tuple[Array, Array]:

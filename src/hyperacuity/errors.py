@@ -14,6 +14,7 @@ Each message says what to do about it. Each class also inherits Python's own, so
 know us can still catch it.
 """
 
+# ruff: noqa: N818  (they say what happened; `except OutOfMemory` reads better than OutOfMemoryError)
 from __future__ import annotations
 
 import difflib
@@ -58,5 +59,6 @@ class OutOfMemory(HyperacuityError, MemoryError):
 
 def nearest(word: str, known: Iterable[str]) -> str:
     """The end of a sentence that names the likeliest of `known`: " Did you mean 'x'?", or nothing."""
-    match = difflib.get_close_matches(word.lower(), list(known), n=1, cutoff=0.5)
-    return f" Did you mean {match[0]!r}?" if match else ""
+    names = {name.lower(): name for name in known}
+    match = difflib.get_close_matches(word.lower(), names, n=1, cutoff=0.5)
+    return f" Did you mean {names[match[0]]!r}?" if match else ""

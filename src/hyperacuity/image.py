@@ -9,14 +9,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hyperacuity.errors import DamagedFile
+
 Array = NDArray[Any]
 
 
 @dataclass(frozen=True)
 class Metadata:
-    """What a file says beside its pixels and what its upscaled copy must say too.
+    r"""What a file says beside its pixels and what its upscaled copy must say too.
 
-    icc: colour profile; exif: the TIFF structure without "Exif\\0\\0", orientation already applied and reset
+    icc: colour profile; exif: the TIFF structure without "Exif\0\0", orientation already applied and reset
     to 1; xmp: UTF-8 packet. dpi: horizontal and vertical pixels per inch, as stored.
     """
 
@@ -75,12 +77,15 @@ class Strips:
     rows: Iterable[Array]
 
     def gather(self) -> Image:
-        """Read all strips into one image."""
+        """Read all strips into one image. Raises `DamagedFile` if they are not as many rows as were promised."""
         pixels = np.empty(self.header.shape, self.header.dtype)
         top = 0
         for strip in self.rows:
-            pixels[top : top + len(strip)] = strip
+            if top + len(strip) <= self.header.height:
+                pixels[top : top + len(strip)] = strip
             top += len(strip)
+        if top != self.header.height:
+            raise DamagedFile(f"{top} rows came of an image that has {self.header.height}")
         return Image(self.header, pixels)
 
 
@@ -111,7 +116,7 @@ class Image:
         return cls(header, pixels)
 
     def strips(self) -> Strips:
-        """This image as one strip, for sinks."""
+        """The image as one strip, for sinks."""
         return Strips(self.header, [self.pixels])
 
     def to_8bit(self) -> NDArray[np.uint8]:

@@ -21,29 +21,36 @@ def available() -> int:
     return max(0, min(limits))
 
 
-def _control_groups(root: Path = Path("/sys/fs/cgroup")) -> list[int]:
-    """What is left to this container by Linux's control groups, version 2 or 1; nothing where there is no limit."""
+def _control_groups(root: Path = Path("/sys/fs/cgroup"), membership: Path = Path("/proc/self/cgroup")) -> list[int]:
+    """What Linux's control groups, version 2 or 1, leave to this process: its own group and all that hold it.
+
+    root: where the groups are mounted; in a container that is the container's own group. membership: lines such as
+    "0::/system.slice/job_7" (version 2) or "4:memory:/docker/1f2e" (version 1).
+    """
+    folders = [root, root / "memory"]
+    for line in _text(membership).splitlines():
+        _, controllers, group = line.split(":", 2)
+        if ".." not in group and (controllers == "" or "memory" in controllers.split(",")):
+            mount = root if controllers == "" else root / "memory"
+            own = mount / group.lstrip("/")
+            folders += [folder for folder in (own, *own.parents) if mount in folder.parents]
     left = []
-    for limit, used in (
-        ("memory.max", "memory.current"),
-        ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"),
-    ):
-        try:
-            most, now = (root / limit).read_text().strip(), (root / used).read_text().strip()
-        except OSError:
-            continue
-        if most.isdigit() and now.isdigit():
-            # Version 1 says "no limit" with a number near 2^63; then the machine's own memory is the limit.
-            left.append(int(most) - int(now) + _page_cache(root))
+    for folder in folders:
+        for limit, used in (("memory.max", "memory.current"), ("memory.limit_in_bytes", "memory.usage_in_bytes")):
+            most, now = _text(folder / limit).strip(), _text(folder / used).strip()
+            if most.isdigit() and now.isdigit():  # version 2 says "max" for no limit, version 1 a number near 2^63
+                left.append(int(most) - int(now) + _page_cache(folder))
     return left
 
 
-def _page_cache(root: Path) -> int:
+def _page_cache(folder: Path) -> int:
     """Cached file pages count as used, yet the kernel gives them back on demand."""
-    for name in ("memory.stat", "memory/memory.stat"):
-        try:
-            lines = (root / name).read_text().splitlines()
-        except OSError:
-            continue
-        return sum(int(line.split()[1]) for line in lines if line.startswith(("inactive_file ", "active_file ")))
-    return 0
+    lines = _text(folder / "memory.stat").splitlines()
+    return sum(int(line.split()[1]) for line in lines if line.startswith(("inactive_file ", "active_file ")))
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text()
+    except OSError:
+        return ""

@@ -60,7 +60,9 @@ def ssim(result: Array, truth: Array, *, border: int, peak: float) -> float:
 def _prepare(result: Array, truth: Array, border: int) -> tuple[Array, Array]:
     if result.shape != truth.shape:
         raise UsageError(f"images to compare must have one shape; got {result.shape} and {truth.shape}")
-    if min(truth.shape[:2]) <= 2 * border:
+    if truth.ndim not in (2, 3):
+        raise UsageError(f"images to compare must be (H, W) or (H, W, C); got {truth.shape}")
+    if border < 0 or min(truth.shape) == 0 or min(truth.shape[:2]) <= 2 * border:
         raise UsageError(f"nothing is left of {truth.shape[:2]} pixels after cutting {border} on each side")
     inside = slice(border, -border or None)
     return result[inside, inside].astype(np.float64), truth[inside, inside].astype(np.float64)

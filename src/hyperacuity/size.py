@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from hyperacuity.errors import UsageError
 
 DEFAULT_SCALE = 2.0
+LONGEST = 2**31 - 1  # pixels on a side; no file format holds more
 
 
 @dataclass(frozen=True)
@@ -29,13 +30,16 @@ class Size:
         for name, value in given.items():
             if not 0 < value < math.inf:
                 raise UsageError(f"{name} must be a positive number, not {value:g}")
+            if name in ("width", "height") and value != int(value):
+                raise UsageError(f"{name} must be a whole number of pixels, not {value:g}")
         if len(given) > 1 and set(given) != {"width", "height"}:
             raise UsageError(f"give one of scale, width and height, or megapixels; not {' and '.join(given)} together")
 
     def of(self, height: int, width: int) -> tuple[int, int]:
-        """The result's (height, width) for an input of `height` x `width`; sides are rounded, and at least 1."""
-        if self.width is not None and self.height is not None:
-            return self.height, self.width
+        """The result's (height, width) for an input of `height` x `width`; sides are rounded half up, and at least 1.
+
+        Raises `UsageError` for a side that no file could hold.
+        """
         if self.width is not None:
             factor = self.width / width
         elif self.height is not None:
@@ -44,5 +48,7 @@ class Size:
             factor = math.sqrt(self.megapixels * 1e6 / (height * width))
         else:
             factor = DEFAULT_SCALE if self.scale is None else self.scale
-        sides = max(1, round(height * factor)), max(1, round(width * factor))
-        return (self.height or sides[0]), (self.width or sides[1])
+        sides = self.height or height * factor, self.width or width * factor
+        if max(sides) > LONGEST:
+            raise UsageError(f"a side of {max(sides):g} pixels is more than any file can hold: ask for less")
+        return max(1, math.floor(sides[0] + 0.5)), max(1, math.floor(sides[1] + 0.5))

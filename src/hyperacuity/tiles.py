@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from math import ceil
 
 from hyperacuity.errors import OutOfMemory
@@ -51,18 +52,15 @@ def spans(
 ) -> tuple[Span, ...]:
     """Cut an axis of `length`, or only [start, stop) = `part` of it, into at most `count` nearly equal spans.
 
-    Each span begins, and begins to read, at a multiple of `multiple`: networks that work in windows then see the
-    windows of the whole image. What it reads ends at a multiple too, or at the end of the axis.
+    Each span begins, and begins to read, at a multiple of `multiple` (if `part` does): networks that work in windows
+    then see the windows of the whole image. What it reads ends at a multiple too, or at the end of the axis.
     """
     start, stop = part or (0, length)
     units = ceil((stop - start) / multiple)
     count = min(count, units)
     edges = [min(stop, start + units * n // count * multiple) for n in range(count + 1)]
     reach = _whole(halo, multiple)
-    return tuple(
-        Span(a, b, max(0, a - reach), min(length, _whole(b, multiple) + reach))
-        for a, b in zip(edges, edges[1:], strict=False)
-    )
+    return tuple(Span(a, b, max(0, a - reach), min(length, _whole(b, multiple) + reach)) for a, b in pairwise(edges))
 
 
 def plan(
@@ -76,36 +74,78 @@ def plan(
     max_rows: int | None = None,
     rows: tuple[int, int] | None = None,
 ) -> Grid:
-    """The grid over an image, or over its `rows` [start, stop), that reads the fewest pixels within the limits.
+    """The grid over an image, or over its `rows` [start, stop), that reads nearly the fewest pixels within the limits.
 
+    rows: begins at a multiple of `multiple`, and ends at one or with the image.
     max_pixels: the most a tile may read, halo included: what memory allows.
     max_side: the longest side that a tile may own: what the user asked for.
     max_rows: the most rows that a tile may own: the results of a row of tiles are held together.
 
     Raises `OutOfMemory` if not even the smallest tile keeps to `max_pixels`.
     """
-    start, stop = rows or (0, height)
-    tallest = min(limit for limit in (stop - start, max_side, max_rows) if limit is not None)
-    widest = min(limit for limit in (width, max_side) if limit is not None)
-    best: Grid | None = None
-    for count in _counts(_pieces(width, widest, multiple), ceil(width / multiple)):
-        columns = spans(width, count, halo=halo, multiple=multiple)
-        reads = max(s.last - s.first for s in columns)
-        affordable = tallest
-        if max_pixels is not None and reads * (stop - start + 2 * halo) > max_pixels:
-            affordable = min(tallest, max_pixels // reads - 2 * _whole(halo, multiple))
-        if affordable >= min(multiple, tallest):
-            cut = _pieces(stop - start, affordable, multiple)
-            grid = Grid(spans(height, cut, halo=halo, multiple=multiple, part=(start, stop)), columns)
-            if best is not None and grid.read >= best.read:
-                break  # from here on, more columns only add halo
-            best = grid
+    down = _Axis(height, *(rows or (0, height)), _whole(halo, multiple), multiple)
+    across = _Axis(width, 0, width, _whole(halo, multiple), multiple)
+    fewest = down.pieces(min((limit for limit in (max_side, max_rows) if limit is not None), default=height))
+    best: tuple[int, int, int] | None = None
+    for columns in _counts(across.pieces(max_side or width), across.units):
+        if best is not None and down.read(fewest) * across.read(columns) >= best[0]:
+            break  # from here on, more columns only add halo
+        most = height if max_pixels is None else max_pixels // across.longest(columns)
+        # Few spans lie at the ends of the image and read less; of many, most read the halo on both sides.
+        for count in (fewest, fewest + 1, fewest + 2, down.pieces(most - 2 * down.reach)):
+            if count >= fewest and down.longest(count) <= most:
+                cost = down.read(count) * across.read(columns)
+                best = min(best or (cost, count, columns), (cost, count, columns))
+                break
     if best is None:
         raise OutOfMemory(
             f"no memory for even the smallest tile ({multiple} x {multiple} pixels and a border of {halo}): "
             "close other programs or take a smaller model"
         )
-    return best
+    return Grid(
+        spans(height, best[1], halo=halo, multiple=multiple, part=rows),
+        spans(width, best[2], halo=halo, multiple=multiple),
+    )
+
+
+@dataclass(frozen=True)
+class _Axis:
+    """What cutting [start, stop) of an axis into `count` spans costs, without making them."""
+
+    length: int
+    start: int
+    stop: int
+    reach: int
+    multiple: int
+
+    @property
+    def units(self) -> int:
+        return ceil((self.stop - self.start) / self.multiple)
+
+    @property
+    def around(self) -> tuple[int, int]:
+        """What is read before and after."""
+        return min(self.reach, self.start), min(self.reach, self.length - self.stop)
+
+    @property
+    def whole(self) -> int:
+        """What is read in one piece."""
+        return self.stop - self.start + sum(self.around)
+
+    def longest(self, count: int) -> int:
+        """The most that one of `count` spans reads."""
+        own = ceil(self.units / count) * self.multiple
+        return min(self.whole, own + (2 * self.reach if count > 2 else self.reach + max(self.around)))
+
+    def read(self, count: int) -> int:
+        """What `count` spans read together."""
+        return min(self.whole * count, self.whole + 2 * self.reach * (count - 1))
+
+    def pieces(self, most: int) -> int:
+        """How many spans of whole multiples, none longer than `most` (unless `multiple` is), cover it."""
+        if self.stop - self.start <= most:
+            return 1
+        return ceil(self.units / max(1, most // self.multiple))
 
 
 def _counts(first: int, last: int) -> Iterator[int]:
@@ -114,11 +154,6 @@ def _counts(first: int, last: int) -> Iterator[int]:
         yield first
         first += max(1, first // 16)
     yield last
-
-
-def _pieces(length: int, most: int, multiple: int) -> int:
-    """How many spans of whole `multiple`s, none longer than `most` (unless `multiple` is), cover `length`."""
-    return ceil(ceil(length / multiple) / max(1, most // multiple))
 
 
 def _whole(length: int, multiple: int) -> int:

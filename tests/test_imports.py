@@ -1,0 +1,73 @@
+"""Importing defines names and does nothing else."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import hyperacuity
+
+HEAVY = {"torch", "onnxruntime", "onnx", "pyvips", "PIL", "numpy", "psutil", "safetensors", "typer", "rich", "pydantic"}
+CODECS_AND_RUNTIMES = HEAVY - {"numpy", "psutil", "safetensors"}
+SOURCES = Path(hyperacuity.__file__).parent
+
+
+def loaded_by(statement: str) -> set[str]:
+    """The names of all modules in a fresh interpreter after `statement`."""
+    program = f"{statement}\nimport json, sys\nprint(json.dumps(sorted(sys.modules)))"
+    answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert answer.returncode == 0, answer.stderr
+    return set(json.loads(answer.stdout.splitlines()[-1]))
+
+
+def test_the_package_loads_itself_and_its_errors_only() -> None:
+    loaded = loaded_by("import hyperacuity")
+    assert not loaded & HEAVY
+    assert {name for name in loaded if name.startswith("hyperacuity")} == {"hyperacuity", "hyperacuity.errors"}
+
+
+def test_asking_for_the_functions_loads_no_codec_and_no_runtime() -> None:
+    loaded = loaded_by("from hyperacuity import Image, Size, load, models, upscale")
+    assert not loaded & CODECS_AND_RUNTIMES
+
+
+@pytest.mark.parametrize("module", ["errors", "size", "tiles"])
+def test_modules_of_plain_numbers_need_no_array(module: str) -> None:
+    assert not loaded_by(f"import hyperacuity.{module}") & HEAVY
+
+
+@pytest.mark.parametrize("module", ["resize", "colour", "image", "metrics"])
+def test_modules_of_arrays_need_numpy_only(module: str) -> None:
+    assert loaded_by(f"import hyperacuity.{module}") & HEAVY == {"numpy"}
+
+
+@pytest.mark.parametrize("name", hyperacuity.__all__)
+def test_every_public_name_is_there(name: str) -> None:
+    assert getattr(hyperacuity, name) is not None
+    assert name in dir(hyperacuity)
+
+
+def test_public_names_are_listed_once_and_in_order() -> None:
+    assert hyperacuity.__all__ == sorted(set(hyperacuity.__all__))
+
+
+def test_other_names_are_an_attribute_error() -> None:
+    assert not hasattr(hyperacuity, "enlarge")
+    with pytest.raises(AttributeError, match="no attribute 'enlarge'"):
+        hyperacuity.enlarge  # noqa: B018
+
+
+def test_no_module_prints_or_exits_or_reads_arguments_but_the_command_line() -> None:
+    for path in SOURCES.rglob("*.py"):
+        text = path.read_text()
+        if "cli" not in path.relative_to(SOURCES).parts:
+            assert "sys.exit" not in text, path
+            assert "sys.argv" not in text, path
+
+
+def test_the_interpreter_that_is_tested_is_the_one_that_is_promised() -> None:
+    assert sys.version_info >= (3, 11)

@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hyperacuity.errors import UsageError
+from hyperacuity.size import Size
+
+lengths = st.integers(1, 100_000)
+
+
+@pytest.mark.parametrize(
+    ("wish", "expected"),
+    [
+        (Size(), (600, 800)),
+        (Size(scale=3), (900, 1200)),
+        (Size(3), (900, 1200)),
+        (Size(scale=0.5), (150, 200)),
+        (Size(scale=1.5), (450, 600)),
+        (Size(width=1000), (750, 1000)),
+        (Size(height=1000), (1000, 1333)),
+        (Size(width=7, height=9), (9, 7)),
+        (Size(width=1), (1, 1)),
+        (Size(megapixels=0.48), (600, 800)),
+        (Size(megapixels=12), (3000, 4000)),
+        (Size(width=1000.0), (750, 1000)),  # type: ignore[arg-type]
+    ],
+)
+def test_each_wish_gives_its_size(wish: Size, expected: tuple[int, int]) -> None:
+    sides = wish.of(300, 400)
+    assert sides == expected
+    assert all(type(side) is int for side in sides)
+
+
+def test_halves_are_rounded_up() -> None:
+    assert Size(scale=0.5).of(5, 7) == (3, 4)
+    assert Size(scale=2.5).of(1, 3) == (3, 8)
+
+
+def test_no_side_is_ever_nothing() -> None:
+    assert Size(scale=1e-300).of(300, 400) == (1, 1)
+    assert Size(width=1).of(1, 10_000) == (1, 1)
+    assert Size(megapixels=1e-9).of(300, 400) == (1, 1)
+
+
+@given(height=lengths, width=lengths, wish=lengths)
+def test_a_side_asked_for_is_exactly_that(height: int, width: int, wish: int) -> None:
+    try:
+        assert Size(width=wish).of(height, width)[1] == wish
+        assert Size(height=wish).of(height, width)[0] == wish
+    except UsageError:
+        assert wish * max(height / width, width / height) > 2**31
+    assert Size(width=wish, height=5).of(height, width) == (5, wish)
+
+
+@given(height=st.integers(100, 9000), width=st.integers(100, 9000), megapixels=st.floats(0.1, 500))
+def test_megapixels_keep_area_and_proportions(height: int, width: int, megapixels: float) -> None:
+    tall, wide = Size(megapixels=megapixels).of(height, width)
+    assert tall * wide == pytest.approx(megapixels * 1e6, abs=tall + wide)
+    assert abs(tall * width - wide * height) <= height + width
+
+
+@pytest.mark.parametrize("name", ["scale", "width", "height", "megapixels"])
+@pytest.mark.parametrize("value", [0, -1, math.nan, math.inf])
+def test_what_is_not_positive_is_refused(name: str, value: Any) -> None:
+    with pytest.raises(UsageError, match=f"{name} must be a positive number"):
+        Size(**{name: value})
+
+
+@pytest.mark.parametrize(
+    "wishes",
+    [
+        {"scale": 2, "width": 100},
+        {"scale": 2, "height": 100},
+        {"scale": 2, "megapixels": 1},
+        {"width": 2, "megapixels": 1},
+        {"width": 2, "height": 3, "megapixels": 1},
+        {"scale": 1, "width": 2, "height": 3},
+    ],
+)
+def test_two_kinds_of_wish_are_refused_by_name(wishes: dict[str, Any]) -> None:
+    with pytest.raises(UsageError) as error:
+        Size(**wishes)
+    assert " and ".join(wishes) in str(error.value)
+
+
+def test_half_pixels_are_refused() -> None:
+    with pytest.raises(UsageError, match="whole number"):
+        Size(width=100.5)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("wish", [Size(scale=1e300), Size(scale=1e308), Size(megapixels=1e30), Size(width=10**12)])
+def test_what_no_file_could_hold_is_refused(wish: Size) -> None:
+    with pytest.raises(UsageError, match="ask for less"):
+        wish.of(300, 400)
