@@ -77,3 +77,19 @@ def test_an_unknown_architecture_names_the_nearest() -> None:
 def test_a_foreign_config_is_refused() -> None:
     with pytest.raises(WeightsError, match="cannot be built"):
         build("fsrcnn", {"depth": 3})
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4])
+def test_fsrcnn_begins_as_linear_interpolation(scale: int) -> None:
+    network = build("fsrcnn", {"scale": scale})
+    x = torch.rand(1, 1, 12, 12)
+    with torch.inference_mode():
+        network.get_parameter("deconvolve.weight")[1:] = 0
+        ours = network(x)
+        flat = network(torch.ones_like(x))
+    inside = slice(2 * scale, -2 * scale)
+    torch.testing.assert_close(flat[..., inside, inside], torch.ones_like(flat)[..., inside, inside])
+    if scale == 4:
+        return  # nine taps do not hold all of the kernel
+    linear = nn.functional.interpolate(x, scale_factor=scale, mode="bilinear", align_corners=False)
+    torch.testing.assert_close(ours[..., inside, inside], linear[..., inside, inside])

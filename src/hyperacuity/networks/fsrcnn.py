@@ -1,13 +1,18 @@
 """FSRCNN: shrink, map and expand at low resolution, then one deconvolution to high resolution.
 
 Dong, Loy, Tang: "Accelerating the Super-Resolution Convolutional Neural Network", ECCV 2016,
-arXiv 1608.00367. Written from the paper, without other code; nothing differs from it. Works on luma.
+arXiv 1608.00367. Written from the paper, without other code. Works on luma.
+
+What differs is where training begins: the first channel of each layer carries the picture through, and its
+deconvolution interpolates linearly. The paper begins with noise, and a short training then spends itself on learning
+to interpolate.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor, nn
 
 
@@ -35,12 +40,7 @@ class FSRCNN(nn.Module):
         self.deconvolve = nn.ConvTranspose2d(
             config.d, 1, 9, stride=config.scale, padding=4, output_padding=config.scale - 1
         )
-        for layer in self.modules():
-            if isinstance(layer, nn.Conv2d):
-                nn.init.kaiming_normal_(layer.weight, a=0.25)  # PReLU's initial slope
-                nn.init.zeros_(layer.bias)  # type: ignore[arg-type]  # these convolutions all have one
-        nn.init.normal_(self.deconvolve.weight, std=0.001)
-        nn.init.zeros_(self.deconvolve.bias)  # type: ignore[arg-type]
+        self._initialise(config.scale)
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.extract(x)  # (N, d, H, W)
@@ -49,3 +49,21 @@ class FSRCNN(nn.Module):
         x = self.expand(x)  # (N, d, H, W)
         y: Tensor = self.deconvolve(x)  # (N, 1, H * scale, W * scale)
         return y
+
+    @torch.no_grad()
+    def _initialise(self, scale: int) -> None:
+        """He's initialisation, but for the first channel of each layer: identity, and linear interpolation at the end."""
+        for layer in self.modules():
+            if isinstance(layer, nn.Conv2d):
+                nn.init.kaiming_normal_(layer.weight, a=0.25)  # PReLU's initial slope
+                nn.init.zeros_(layer.bias)  # type: ignore[arg-type]  # these convolutions all have one
+                layer.weight[0] = 0
+                layer.weight[0, 0, layer.kernel_size[0] // 2, layer.kernel_size[1] // 2] = 1
+        nn.init.normal_(self.deconvolve.weight, std=0.001)
+        nn.init.zeros_(self.deconvolve.bias)  # type: ignore[arg-type]
+        # Tap k of output o lies over input i where o = scale * i + k - 4; x is the distance of their centres.
+        x = ((torch.arange(9) - 4 + 0.5) / scale - 0.5).abs()
+        triangle = (1 - x).clamp(min=0)
+        for phase in range(scale):  # at x4 nine taps do not hold all of it; the mean stays right
+            triangle[phase::scale] /= triangle[phase::scale].sum()
+        self.deconvolve.weight[0, 0] = torch.outer(triangle, triangle)
