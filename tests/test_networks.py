@@ -36,7 +36,7 @@ def test_the_output_is_scale_times_the_input(scale: int) -> None:
 
 
 def test_every_parameter_learns(network: nn.Module) -> None:
-    nn.functional.l1_loss(network(torch.rand(2, 1, 24, 24)), torch.rand(2, 1, 48, 48)).backward()
+    nn.functional.l1_loss(network(torch.rand(2, 1, 24, 24)), torch.rand(2, 1, 48, 48)).backward()  # type: ignore[no-untyped-call]
     for name, parameter in network.named_parameters():
         assert parameter.grad is not None, name
         assert parameter.grad.abs().sum() > 0, name
