@@ -52,7 +52,7 @@ class FSRCNN(nn.Module):
 
     @torch.no_grad()
     def _initialise(self, scale: int) -> None:
-        """He's initialisation, but the first channel of each layer is the identity, and linear interpolation at the end."""
+        """He's initialisation; but each layer's first channel is the identity, and at the end linear interpolation."""
         for layer in self.modules():
             if isinstance(layer, nn.Conv2d):
                 nn.init.kaiming_normal_(layer.weight, a=0.25)  # PReLU's initial slope
