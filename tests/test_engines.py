@@ -11,35 +11,35 @@ import pytest
 import safetensors.torch
 import torch
 
-from hyperacuity import engines, zoo
+from hyperacuity import engines, export, zoo
 from hyperacuity.engines import onnx_runtime, pytorch
 from hyperacuity.errors import MissingDependency, OutOfMemory, UsageError, WeightsError
-from hyperacuity.networks import NETWORKS, build
-from hyperacuity.train.export import measure_activations, measure_halo, write
+from hyperacuity.networks import NETWORKS, described
 from hyperacuity.zoo import Card, Model
+from tests.test_networks import SMALL, built
 
 
 @pytest.fixture(scope="module", params=NETWORKS)
 def model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Model:
     """A network of the table with random weights, exported."""
-    torch.manual_seed(0)
-    network = build(request.param, {}).eval()
+    network = built(request.param).eval()
     for parameter in network.parameters():
         if parameter.dim() > 1:
             torch.nn.init.xavier_normal_(parameter)
+    told = described(network)
     card = Card(
-        name=f"{request.param}-x2",
+        name=f"{request.param}-x{told.scale}",
         architecture=request.param,
-        scale=2,
-        channels="Y",
+        config=SMALL.get(request.param, {}),
+        scale=told.scale,
+        channels="Y" if told.channels == 1 else "RGB",
         licence="none",
         trained_on="nothing",
         paper="none",
-        halo=measure_halo(network, channels=1, scale=2),
-        activation_bytes=measure_activations(network, channels=1),
+        **export.measured(network),
     )
     folder = tmp_path_factory.mktemp("zoo")
-    write(network, card, folder)
+    export.write(network, card, folder)
     return zoo.open_file(folder / f"{card.name}.onnx")
 
 
@@ -47,28 +47,35 @@ def noise(*shape: int) -> Any:
     return np.random.default_rng(0).random(shape, np.float32)
 
 
-@pytest.mark.parametrize("shape", [(1, 1, 40, 56), (2, 1, 17, 31), (1, 1, 1, 1), (1, 1, 1, 97)])
-def test_engines_agree(model: Model, shape: tuple[int, ...]) -> None:
-    batch = noise(*shape)
+@pytest.mark.parametrize("size", [(1, 5, 7), (2, 3, 4), (1, 1, 1), (1, 1, 12)])
+def test_engines_agree(model: Model, size: tuple[int, int, int]) -> None:
+    count, rows, columns = size
+    card = model.card
+    batch = noise(count, card.channel_count, rows * card.multiple, columns * card.multiple)
     answers = [engines.open(model, engine=name, device="cpu").run(batch) for name in engines.ENGINES]
     for answer in answers:
-        assert answer.shape == (*shape[:2], shape[2] * 2, shape[3] * 2)
+        assert answer.shape == (*batch.shape[:2], *(side * card.network_scale for side in batch.shape[2:]))
         assert answer.dtype == np.float32
         np.testing.assert_allclose(answer, answers[0], atol=1e-4)
 
 
 @pytest.mark.parametrize("engine", engines.ENGINES)
 def test_a_tile_with_its_halo_equals_the_whole(model: Model, engine: str) -> None:
-    """The card's halo is true: one pixel less and the rim differs, with it nothing does."""
+    """The card's halo is true: one step less and the rim differs, with it nothing does."""
     opened = engines.open(model, engine=engine, device="cpu")
-    batch, halo = noise(1, 1, 61, 53), opened.halo
-    whole = opened.run(batch)
-    tile = opened.run(np.ascontiguousarray(batch[:, :, 20 - halo : 33 + halo, 18 - halo : 29 + halo]))
-    own = tile[:, :, halo * 2 : halo * 2 + 26, halo * 2 : halo * 2 + 22]
-    np.testing.assert_allclose(own, whole[:, :, 40:66, 36:58], atol=1e-6)
-    short = opened.run(np.ascontiguousarray(batch[:, :, 21 - halo : 32 + halo, 19 - halo : 28 + halo]))
-    rim = short[:, :, halo * 2 - 2 : halo * 2 + 24, halo * 2 - 2 : halo * 2 + 20]
-    assert np.abs(rim - whole[:, :, 40:66, 36:58]).max() > 1e-6
+    scale, step = opened.scale, opened.multiple
+    reach = -(-opened.halo // step) * step
+    start, own = reach + 2 * step, 8 * step
+    batch = noise(1, opened.channels, 2 * start + own + step, 2 * start + own)
+    whole = opened.run(batch)[:, :, start * scale : (start + own) * scale, start * scale : (start + own) * scale]
+
+    def computed(border: int) -> Any:
+        cut = slice(start - border, start + own + border)
+        inside = slice(border * scale, (border + own) * scale)
+        return opened.run(np.ascontiguousarray(batch[:, :, cut, cut]))[:, :, inside, inside]
+
+    np.testing.assert_allclose(computed(reach), whole, atol=2e-6)
+    assert np.abs(computed(reach - step) - whole).max() > 1e-7
 
 
 def test_auto_takes_onnx_runtime_on_a_cpu(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -79,7 +86,7 @@ def test_auto_takes_onnx_runtime_on_a_cpu(model: Model, monkeypatch: pytest.Monk
 
 
 def test_half_precision_is_near_and_knows_its_full_twin(model: Model) -> None:
-    batch = noise(1, 1, 24, 24)
+    batch = noise(1, model.card.channel_count, 24, 24)
     half = engines.open(model, engine="pytorch", device="cpu", precision="bf16")
     full = half.in_float32()
     assert (half.precision, full.precision) == ("bf16", "fp32")
@@ -152,7 +159,7 @@ def test_their_out_of_memory_is_ours(
     else:
         monkeypatch.setattr(opened, "_network", fail)
     with pytest.raises(OutOfMemory):
-        opened.run(noise(1, 1, 4, 4))
+        opened.run(noise(1, opened.channels, 8, 8))
 
 
 STARVED = """
@@ -183,13 +190,13 @@ def test_memory_that_really_runs_out_is_survived(engine: str) -> None:
 
 def test_other_faults_are_not_hidden(model: Model) -> None:
     with pytest.raises(Exception, match=r"nvalid|rank|dimension|channels") as caught:
-        engines.open(model, engine="onnxruntime").run(noise(1, 3, 8, 8))
+        engines.open(model, engine="onnxruntime").run(noise(1, 2, 8, 8))
     assert not isinstance(caught.value, MemoryError)
 
 
 @pytest.mark.gpu
 def test_cuda_agrees_with_the_cpu(model: Model) -> None:
-    batch = noise(1, 1, 40, 56)
+    batch = noise(1, model.card.channel_count, 40, 56)
     exact = engines.open(model, engine="onnxruntime").run(batch)
     full = engines.open(model, engine="pytorch", device="cuda", precision="fp32").run(batch)
     np.testing.assert_allclose(full, exact, atol=1e-4)

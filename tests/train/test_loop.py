@@ -80,9 +80,7 @@ def test_a_training_gives_a_model_that_works_at_once(recipe: Path, tmp_path: Pat
     assert card.recipe == read_recipe(recipe).hash()
     upscaler = hyperacuity.load(tmp_path / "run/tiny-x2.onnx")
     pixels = np.full((9, 7, 3), 128, np.uint8)
-    # Twelve steps teach nothing, and the check of the tiles says so.
-    with pytest.raises(hyperacuity.BadOutput):
-        upscaler.array(pixels, hyperacuity.Size())
+    assert upscaler.array(pixels, hyperacuity.Size()).shape == (18, 14, 3)
 
 
 def test_killed_and_resumed_it_ends_with_the_same_weights(recipe: Path, tmp_path: Path) -> None:

@@ -1,18 +1,33 @@
 """The networks of the literature, one file each. Needs PyTorch (`pip install 'hyperacuity[torch]'`).
 
-A network is an `nn.Module` built from its frozen `Config`; it knows tensors (N, C, H, W) in [0, 1] and
-nothing of images, tiles or files. To add one: write its file and name it in `NETWORKS`.
+A network is an `nn.Module` built from its frozen `Config`; it knows tensors (N, C, H, W) in [0, 1] and nothing of
+images, tiles or files. To add one: write its file and name it in `NETWORKS`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol, cast
 
-from torch import nn
+from torch import Tensor, nn
 
 from hyperacuity.errors import UsageError, WeightsError, nearest
 from hyperacuity.networks.fsrcnn import FSRCNN
+
+
+class Network(Protocol):
+    """What every network of the table is, beside an `nn.Module`.
+
+    channels: 1 (luma of BT.601 in studio range, on [0, 1]) or 3 (RGB). scale: output pixels per input pixel along a
+    side; 1 for those that are given an image already enlarged by bicubic. multiple: the sides must divide by it.
+    """
+
+    channels: int
+    scale: int
+    multiple: int
+
+    def __call__(self, x: Tensor) -> Tensor: ...
+
 
 NETWORKS: dict[str, type[nn.Module]] = {
     "fsrcnn": FSRCNN,
@@ -32,3 +47,8 @@ def build(architecture: str, config: Mapping[str, Any]) -> nn.Module:
         return network(network.Config(**config))  # type: ignore[no-any-return]
     except TypeError as error:
         raise WeightsError(f"{architecture} cannot be built from {dict(config)}: {error}") from error
+
+
+def described(network: nn.Module) -> Network:
+    """The same network, seen as what it says of itself."""
+    return cast("Network", network)

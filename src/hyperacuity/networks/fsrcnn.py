@@ -28,9 +28,12 @@ class FSRCNN(nn.Module):
     """(N, 1, H, W) luma -> (N, 1, H * scale, W * scale)."""
 
     Config = FSRCNNConfig
+    channels = 1
+    multiple = 1
 
     def __init__(self, config: FSRCNNConfig) -> None:
         super().__init__()
+        self.scale = config.scale
         self.extract = nn.Sequential(nn.Conv2d(1, config.d, 5, padding=2), nn.PReLU(config.d))
         self.shrink = nn.Sequential(nn.Conv2d(config.d, config.s, 1), nn.PReLU(config.s))
         self.map = nn.Sequential(

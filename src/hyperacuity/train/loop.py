@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from hyperacuity import export
 from hyperacuity.errors import UsageError
 from hyperacuity.metrics import psnr
-from hyperacuity.networks import build
+from hyperacuity.networks import build, described
 from hyperacuity.train import checkpoint, data
-from hyperacuity.train.export import export
 from hyperacuity.train.recipe import Optimizer, Recipe
+from hyperacuity.zoo import Card
 
 LOSSES = {"l1": nn.functional.l1_loss, "mse": nn.functional.mse_loss}
 
@@ -60,7 +61,7 @@ def train(recipe: Recipe, folder: Path, *, resume: bool = False) -> Iterator[Pro
     averaging = get_ema_multi_avg_fn(recipe.optimizer.ema)  # type: ignore[no-untyped-call]
     average = AveragedModel(network, multi_avg_fn=averaging)
     optimizer = torch.optim.Adam(network.parameters())
-    scale = recipe.model.config["scale"]
+    scale = described(network).scale
 
     start, best, best_weights = 0, -math.inf, network.state_dict()
     if saved.exists():
@@ -108,11 +109,31 @@ def train(recipe: Recipe, folder: Path, *, resume: bool = False) -> Iterator[Pro
         yield Progress(step + 1, recipe.steps, float(loss.detach()), validation, best)
 
     network.load_state_dict(best_weights)
-    measured = {"validation": best}
+    figures = {"validation": best}
     for report in recipe.data.reports:
         held_out = [data.pair(data.luma_of(path), scale, exact=True) for path in data.files([report])]
-        measured[report.name] = quality(network, held_out, scale)
-    export(network, recipe, folder, quality=measured, fingerprint=data.fingerprint(files))
+        figures[report.name] = quality(network, held_out, scale)
+    export.write(network, card_of(network, recipe, figures, data.fingerprint(files)), folder)
+
+
+def card_of(network: nn.Module, recipe: Recipe, quality: Mapping[str, float], fingerprint: str) -> Card:
+    """The card of a network that `recipe` has trained."""
+    return Card(
+        name=recipe.model.name,
+        architecture=recipe.model.architecture,
+        config=recipe.model.config,
+        scale=described(network).scale,
+        channels="Y" if described(network).channels == 1 else "RGB",
+        licence=recipe.model.licence,
+        trained_on=recipe.model.trained_on,
+        paper=recipe.model.paper,
+        steps=recipe.steps,
+        seed=recipe.seed,
+        recipe=recipe.hash(),
+        data_fingerprint=fingerprint,
+        quality={name: round(value, 3) for name, value in quality.items()},
+        **export.measured(network),
+    )
 
 
 def quality(network: nn.Module, held_out: list[data.Pair], scale: int) -> float:

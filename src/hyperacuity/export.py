@@ -1,49 +1,37 @@
-"""From trained weights to a model of the zoo: NAME.safetensors with its card, and NAME.onnx, the same network."""
+"""From a network to a model of the zoo: NAME.safetensors with its card, and NAME.onnx, the same network.
+
+What a card says of the network (halo, memory, work) is measured here, not believed. Needs PyTorch and onnx.
+"""
 
 from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import onnx
 import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from hyperacuity.train.recipe import Recipe
+from hyperacuity.networks import described
 from hyperacuity.zoo import Card
 
 # Large enough for every network's halo to lie within, small enough to measure in a moment.
 _PROBE = 96
 
 
-def export(network: nn.Module, recipe: Recipe, folder: Path, *, quality: Mapping[str, float], fingerprint: str) -> Card:
-    """Write both files of a model into `folder` and return its card."""
+def measured(network: nn.Module) -> dict[str, Any]:
+    """The fields of a card that follow from the network: halo, multiple, memory, parameters, work."""
     network = network.eval().to("cpu", torch.float32)
-    scale = int(recipe.model.config["scale"])
-    card = Card(
-        name=recipe.model.name,
-        architecture=recipe.model.architecture,
-        config=recipe.model.config,
-        scale=scale,
-        channels="Y",
-        licence=recipe.model.licence,
-        trained_on=recipe.model.trained_on,
-        paper=recipe.model.paper,
-        halo=measure_halo(network, channels=1, scale=scale),
-        activation_bytes=measure_activations(network, channels=1),
-        parameters=sum(parameter.numel() for parameter in network.parameters()),
-        multiply_adds=count_multiply_adds(network, channels=1),
-        steps=recipe.steps,
-        seed=recipe.seed,
-        recipe=recipe.hash(),
-        data_fingerprint=fingerprint,
-        quality={name: round(value, 3) for name, value in quality.items()},
-    )
-    write(network, card, folder)
-    return card
+    return {
+        "halo": measure_halo(network),
+        "multiple": described(network).multiple,
+        "activation_bytes": measure_activations(network),
+        "parameters": sum(parameter.numel() for parameter in network.parameters()),
+        "multiply_adds": count_multiply_adds(network),
+    }
 
 
 def write(network: nn.Module, card: Card, folder: Path) -> None:
@@ -62,7 +50,7 @@ def _replace(path: Path, content: bytes) -> None:
 
 def to_onnx(network: nn.Module, card: Card) -> bytes:
     """The network as ONNX with free batch, height and width, the card in its metadata."""
-    example = torch.zeros(2, card.channel_count, 32, 48)
+    example = torch.zeros(2, described(network).channels, 32, 48)
     sizes = {0: torch.export.Dim("n"), 2: torch.export.Dim("h"), 3: torch.export.Dim("w")}
     with warnings.catch_warnings():
         # The exporter uses what PyTorch itself has deprecated, and speaks of torchvision, which is not needed.
@@ -90,10 +78,11 @@ def to_onnx(network: nn.Module, card: Card) -> bytes:
     return content
 
 
-def measure_halo(network: nn.Module, *, channels: int, scale: int) -> int:
+def measure_halo(network: nn.Module) -> int:
     """How many input pixels away an output pixel still looks, by gradients: which inputs move the output pixels
     that lie over the middle one.
     """
+    channels, scale = described(network).channels, described(network).scale
     x = torch.rand(1, channels, _PROBE, _PROBE, requires_grad=True)
     middle = _PROBE // 2
     own = slice(middle * scale, (middle + 1) * scale)
@@ -106,7 +95,7 @@ def measure_halo(network: nn.Module, *, channels: int, scale: int) -> int:
     return reach
 
 
-def measure_activations(network: nn.Module, *, channels: int) -> int:
+def measure_activations(network: nn.Module) -> int:
     """Bytes for each input pixel in float32 that must be held at once: the largest input and output of one layer.
 
     A factor of two covers what a backend keeps beside them (its own layout of both).
@@ -117,11 +106,11 @@ def measure_activations(network: nn.Module, *, channels: int) -> int:
         nonlocal largest
         largest = max(largest, sum(tensor.numel() for tensor in inputs) + output.numel())
 
-    _run_with(network, channels, note)
+    _run_with(network, note)
     return 2 * 4 * largest // _PROBE**2
 
 
-def count_multiply_adds(network: nn.Module, *, channels: int) -> int:
+def count_multiply_adds(network: nn.Module) -> int:
     """Multiplications with a weight for each input pixel, of all convolutions; a transposed one counts each weight
     once for each of its input pixels.
     """
@@ -134,11 +123,11 @@ def count_multiply_adds(network: nn.Module, *, channels: int) -> int:
         elif isinstance(layer, nn.Conv2d):
             total += layer.weight.numel() * output[0, 0].numel()
 
-    _run_with(network, channels, note)
+    _run_with(network, note)
     return total // _PROBE**2
 
 
-def _run_with(network: nn.Module, channels: int, hook: object) -> None:
+def _run_with(network: nn.Module, hook: object) -> None:
     handles = [
         layer.register_forward_hook(hook)  # type: ignore[arg-type]  # a hook of the three-argument form
         for layer in network.modules()
@@ -146,7 +135,7 @@ def _run_with(network: nn.Module, channels: int, hook: object) -> None:
     ]
     try:
         with torch.inference_mode():
-            network(torch.zeros(1, channels, _PROBE, _PROBE))
+            network(torch.zeros(1, described(network).channels, _PROBE, _PROBE))
     finally:
         for handle in handles:
             handle.remove()
