@@ -141,6 +141,10 @@ class Upscaler:
         """Whether this is a resampler and not a network."""
         return self.family[0].card.architecture == zoo.CLASSICAL
 
+    def made_for(self, scale: int) -> bool:
+        """Whether one network gives just this scale, or there is none and every scale is as good."""
+        return self.classical or any(model.card.scale == scale for model in self.family)
+
     def chain(self, image: tuple[int, int], target: tuple[int, int]) -> list[Model]:
         """The models that bring an image of (height, width) to `target`, first to last; none to shrink it."""
         return zoo.chain(self.family, max(target[0] / image[0], target[1] / image[1]))

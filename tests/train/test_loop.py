@@ -16,9 +16,10 @@ from PIL import Image
 
 import hyperacuity
 from hyperacuity import zoo
+from hyperacuity.datasets import Pair, files, pair
 from hyperacuity.errors import UsageError, WeightsError
 from hyperacuity.train import checkpoint, read_recipe, train
-from hyperacuity.train.data import Pair, Patches, files, pair
+from hyperacuity.train.data import Patches
 from hyperacuity.train.loop import learning_rate
 from hyperacuity.train.recipe import Optimizer, Recipe
 

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 import hyperacuity
-from hyperacuity.cli import models, train, upscale
+from hyperacuity.cli import evaluate, models, train, upscale
 
 app = typer.Typer(
     name="hyperacuity",
@@ -23,6 +23,7 @@ app = typer.Typer(
 app.command("upscale")(upscale.command)
 app.command("models")(models.command)
 app.command("train")(train.command)
+app.command("evaluate", cls=evaluate.SeveralValues)(evaluate.command)
 
 
 def _version(wanted: bool) -> None:

@@ -1,74 +1,24 @@
-"""Pictures for training: decoded once to 8-bit luma or RGB, degraded once, cut at random."""
+"""Pictures for training: decoded once to 8-bit luma, degraded once, cut at random."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from hyperacuity import colour, formats
+from hyperacuity.datasets import Pair, Picture, luma, pair, picture
 from hyperacuity.errors import UsageError
 from hyperacuity.resize import resize
-
-Picture = NDArray[np.uint8]
-
-
-@dataclass(frozen=True)
-class Pair:
-    """One picture at both resolutions, luma on 0..255: hr (H, W) uint8, lr uint8 or, to be exact, float64."""
-
-    lr: NDArray[Any]
-    hr: Picture
-
-
-def files(folders: Iterable[Path]) -> list[Path]:
-    """All pictures below `folders`, sorted. Raises `UsageError` for a folder that has none."""
-    found = []
-    for folder in folders:
-        below = sorted(path for path in folder.rglob("*") if path.is_file() and formats.knows(path))
-        if not below:
-            raise UsageError(f"no pictures in {folder.absolute()}: name folders with PNG, JPEG, WebP or TIFF files")
-        found += below
-    return found
-
-
-def luma_of(path: Path) -> Picture:
-    """The first frame of a file as (H, W) uint8 studio-range luma; grey files give their grey as luma."""
-    with formats.read(path) as source:
-        image = next(iter(source))
-    pixels = image.to_8bit()
-    return pixels[..., 0] if image.header.colours == 1 else colour.luma8(pixels[..., :3])
-
-
-def fingerprint(paths: Iterable[Path]) -> str:
-    """Twelve hex digits over the content of all files, in order: the card's word on what was learnt from."""
-    digest = hashlib.sha256()
-    for path in paths:
-        digest.update(hashlib.sha256(path.read_bytes()).digest())
-    return digest.hexdigest()[:12]
-
-
-def pair(hr: Picture, scale: int, *, exact: bool = False) -> Pair:
-    """Cut `hr` to whole LR pixels and make its LR by MATLAB's bicubic.
-
-    exact: keep the LR in double precision, as the papers' evaluation does; else it is uint8, as files are.
-    """
-    height, width = (side - side % scale for side in hr.shape)
-    hr = hr[:height, :width]
-    return Pair(resize(hr.astype(np.float64) if exact else hr, size=(height // scale, width // scale)), hr)
 
 
 def pairs(paths: Iterable[Path], scale: int, rescale: Iterable[float], patch: int) -> Iterator[Pair]:
     """Each file at each size of `rescale`; those too small for one patch are left out."""
     for path in paths:
-        whole = luma_of(path)
+        whole = luma(picture(path))
         for factor in rescale:
             made = pair(whole if factor == 1 else resize(whole, scale=factor), scale)
             if min(made.lr.shape) >= patch:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from hyperacuity import export
+from hyperacuity import datasets, export
 from hyperacuity.errors import UsageError
 from hyperacuity.metrics import psnr
 from hyperacuity.networks import build, described
@@ -73,10 +73,10 @@ def train(recipe: Recipe, folder: Path, *, resume: bool = False) -> Iterator[Pro
         optimizer.load_state_dict(state["optimizer"])
         start, best, best_weights = state["step"], state["best"], state["best_weights"]
 
-    files = data.files(recipe.data.train)
+    files = datasets.files(recipe.data.train)
     pairs = list(data.pairs(files, scale, recipe.data.rescale, recipe.data.patch))
     patches = data.Patches(pairs, scale=scale, patch=recipe.data.patch, batch=recipe.data.batch, seed=recipe.seed)
-    held_out = [data.pair(data.luma_of(path), scale, exact=True) for path in data.files(recipe.data.validation)]
+    held_out = luma_pairs(recipe.data.validation, scale)
 
     for step in range(start, recipe.steps):
         for group in optimizer.param_groups:
@@ -111,9 +111,8 @@ def train(recipe: Recipe, folder: Path, *, resume: bool = False) -> Iterator[Pro
     network.load_state_dict(best_weights)
     figures = {"validation": best}
     for report in recipe.data.reports:
-        held_out = [data.pair(data.luma_of(path), scale, exact=True) for path in data.files([report])]
-        figures[report.name] = quality(network, held_out, scale)
-    export.write(network, card_of(network, recipe, figures, data.fingerprint(files)), folder)
+        figures[report.name] = quality(network, luma_pairs([report], scale), scale)
+    export.write(network, card_of(network, recipe, figures, datasets.fingerprint(files)), folder)
 
 
 def card_of(network: nn.Module, recipe: Recipe, quality: Mapping[str, float], fingerprint: str) -> Card:
@@ -136,7 +135,13 @@ def card_of(network: nn.Module, recipe: Recipe, quality: Mapping[str, float], fi
     )
 
 
-def quality(network: nn.Module, held_out: list[data.Pair], scale: int) -> float:
+def luma_pairs(folders: Iterable[Path], scale: int) -> list[datasets.Pair]:
+    """The pictures of `folders` as the papers evaluate them: 8-bit luma, and its LR in double precision."""
+    pictures = (datasets.picture(path) for path in datasets.files(folders))
+    return [datasets.pair(datasets.luma(picture), scale, exact=True) for picture in pictures]
+
+
+def quality(network: nn.Module, held_out: list[datasets.Pair], scale: int) -> float:
     """Mean PSNR in dB by the papers' protocol: LR in double precision, the result rounded to 8-bit luma, `scale`
     pixels cut from each border.
     """
@@ -147,8 +152,8 @@ def quality(network: nn.Module, held_out: list[data.Pair], scale: int) -> float:
     return float(np.mean(values))
 
 
-def infer(network: nn.Module, lr: NDArray[Any]) -> data.Picture:
+def infer(network: nn.Module, lr: NDArray[Any]) -> datasets.Picture:
     """Run a network on (H, W) luma on 0..255; the answer is rounded to uint8."""
     result = network(torch.from_numpy(lr).float()[None, None] / 255)[0, 0]
-    picture: data.Picture = (result * 255).round().clamp(0, 255).byte().numpy()
+    picture: datasets.Picture = (result * 255).round().clamp(0, 255).byte().numpy()
     return picture

@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import PIL.Image
+import pytest
+
+COMMAND = [sys.executable, "-c", "from hyperacuity.cli import main; main()", "evaluate"]
+
+
+@pytest.fixture
+def sets(tmp_path: Path) -> Path:
+    for name in ("A", "B"):
+        (tmp_path / name).mkdir()
+        pixels = np.random.default_rng(0).integers(0, 255, (12, 12, 3), np.uint8)
+        PIL.Image.fromarray(pixels).resize((48, 48), PIL.Image.Resampling.BICUBIC).save(tmp_path / name / "p.png")
+    return tmp_path
+
+
+def run(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*COMMAND, *arguments], cwd=folder, capture_output=True, text=True, check=False)
+
+
+def test_several_models_sets_and_scales_in_one_table(sets: Path) -> None:
+    result = run("-n", "bicubic", "lanczos", "--data", "A", "B", "--scale", "2", "3", "--csv", "t.csv",
+                 "--markdown", "t.md", "--pictures", "shown", folder=sets)  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    assert len((sets / "t.csv").read_text().splitlines()) == 1 + 2 * 2 * 2
+    assert "Protocol classic" in result.stdout
+    assert "Protocol classic" in (sets / "t.md").read_text()
+    assert {path.name for path in (sets / "shown").iterdir()} == {f"{s}-p-x{n}.png" for s in "AB" for n in (2, 3)}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--data", "none"], "there is no folder none"),
+        (["--data", "A", "-n", "fsrcnn", "--scale", "3"], "made for x2"),
+        (["--data", "A", "--protocol", "clasic"], "Did you mean 'classic'"),
+        (["--data", "A", "--against", "the odds"], "there is only published"),
+        (["--data", "A", "--csv", "A/p.png"], "exists"),
+    ],
+)
+def test_mistakes_are_named_and_nothing_is_written(sets: Path, arguments: list[str], message: str) -> None:
+    before = sorted(sets.rglob("*"))
+    result = run(*arguments, folder=sets)
+    assert result.returncode == 1
+    assert message in result.stderr
+    assert sorted(sets.rglob("*")) == before
