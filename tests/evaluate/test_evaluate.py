@@ -100,7 +100,7 @@ def test_tables_for_programs_and_for_people(folder: Path) -> None:
     text = report.to_markdown([row])
     assert "| bicubic | Waves | 2 | classic | 2 |" in text
     assert "published" not in text  # a column without a figure
-    assert "Protocol classic: 8-bit luma" in text
+    assert "Protocol classic: luma of BT.601" in text
 
 
 def test_a_comparison_shows_where_results_differ_most() -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hyperacuity import colour, datasets
 from hyperacuity.api import Upscaler
@@ -22,6 +23,8 @@ from hyperacuity.evaluate.published import Published, find
 from hyperacuity.metrics import psnr, ssim
 from hyperacuity.resize import resize, round_to
 from hyperacuity.size import Size
+
+Pixels = NDArray[Any]
 
 
 @dataclass(frozen=True)
@@ -46,8 +49,9 @@ PROTOCOLS = {
     for protocol in (
         Protocol(
             "classic",
-            f"8-bit luma of BT.601 in studio range (of grey pictures the grey); {_LR}; networks on luma and resamplers "
-            "get the LR luma in double precision, networks on RGB the 8-bit LR picture",
+            f"luma of BT.601 in studio range (of grey pictures the grey); {_LR}; networks on luma and resamplers "
+            "get the LR luma in double precision and are compared on 8-bit luma, networks on RGB get the 8-bit LR "
+            "picture and are compared on the luma of their 8-bit result, not rounded again",
             datasets.luma,
         ),
         Protocol("rgb", f"RGB, one mean squared error over all channels; {_LR}", lambda picture: picture),
@@ -126,13 +130,9 @@ def samples(upscaler: Upscaler, folder: Path, scale: int, how: Protocol) -> Iter
         raise UsageError(f"{upscaler.family[0].card.family} is made for {scales}, not for x{scale}")
     for path in datasets.files([folder]):
         pair = datasets.pair(datasets.picture(path), scale)
-        truth = how.view(pair.hr)
-        if min(truth.shape[:2]) < 11 + 2 * scale:
+        if min(pair.hr.shape[:2]) < 11 + 2 * scale:
             raise UsageError(f"{path} is too small to be compared at x{scale}")
-        if how.name == "classic" and (upscaler.classical or upscaler.family[0].card.channels == "Y"):
-            seen = _from_exact_luma(upscaler, truth, scale, grey=pair.hr.shape[-1] == 1)
-        else:
-            seen = how.view(upscaler.array(pair.lr, Size(scale=scale)))
+        seen, truth = _compared(upscaler, pair, scale, how)
         again, wanted = (resize(array.astype(np.float64), size=pair.lr.shape[:2]) for array in (seen, truth))
         scores = Scores(
             psnr(seen, truth, border=scale, peak=255),
@@ -140,6 +140,23 @@ def samples(upscaler: Upscaler, folder: Path, scale: int, how: Protocol) -> Iter
             psnr(again, wanted, border=0, peak=255),
         )
         yield Sample(path, pair.hr, pair.lr, scores)
+
+
+def _compared(upscaler: Upscaler, pair: datasets.Pair, scale: int, how: Protocol) -> tuple[Pixels, Pixels]:
+    """What the metrics see, on 0..255: the result and the truth."""
+    if how.name != "classic":
+        return how.view(upscaler.array(pair.lr, Size(scale=scale))), how.view(pair.hr)
+    if upscaler.classical or upscaler.family[0].card.channels == "Y":
+        truth = how.view(pair.hr)
+        return _from_exact_luma(upscaler, truth, scale, grey=pair.hr.shape[-1] == 1), truth
+    result = upscaler.array(pair.lr, Size(scale=scale))
+    return _unrounded_luma(result), _unrounded_luma(pair.hr)
+
+
+def _unrounded_luma(picture: Picture) -> Pixels:
+    if picture.shape[-1] == 1:
+        return picture[..., 0]
+    return colour.luma(picture.astype(np.float64) / 255) * 255
 
 
 def _from_exact_luma(upscaler: Upscaler, luma: Picture, scale: int, *, grey: bool) -> Picture:
