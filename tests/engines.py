@@ -20,10 +20,14 @@ class Blur:
     multiple: int = 1
     halo: int = 2
     activation_bytes: int = 0
+    free: int = 1 << 40
     precision: str = "fp32"
     most_pixels: int | None = None  # more than this in one run is out of memory
     broken: float | None = None  # what a run in less than fp32 answers instead
     runs: list[tuple[int, ...]] = field(default_factory=list)
+
+    def available(self) -> int:
+        return self.free
 
     def run(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         assert batch.dtype == np.float32

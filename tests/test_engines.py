@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,10 @@ from hyperacuity.engines import onnx_runtime, pytorch
 from hyperacuity.errors import MissingDependency, OutOfMemory, UsageError, WeightsError
 from hyperacuity.networks import NETWORKS, described
 from hyperacuity.zoo import Card, Model
-from tests.test_networks import SMALL, built
+from tests.test_networks import SMALL, WHOLE, built
+
+# Attention that multiplies what it attends to dies out or explodes; at this gain of the random weights neither happens.
+GAIN = {"span": 0.9}
 
 
 @pytest.fixture(scope="module", params=NETWORKS)
@@ -25,7 +29,7 @@ def model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     network = built(request.param).eval()
     for parameter in network.parameters():
         if parameter.dim() > 1:
-            torch.nn.init.xavier_normal_(parameter)
+            torch.nn.init.xavier_normal_(parameter, GAIN.get(request.param, 1.0))
     told = described(network)
     card = Card(
         name=f"{request.param}-x{told.scale}",
@@ -47,6 +51,11 @@ def noise(*shape: int) -> Any:
     return np.random.default_rng(0).random(shape, np.float32)
 
 
+def size_of(values: Any) -> float:
+    """What a tolerance is relative to: random weights may lead far out of [0, 1]."""
+    return max(1.0, float(np.abs(values).max()))
+
+
 @pytest.mark.parametrize("size", [(1, 5, 7), (2, 3, 4), (1, 1, 1), (1, 1, 12)])
 def test_engines_agree(model: Model, size: tuple[int, int, int]) -> None:
     count, rows, columns = size
@@ -56,12 +65,14 @@ def test_engines_agree(model: Model, size: tuple[int, int, int]) -> None:
     for answer in answers:
         assert answer.shape == (*batch.shape[:2], *(side * card.network_scale for side in batch.shape[2:]))
         assert answer.dtype == np.float32
-        np.testing.assert_allclose(answer, answers[0], atol=1e-4)
+        np.testing.assert_allclose(answer, answers[0], rtol=0, atol=1e-4 * size_of(answers[0]))
 
 
 @pytest.mark.parametrize("engine", engines.ENGINES)
 def test_a_tile_with_its_halo_equals_the_whole(model: Model, engine: str) -> None:
     """The card's halo is true: one step less and the rim differs, with it nothing does."""
+    if model.card.architecture in WHOLE:
+        pytest.skip("takes statistics over the whole picture, so that no halo makes tiles exact")
     opened = engines.open(model, engine=engine, device="cpu")
     scale, step = opened.scale, opened.multiple
     reach = -(-opened.halo // step) * step
@@ -74,15 +85,42 @@ def test_a_tile_with_its_halo_equals_the_whole(model: Model, engine: str) -> Non
         inside = slice(border * scale, (border + own) * scale)
         return opened.run(np.ascontiguousarray(batch[:, :, cut, cut]))[:, :, inside, inside]
 
-    np.testing.assert_allclose(computed(reach), whole, atol=2e-6)
+    np.testing.assert_allclose(computed(reach), whole, rtol=0, atol=2e-6 * size_of(whole))
     assert np.abs(computed(reach - step) - whole).max() > 1e-7
 
 
 def test_auto_takes_onnx_runtime_on_a_cpu(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engines, "_has_gpu", lambda: False)
+    monkeypatch.setattr(engines, "_has_driver", lambda: False)
     assert isinstance(engines.open(model), onnx_runtime.OnnxRuntime)
     assert isinstance(engines.open(replace(model, onnx=None)), pytorch.PyTorch)
     assert isinstance(engines.open(model, precision="bf16", device="cpu"), pytorch.PyTorch)
+
+
+def test_a_driver_that_pytorch_cannot_use_does_not_slow_the_cpu(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engines, "_has_driver", lambda: True)
+    monkeypatch.setattr(pytorch, "sees_gpu", lambda: False)
+    assert isinstance(engines.open(model), onnx_runtime.OnnxRuntime)
+    monkeypatch.setattr(pytorch, "sees_gpu", lambda: True)
+    assert isinstance(engines.open(model), pytorch.PyTorch)
+
+
+def test_auto_on_cuda_is_fp16(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pytorch, "_device", torch.device)
+    monkeypatch.setattr(pytorch, "PyTorch", lambda _, device, precision: (device.type, precision))
+    for device, precision in (("cuda", "fp16"), ("mps", "fp16"), ("cpu", "fp32")):
+        assert pytorch.open(Any, device, "auto") == (device, precision)  # type: ignore[arg-type, comparison-overlap]
+
+
+@pytest.mark.parametrize("engine", engines.ENGINES)
+def test_free_memory_is_told(model: Model, engine: str) -> None:
+    assert 1 << 20 < engines.open(model, engine=engine, device="cpu").available() < 1 << 50
+
+
+def test_several_threads_share_one_full_twin(model: Model) -> None:
+    half = engines.open(model, engine="pytorch", device="cpu", precision="bf16")
+    with ThreadPoolExecutor(8) as pool:
+        twins = list(pool.map(lambda _: half.in_float32(), range(8)))
+    assert len({id(twin) for twin in twins}) == 1
 
 
 def test_half_precision_is_near_and_knows_its_full_twin(model: Model) -> None:
@@ -94,6 +132,16 @@ def test_half_precision_is_near_and_knows_its_full_twin(model: Model) -> None:
     assert half.in_float32() is full
     exact = full.run(batch)
     assert np.abs(half.run(batch) - exact).max() < 0.05 * np.abs(exact).max()
+
+
+def test_fp16_is_nearer_than_bf16() -> None:
+    """The reason that it is the default on GPUs: 11 bits of mantissa against 8."""
+    model, batch = zoo.members("fsrcnn-x2")[0], noise(1, 1, 48, 48)
+    precisions: tuple[engines.Precision, ...] = ("fp32", "fp16", "bf16")
+    full, fp16, bf16 = (
+        engines.open(model, engine="pytorch", device="cpu", precision=name).run(batch) for name in precisions
+    )
+    assert np.abs(fp16 - full).mean() < np.abs(bf16 - full).mean() / 3
 
 
 def test_what_cannot_be_had_is_said_with_its_cure(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -143,7 +191,10 @@ def test_damaged_files_are_refused(model: Model, tmp_path: Path) -> None:
         ("onnxruntime", RuntimeError("[ONNXRuntimeError] : 6 : std::bad_alloc")),
         ("onnxruntime", RuntimeError("Failed to allocate memory for requested buffer of size 99")),
         ("pytorch", torch.OutOfMemoryError("CUDA out of memory")),
+        ("onnxruntime", RuntimeError("CUDA failure 2: out of memory ; GPU=0")),
         ("pytorch", RuntimeError("DefaultCPUAllocator: can't allocate memory")),
+        ("pytorch", RuntimeError("MPS backend out of memory (MPS allocated: 9.00 GB)")),
+        ("pytorch", RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED")),
     ],
 )
 def test_their_out_of_memory_is_ours(
@@ -195,6 +246,7 @@ def test_other_faults_are_not_hidden(model: Model) -> None:
 
 
 @pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_cuda_agrees_with_the_cpu(model: Model) -> None:
     batch = noise(1, model.card.channel_count, 40, 56)
     exact = engines.open(model, engine="onnxruntime").run(batch)

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from hyperacuity import pipeline
+from hyperacuity import engines, pipeline, zoo
 from hyperacuity.errors import BadOutput, OutOfMemory, UsageError
 from hyperacuity.image import Image
 from hyperacuity.pipeline import Pipeline, PrecisionWarning, Stage, windows
@@ -76,12 +76,57 @@ def test_out_of_memory_for_the_smallest_tile_is_an_error_with_a_cure() -> None:
 
 def test_tile_size_follows_from_free_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pipeline, "SMALLEST_TILE", 64)
-    monkeypatch.setattr("hyperacuity.memory.available", lambda: 4 * 1000 * 2500)
-    engine = Blur(halo=2, activation_bytes=1000)
+    engine = Blur(halo=2, activation_bytes=1000, free=4 * 1000 * 2500)
     enlarged(picture(200, 300), engine)
     sizes = [shape[2] * shape[3] for shape in engine.runs]
     assert max(sizes) <= 2500
     assert np.mean(sizes) > 2000  # as few and as large as fit
+
+
+@pytest.mark.parametrize(("size", "channels"), [((1, 3000), 3), ((3000, 1), 3), ((60, 60), 4), ((1, 3000), 2)])
+def test_tile_size_counts_all_that_a_run_computes(
+    size: tuple[int, int], channels: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Alpha is a second picture in the batch, and a thin image is computed with a ring around it."""
+    monkeypatch.setattr(pipeline, "SMALLEST_TILE", 64)
+    engine = Blur(halo=4, activation_bytes=1000, free=4 * 1000 * 2500)
+    enlarged(picture(*size, channels), engine)
+    assert max(shape[0] * shape[2] * shape[3] for shape in engine.runs) <= 2500
+
+
+def test_wide_images_are_not_cut_into_slivers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The results of a row of tiles may take more memory than planned before most of the work is halo."""
+    monkeypatch.setattr(pipeline, "STRIP_MEMORY", 1)
+    engine = Blur(halo=5)
+    enlarged(picture(200, 30), engine)
+    assert sum(shape[2] for shape in engine.runs) <= 2 * 200
+
+
+def test_out_of_memory_outside_the_network_is_told_with_a_cure(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(pipeline, "resample", fail)
+    with pytest.raises(OutOfMemory, match="close other programs"):
+        enlarged(picture(8, 8), Blur(), (12, 12))
+
+
+def test_networks_that_work_in_blocks_see_the_same_blocks_in_every_tile() -> None:
+    class Blocks(Blur):
+        def run(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+            side = self.multiple
+            self.runs.append(batch.shape)
+            n, c, height, width = batch.shape
+            means = batch.reshape(n, c, height // side, side, width // side, side).mean(axis=(3, 5))
+            blocks = means.repeat(side, axis=2).repeat(side, axis=3)
+            result = (batch + blocks).repeat(2, axis=2).repeat(2, axis=3)
+            return np.asarray(result / 2, np.float32)
+
+    for size in ((1, 30), (3, 5), (23, 29), (32, 8)):
+        image = picture(*size, dtype=np.float32)
+        whole = enlarged(image, Blocks(multiple=8, halo=7), tile=0)
+        for tile in (1, 8, 11):
+            np.testing.assert_allclose(enlarged(image, Blocks(multiple=8, halo=7), tile=tile), whole, atol=1e-6)
 
 
 @pytest.mark.parametrize("size", [(33, 47), (100, 141), (20, 30), (77, 20)])
@@ -141,6 +186,31 @@ def test_floats_beyond_their_levels_are_neither_clipped_nor_squeezed() -> None:
     np.testing.assert_allclose(result[..., 0], image.pixels[..., 0].repeat(2, 0).repeat(2, 1), rtol=1e-5, atol=1e-2)
 
 
+def test_a_highlight_beyond_white_leaves_the_rest_as_the_network_knows_it() -> None:
+    image = picture(16, 16, 1, np.float32)
+    seen: list[NDArray[np.float32]] = []
+
+    class Watching(Blur):
+        def run(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+            seen.append(batch)
+            return super().run(batch)
+
+    enlarged(image, Watching())
+    image.pixels[3, 4] = 1000
+    enlarged(image, Watching())
+    assert (seen[0] != seen[1]).sum() == 3  # one pixel, in the three channels of the network
+    np.testing.assert_allclose(enlarged(Image.of(image.pixels * 1000), Blur()) / 1000, enlarged(image, Blur()), 1e-5)
+
+
+def test_signed_integers_are_rounded_half_up_below_zero_too() -> None:
+    pixels = np.arange(-1000, 1000, dtype=np.int16).reshape(40, 50)
+    image = Image.of(pixels, levels=(-1024, 3071))
+    np.testing.assert_array_equal(Pipeline([]).stream(image, 40, 50).gather().pixels[..., 0], pixels)
+    larger = Pipeline([]).stream(image, 80, 100).gather().pixels[..., 0]
+    exact = np.floor(resize(pixels.astype(np.float64), size=(80, 100)) + 0.5)
+    assert (larger != exact).mean() < 0.01  # float32's own error, where a value lies halfway
+
+
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_pixels_that_are_no_numbers_are_refused(bad: float) -> None:
     image = picture(8, 8, dtype=np.float32)
@@ -196,6 +266,64 @@ def test_nonsense_in_float32_is_an_error(broken: float) -> None:
         enlarged(picture(150, 120), Nonsense())
 
 
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_black_patch_in_a_bright_picture_with_detail_is_found(channels: int) -> None:
+    class Patchy(Blur):
+        def run(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+            result = super().run(batch)
+            result[:, :, 64:96, 64:96] = 0  # 16 x 16 pixels of the input
+            return result
+
+    y, x = np.mgrid[:100, :100]
+    detail = (190 + 60 * np.sin(x / 5) * np.sin(y / 7)).astype(np.uint8)[..., None].repeat(3, axis=2)
+    with pytest.raises(BadOutput, match="mean colour"):
+        enlarged(Image.of(detail), Patchy(channels=channels))
+
+
+def test_infinities_of_both_signs_are_found_without_other_warnings() -> None:
+    class Overflowing(Blur):
+        def run(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+            result = super().run(batch)
+            result[..., ::2], result[..., 1::2] = np.inf, -np.inf
+            return result
+
+    with pytest.raises(BadOutput, match="no numbers"):
+        enlarged(picture(20, 20), Overflowing())
+
+
+@pytest.mark.parametrize(
+    ("size", "tile"),
+    [
+        ((1, 1), 0),
+        ((1, 40), 16),
+        ((5, 7), 1),
+        ((9, 9), 1),
+        ((13, 13), 0),
+        ((31, 40), 16),
+        ((70, 64), 0),
+        ((70, 64), 16),
+    ],
+)
+def test_no_picture_is_nonsense_to_the_default_model(size: tuple[int, int], tile: int) -> None:
+    """What a network may not be able to enlarge well it must still enlarge: noise, dither, lines, dots, text."""
+    stage = Stage(engines.open(zoo.members("fsrcnn-x2")[0], engine="onnxruntime"), "fsrcnn-x2")
+    random = np.random.default_rng(0).random(size)
+    y, x = np.mgrid[: size[0], : size[1]]
+    whites = [y >= 0, y < 0, (y + x) % 2, y % 2, x % 2, x % 7 == 0, x % 7 > 0, x > size[1] // 2]
+    whites += [(y // 2 + x // 2) % 2, (y % 2) * (x % 2), random < 0.02, random < 0.5, random > 0.98, random]
+    for white in whites:
+        image = Image.of((np.asarray(white, np.float64) * 255).astype(np.uint8))
+        Pipeline([stage], tile=tile).stream(image, size[0] * 2, size[1] * 2).gather()
+
+
+def test_full_precision_is_not_made_ready_before_it_is_needed() -> None:
+    class Costly(Blur):
+        def in_float32(self) -> Blur:
+            raise AssertionError
+
+    enlarged(picture(20, 20), Costly(precision="fp16"))
+
+
 def test_self_ensemble_of_a_symmetric_network_is_the_network() -> None:
     image = picture(21, 34, dtype=np.float32)
     engine = Blur()
@@ -229,10 +357,10 @@ def test_rows_come_before_the_whole_is_computed() -> None:
     assert len(engine.runs) == 1
 
 
-def test_windows_may_overlap_skip_and_cross_strips() -> None:
+@pytest.mark.parametrize("spans", [[(0, 3), (0, 9), (5, 6), (8, 20), (19, 20)], [(0, 1), (4, 5), (15, 20)]])
+def test_windows_may_overlap_skip_and_cross_strips(spans: list[tuple[int, int]]) -> None:
     whole = np.arange(40, dtype=np.float32).reshape(1, 20, 2)
     strips = [whole[:, a:b] for a, b in ((0, 1), (1, 7), (7, 8), (8, 20))]
-    spans = [(0, 3), (0, 9), (5, 6), (8, 20), (19, 20)]
     for (first, last), window in zip(spans, windows(strips, spans), strict=True):
         np.testing.assert_array_equal(window, whole[:, first:last])
 

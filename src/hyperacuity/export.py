@@ -1,12 +1,16 @@
 """From a network to a model of the zoo: NAME.safetensors with its card, and NAME.onnx, the same network.
 
-What a card says of the network (halo, memory, work) is measured here, not believed. Needs PyTorch and onnx.
+What a card says of the network (halo, memory, work) is measured here, not believed. A network that trains with more
+branches than it needs is folded first; its card says so. Needs PyTorch and onnx.
 """
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import warnings
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +24,13 @@ from hyperacuity.zoo import Card
 
 # Large enough for every network's halo to lie within, small enough to measure in a moment.
 _PROBE = 96
+# Where it does not: strips of these lengths, which cost less than squares.
+_STRIPS = (384, 1536)
 
 
 def measured(network: nn.Module) -> dict[str, Any]:
     """The fields of a card that follow from the network: halo, multiple, memory, parameters, work."""
-    network = network.eval().to("cpu", torch.float32)
+    network = _folded(network.eval().to("cpu", torch.float32))
     return {
         "halo": measure_halo(network),
         "multiple": described(network).multiple,
@@ -36,10 +42,18 @@ def measured(network: nn.Module) -> dict[str, Any]:
 
 def write(network: nn.Module, card: Card, folder: Path) -> None:
     """Write NAME.safetensors and NAME.onnx; each is complete or not there."""
+    folded = _folded(network)
+    if folded is not network:
+        network, card = folded, replace(card, config={**card.config, "folded": True})
     folder.mkdir(parents=True, exist_ok=True)
     weights = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
     _replace(folder / f"{card.name}.safetensors", safetensors.torch.save(weights, card.to_metadata()))
     _replace(folder / f"{card.name}.onnx", to_onnx(network, card))
+
+
+def _folded(network: nn.Module) -> nn.Module:
+    fold = getattr(network, "folded", None)
+    return network if fold is None else fold()
 
 
 def _replace(path: Path, content: bytes) -> None:
@@ -51,7 +65,8 @@ def _replace(path: Path, content: bytes) -> None:
 def to_onnx(network: nn.Module, card: Card) -> bytes:
     """The network as ONNX with free batch, height and width, the card in its metadata."""
     example = torch.zeros(2, described(network).channels, 32, 48)
-    sizes = {0: torch.export.Dim("n"), 2: torch.export.Dim("h"), 3: torch.export.Dim("w")}
+    step = described(network).multiple
+    sizes = {0: torch.export.Dim("n"), 2: step * torch.export.Dim("h"), 3: step * torch.export.Dim("w")}
     with warnings.catch_warnings():
         # The exporter uses what PyTorch itself has deprecated, and speaks of torchvision, which is not needed.
         warnings.simplefilter("ignore")
@@ -80,19 +95,44 @@ def to_onnx(network: nn.Module, card: Card) -> bytes:
 
 def measure_halo(network: nn.Module) -> int:
     """How many input pixels away an output pixel still looks, by gradients: which inputs move the output pixels
-    that lie over the middle one.
+    that lie over the middle one; or over the middle block, where sides must divide by a `multiple`.
+
+    What a module that says `whole = True` gathers from the whole picture is taken as given, see `networks.Network`.
     """
-    channels, scale = described(network).channels, described(network).scale
-    x = torch.rand(1, channels, _PROBE, _PROBE, requires_grad=True)
-    middle = _PROBE // 2
-    own = slice(middle * scale, (middle + 1) * scale)
-    network(x)[:, :, own, own].sum().backward()
+    step = described(network).multiple
+    thin = -(-16 // step) * step
+    shapes = [[(_PROBE, _PROBE)], *([(thin, length), (length, thin)] for length in _STRIPS)]
+    with _given_what_is_whole(network):
+        for both in shapes:
+            reach = max(_reach(network, height, width) for height, width in both)
+            if reach < max(both[0]) // 2 - step:
+                return reach
+    raise ValueError(f"the network looks farther than {reach} pixels: enlarge the probe")
+
+
+def _reach(network: nn.Module, height: int, width: int) -> int:
+    channels, scale, step = described(network).channels, described(network).scale, described(network).multiple
+    x = torch.rand(1, channels, height, width, requires_grad=True)
+    first = [side // 2 // step * step for side in (height, width)]
+    rows, columns = (slice(start * scale, (start + step) * scale) for start in first)
+    network(x)[:, :, rows, columns].sum().backward()
     assert x.grad is not None
     seen = x.grad.abs().sum(dim=(0, 1)).nonzero()
-    reach = int((seen - middle).abs().max())
-    if reach >= middle:
-        raise ValueError(f"the network looks farther than {middle} pixels: enlarge the probe")
-    return reach
+    before, after = torch.tensor(first) - seen, seen - torch.tensor(first) - (step - 1)
+    return max(0, int(before.max()), int(after.max()))
+
+
+@contextlib.contextmanager
+def _given_what_is_whole(network: nn.Module) -> Iterator[None]:
+    def given(_: nn.Module, __: tuple[Tensor, ...], output: Tensor) -> Tensor:
+        return output.detach()
+
+    handles = [module.register_forward_hook(given) for module in network.modules() if getattr(module, "whole", False)]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
 
 
 def measure_activations(network: nn.Module) -> int:
@@ -111,8 +151,8 @@ def measure_activations(network: nn.Module) -> int:
 
 
 def count_multiply_adds(network: nn.Module) -> int:
-    """Multiplications with a weight for each input pixel, of all convolutions; a transposed one counts each weight
-    once for each of its input pixels.
+    """Multiplications with a weight for each input pixel, of all convolutions and linear layers; a transposed
+    convolution counts each weight once for each of its input pixels.
     """
     total = 0
 
@@ -122,6 +162,8 @@ def count_multiply_adds(network: nn.Module) -> int:
             total += layer.weight.numel() * inputs[0][0, 0].numel()
         elif isinstance(layer, nn.Conv2d):
             total += layer.weight.numel() * output[0, 0].numel()
+        elif isinstance(layer, nn.Linear):
+            total += layer.weight.numel() * output[..., 0].numel()
 
     _run_with(network, note)
     return total // _PROBE**2

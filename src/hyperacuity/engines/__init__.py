@@ -34,7 +34,7 @@ class Engine(Protocol):
 
     scale: output pixels per input pixel along a side. channels: 1 (luma or grey) or 3 (RGB).
     multiple: the input's sides must divide by it. halo: how many input pixels away an output pixel still
-    looks. activation_bytes: memory that a run takes for each input pixel, about. precision: what it computes in.
+    looks. activation_bytes: memory that a run takes for each pixel of the batch, about. precision: what it computes in.
     """
 
     @property
@@ -50,8 +50,15 @@ class Engine(Protocol):
     @property
     def precision(self) -> str: ...
 
+    def available(self) -> int:
+        """Bytes that a run may take now where it computes: of the GPU's memory, or the machine's."""
+        ...
+
     def run(self, batch: Batch) -> Batch:
-        """(N, C, H, W) float32 in [0, 1] -> (N, C, H * scale, W * scale) float32. Raises `OutOfMemory`."""
+        """(N, C, H, W) float32 -> (N, C, H * scale, W * scale) float32, black 0 and white 1. Raises `OutOfMemory`.
+
+        Values may lie beyond: those of float images, and what an earlier network of a chain overshoots.
+        """
         ...
 
     def in_float32(self) -> Engine:
@@ -77,7 +84,8 @@ def open(model: Model, *, engine: str = "auto", device: str = "auto", precision:
 
 def _choose(model: Model, device: str, precision: str) -> str:
     wants_gpu = device not in ("auto", "cpu") or precision not in ("auto", "fp32")
-    if pytorch.installed() and (wants_gpu or (device == "auto" and _has_gpu())):
+    # A driver is no promise: the PyTorch that pip installs on Windows, and the "+cpu" one, cannot use it.
+    if pytorch.installed() and (wants_gpu or (device == "auto" and _has_driver() and pytorch.sees_gpu())):
         return "pytorch"
     if wants_gpu and not pytorch.installed():
         raise MissingDependency(
@@ -86,8 +94,8 @@ def _choose(model: Model, device: str, precision: str) -> str:
     return "onnxruntime" if model.onnx is not None else "pytorch"
 
 
-def _has_gpu() -> bool:
-    """Whether a driver that PyTorch can use is here; told without the seconds that importing PyTorch takes."""
+def _has_driver() -> bool:
+    """Whether a driver that PyTorch could use is here; told without the seconds that importing PyTorch takes."""
     if platform.system() == "Darwin":
         return platform.machine() == "arm64"
     return ctypes.util.find_library("nvcuda" if platform.system() == "Windows" else "cuda") is not None

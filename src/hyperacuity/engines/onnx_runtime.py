@@ -8,11 +8,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hyperacuity import memory
 from hyperacuity.errors import MissingDependency, OutOfMemory, UsageError, WeightsError
 from hyperacuity.zoo import Model
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
+
+
+_NO_MEMORY = ("bad_alloc", "Failed to allocate memory", "out of memory", "CUDNN_STATUS_ALLOC_FAILED")
 
 
 def installed() -> bool:
@@ -37,8 +41,6 @@ def open(model: Model, device: str, precision: str) -> OnnxRuntime:
             "or install onnxruntime-gpu in place of onnxruntime"
         )
     settings = onnxruntime.SessionOptions()
-    # Freed tiles go back to the system at once: the arena keeps its largest size for ever and doubles as it grows.
-    settings.enable_cpu_mem_arena = False
     settings.log_severity_level = 4  # faults are raised; they need not be printed as well
     try:
         session = onnxruntime.InferenceSession(model.onnx, settings, providers=[(provider, options)])
@@ -70,14 +72,17 @@ class OnnxRuntime:
         self.halo = model.card.halo
         self.activation_bytes = model.card.activation_bytes
 
+    def available(self) -> int:
+        return memory.available()
+
     def run(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         try:
             result: NDArray[np.float32] = self._session.run(None, {self._input: batch})[0]
         except MemoryError as error:
             raise OutOfMemory("ONNX Runtime ran out of memory") from error
         except Exception as error:
-            # There is no exception type for it: a failed allocation is told only by these two texts.
-            if "bad_alloc" in str(error) or "Failed to allocate memory" in str(error):
+            # There is no exception type for it: a failed allocation is told only by these texts.
+            if any(text in str(error) for text in _NO_MEMORY):
                 raise OutOfMemory("ONNX Runtime ran out of memory") from error
             raise
         return result

@@ -12,7 +12,23 @@ from typing import Any, Protocol, cast
 from torch import Tensor, nn
 
 from hyperacuity.errors import UsageError, WeightsError, nearest
+from hyperacuity.networks.acute import Acute
+from hyperacuity.networks.compact import Compact
+from hyperacuity.networks.edsr import EDSR
+from hyperacuity.networks.espcn import ESPCN
 from hyperacuity.networks.fsrcnn import FSRCNN
+from hyperacuity.networks.imdn import IMDN
+from hyperacuity.networks.mdsr import MDSR
+from hyperacuity.networks.residual_transposed import ResidualTransposed
+from hyperacuity.networks.rrdb import RRDB
+from hyperacuity.networks.span import SPAN
+from hyperacuity.networks.srcnn import SRCNN
+from hyperacuity.networks.srresnet import SRResNet
+from hyperacuity.networks.subpixel import SubPixel
+from hyperacuity.networks.swinir import SwinIR
+from hyperacuity.networks.transposed import Transposed
+from hyperacuity.networks.vae import VAE
+from hyperacuity.networks.vdsr import VDSR
 
 
 class Network(Protocol):
@@ -20,6 +36,11 @@ class Network(Protocol):
 
     channels: 1 (luma of BT.601 in studio range, on [0, 1]) or 3 (RGB). scale: output pixels per input pixel along a
     side; 1 for those that are given an image already enlarged by bicubic. multiple: the sides must divide by it.
+
+    Some have more. `folded()`: those that train with more branches than they need; the same function as a new network
+    whose config says `folded=True`, with one convolution for each set of branches, or the network itself where it is
+    so already. Models are written in that form. `elbo_terms(lr, hr)`: those that learn a distribution, see `vae`.
+    A module inside with `whole = True` takes statistics over the whole picture: no halo makes tiles exact then.
     """
 
     channels: int
@@ -30,7 +51,23 @@ class Network(Protocol):
 
 
 NETWORKS: dict[str, type[nn.Module]] = {
+    "srcnn": SRCNN,
     "fsrcnn": FSRCNN,
+    "espcn": ESPCN,
+    "transposed": Transposed,
+    "residual_transposed": ResidualTransposed,
+    "subpixel": SubPixel,
+    "vdsr": VDSR,
+    "srresnet": SRResNet,
+    "edsr": EDSR,
+    "mdsr": MDSR,
+    "rrdb": RRDB,
+    "compact": Compact,
+    "imdn": IMDN,
+    "swinir": SwinIR,
+    "span": SPAN,
+    "acute": Acute,
+    "vae": VAE,
 }
 
 
@@ -45,7 +82,7 @@ def build(architecture: str, config: Mapping[str, Any]) -> nn.Module:
     network: Any = NETWORKS[architecture]
     try:
         return network(network.Config(**config))  # type: ignore[no-any-return]
-    except TypeError as error:
+    except (TypeError, ValueError) as error:
         raise WeightsError(f"{architecture} cannot be built from {dict(config)}: {error}") from error
 
 

@@ -1,0 +1,17 @@
+"""What tells real pictures from a network's, for adversarial training. Needs PyTorch.
+
+A discriminator is an `nn.Module` built from its frozen `Config`: (N, channels, H, W) in [0, 1] -> logits, one for each
+picture or one for each pixel. Losses are the trainer's. To add one: write its file and name it in `DISCRIMINATORS`.
+"""
+
+from __future__ import annotations
+
+from torch import nn
+
+from hyperacuity.networks.discriminators.unet import UNetDiscriminator
+from hyperacuity.networks.discriminators.vgg import VGGDiscriminator
+
+DISCRIMINATORS: dict[str, type[nn.Module]] = {
+    "unet": UNetDiscriminator,
+    "vgg": VGGDiscriminator,
+}

@@ -1,0 +1,108 @@
+"""EDSR: SRResNet's blocks without normalisation, wider; the baseline of 16 blocks of 64 channels, the full one of 32
+of 256, whose blocks add a tenth of what they compute.
+
+Lim, Son, Kim, Nah, Lee: "Enhanced Deep Residual Networks for Single Image Super-Resolution", CVPR Workshops 2017, arXiv
+1707.02921, sections 3.2 and 3.3, table 1. Written from the paper, without other code; the mean colour is that of DIV2K
+as the authors' code has it. Works on RGB.
+
+What differs: the paper's numbers are 0 to 255, ours 0 to 1 outside and the paper's within, where mean and range belong
+to the network. And training begins at linear interpolation: the first three channels carry the picture through, past
+the blocks; the paper begins with noise at x2, and with its x2 network at x3 and x4.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+_SHUFFLES = {2: (2,), 3: (3,), 4: (2, 2), 8: (2, 2, 2)}
+
+
+@dataclass(frozen=True)
+class EDSRConfig:
+    scale: int = 2  # 2, 3, 4 or 8
+    blocks: int = 16  # residual blocks; the full network has 32
+    width: int = 64  # channels; the full network has 256
+    residual: float = 1.0  # the part of its result that a block adds; in the full network 0.1
+    rgb_mean: tuple[float, float, float] = (0.4488, 0.4371, 0.4040)  # DIV2K's, taken off before and given back after
+    rgb_range: float = 255.0  # white, within the network
+
+
+class EDSR(nn.Module):
+    """(N, 3, H, W) in [0, 1] -> (N, 3, H * scale, W * scale)."""
+
+    Config = EDSRConfig
+    channels = 3
+    multiple = 1
+    mean: Tensor
+
+    def __init__(self, config: EDSRConfig) -> None:
+        super().__init__()
+        self.scale = config.scale
+        self.range = config.rgb_range
+        self.register_buffer("mean", torch.tensor(config.rgb_mean).view(1, 3, 1, 1), persistent=False)
+        self.head = nn.Conv2d(3, config.width, 3, padding=1)
+        self.body = nn.Sequential(*(ResidualBlock(config.width, 3, config.residual) for _ in range(config.blocks)))
+        self.joint = nn.Conv2d(config.width, config.width, 3, padding=1)
+        self.upscale = Upsampler(config.width, config.scale)
+        self.tail = nn.Conv2d(config.width, 3, 3, padding=1)
+        carry(self.head, self.joint, self.tail)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = (x - self.mean) * self.range
+        x = self.head(x)  # (N, width, H, W)
+        x = x + self.joint(self.body(x))  # (N, width, H, W)
+        x = self.tail(self.upscale(x))  # (N, 3, H * scale, W * scale)
+        return x / self.range + self.mean
+
+
+class ResidualBlock(nn.Module):
+    """Two convolutions with a ReLU between them, and a part of what they give added to what they were given."""
+
+    def __init__(self, width: int, side: int, part: float) -> None:
+        super().__init__()
+        self.part = part
+        self.first = nn.Conv2d(width, width, side, padding=side // 2)
+        self.second = nn.Conv2d(width, width, side, padding=side // 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = self.second(self.first(x).relu())  # (N, width, H, W)
+        return x + y * self.part
+
+
+class Upsampler(nn.Sequential):
+    """A convolution and a pixel shuffle, once or for each factor of two; at first it interpolates the first three
+    channels linearly.
+    """
+
+    def __init__(self, width: int, scale: int) -> None:
+        super().__init__()
+        if scale not in _SHUFFLES:
+            raise ValueError(f"scale must be one of {', '.join(map(str, _SHUFFLES))}; got {scale}")
+        for r in _SHUFFLES[scale]:
+            layer = nn.Conv2d(width, r * r * width, 3, padding=1)
+            self.extend([layer, nn.PixelShuffle(r)])
+            assert layer.bias is not None
+            phases = (torch.arange(r) + 0.5) / r - 0.5  # of the output pixels, within their input pixel
+            taps = (1 - (torch.arange(-1, 2) - phases[:, None]).abs()).clamp(min=0)  # (r, 3)
+            with torch.no_grad():
+                layer.weight[: 3 * r * r] = 0
+                layer.bias[: 3 * r * r] = 0
+                for c in range(3):
+                    own = slice(c * r * r, (c + 1) * r * r)
+                    layer.weight[own, c] = torch.einsum("ay,bx->abyx", taps, taps).flatten(0, 1)
+
+
+@torch.no_grad()
+def carry(head: nn.Conv2d, joint: nn.Conv2d, tail: nn.Conv2d) -> None:
+    """Let the first three channels be the picture: made by the head, untouched by the blocks, shown by the tail."""
+    for layer in (head, joint, tail):
+        assert layer.bias is not None
+        layer.weight[:3] = 0
+        layer.bias[:3] = 0
+    nn.init.normal_(tail.weight[:, 3:], std=0.001)
+    for c in range(3):
+        head.weight[c, c, 1, 1] = 1
+        tail.weight[c, c, 1, 1] = 1

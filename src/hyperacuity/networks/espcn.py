@@ -1,0 +1,74 @@
+"""ESPCN: all work at low resolution, and a pixel shuffle at the end; the paper that introduced it.
+
+Shi, Caballero, Huszár, Totz, Aitken, Bishop, Rueckert, Wang: "Real-Time Single Image and Video Super-Resolution Using
+an Efficient Sub-Pixel Convolutional Neural Network", CVPR 2016, arXiv 1609.05158, section 3.2. Written from the paper,
+without other code. Works on luma; `channels = 3` is what many ports make of it.
+
+What differs is where training begins: the first channels of each layer carry the picture through, and the last layer
+interpolates it linearly. With tanh that picture is small and centred, where tanh is nearly a line.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class ESPCNConfig:
+    scale: int = 2
+    activation: Literal["tanh", "relu"] = "tanh"  # the paper measures both, and tanh better
+    n1: int = 64  # channels of the first layer
+    n2: int = 32  # channels of the second layer
+    channels: int = 1  # 1: luma, as in the paper; 3: RGB
+
+
+class ESPCN(nn.Module):
+    """(N, channels, H, W) -> (N, channels, H * scale, W * scale)."""
+
+    Config = ESPCNConfig
+    multiple = 1
+
+    def __init__(self, config: ESPCNConfig) -> None:
+        super().__init__()
+        if config.activation not in ("tanh", "relu"):
+            raise ValueError(f"activation must be 'tanh' or 'relu', not {config.activation!r}")
+        self.scale = config.scale
+        self.channels = config.channels
+        self.activate = nn.Tanh() if config.activation == "tanh" else nn.ReLU()
+        self.extract = nn.Conv2d(config.channels, config.n1, 5, padding=2)
+        self.map = nn.Conv2d(config.n1, config.n2, 3, padding=1)
+        self.expand = nn.Conv2d(config.n2, config.channels * config.scale**2, 3, padding=1)
+        self.shuffle = nn.PixelShuffle(config.scale)
+        self._initialise(*((0.25, 0.5) if config.activation == "tanh" else (1.0, 0.0)))
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.activate(self.extract(x))  # (N, n1, H, W)
+        x = self.activate(self.map(x))  # (N, n2, H, W)
+        x = self.expand(x)  # (N, channels * scale^2, H, W)
+        y: Tensor = self.shuffle(x)  # (N, channels, H * scale, W * scale)
+        return y
+
+    @torch.no_grad()
+    def _initialise(self, gain: float, centre: float) -> None:
+        """Glorot's initialisation, and noise at the end; but the first channels carry gain * (x - centre)."""
+        for layer in (self.extract, self.map, self.expand):
+            nn.init.xavier_normal_(layer.weight)
+            nn.init.zeros_(layer.bias)  # type: ignore[arg-type]  # these convolutions all have one
+        nn.init.normal_(self.expand.weight, std=0.001)
+        phases = (torch.arange(self.scale) + 0.5) / self.scale - 0.5  # of the output pixels, within their input pixel
+        taps = (1 - (torch.arange(-1, 2) - phases[:, None]).abs()).clamp(min=0)  # (scale, 3): linear interpolation
+        kernels = torch.einsum("ay,bx->abyx", taps, taps).flatten(0, 1)  # (scale^2, 3, 3), as the shuffle wants them
+        for c in range(self.channels):
+            own = slice(c * self.scale**2, (c + 1) * self.scale**2)
+            self.extract.weight[c] = 0
+            self.extract.weight[c, c, 2, 2] = gain
+            self.extract.bias[c] = -gain * centre  # type: ignore[index]
+            self.map.weight[c] = 0
+            self.map.weight[c, c, 1, 1] = 1
+            self.expand.weight[:, c] = 0
+            self.expand.weight[own, c] = kernels / gain
+            self.expand.bias[own] = centre  # type: ignore[index]

@@ -1,0 +1,44 @@
+"""Network interpolation: a network between two that share an architecture and a past.
+
+Wang et al.: "ESRGAN", ECCV Workshops 2018, arXiv 1809.00219, section 3.4; Wang, Yu, Dong, Tang, Loy: "Deep Network
+Interpolation for Continuous Imagery Effect Transition", CVPR 2019, arXiv 1811.10515. It works where one was trained on
+from the other, as ESRGAN's GAN from its PSNR network; between strangers there is only noise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from hyperacuity.errors import UsageError, WeightsError
+
+
+def interpolate(a: Mapping[str, Tensor], b: Mapping[str, Tensor], alpha: float) -> dict[str, Tensor]:
+    """The state dict (1 - alpha) a + alpha b, in the types of `a`; computed in float32 at least.
+
+    alpha: 0 gives `a` to the bit, 1 gives `b`. What is not floating point (indices, counters) must be equal in both.
+
+    Raises `UsageError` for an alpha outside [0, 1], `WeightsError` when the two are not of one architecture.
+    """
+    if not 0 <= alpha <= 1:
+        raise UsageError(f"cannot interpolate networks at {alpha}: alpha goes from 0, the first, to 1, the second")
+    if alone := sorted(a.keys() ^ b.keys()):
+        raise WeightsError(
+            f"the two networks differ in architecture: {len(alone)} tensors are in one only, as {alone[0]!r}"
+        )
+    return {name: _between(name, value, b[name], alpha) for name, value in a.items()}
+
+
+def _between(name: str, a: Tensor, b: Tensor, alpha: float) -> Tensor:
+    if a.shape != b.shape:
+        raise WeightsError(
+            f"the two networks differ in size: {name!r} is {tuple(a.shape)} in the first, {tuple(b.shape)} in the other"
+        )
+    if not a.is_floating_point() or not b.is_floating_point():
+        if not torch.equal(a, b):
+            raise WeightsError(f"the two networks differ in {name!r}, which cannot be interpolated: it holds no reals")
+        return a.clone()
+    exact = torch.promote_types(torch.promote_types(a.dtype, b.dtype), torch.float32)
+    return torch.lerp(a.to(exact), b.to(exact), alpha).to(a.dtype)

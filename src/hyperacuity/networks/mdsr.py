@@ -1,0 +1,68 @@
+"""MDSR: one body for x2, x3 and x4, and a head and a tail for each; the baseline of 16 blocks, the full one of 80.
+
+Lim, Son, Kim, Nah, Lee: "Enhanced Deep Residual Networks for Single Image Super-Resolution", CVPR Workshops 2017, arXiv
+1707.02921, section 3.4, figure 5. Written from the paper, without other code; that the first and the last convolution
+are shared is in the authors' code, and in their count of 8.0 million weights. Works on RGB. Blocks, upsamplers, range
+and where training begins are EDSR's.
+
+The network holds all `scales`; `scale` is the one that `forward` takes, and may be set between two calls: that is how
+one is trained, with a random scale for each batch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from hyperacuity.networks.edsr import ResidualBlock, Upsampler, carry
+
+
+@dataclass(frozen=True)
+class MDSRConfig:
+    scale: int = 2  # the one to enlarge by, of `scales`
+    scales: tuple[int, ...] = (2, 3, 4)  # those that the network has a head and a tail for
+    blocks: int = 16  # residual blocks; the full network has 80
+    width: int = 64  # channels
+    residual: float = 1.0  # the part of its result that a block adds
+    rgb_mean: tuple[float, float, float] = (0.4488, 0.4371, 0.4040)  # DIV2K's, taken off before and given back after
+    rgb_range: float = 255.0  # white, within the network
+
+
+class MDSR(nn.Module):
+    """(N, 3, H, W) in [0, 1] -> (N, 3, H * scale, W * scale)."""
+
+    Config = MDSRConfig
+    channels = 3
+    multiple = 1
+    mean: Tensor
+
+    def __init__(self, config: MDSRConfig) -> None:
+        super().__init__()
+        if config.scale not in config.scales:
+            raise ValueError(f"scale {config.scale} is none of the network's scales {tuple(config.scales)}")
+        self.scale = config.scale
+        self.range = config.rgb_range
+        self.register_buffer("mean", torch.tensor(config.rgb_mean).view(1, 3, 1, 1), persistent=False)
+        width, part = config.width, config.residual
+        self.head = nn.Conv2d(3, width, 3, padding=1)
+        self.heads = nn.ModuleDict(
+            {f"x{s}": nn.Sequential(*(ResidualBlock(width, 5, part) for _ in range(2))) for s in config.scales}
+        )
+        self.body = nn.Sequential(*(ResidualBlock(width, 3, part) for _ in range(config.blocks)))
+        self.joint = nn.Conv2d(width, width, 3, padding=1)
+        self.upscale = nn.ModuleDict({f"x{s}": Upsampler(width, s) for s in config.scales})
+        self.tail = nn.Conv2d(width, 3, 3, padding=1)
+        carry(self.head, self.joint, self.tail)
+        with torch.no_grad():
+            for name, parameter in self.heads.named_parameters():
+                if ".second." in name:
+                    parameter[:3] = 0  # they add nothing to the picture that the first channels carry
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = (x - self.mean) * self.range
+        x = self.heads[f"x{self.scale}"](self.head(x))  # (N, width, H, W)
+        x = x + self.joint(self.body(x))  # (N, width, H, W)
+        x = self.tail(self.upscale[f"x{self.scale}"](x))  # (N, 3, H * scale, W * scale)
+        return x / self.range + self.mean

@@ -1,0 +1,210 @@
+"""SwinIR: attention within windows of 8 x 8 pixels, which every other layer lie half a window off.
+
+Liang, Cao, Sun, Zhang, Van Gool, Timofte: "SwinIR: Image Restoration Using Swin Transformer", ICCV Workshops 2021,
+arXiv 2108.10257; the layers: Liu et al., "Swin Transformer", ICCV 2021, arXiv 2103.14030. Written from the papers,
+without other code; the modules bear the names that published weights have (their `attn_mask` and
+`relative_position_index` are computed here, not stored). The authors' code is Apache-2.0 (SwinIR) and MIT (Swin). Works
+on RGB. The defaults are "lightweight", table 3; "classical" of table 2 is
+
+    SwinIRConfig(features=180, groups=6, upsampler="pixelshuffle")
+
+What differs: no stochastic depth in training; the masks are made for each size in `forward`, also where the picture is
+one window, so that any size gives what a crop of a larger picture gives.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from hyperacuity.errors import UsageError
+
+
+@dataclass(frozen=True)
+class SwinIRConfig:
+    scale: int = 2
+    features: int = 60  # channels; divides by heads
+    groups: int = 4  # of layers, a convolution and a residual around each
+    layers: int = 6  # in each group; every second has its windows shifted
+    heads: int = 6
+    window: int = 8  # the sides of a picture must divide by it
+    expansion: int = 2  # how much wider the two-layer perceptron is inside
+    # The direct one is one convolution and one pixel shuffle; the other goes by steps of x2 (or x3), 64 channels wide.
+    upsampler: Literal["pixelshuffledirect", "pixelshuffle"] = "pixelshuffledirect"
+
+
+# The means of DIV2K's red, green and blue.
+_MEAN = (0.4488, 0.4371, 0.4040)
+_BEFORE_UPSAMPLING = 64  # channels, of the stepwise upsampler
+
+
+class SwinIR(nn.Module):
+    """(N, 3, H, W) RGB -> (N, 3, H * scale, W * scale)."""
+
+    Config = SwinIRConfig
+    channels = 3
+
+    def __init__(self, config: SwinIRConfig) -> None:
+        super().__init__()
+        f = config.features
+        self.scale = config.scale
+        self.multiple = config.window
+        self.register_buffer("mean", torch.tensor(_MEAN).view(1, 3, 1, 1), persistent=False)
+        self.conv_first = nn.Conv2d(3, f, 3, padding=1)
+        self.patch_embed = nn.ModuleDict({"norm": nn.LayerNorm(f)})
+        self.layers = nn.ModuleList(_Group(config) for _ in range(config.groups))
+        self.norm = nn.LayerNorm(f)
+        self.conv_after_body = nn.Conv2d(f, f, 3, padding=1)
+        if config.upsampler == "pixelshuffledirect":
+            self.conv_before_upsample: nn.Module = nn.Identity()
+            self.upsample = _shuffle(f, 3, config.scale)
+            self.conv_last: nn.Module = nn.Identity()
+        elif config.upsampler == "pixelshuffle":
+            self.conv_before_upsample = nn.Sequential(
+                nn.Conv2d(f, _BEFORE_UPSAMPLING, 3, padding=1), nn.LeakyReLU(0.01)
+            )
+            self.upsample = _shuffles(_BEFORE_UPSAMPLING, config.scale)
+            self.conv_last = nn.Conv2d(_BEFORE_UPSAMPLING, 3, 3, padding=1)
+        else:
+            raise UsageError(f"no upsampler {config.upsampler!r}; there are pixelshuffledirect, pixelshuffle")
+        self._initialise()
+
+    def forward(self, x: Tensor) -> Tensor:
+        mean = self.get_buffer("mean")
+        x = self.conv_first(x - mean)  # (N, features, H, W)
+        y = self.patch_embed["norm"](x.permute(0, 2, 3, 1))  # (N, H, W, features)
+        mask = _mask(y, self.multiple)  # (windows, window^2, window^2)
+        for group in self.layers:
+            y = group(y, mask)  # (N, H, W, features)
+        y = self.norm(y).permute(0, 3, 1, 2)  # (N, features, H, W)
+        x = self.conv_after_body(y) + x  # (N, features, H, W)
+        x = self.upsample(self.conv_before_upsample(x))  # (N, 3 | 64, H * scale, W * scale)
+        x = self.conv_last(x)  # (N, 3, H * scale, W * scale)
+        return x + mean
+
+    def _initialise(self) -> None:
+        for layer in self.modules():
+            if isinstance(layer, nn.Linear):
+                nn.init.trunc_normal_(layer.weight, std=0.02)
+                nn.init.zeros_(layer.bias)
+
+
+class _Group(nn.Module):
+    """Layers with windows by turns in place and shifted, a convolution, and a residual around it all."""
+
+    def __init__(self, config: SwinIRConfig) -> None:
+        super().__init__()
+        blocks = (_Layer(config, shifted=number % 2 == 1) for number in range(config.layers))
+        self.residual_group = nn.ModuleDict({"blocks": nn.ModuleList(blocks)})
+        self.conv = nn.Conv2d(config.features, config.features, 3, padding=1)
+
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        y = x  # (N, H, W, features)
+        for layer in self.residual_group["blocks"].children():
+            y = layer(y, mask)  # (N, H, W, features)
+        local: Tensor = self.conv(y.permute(0, 3, 1, 2))  # (N, features, H, W)
+        return x + local.permute(0, 2, 3, 1)  # (N, H, W, features)
+
+
+class _Layer(nn.Module):
+    """Attention within windows, then a perceptron on each pixel, a residual around each."""
+
+    def __init__(self, config: SwinIRConfig, *, shifted: bool) -> None:
+        super().__init__()
+        f, self.window = config.features, config.window
+        self.shift = config.window // 2 if shifted else 0
+        self.norm1 = nn.LayerNorm(f)
+        self.attn = _Attention(f, config.heads, config.window)
+        self.norm2 = nn.LayerNorm(f)
+        wide = config.expansion * f
+        self.mlp = nn.Sequential(OrderedDict(fc1=nn.Linear(f, wide), act=nn.GELU(), fc2=nn.Linear(wide, f)))
+
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        y = self.norm1(x)  # (N, H, W, features)
+        if self.shift:
+            y = y.roll((-self.shift, -self.shift), (1, 2))
+        y = _windows(y, self.window)  # (N * windows, window^2, features)
+        y = self.attn(y, mask if self.shift else None)
+        y = _joined(y, x, self.window)  # (N, H, W, features)
+        if self.shift:
+            y = y.roll((self.shift, self.shift), (1, 2))
+        x = x + y
+        result: Tensor = x + self.mlp(self.norm2(x))  # (N, H, W, features)
+        return result
+
+
+class _Attention(nn.Module):
+    """Each pixel of a window looks at all of its window, with a learnt liking for each offset."""
+
+    def __init__(self, features: int, heads: int, window: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.relative_position_bias_table = nn.Parameter(torch.zeros((2 * window - 1) ** 2, heads))
+        nn.init.trunc_normal_(self.relative_position_bias_table, std=0.02)
+        place = torch.cartesian_prod(torch.arange(window), torch.arange(window))  # (window^2, 2), row and column
+        offset = place[:, None] - place[None] + window - 1  # (window^2, window^2, 2), from 0
+        index = offset[..., 0] * (2 * window - 1) + offset[..., 1]
+        self.register_buffer("relative_position_index", index, persistent=False)
+        self.qkv = nn.Linear(features, 3 * features)
+        self.proj = nn.Linear(features, features)
+        self.softmax = nn.Softmax(-1)
+
+    def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
+        qkv = self.qkv(x).reshape(*x.shape[:2], 3, self.heads, -1).permute(2, 0, 3, 1, 4)
+        query, key, value = qkv.unbind(0)  # (N * windows, heads, window^2, features / heads) each
+        scores = (query * query.shape[-1] ** -0.5) @ key.transpose(-2, -1)  # (N * windows, heads, window^2, window^2)
+        liking = self.relative_position_bias_table[self.get_buffer("relative_position_index")]
+        scores = scores + liking.permute(2, 0, 1)  # (heads, window^2, window^2), for all windows
+        if mask is not None:
+            # Not len(mask): exported, that would be a constant.
+            scores = scores.view(-1, mask.shape[0], *scores.shape[1:]) + mask[:, None]
+            scores = scores.flatten(0, 1)
+        y = self.softmax(scores) @ value  # (N * windows, heads, window^2, features / heads)
+        result: Tensor = self.proj(y.transpose(1, 2).flatten(2))  # (N * windows, window^2, features)
+        return result
+
+
+def _mask(x: Tensor, window: int) -> Tensor:
+    """What to add to the scores of shifted windows of `x` (N, H, W, C), (windows, window^2, window^2).
+
+    Those at the lower and right border hold pixels of the opposite border too, which must not see each other.
+    """
+    shift = window // 2
+    height, width = x.shape[1:3]
+    rows, columns = torch.arange(height, device=x.device), torch.arange(width, device=x.device)
+    rows = (rows >= height - window).to(x.dtype) + (rows >= height - shift).to(x.dtype)  # (H): 0, 1 or 2
+    columns = (columns >= width - window).to(x.dtype) + (columns >= width - shift).to(x.dtype)  # (W): 0, 1 or 2
+    region = _windows((3 * rows[:, None] + columns)[None, :, :, None], window)  # (windows, window^2, 1)
+    return (region != region.transpose(1, 2)).to(x.dtype) * -100
+
+
+def _windows(x: Tensor, window: int) -> Tensor:
+    """(N, H, W, C) -> (N * windows, window^2, C), row by row."""
+    batch, height, width, features = x.shape
+    x = x.reshape(batch, height // window, window, width // window, window, features)
+    return x.transpose(2, 3).reshape(-1, window**2, features)
+
+
+def _joined(x: Tensor, like: Tensor, window: int) -> Tensor:
+    """The inverse of `_windows`; `like` has the shape to come to."""
+    batch, height, width, features = like.shape
+    x = x.reshape(batch, height // window, width // window, window, window, features)
+    return x.transpose(2, 3).reshape(batch, height, width, features)
+
+
+def _shuffle(inputs: int, outputs: int, scale: int) -> nn.Sequential:
+    return nn.Sequential(nn.Conv2d(inputs, outputs * scale**2, 3, padding=1), nn.PixelShuffle(scale))
+
+
+def _shuffles(features: int, scale: int) -> nn.Sequential:
+    """One step for x3, one for each doubling of x2, x4, x8."""
+    if scale == 3:
+        return _shuffle(features, features, 3)
+    if scale not in (2, 4, 8):
+        raise UsageError(f"SwinIR with pixelshuffle is built for x2, x3, x4 and x8, not x{scale}")
+    steps = [_shuffle(features, features, 2) for _ in range(scale.bit_length() - 1)]
+    return nn.Sequential(*(layer for step in steps for layer in step))

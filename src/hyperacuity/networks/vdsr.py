@@ -1,0 +1,47 @@
+"""VDSR: twenty layers that learn only what the enlarged image lacks; one network for x2, x3 and x4.
+
+Kim, Lee, Lee: "Accurate Image Super-Resolution Using Very Deep Convolutional Networks", CVPR 2016, arXiv 1511.04587,
+section 3. Written from the paper, without other code. Works on luma that bicubic has enlarged; nothing tells the
+network by how much.
+
+What differs: the last layer begins as faint noise instead of He's, so that training begins at the bicubic image.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class VDSRConfig:
+    depth: int = 20  # layers, the first and the last among them
+    width: int = 64  # channels between them
+
+
+class VDSR(nn.Module):
+    """(N, 1, H, W) luma, enlarged by bicubic -> (N, 1, H, W)."""
+
+    Config = VDSRConfig
+    channels = 1
+    multiple = 1
+    scale = 1
+
+    def __init__(self, config: VDSRConfig) -> None:
+        super().__init__()
+        widths = (1, *(config.width,) * (config.depth - 1))
+        self.body = nn.Sequential()
+        for before, after in pairwise(widths):
+            self.body.extend([nn.Conv2d(before, after, 3, padding=1), nn.ReLU(inplace=True)])
+        self.last = nn.Conv2d(config.width, 1, 3, padding=1)
+        for layer in self.modules():
+            if isinstance(layer, nn.Conv2d):
+                nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+                nn.init.zeros_(layer.bias)  # type: ignore[arg-type]  # these convolutions all have one
+        nn.init.normal_(self.last.weight, std=0.001)
+
+    def forward(self, x: Tensor) -> Tensor:
+        residual: Tensor = self.last(self.body(x))  # (N, 1, H, W), through (N, width, H, W)
+        return x + residual
