@@ -144,6 +144,18 @@ def test_a_chain_is_one_network_after_the_other() -> None:
     np.testing.assert_allclose(chain, twice, atol=1e-6)
 
 
+@pytest.mark.parametrize("network_channels", [1, 3])
+@pytest.mark.parametrize("size", [(60, 90), (50, 75)])
+def test_a_network_of_scale_1_is_given_the_image_enlarged(network_channels: int, size: tuple[int, int]) -> None:
+    image = picture(20, 30, dtype=np.float32)
+    sharpened = enlarged(
+        Image.of(resize(image.pixels, scale=3)), Blur(scale=1, channels=network_channels), size, tile=0
+    )
+    stage = Stage(Blur(scale=1, channels=network_channels), "blur", enlarge=3)
+    result = Pipeline([stage], tile=17).stream(image, *size).gather().pixels
+    np.testing.assert_allclose(result, sharpened, atol=2e-6)
+
+
 @pytest.mark.parametrize("kernel", ["bicubic", "lanczos"])
 def test_without_networks_it_is_the_reference_resampler(kernel: Any) -> None:
     image = picture(37, 23)

@@ -9,7 +9,7 @@ import safetensors.numpy
 
 from hyperacuity import zoo
 from hyperacuity.errors import UnknownModel, UsageError, WeightsError
-from hyperacuity.zoo import Card, Model
+from hyperacuity.zoo import Card, Model, Step
 
 
 def family(*scales: int) -> list[Model]:
@@ -18,6 +18,10 @@ def family(*scales: int) -> list[Model]:
 
 def names(models: list[Model]) -> list[str]:
     return [model.card.name for model in models]
+
+
+def steps(chain: list[Step]) -> list[str]:
+    return [step.model.card.name for step in chain]
 
 
 @pytest.mark.parametrize(
@@ -30,18 +34,26 @@ def names(models: list[Model]) -> list[str]:
         (2.5, ["f-x3"]),
         (3.5, ["f-x4"]),
         (4, ["f-x4"]),
-        (6, ["f-x4", "f-x2"]),
-        (9, ["f-x4", "f-x3"]),
+        (6, ["f-x2", "f-x3"]),
+        (7, ["f-x2", "f-x4"]),
+        (9, ["f-x3", "f-x3"]),
         (16, ["f-x4", "f-x4"]),
     ],
 )
 def test_a_chain_is_short_and_overshoots_little(scale: float, expected: list[str]) -> None:
-    assert names(zoo.chain(family(2, 3, 4), scale)) == expected
+    assert steps(zoo.chain(family(2, 3, 4), scale)) == expected
 
 
 def test_a_single_scale_is_repeated() -> None:
-    assert names(zoo.chain(family(2), 3.5)) == ["f-x2", "f-x2"]
-    assert names(zoo.chain(family(2), 32)) == ["f-x2"] * 5
+    assert steps(zoo.chain(family(2), 3.5)) == ["f-x2", "f-x2"]
+    assert steps(zoo.chain(family(2), 32)) == ["f-x2"] * 5
+
+
+def test_networks_on_an_enlarged_image_serve_every_scale_they_know() -> None:
+    one = Model(Card("vdsr", "vdsr", 1, "Y", "none", "none", "none", enlarged=(2, 3, 4)))
+    assert [(step.enlarge, step.scale) for step in zoo.chain([one], 2.5)] == [(3, 3)]
+    assert [step.enlarge for step in zoo.chain([one], 6)] == [2, 3]
+    assert Card.from_metadata(one.card.to_metadata()) == one.card
 
 
 def test_a_scale_out_of_reach_is_refused() -> None:

@@ -44,10 +44,11 @@ class PrecisionWarning(UserWarning):
 
 @dataclass(frozen=True)
 class Stage:
-    """One network of a chain; `name` is for messages."""
+    """One network of a chain; `name` is for messages. enlarge: how much bicubic enlarges the image before it."""
 
     engine: Engine
     name: str
+    enlarge: int = 1
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,9 @@ class Pipeline:
         size = image.header.height, image.header.width
         strips = _planes(image, codes)
         for stage in self.stages:
+            if stage.enlarge > 1:
+                larger = size[0] * stage.enlarge, size[1] * stage.enlarge
+                strips, size = _resized(strips, size, larger, "bicubic"), larger
             strips = _Run(stage, self.tile, self.tta, size, image.header).strips(strips)
             size = size[0] * stage.engine.scale, size[1] * stage.engine.scale
         if size != (height, width):

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hyperacuity import colour, datasets
+from hyperacuity import colour, datasets, zoo
 from hyperacuity.api import Upscaler
 from hyperacuity.datasets import Picture
 from hyperacuity.errors import UsageError, nearest
@@ -126,7 +126,7 @@ def samples(upscaler: Upscaler, folder: Path, scale: int, how: Protocol) -> Iter
     Raises `UsageError` for a model that is not made for `scale`, a folder without pictures, or pictures too small.
     """
     if not upscaler.made_for(scale):
-        scales = ", ".join(f"x{model.card.scale}" for model in upscaler.family)
+        scales = ", ".join(f"x{step.scale}" for step in zoo.steps(upscaler.family))
         raise UsageError(f"{upscaler.family[0].card.family} is made for {scales}, not for x{scale}")
     for path in datasets.files([folder]):
         pair = datasets.pair(datasets.picture(path), scale)

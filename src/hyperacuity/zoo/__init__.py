@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import itertools
 import json
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -31,10 +33,11 @@ LONGEST_CHAIN = 5
 class Card:
     """What there is to know of a model without computing with it.
 
-    scale: None for the classical ones, which take any. channels: "Y" (luma of BT.601 in studio range, on [0, 1])
-    or "RGB". halo, multiple: see `engines.Engine`. activation_bytes: memory for each input pixel, float32.
-    parameters: all learnt numbers. multiply_adds: for each input pixel. quality: PSNR in dB by test set, 8-bit
-    luma, border = scale. licence is that of the weights.
+    scale: None for the classical ones, which take any. enlarged: for networks that sharpen an image which bicubic has
+    enlarged before them (SRCNN, VDSR; their own scale is 1), how many times they may be given it. channels: "Y" (luma
+    of BT.601 in studio range, on [0, 1]) or "RGB". halo, multiple: see `engines.Engine`. activation_bytes: memory for
+    each input pixel, float32. parameters: all learnt numbers. multiply_adds: for each input pixel. quality: PSNR in dB
+    by test set, 8-bit luma, border = scale. licence is that of the weights.
     """
 
     name: str
@@ -45,6 +48,7 @@ class Card:
     trained_on: str
     paper: str
     config: Mapping[str, Any] = field(default_factory=dict)
+    enlarged: tuple[int, ...] = ()
     halo: int = 0
     multiple: int = 1
     activation_bytes: int = 0
@@ -81,7 +85,8 @@ class Card:
         """Raises `WeightsError` when there is no card in it, or one that this version cannot read."""
         try:
             content = json.loads((metadata or {})["hyperacuity"])
-            return cls(**{name: content[name] for name in (entry.name for entry in fields(cls)) if name in content})
+            known = {name: content[name] for name in (entry.name for entry in fields(cls)) if name in content}
+            return cls(**known | {"enlarged": tuple(known.get("enlarged", ()))})
         except (KeyError, TypeError, ValueError) as error:
             raise WeightsError("the file carries no card of Hyperacuity in its metadata") from error
 
@@ -93,6 +98,19 @@ class Model:
     card: Card
     safetensors: Path | None = None
     onnx: Path | None = None
+
+
+@dataclass(frozen=True)
+class Step:
+    """One model of a chain, and how much bicubic enlarges its input before it."""
+
+    model: Model
+    enlarge: int = 1
+
+    @property
+    def scale(self) -> int:
+        """What the step makes of a side of one pixel."""
+        return self.enlarge * self.model.card.network_scale
 
 
 def _classical(name: str, paper: str) -> Model:
@@ -152,19 +170,8 @@ def verify(model: Model) -> None:
             raise WeightsError(f"{path} is not the file that was shipped: install hyperacuity again")
 
 
-def choose(name: str | None, scale: float) -> list[Model]:
-    """The models to run one after another so that their scales multiply to `scale` or a little more.
-
-    name: a model, a family, or None for the default family; spelling counts neither case nor _ against -.
-    Empty when `scale` is 1 or less: there is nothing to invent.
-
-    Raises `UnknownModel`, and `UsageError` when the chain would be longer than `LONGEST_CHAIN`.
-    """
-    return chain(members(name or DEFAULT), scale)
-
-
 def members(name: str) -> list[Model]:
-    """The one model called `name`, or all of the family called so, by falling quality of fit: smallest scale first."""
+    """The one model called `name`, or all of the family called so, smallest scale first."""
     known = models()
     plain = name.lower().replace("_", "-")
     if plain in known:
@@ -175,17 +182,26 @@ def members(name: str) -> list[Model]:
     return sorted(family, key=lambda model: model.card.network_scale)
 
 
-def chain(family: Iterable[Model], scale: float) -> list[Model]:
-    """Of models of different scales, the shortest chain that reaches `scale` with the least beyond it."""
-    family = list(family)
-    if scale <= 1 or family[0].card.scale is None:
+def steps(family: Iterable[Model]) -> list[Step]:
+    """Every way in which one model of a family can be used, the smallest scale first; none for resamplers."""
+    networks = [model for model in family if model.card.scale is not None]
+    every = [Step(model, enlarge) for model in networks for enlarge in model.card.enlarged or (1,)]
+    return sorted((step for step in every if step.scale > 1), key=lambda step: step.scale)
+
+
+def chain(family: Iterable[Model], scale: float) -> list[Step]:
+    """The shortest chain whose scales multiply to `scale`, or to the least above it; small steps first, since later
+    ones work on more pixels. Empty when `scale` is 1 or less, where there is nothing to invent, and for resamplers.
+
+    Raises `UsageError` when it would be longer than `LONGEST_CHAIN`.
+    """
+    possible = steps(family)
+    if scale <= 1 or not possible:
         return []
-    steps: list[Model] = []
-    reached = 1
-    while reached < scale:
-        if len(steps) == LONGEST_CHAIN:
-            raise UsageError(f"a scale of {scale:g} is beyond what {family[0].card.family} can reach ({reached})")
-        enough = [model for model in family if reached * model.card.network_scale >= scale]
-        steps.append(enough[0] if enough else family[-1])
-        reached *= steps[-1].card.network_scale
-    return steps
+    for length in range(1, LONGEST_CHAIN + 1):
+        chains = itertools.combinations_with_replacement(possible, length)
+        enough = [one for one in chains if math.prod(step.scale for step in one) >= scale]
+        if enough:
+            return list(min(enough, key=lambda one: math.prod(step.scale for step in one)))
+    most = possible[-1].scale ** LONGEST_CHAIN
+    raise UsageError(f"a scale of {scale:g} is beyond what {possible[-1].model.card.family} can reach ({most})")
