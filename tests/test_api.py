@@ -47,6 +47,16 @@ def test_pil_images_are_answered_in_kind(pixels: Any, mode: str) -> None:
     assert result.info["icc_profile"] == b"profile"
 
 
+def test_pil_images_of_rare_modes_keep_their_depth_or_are_refused(pixels: Any) -> None:
+    deep = pixels[..., 0].astype(np.uint16) * 257
+    expected = hyperacuity.upscale(deep)
+    big_endian = PIL.Image.frombytes("I;16B", (80, 60), deep.astype(">u2").tobytes())
+    assert np.array_equal(np.asarray(hyperacuity.upscale(big_endian)), expected)
+    assert hyperacuity.upscale(PIL.Image.fromarray(pixels).convert("LA").convert("La")).mode == "LA"
+    with pytest.raises(UsageError, match="I;16"):
+        hyperacuity.upscale(PIL.Image.fromarray(pixels).convert("L").convert("I"))
+
+
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "TIFF"])
 def test_bytes_are_answered_in_kind(pixels: Any, kind: str) -> None:
     buffer = io.BytesIO()
@@ -68,6 +78,63 @@ def test_paths_are_answered_with_paths(pixels: Any, tmp_path: Path) -> None:
     hyperacuity.upscale(tmp_path / "a.png", force=True)
     with pytest.raises(UsageError, match="returned"):
         hyperacuity.upscale(pixels, output=tmp_path / "c.png")
+
+
+@pytest.mark.parametrize(("name", "kind", "expected"), [
+    ("a.JPEG", "JPEG", "a-x2.JPEG"),
+    ("a.tiff", "TIFF", "a-x2.tiff"),
+    ("a.jpg", "PNG", "a-x2.jpg"),
+    ("a", "JPEG", "a-x2.jpg"),
+    ("a.data", "PNG", "a-x2.png"),
+    ("a.jp2", "JPEG2000", "a-x2.png"),
+])  # fmt: skip
+def test_results_keep_the_ending_where_it_names_a_format(
+    pixels: Any, tmp_path: Path, name: str, kind: str, expected: str
+) -> None:
+    PIL.Image.fromarray(pixels).save(tmp_path / name, kind)
+    assert hyperacuity.upscale(tmp_path / name) == tmp_path / expected
+
+
+def test_an_input_is_never_overwritten(pixels: Any, tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    PIL.Image.fromarray(pixels).save(path)
+    before = path.read_bytes()
+    (tmp_path / "link.png").symlink_to(path)
+    for output in (path, tmp_path / "link.png"):
+        with pytest.raises(UsageError, match="is the input"):
+            hyperacuity.upscale(path, output=output, force=True)
+    assert path.read_bytes() == before
+
+
+def test_arrays_of_any_layout_are_taken(pixels: Any) -> None:
+    expected = hyperacuity.upscale(pixels)
+    assert np.array_equal(hyperacuity.upscale(np.asfortranarray(pixels)), expected)
+    assert np.array_equal(hyperacuity.upscale(pixels[::-1].copy()[::-1]), expected)
+    deep = pixels.astype(np.uint16) * 257
+    foreign = hyperacuity.upscale(deep.astype(">u2"))
+    assert foreign.dtype == np.dtype(">u2")
+    assert np.array_equal(foreign, hyperacuity.upscale(deep))
+    assert type(hyperacuity.upscale(np.ma.masked_array(pixels, False))) is np.ndarray
+    assert np.array_equal(hyperacuity.load().array(pixels, 2), expected)
+
+
+def test_memory_that_runs_out_is_said_in_a_sentence(pixels: Any, tmp_path: Path, monkeypatch: Any) -> None:
+    def none(*_: Any) -> Any:
+        raise MemoryError
+
+    PIL.Image.fromarray(pixels).save(tmp_path / "a.png")
+    monkeypatch.setattr(hyperacuity.Upscaler, "stream", none)
+    for x in (pixels, tmp_path / "a.png"):
+        with pytest.raises(hyperacuity.OutOfMemory, match="close other programs"):
+            hyperacuity.upscale(x)
+    assert not (tmp_path / "a-x2.png").exists()
+
+
+def test_what_cannot_run_here_is_said_when_it_is_loaded() -> None:
+    with pytest.raises(UsageError, match="no engine"):
+        hyperacuity.load(engine="onnx")
+    with pytest.raises(UsageError, match="no device"):
+        hyperacuity.load(device="tpu")
 
 
 def test_the_default_model_beats_bicubic(shared: Path) -> None:
@@ -109,9 +176,9 @@ def test_an_upscaler_serves_many_threads_and_opens_each_network_once(pixels: Any
         return original(*arguments, **options)
 
     monkeypatch.setattr(engines, "open", counting)
-    upscaler = hyperacuity.load("fsrcnn")
     expected = hyperacuity.load("fsrcnn").array(pixels, Size(2))
     opened.clear()
+    upscaler = hyperacuity.load("fsrcnn")
     barrier = threading.Barrier(4)
 
     def one(_: int) -> Any:

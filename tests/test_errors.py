@@ -39,10 +39,10 @@ def test_the_drawn_tree_is_the_true_one() -> None:
 @pytest.mark.parametrize(
     ("word", "found"),
     [
-        ("fsrcn", " Did you mean 'fsrcnn'?"),
-        ("FSRCNN", " Did you mean 'fsrcnn'?"),
-        ("edsr_baseline_x2", " Did you mean 'EDSR_baseline_x2'?"),
-        ("REALESRGAN", " Did you mean 'RealESRGAN'?"),
+        ("fsrcn", ". Did you mean 'fsrcnn'?"),
+        ("FSRCNN", ". Did you mean 'fsrcnn'?"),
+        ("edsr_baseline_x2", ". Did you mean 'EDSR_baseline_x2'?"),
+        ("REALESRGAN", ". Did you mean 'RealESRGAN'?"),
         ("zzz", ""),
         ("", ""),
     ],

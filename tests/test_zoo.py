@@ -150,4 +150,8 @@ def test_missing_files_are_named(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="must lie beside"):
         zoo.open_file(tmp_path / "none.onnx")
     with pytest.raises(UsageError, match=r"NAME\.safetensors"):
+        zoo.open_file(tmp_path / "model.txt")
+    with pytest.raises(UsageError, match="hyperacuity import"):
         zoo.open_file(tmp_path / "model.pth")
+    with pytest.raises(UsageError, match="no model file"):
+        zoo.open_file(Path("."))

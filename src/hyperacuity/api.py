@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import tempfile
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -16,12 +17,13 @@ from numpy.typing import NDArray
 
 from hyperacuity import engines, formats, zoo
 from hyperacuity.engines import Engine, Precision
-from hyperacuity.errors import UsageError
+from hyperacuity.errors import OutOfMemory, UsageError
+from hyperacuity.formats.partial import storing
 from hyperacuity.image import Image, Strips
 from hyperacuity.pipeline import Pipeline, Stage
 from hyperacuity.resize import Kernel
 from hyperacuity.size import Size
-from hyperacuity.zoo import Card, Model
+from hyperacuity.zoo import Card, Model, Step
 
 if TYPE_CHECKING:
     import PIL.Image
@@ -58,7 +60,8 @@ def _family(model: str | os.PathLike[str] | None) -> list[Model]:
     if model is None:
         return zoo.members(zoo.DEFAULT)
     path = Path(model)
-    if not isinstance(model, str) or path.suffix.lower() in (".safetensors", ".onnx"):
+    # A name of the zoo has no folders; what ends like a file is one even without.
+    if not isinstance(model, str) or path.suffix.lower() in (".safetensors", ".onnx", ".pth", ".pt", ".ckpt"):
         return [zoo.open_file(path)]
     return zoo.members(model)
 
@@ -108,8 +111,19 @@ def upscale(
 
 
 def _into_file(upscaler: Upscaler, path: Path, output: str | os.PathLike[str] | None, size: Size, force: bool) -> Path:
-    target = Path(output) if output is not None else path.with_name(f"{path.stem}{suffix(size)}{suffix_of(path)}")
+    target = Path(output) if output is not None else path.with_name(f"{path.stem}{suffix(size)}{ending(path)}")
     return upscaler.file(path, target, size, force=force).path
+
+
+@contextlib.contextmanager
+def _memory() -> Iterator[None]:
+    """Say it in a sentence when memory runs out where no smaller tile would help."""
+    try:
+        yield
+    except OutOfMemory:
+        raise
+    except MemoryError as error:
+        raise OutOfMemory("memory ran out: close other programs, or work on fewer pictures at once") from error
 
 
 @dataclass(frozen=True)
@@ -124,7 +138,11 @@ class Result:
 
 
 class Upscaler:
-    """A model ready for use; safe to share between threads. Networks are opened when a scale first needs them."""
+    """A model ready for use; safe to share between threads.
+
+    The network of a family's smallest scale is opened at once, which shows whether it can run here; those of other
+    scales are opened when they are first needed.
+    """
 
     def __init__(
         self, family: list[Model], *, engine: str, device: str, precision: Precision, tile: int | None, tta: bool
@@ -135,6 +153,8 @@ class Upscaler:
         self._lock = threading.Lock()
         if tile is not None and tile < 0:
             raise UsageError(f"a tile of {tile} pixels: give 0 for no tiles, or a positive side")
+        if not self.classical:
+            self._engine(family[0])
 
     @property
     def classical(self) -> bool:
@@ -143,17 +163,19 @@ class Upscaler:
 
     def made_for(self, scale: int) -> bool:
         """Whether one network gives just this scale, or there is none and every scale is as good."""
-        return self.classical or any(model.card.scale == scale for model in self.family)
+        return self.classical or any(step.scale == scale for step in zoo.steps(self.family))
 
-    def chain(self, image: tuple[int, int], target: tuple[int, int]) -> list[Model]:
+    def chain(self, image: tuple[int, int], target: tuple[int, int]) -> list[Step]:
         """The models that bring an image of (height, width) to `target`, first to last; none to shrink it."""
         return zoo.chain(self.family, max(target[0] / image[0], target[1] / image[1]))
 
-    def stream(self, image: Image, size: Size) -> Strips:
-        """An `Image` at another size, computed as its rows are read."""
+    def stream(self, image: Image, size: Size | float) -> Strips:
+        """An `Image` at another size, or so many times its own, computed as its rows are read."""
+        size = size if isinstance(size, Size) else Size(size)
         before = image.header.height, image.header.width
         target = size.of(*before)
-        stages = [Stage(self._engine(model), model.card.name) for model in self.chain(before, target)]
+        steps = self.chain(before, target)
+        stages = [Stage(self._engine(step.model), step.model.card.name, step.enlarge) for step in steps]
         kernel: Kernel = "lanczos" if self.classical and self.family[0].card.name == "lanczos" else "bicubic"
         return Pipeline(stages, kernel, self.tile, self.tta).stream(image, *target)
 
@@ -168,60 +190,80 @@ class Upscaler:
         self,
         data: Path | bytes,
         output: Path,
-        size: Size,
+        size: Size | float,
         *,
         force: bool = False,
         quality: int | None = None,
-        watch: Callable[[Strips], Strips] = lambda strips: strips,
+        watch: Callable[[Strips, int, int], Strips] = lambda strips, frame, frames: strips,
     ) -> Result:
         """Upscale one file, or the bytes of one, into the file `output`, with all that it says of itself.
 
-        quality: 1 to 100, for the formats that have one. watch: may wrap the rows of each frame as they pass.
+        quality: 1 to 100, for the formats that have one. watch: may wrap the rows of each frame as they pass; it
+            gets them, the frame's number from 0 on, and how many there are.
         """
-        if output.exists() and not force:
-            raise UsageError(f"{output} exists: choose another name, or overwrite it with force")
+        with storing(output):
+            if isinstance(data, Path) and output.exists() and data.exists() and output.samefile(data):
+                raise UsageError(f"{output} is the input: choose another name")
+            if output.exists() and not force:
+                raise UsageError(f"{output} exists: choose another name, or overwrite it with force")
         before = after = (0, 0)
         models: tuple[str, ...] = ()
-        with formats.read(data) as source, formats.write(output, source, quality=quality) as sink:
-            for image in source:
+        with _memory(), formats.read(data) as source, formats.write(output, source, quality=quality) as sink:
+            for frame, image in enumerate(source):
                 strips = self.stream(image, size)
                 before = image.header.height, image.header.width
                 after = strips.header.height, strips.header.width
-                models = tuple(model.card.name for model in self.chain(before, after))
-                sink.write(watch(strips))
+                models = tuple(step.model.card.name for step in self.chain(before, after))
+                sink.write(watch(strips, frame, source.frames))
             return Result(output, before, after, models or self._resampler(before, after), source.frames)
 
     def _resampler(self, before: tuple[int, int], after: tuple[int, int]) -> tuple[str, ...]:
         return () if before == after else (self.family[0].card.name,) if self.classical else ("bicubic",)
 
-    def encoded(self, data: bytes, size: Size) -> bytes:
+    def encoded(self, data: bytes, size: Size | float) -> bytes:
         """Upscale the bytes of a file into the bytes of one of the same format."""
         with tempfile.TemporaryDirectory(prefix="hyperacuity-") as folder:
             path = Path(folder, "result" + suffix_of(data))
             self.file(data, path, size)
             return path.read_bytes()
 
-    def array(self, pixels: Array, size: Size) -> Array:
+    def array(self, pixels: Array, size: Size | float) -> Array:
         """Upscale (H, W) or (H, W, C) pixels; see `upscale`."""
+        order = pixels.dtype
+        pixels = np.asarray(pixels, order.newbyteorder("="))
         if pixels.dtype not in (np.uint8, np.uint16, np.float32):
             raise UsageError(f"pixels of {pixels.dtype}: convert to uint8, uint16, or float32 in [0, 1] first")
         channels = pixels.shape[2] if pixels.ndim == 3 else 1
         if pixels.ndim not in (2, 3) or channels not in (1, 2, 3, 4) or 0 in pixels.shape:
             raise UsageError(f"pixels of shape {pixels.shape}: give (H, W) or (H, W, C) with 1 to 4 channels")
         image = Image.of(pixels, alpha=channels in (2, 4))
-        result = self.stream(image, size).gather().pixels
+        with _memory():
+            result = self.stream(image, size).gather().pixels.astype(order, copy=False)
         return result[..., 0] if pixels.ndim == 2 else result
 
-    def pil(self, picture: PIL.Image.Image, size: Size) -> PIL.Image.Image:
-        """Upscale a PIL image; modes other than L, LA, RGB, RGBA, I;16 and F are converted to RGB or RGBA."""
+    def pil(self, picture: PIL.Image.Image, size: Size | float) -> PIL.Image.Image:
+        """Upscale a PIL image; modes other than L, LA, RGB, RGBA, I;16 and F are converted to RGB or RGBA.
+
+        Raises `UsageError` for mode I: 32 bits do not say where white is.
+        """
         import PIL.Image
 
         plain = picture
-        if picture.mode not in ("L", "LA", "RGB", "RGBA", "I;16", "F"):
+        if picture.mode == "I":
+            raise UsageError("a PIL image of mode I says not where white is: convert it to I;16, or to L, first")
+        if picture.mode == "La":
+            plain = picture.convert("LA")
+        elif picture.mode not in ("L", "LA", "RGB", "RGBA", "F") and not picture.mode.startswith("I;16"):
             plain = picture.convert("RGBA" if picture.has_transparency_data else "RGB")
-        result = PIL.Image.fromarray(self.array(np.asarray(plain), size))
+        pixels = np.asarray(plain)
+        result = PIL.Image.fromarray(self.array(pixels.astype(pixels.dtype.newbyteorder("="), copy=False), size))
         result.info = {key: picture.info[key] for key in ("icc_profile", "exif", "dpi") if key in picture.info}
         return result
+
+
+def ending(path: Path) -> str:
+    """The ending for the result of a file: its own where that names a format, else the one that fits its content."""
+    return path.suffix if formats.knows(path) else suffix_of(path)
 
 
 def suffix_of(data: Path | bytes) -> str:

@@ -32,7 +32,7 @@ def files(folders: Iterable[Path]) -> list[Path]:
     """All pictures below `folders`, sorted. Raises `UsageError` for a folder that has none."""
     found = []
     for folder in folders:
-        below = sorted(path for path in folder.rglob("*") if path.is_file() and formats.knows(path))
+        below = sorted(path for path in folder.rglob("*") if path.is_file() and formats.readable(path))
         if not below:
             raise UsageError(f"no pictures in {folder.absolute()}: name folders with PNG, JPEG, WebP or TIFF files")
         found += below

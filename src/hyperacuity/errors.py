@@ -54,11 +54,11 @@ class MissingDependency(HyperacuityError, ImportError):
 
 
 class OutOfMemory(HyperacuityError, MemoryError):
-    """Memory ran out; raised by engines for a tile, and by `upscale` when no smaller tile is left."""
+    """Memory ran out; raised by engines for a tile, and by the pipeline when no smaller tile is left."""
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """The end of a sentence that names the likeliest of `known`: " Did you mean 'x'?", or nothing."""
+    """What a message ends with that has just named `known`: ". Did you mean 'x'?" for the likeliest, or nothing."""
     names = {name.lower(): name for name in known}
     match = difflib.get_close_matches(word.lower(), names, n=1, cutoff=0.5)
-    return f" Did you mean {names[match[0]]!r}?" if match else ""
+    return f". Did you mean {names[match[0]]!r}?" if match else ""

@@ -66,7 +66,7 @@ class Header:
         return replace(self, height=height, width=width)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Strips:
     """An image that arrives from top to bottom, for images too large to hold.
 
@@ -89,7 +89,7 @@ class Strips:
         return Image(self.header, pixels)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Image:
     """A picture in memory: `pixels` is (height, width, channels) of `header.dtype`."""
 

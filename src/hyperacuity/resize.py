@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hyperacuity.errors import UsageError
+from hyperacuity.size import LONGEST
 
 Array = NDArray[Any]
 Kernel = Literal["bicubic", "lanczos", "area", "nearest"]
@@ -30,8 +31,6 @@ KERNELS: tuple[Kernel, ...] = get_args(Kernel)
 # processor's second-level cache; and to about this many neighbours at a time, so that one instruction does several.
 _BLOCK = 1 << 16
 _LANES = 96
-# More pixels on a side than this fit no file format.
-_LONGEST = 2**31 - 1
 
 
 @dataclass(frozen=True)
@@ -88,8 +87,8 @@ def taps(source: int, target: int, kernel: Kernel = "bicubic", *, scale: float |
     scale: target samples per source sample; by default target / source. MATLAB's `imresize(x, scale)`
         keeps the asked scale even where `target` had to be rounded up.
     """
-    if not (source >= 1 and 1 <= target <= _LONGEST):
-        raise UsageError(f"cannot resize {source} pixels to {target}: both must be at least 1, at most {_LONGEST}")
+    if not (source >= 1 and 1 <= target <= LONGEST):
+        raise UsageError(f"cannot resize {source} pixels to {target}: both must be at least 1, at most {LONGEST}")
     scale = target / source if scale is None else scale
     if kernel == "nearest":
         index = np.floor(np.round((np.arange(target) + 0.5) / scale, 9)).astype(np.intp)
@@ -195,7 +194,7 @@ def resize(
         raise UsageError("give either scale= or size=, not both and not neither")
     height, width = pixels.shape[:2]
     if scale is not None:
-        if not 0 < scale <= _LONGEST:
+        if not 0 < scale <= LONGEST:
             raise UsageError(f"cannot resize by {scale}: the scale must be a positive number")
         rows = taps(height, math.ceil(scale * height), kernel, scale=scale)
         columns = taps(width, math.ceil(scale * width), kernel, scale=scale)

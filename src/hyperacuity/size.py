@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from hyperacuity.errors import UsageError
 
 DEFAULT_SCALE = 2.0
-LONGEST = 2**31 - 1  # pixels on a side; no file format holds more
+# More pixels on a side than this fit no file format.
+LONGEST = 2**31 - 1
 
 
 @dataclass(frozen=True)

@@ -120,7 +120,15 @@ def test_the_options_people_know(photos: Path) -> None:
         (["upscale", "a.png", "--ext", "jpgg"], "Did you mean 'jpg'"),
         (["upscale", "a.png", "-o", "b.xyz"], "xyz"),
         (["upscale", "a.png", "-t", "big"], "auto, 0"),
-        (["upscale", "a.png", "--engine", "onnx"], "there are onnxruntime"),
+        (["upscale", "a.png", "-t", "²"], "auto, 0"),
+        (["upscale", "n" * 300 + ".png"], "name too long"),
+        (["upscale", "a.png", "-o", "n" * 300 + ".png"], "name too long"),
+        (["upscale", "a.png", "--suffix", "n" * 252], "name too long"),
+        (["upscale", "a.png", "-o", "b.jpg/c.png"], "a file where a folder should"),
+        (["upscale", "a.png", "--suffix", "../b"], "there is -o"),
+        (["upscale", "a.png", "--fp32", "--precision", "bf16"], "leave one of them out"),
+        (["upscale", "a.png", "-g", "0", "--device", "cpu"], "leave one of them out"),
+        (["upscale", "a.png", "b.jpg", "--engine", "onnx"], "there are onnxruntime"),
         (["upscale", "a.png", "--precision", "int8"], "there are auto"),
         (["upscale", "a.png", "-n", "bicubic", "-m", "x.onnx"], "not both"),
         (["upscale", "a.png", "-m", "x.onnx"], "no model file"),
@@ -134,16 +142,122 @@ def test_mistakes_get_one_clear_line_and_exit_code_1(photos: Path, arguments: li
     assert result.returncode == 1
     assert message in result.stderr
     assert "Traceback" not in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+    assert not result.stderr.endswith(".\n")
     assert names(photos) == before
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows keeps a folder that somebody works in")
+def test_a_working_folder_that_is_gone_is_said_in_a_line(photos: Path) -> None:
+    (photos / "gone").mkdir()
+    line = ["sh", "-c", 'rmdir "$PWD"; exec "$@"', "sh", *COMMAND, "upscale", "../a.png"]
+    result = subprocess.run(line, cwd=photos / "gone", capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stderr.count("\n")) == (1, 1)
 
 
 def test_an_unknown_option_is_exit_code_2(photos: Path) -> None:
     assert run("upscale", "--skale", "2", folder=photos).returncode == 2
 
 
+def test_a_picture_in_place_of_a_command_gets_the_whole_line(photos: Path) -> None:
+    result = run("a.png", folder=photos)
+    assert result.returncode == 2
+    assert "hyperacuity upscale a.png" in result.stderr
+
+
+def test_failures_are_named_once_a_line_and_said_once_when_quiet(photos: Path) -> None:
+    result = run("upscale", ".", "-o", "out", "-q", folder=photos)
+    assert result.returncode == 1
+    assert result.stdout == ""
+    lines = result.stderr.splitlines()
+    assert [line.count("page.jpg") for line in lines if "page.jpg" in line] == [1]
+    assert lines[-1] == "3 of 5 files failed"
+
+
+def test_a_warning_names_a_file_once(photos: Path) -> None:
+    with PIL.Image.open(photos / "a.png") as picture:
+        picture.putalpha(7)
+        picture.save(photos / "clear.png")
+    (photos / "clear.png").rename(photos / "clear.jpg")
+    result = run("upscale", "clear.jpg", "-o", "out/", folder=photos)
+    assert result.returncode == 0
+    assert result.stderr.startswith("clear.jpg: warning: JPEG has no transparency")
+
+
+def test_a_name_cannot_command_the_terminal(photos: Path) -> None:
+    (photos / "a.png").rename(photos / "\x1b[31ma.png")
+    result = run("upscale", ".", "-o", "out", folder=photos)
+    assert "\x1b" not in result.stdout
+    assert "\\x1b[31ma.png" in result.stdout
+
+
+@pytest.mark.skipif(os.name == "nt", reason="file numbers are inherited in another way")
+def test_closed_streams_are_no_fault(photos: Path) -> None:
+    def closed(number: int, *arguments: str) -> subprocess.CompletedProcess[str]:
+        line = [*COMMAND, "upscale", *arguments]
+        return subprocess.run(
+            ["sh", "-c", f'exec "$@" {number}>&-', "sh", *line], cwd=photos, capture_output=True, text=True, check=False
+        )
+
+    assert closed(1, "a.png", "-o", "1.png").returncode == 0
+    assert closed(2, "a.png", "-o", "2.png").returncode == 0
+    for number in (1, 2):
+        with PIL.Image.open(photos / f"{number}.png") as picture:
+            picture.load()
+    for number, arguments in ((0, ("-", "-o", "0.png")), (1, ("a.png", "-o", "-"))):
+        result = closed(number, *arguments)
+        assert (result.returncode, result.stderr.count("\n")) == (1, 1)
+        assert "is closed" in result.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs /dev/full")
+@pytest.mark.parametrize("output", ["-", "b.png"])
+def test_output_that_cannot_be_written_is_said_in_a_line(photos: Path, output: str) -> None:
+    with open("/dev/full", "w") as full:
+        result = subprocess.run(
+            [*COMMAND, "upscale", "a.png", "-o", output],
+            cwd=photos,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert result.returncode == 1
+    assert "cannot be written: No space left" in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.skipif(os.name == "nt", reason="pipes are POSIX's")
+def test_a_reader_that_leaves_ends_the_work_quietly(photos: Path) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    result = subprocess.run(
+        [*COMMAND, "upscale", "a.png", "-o", "-", "-q"], cwd=photos, stdout=write, stderr=subprocess.PIPE, check=False
+    )
+    os.close(write)
+    assert (result.returncode, result.stderr) == (1, b"")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="terminals are POSIX's")
+def test_no_picture_is_shown_to_a_terminal(photos: Path) -> None:
+    import pty
+
+    person, terminal = pty.openpty()
+    options = {"cwd": photos, "stderr": subprocess.PIPE, "text": True, "check": False}
+    result = subprocess.run([*COMMAND, "upscale", "a.png", "-o", "-"], stdout=terminal, **options)  # type: ignore[call-overload]
+    assert (result.returncode, result.stderr.count("is a terminal")) == (1, 1)
+    result = subprocess.run([*COMMAND, "upscale", "-", "-o", "b.png"], stdin=terminal, **options)  # type: ignore[call-overload]
+    assert (result.returncode, result.stderr.count("is a terminal")) == (1, 1)
+    os.close(person)
+    os.close(terminal)
+
+
 @pytest.mark.skipif(os.name == "nt", reason="signals are POSIX's")
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_stopped_in_the_middle_it_leaves_no_half_written_file(tmp_path: Path, number: int, code: int) -> None:
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+@pytest.mark.parametrize("again", [False, True])
+def test_stopped_in_the_middle_it_leaves_no_half_written_file(
+    tmp_path: Path, number: int, code: int, again: bool
+) -> None:
     random = np.random.default_rng(0)
     for n in range(4):
         PIL.Image.fromarray(random.integers(0, 255, (1500, 1500, 3), np.uint8)).save(tmp_path / f"{n}.png")
@@ -159,8 +273,12 @@ def test_stopped_in_the_middle_it_leaves_no_half_written_file(tmp_path: Path, nu
             assert time.monotonic() < deadline
             time.sleep(0.02)
         process.send_signal(number)
+        if again:
+            assert process.stderr is not None
+            assert "again to stop at once" in process.stderr.readline()
+            process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=60)
-    assert process.returncode == code, errors
+    assert process.returncode == (130 if again else code), errors
     assert "Traceback" not in errors
     for path in (tmp_path / "out").iterdir():
         with PIL.Image.open(path) as whole:
@@ -219,6 +337,9 @@ def test_version_and_help_load_nothing_heavy(tmp_path: Path) -> None:
 
 def test_names_that_the_terminal_cannot_print_do_not_stop_a_batch(photos: Path) -> None:
     (photos / "a.png").rename(photos / "größe 😀.png")
-    result = run("upscale", ".", "-o", "out", folder=photos, env=os.environ | {"LC_ALL": "C", "PYTHONUTF8": "0"})
+    plain = os.environ | {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONIOENCODING": "ascii"}
+    result = run("upscale", ".", "-o", "out", folder=photos, env=plain)
     assert {"größe 😀.png", "b.jpg"} == names(photos / "out")
     assert "Traceback" not in result.stderr
+    result = run("upscale", ".", "-o", "out", "--json", "--force", folder=photos, env=plain)
+    assert "größe 😀.png" in {file["input"] for file in json.loads(result.stdout)["files"]}

@@ -77,6 +77,11 @@ def test_pipes(tree: Path) -> None:
         (["a.jpg"], "a.jpg", NAMING, "is an input"),
         (["a.jpg"], None, Naming("", "-x2", None), "is an input"),
         (["-"], "out/", NAMING, "standard input"),
+        (["a.jpg"], "", NAMING, "-o is empty"),
+        (["a.jpg", ""], None, NAMING, "an input is empty"),
+        (["a.jpg", "b.PNG"], "all.png", NAMING, "one file for several"),
+        (["deep"], "all.png", NAMING, "one file for several"),
+        (["a.jpg"], "b.png", Naming(None, "-x2", ".webp"), "leave one of them out"),
     ],
 )
 def test_what_cannot_be_meant_is_refused_before_work(
@@ -84,6 +89,49 @@ def test_what_cannot_be_meant_is_refused_before_work(
 ) -> None:
     with pytest.raises(UsageError, match=message):
         plan(inputs, output, naming, recursive=False)
+
+
+def test_a_file_named_twice_is_done_once(tree: Path) -> None:
+    assert made(["a.jpg", "./a.jpg", "*.jpg"]) == {"a.jpg a-x2.jpg"}
+    assert len(plan(["a.jpg", "."], "out", NAMING, recursive=False)) == 4
+
+
+def test_a_link_to_nothing_is_named(tree: Path) -> None:
+    Path("broken.png").symlink_to("nowhere")
+    with pytest.raises(UsageError, match="link to nothing"):
+        plan(["broken.png"], None, NAMING, recursive=False)
+
+
+def test_hidden_files_are_taken_only_by_name(tree: Path) -> None:
+    for name in ("deep/._a.jpg", "deep/.thumbnails/a.jpg"):
+        Path(name).parent.mkdir(exist_ok=True)
+        Path(name).touch()
+    assert made(["deep"], recursive=True) == {"deep/a.jpg deep/a-x2.jpg", "deep/er/c.webp deep/er/c-x2.webp"}
+    assert made(["deep/._a.jpg"]) == {"deep/._a.jpg deep/._a-x2.jpg"}
+
+
+def test_what_is_read_and_not_written_is_found_in_folders(tree: Path) -> None:
+    Path("deep/scan.jp2").touch()
+    assert made(["deep"], "out") == {"deep/a.jpg out/a.jpg", "deep/scan.jp2 out/scan.png"}
+
+
+def test_results_of_an_earlier_run_are_not_upscaled_again(tree: Path) -> None:
+    before = made(["."], "out", recursive=True)
+    Path("out/deep").mkdir(parents=True)
+    Path("out/deep/a.jpg").touch()
+    assert made(["."], "out", recursive=True) == before
+    assert len(made(["."], "./deep/../out/", recursive=True)) == len(before)
+    beside = made(["deep"])
+    Path("deep/a-x2.jpg").touch()
+    assert made(["deep"]) == beside
+    assert made(["deep/a-x2.jpg"]) == {"deep/a-x2.jpg deep/a-x2-x2.jpg"}
+
+
+def test_a_name_without_an_ending_gets_the_one_asked_for(tree: Path) -> None:
+    webp = Naming(None, "-x2", ".webp")
+    assert made(["a.jpg"], "b", webp) == {"a.jpg b.webp"}
+    assert made(["a.jpg"], "v1.2", webp) == {"a.jpg v1.2.webp"}
+    assert made(["a.jpg"], "b.WEBP", webp) == {"a.jpg b.WEBP"}
 
 
 def test_an_empty_folder_is_named(tmp_path: Path) -> None:

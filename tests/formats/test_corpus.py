@@ -62,7 +62,7 @@ REFUSED: dict[str, tuple[type[HyperacuityError], str]] = {
     "pillow/invalid_header_length.jp2": (DamagedFile, "Invalid header length"),
     "pillow/l2rgb_read.bmp": (DamagedFile, "image file is truncated (0 bytes not process"),
     "pillow/libtiff_segfault.tif": (DamagedFile, "tiff2vips: samples out of range"),
-    "pillow/negative_size.ppm": (UnsupportedFormat, "is text. What is read: PNG, JPEG, WebP, TIFF"),
+    "pillow/negative_size.ppm": (UnsupportedFormat, "is text; what is read: PNG, JPEG, WebP, TIFF"),
     "pillow/not_enough_data.jp2": (DamagedFile, "Not enough data in header"),
     "pillow/oom-225817ca0f8c663be7ab4b9e717b02c661e66834.tif": (
         DamagedFile,

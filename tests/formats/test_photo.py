@@ -26,6 +26,7 @@ from hyperacuity.errors import DamagedFile, HyperacuityError, UnsupportedFormat,
 from hyperacuity.formats import LossWarning
 from hyperacuity.formats.partial import Partial
 from hyperacuity.formats.photo import metadata, spool
+from hyperacuity.formats.photo import source as photo_source
 from hyperacuity.formats.photo.tiff import EXIF, Tiff, tree
 from hyperacuity.image import Array, Header, Image, Metadata, Strips
 
@@ -305,6 +306,26 @@ def test_metadata_that_does_not_fit_is_named(tmp_path: Path) -> None:
     image = photo(metadata=Metadata(icc=ICC, exif=metadata.upright(exif())))
     with pytest.warns(LossWarning, match="BMP cannot hold what the source says in ICC, EXIF"):
         save(tmp_path / "a.bmp", image)
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".tif", ".webp", ".avif"])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_profiles_are_written_or_their_loss_is_named(suffix: str, channels: int, tmp_path: Path) -> None:
+    grey = ICC[:16] + b"GRAY" + ICC[20:]
+    for icc in (ICC, grey, b"junk" * 99):
+        image = Image.of(noise(channels), metadata=Metadata(icc=icc))
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            back = saved(tmp_path / f"a{suffix}", image)
+        lost = any("ICC profile" in str(warning.message) for warning in caught)
+        assert (back.header.metadata.icc == icc) != lost
+
+
+def test_a_profile_that_the_decoder_refuses_is_named(tmp_path: Path) -> None:
+    file = io.BytesIO()
+    PIL.Image.fromarray(noise(1)[..., 0]).save(file, "PNG", icc_profile=ICC)
+    with formats.read(file.getvalue()) as source, pytest.warns(LossWarning, match="ICC profile"):
+        assert next(iter(source)).header.metadata.icc is None
 
 
 @pytest.mark.parametrize(
@@ -680,8 +701,9 @@ def test_other_content_is_named(content: bytes, error: type[Exception], words: s
 def test_paths_that_are_no_files(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="does not exist"):
         formats.read(tmp_path / "none.png")
-    with pytest.raises(UsageError, match="a folder"):
+    with pytest.raises(UsageError, match="is a folder; give a file") as caught:
         formats.read(tmp_path)
+    assert "cannot be opened" not in str(caught.value)
     with pytest.raises(UsageError, match="cannot be opened"):
         formats.read(Path("a\0b.png"))
 
@@ -693,6 +715,15 @@ def test_endings_that_are_not_written(tmp_path: Path) -> None:
         formats.write(tmp_path / "a", None)
     assert formats.knows(Path("A.JPG"))
     assert not formats.knows(Path("a.txt"))
+    with pytest.raises(UnsupportedFormat, match="is a folder"):
+        formats.write(tmp_path, None)
+
+
+def test_folders_are_searched_for_what_is_read_too() -> None:
+    assert formats.readable(Path("A.JPG"))
+    assert formats.readable(Path("a.jp2"))
+    assert not formats.knows(Path("a.jp2"))
+    assert not formats.readable(Path("a.txt"))
 
 
 def test_the_name_does_not_decide(tmp_path: Path) -> None:
@@ -788,6 +819,18 @@ def test_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert not os.listdir(tmp_path)
 
 
+def test_without_memory_the_rows_wait_on_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def none(*_: Any, **__: Any) -> Any:
+        raise MemoryError
+
+    image = photo()
+    with formats.write(tmp_path / "a.png", None) as sink, monkeypatch.context() as patch:
+        patch.setattr(np, "empty", none)
+        sink.write(image.strips())
+    assert os.listdir(tmp_path) == ["a.png"]
+    np.testing.assert_array_equal(next(iter(formats.read(tmp_path / "a.png"))).pixels, image.pixels)
+
+
 LIMITED = """
 import resource, sys
 from pathlib import Path
@@ -830,6 +873,35 @@ def test_missing_folder(tmp_path: Path) -> None:
     (tmp_path / "a.png").mkdir()
     with pytest.raises(UsageError, match="a folder stands"), formats.write(tmp_path / "a.png", None):
         pytest.fail("work would begin here")
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF", "GIF"])
+def test_a_file_that_shrinks_while_it_is_open_is_read_all_the_same(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(encoded(kind))
+    with formats.read(path) as source:
+        os.truncate(path, 40)
+        assert next(iter(source)).header.width == 64
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF", "GIF"])
+def test_large_files_are_mapped(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(photo_source, "COPIED", 0)
+    path = tmp_path / "a"
+    path.write_bytes(encoded(kind))
+    with formats.read(path) as mapped, formats.read(path.read_bytes()) as copied:
+        np.testing.assert_array_equal(next(iter(mapped)).pixels, next(iter(copied)).pixels)
+
+
+def test_messages_end_without_a_full_stop(tmp_path: Path) -> None:
+    (tmp_path / "text.png").write_text("hello")
+    (tmp_path / "cut.png").write_bytes(encoded("PNG")[:-40])
+    (tmp_path / "empty.png").touch()
+    for path in (tmp_path, *tmp_path.iterdir(), tmp_path / "none.png"):
+        with pytest.raises(HyperacuityError) as caught:
+            list(formats.read(path))
+        assert not str(caught.value).endswith(".")
+        assert str(caught.value).startswith(str(path))
 
 
 def test_codecs_are_loaded_when_they_are_needed() -> None:

@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 import signal
 import sys
 from types import FrameType
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 import hyperacuity
-from hyperacuity.cli import evaluate, models, train, upscale
+from hyperacuity.cli import evaluate, import_, models, train, upscale
+from hyperacuity.cli.talk import OutputError
+
+
+class _Commands(TyperGroup):
+    """The commands; a picture where one belongs gets the whole line as an answer."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        if args and args[0] not in self.commands and os.path.exists(args[0]):
+            ctx.fail(f"Say what to do with {args[0]!r}: hyperacuity upscale {shlex.quote(args[0])}")
+        return super().resolve_command(ctx, args)
+
 
 app = typer.Typer(
     name="hyperacuity",
@@ -19,10 +33,12 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
+    cls=_Commands,
 )
 app.command("upscale")(upscale.command)
 app.command("models")(models.command)
 app.command("train")(train.command)
+app.command("import")(import_.command)
 app.command("evaluate", cls=evaluate.SeveralValues)(evaluate.command)
 
 
@@ -43,20 +59,42 @@ def _options(
 
 def main() -> None:
     """The `hyperacuity` command: 0 when all went well, 1 for a failure, 2 for a wrong option, 130 for Ctrl-C."""
+    _open_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         # A file name that this terminal's encoding does not know must not end a batch.
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
-    # So that `kill` leaves no half-written file either: the same clean-up as for any other end.
-    signal.signal(signal.SIGTERM, _terminate)
+    # So that `kill`, or a terminal that is closed, leaves no half-written file: the same clean-up as for any other end.
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)  # Windows has no SIGHUP, and `nohup` has it ignored
+        if number is not None and signal.getsignal(number) == signal.SIG_DFL:
+            signal.signal(number, _terminate)
     try:
         app()
     except hyperacuity.HyperacuityError as error:
         sys.exit(f"hyperacuity: {error}")
     except BrokenPipeError:
-        # Whoever read our output has gone; nothing is left to say, and Python shall not try to say it at exit.
-        sys.stderr.close()
+        # Whoever read our output has gone; nothing is left to say.
+        _forget_output()
         sys.exit(1)
+    except OutputError as error:
+        _forget_output()
+        sys.exit(f"hyperacuity: {error}")
+
+
+def _open_closed_streams() -> None:
+    """Let no file of ours become number 0, 1 or 2, which others take for the streams that were closed."""
+    while (number := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(number)
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115 - as long as the process
+
+
+def _forget_output() -> None:
+    """Python shall not try to write the rest of it at exit."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 1)
 
 
 def _terminate(number: int, frame: FrameType | None) -> None:

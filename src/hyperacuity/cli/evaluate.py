@@ -36,12 +36,13 @@ class SeveralValues(TyperCommand):
 def command(
     data: Annotated[list[Path], typer.Option("--data", help="Folders of pictures; each is a set, called like it.")],
     model: Annotated[
-        list[str] | None, typer.Option("-n", "--model", help="Names from `hyperacuity models`. [default: the default]")
+        list[str] | None,
+        typer.Option("-n", "--model", help="Names from `hyperacuity models`; the default model if not given."),
     ] = None,
     model_path: Annotated[
         list[Path] | None, typer.Option("-m", "--model-path", help="Model files, too or instead.")
     ] = None,
-    scale: Annotated[list[int] | None, typer.Option("-s", "--scale", min=2, help="[default: 2]")] = None,
+    scale: Annotated[list[int] | None, typer.Option("-s", "--scale", min=2, help="2 if not given.")] = None,
     protocol: Annotated[str, typer.Option(help="classic, rgb, full-range-y.")] = "classic",
     against: Annotated[str | None, typer.Option(help="published: the papers' figures beside ours.")] = None,
     csv: Annotated[Path | None, typer.Option("--csv", help="Write the table here.")] = None,

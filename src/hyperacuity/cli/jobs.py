@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import glob
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from hyperacuity import formats
-from hyperacuity.errors import UsageError
+from hyperacuity.errors import HyperacuityError, UsageError
 
 PIPE = Path("-")
 
@@ -31,7 +32,7 @@ class Naming:
 
     def of(self, source: Path, folder: Path) -> Path:
         """The path in `folder` for the result of `source`."""
-        extension = self.extension or (source.suffix if formats.knows(source) else ".png")
+        extension = self.extension or _ending(source)
         beside = folder.resolve() == source.parent.resolve()
         suffix = self.suffix if self.suffix is not None else self.default if beside else ""
         return folder / f"{source.stem}{suffix}{extension}"
@@ -43,10 +44,18 @@ def plan(inputs: Sequence[str], output: str | None, naming: Naming, *, recursive
     inputs: files, folders (their pictures; with `recursive` those of all folders below, the tree being kept),
         patterns such as "*.jpg", or "-". output: a file, a folder, "-", or None for "beside the input".
 
+    What folders hold is not upscaled where its name is hidden (".photo.jpg"), where it lies in the folder for the
+    results, or where it is the result that another file there would have: such are of an earlier run.
+
     Raises `UsageError` when an input does not exist, nothing is found, two results would be one file, or a result
     would be one of the inputs.
     """
-    found = [(source, root) for name in inputs for source, root in _find(name, recursive)]
+    if output == "":
+        raise UsageError("-o is empty: name a file, a folder, or - for a pipe")
+    found: dict[Path, Path | None] = {}
+    for name in inputs:
+        for source, root in _find(name, recursive, output):
+            found.setdefault(source, root)
     if not found:
         raise UsageError(
             f"no pictures in {', '.join(inputs)}" + ("" if recursive else ": add -r for folders in folders")
@@ -54,26 +63,54 @@ def plan(inputs: Sequence[str], output: str | None, naming: Naming, *, recursive
     if output == "-":
         if len(found) > 1:
             raise UsageError(f"{len(found)} pictures cannot go into one pipe: give a folder with -o")
-        return [Job(found[0][0], PIPE)]
-    several = len(found) > 1 or any(root is not None for _, root in found)
-    jobs = [Job(source, _target(source, root, output, naming, several)) for source, root in found]
+        return [Job(source, PIPE) for source in found]
+    several = len(found) > 1 or any(root is not None for root in found.values())
+    jobs = [Job(source, _target(source, root, output, naming, several)) for source, root in found.items()]
+    results = {job.target.resolve() for job in jobs if job.target.resolve() != job.source.resolve()}
+    jobs = [job for job in jobs if found[job.source] is None or job.source.resolve() not in results]
     _check(jobs)
     return jobs
 
 
-def _find(name: str, recursive: bool) -> Iterable[tuple[Path, Path | None]]:
+def _ending(source: Path) -> str:
+    """The ending for a result: the source's own, else the one that fits its content."""
+    if formats.knows(source):
+        return source.suffix
+    try:
+        with formats.read(source) as opened:
+            return opened.suffix
+    except HyperacuityError:
+        return ".png"  # it will be said in its turn what is wrong with this file
+
+
+def _find(name: str, recursive: bool, output: str | None) -> Iterable[tuple[Path, Path | None]]:
     """(picture, the folder it was found in) for one argument."""
+    if not name:
+        raise UsageError("an input is empty: name a file, a folder, or - for standard input")
     path = Path(name)
     if path == PIPE or path.is_file():
         return [(path, None)]
     if path.is_dir():
         below = path.rglob("*") if recursive else path.glob("*")
-        return [(file, path) for file in sorted(below) if file.is_file() and formats.knows(file)]
+        results = None if output is None else Path(output).resolve()
+        if results is not None and path.resolve().is_relative_to(results):
+            results = None
+        return [(file, path) for file in sorted(below) if _wanted(file, path, results)]
     # Shells expand patterns; Windows' own does not, and a quoted one is meant for us.
-    matches = sorted(glob.glob(name, recursive=recursive))
+    matches = [Path(match) for match in sorted(glob.glob(name, recursive=recursive)) if Path(match).is_file()]
     if not matches:
-        raise UsageError(f"there is no {name}")
-    return [(Path(match), None) for match in matches if Path(match).is_file()]
+        raise UsageError(f"{name} is a link to nothing" if path.is_symlink() else f"there is no {name}")
+    return [(match, None) for match in matches]
+
+
+def _wanted(file: Path, root: Path, results: Path | None) -> bool:
+    """Whether a file below the folder `root` is a picture to upscale; `results` is a folder below `root`, or None."""
+    return (
+        formats.readable(file)
+        and file.is_file()
+        and not any(part.startswith(".") for part in file.relative_to(root).parts)
+        and (results is None or not file.resolve().is_relative_to(results))
+    )
 
 
 def _target(source: Path, root: Path | None, output: str | None, naming: Naming, several: bool) -> Path:
@@ -85,19 +122,29 @@ def _target(source: Path, root: Path | None, output: str | None, naming: Naming,
             raise UsageError(f"{output} is a file, but the results need a folder: give another name with -o")
         if source == PIPE:
             raise UsageError("name the file for standard input: -o FILE, or -o - for a pipe")
+        if formats.knows(folder) and not folder.is_dir() and not output.endswith(("/", "\\")):
+            raise UsageError(f"{output} names one file for several pictures: give a folder, or {output}/ if it is one")
         return naming.of(source, folder / source.parent.relative_to(root) if root else folder)
-    if not folder.suffix and naming.extension:
-        return folder.with_suffix(naming.extension)
-    return folder
+    if naming.extension is None or folder.suffix.lower() == naming.extension:
+        return folder
+    if formats.knows(folder):
+        raise UsageError(f"{output} ends in {folder.suffix} and --ext says {naming.extension}: leave one of them out")
+    return Path(output + naming.extension)
+
+
+def _identity(path: Path) -> str:
+    """What two names of one file have in common; names that differ in case alone are one on Windows and macOS."""
+    whole = str(path.resolve())
+    return whole.casefold() if sys.platform in ("win32", "darwin") else whole
 
 
 def _check(jobs: Sequence[Job]) -> None:
-    origin: dict[Path, Path] = {}
-    sources = {job.source.resolve() for job in jobs if job.source != PIPE}
+    origin: dict[str, Path] = {}
+    sources = {_identity(job.source) for job in jobs if job.source != PIPE}
     for job in jobs:
         if job.target == PIPE:
             continue
-        target = job.target.resolve()
+        target = _identity(job.target)
         if target in sources:
             raise UsageError(f"{job.target} is an input: give another place with -o, or a --suffix")
         if target in origin:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 import sys
 import tempfile
 import threading
@@ -11,11 +13,12 @@ import traceback
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hyperacuity.cli.talk import Done, Talk, current
+from hyperacuity.cli.talk import Done, OutputError, Talk, current
 from hyperacuity.errors import HyperacuityError, UsageError
 
 if TYPE_CHECKING:
@@ -41,12 +44,16 @@ def command(
     scale: Annotated[
         float | None,
         typer.Option(
-            "-s", "--scale", "--outscale", help="The final scale, such as 2 or 3.5. [default: 2]", rich_help_panel=SIZE
+            "-s",
+            "--scale",
+            "--outscale",
+            help="The final scale, such as 2 or 3.5; 2 if no size is given.",
+            rich_help_panel=SIZE,
         ),
     ] = None,
     width: Annotated[int | None, typer.Option(help="Final width in pixels.", rich_help_panel=SIZE)] = None,
     height: Annotated[int | None, typer.Option(help="Final height in pixels.", rich_help_panel=SIZE)] = None,
-    megapixels: Annotated[float | None, typer.Option(help="Final area.", rich_help_panel=SIZE)] = None,
+    megapixels: Annotated[float | None, typer.Option(help="Final area, such as 24.", rich_help_panel=SIZE)] = None,
     model: Annotated[
         str | None,
         typer.Option("-n", "--model", "--model-name", help="A name from `hyperacuity models`.", rich_help_panel=MODEL),
@@ -79,7 +86,9 @@ def command(
     quality: Annotated[
         int | None, typer.Option(min=1, max=100, help="Of JPEG, WebP and AVIF.", rich_help_panel=OUTPUT)
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Overwrite what exists.", rich_help_panel=OUTPUT)] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Overwrite results that exist; never an input.", rich_help_panel=OUTPUT)
+    ] = False,
     skip_existing: Annotated[
         bool, typer.Option("--skip-existing", help="Leave out what is already done.", rich_help_panel=OUTPUT)
     ] = False,
@@ -122,9 +131,22 @@ def command(
         raise UsageError("say what to upscale: hyperacuity upscale photo.jpg")
     if model is not None and model_path is not None:
         raise UsageError("give a model by name (-n) or by file (-m), not both")
+    if fp32 and precision not in ("auto", "fp32"):
+        raise UsageError(f"--fp32 and --precision {precision}: leave one of them out")
+    if gpu is not None and device not in ("auto", "cuda", f"cuda:{gpu}"):
+        raise UsageError(f"-g {gpu} and --device {device}: leave one of them out")
+    if suffix and {"/", "\\"} & set(suffix):
+        raise UsageError(f"--suffix {suffix}: it becomes part of the names; for another folder there is -o")
     size = Size(scale, width, height, megapixels)
     naming = Naming(suffix, api.suffix(size), _extension(ext))
-    planned = plan(everything, output, naming, recursive=recursive)
+    try:
+        planned = plan(everything, output, naming, recursive=recursive)
+    except OSError as error:
+        raise UsageError(
+            f"{error.filename or 'the current folder'}: {(error.strerror or str(error)).lower()}"
+        ) from error
+    piped = any(job.target == PIPE for job in planned)
+    _check_pipes(any(job.source == PIPE for job in planned), piped)
     upscaler = api.load(
         model_path or model,
         engine=engine,
@@ -133,10 +155,20 @@ def command(
         tile=_tile(tile),
         tta=tta,
     )
-    piped = any(job.target == PIPE for job in planned)
     talk = Talk(sys.stderr if piped else sys.stdout, quiet=quiet or as_json, json=as_json)
     batch = _Batch(upscaler, size, quality, force, skip_existing, naming.extension, talk)
     raise typer.Exit(batch.run(planned, jobs))
+
+
+def _check_pipes(reading: bool, writing: bool) -> None:
+    if reading and sys.stdin is None:
+        raise UsageError("standard input is closed: name a file")
+    if reading and sys.stdin.isatty():
+        raise UsageError("standard input is a terminal: add < photo.jpg, or name a file")
+    if writing and sys.stdout is None:
+        raise UsageError("standard output is closed: name a file with -o")
+    if writing and sys.stdout.isatty():
+        raise UsageError("standard output is a terminal, which cannot show pictures: add > FILE, or name one with -o")
 
 
 def _extension(ext: str) -> str | None:
@@ -148,14 +180,14 @@ def _extension(ext: str) -> str | None:
     ending = "." + ext.lower().lstrip(".")
     if ending not in formats.suffixes():
         known = [suffix[1:] for suffix in formats.suffixes()]
-        raise UnsupportedFormat(f"cannot write {ext!r}; there are {', '.join(known)}.{nearest(ext, known)}")
+        raise UnsupportedFormat(f"cannot write {ext!r}; there are auto, {', '.join(known)}{nearest(ext, known)}")
     return ending
 
 
 def _tile(text: str) -> int | None:
     if text == "auto":
         return None
-    if not text.isdigit():
+    if not (text.isascii() and text.isdecimal()):
         raise UsageError(f"-t {text}: give auto, 0 for no tiles, or a side in pixels")
     return int(text)
 
@@ -164,6 +196,18 @@ def _precision(text: str) -> Any:
     if text not in ("auto", "fp32", "fp16", "bf16"):
         raise UsageError(f"no precision {text!r}: there are auto, fp32, fp16, bf16")
     return text
+
+
+def _stop_at_once_next_time() -> None:
+    """Workers are waited for, and a large picture may be in its encoder: whoever insists gets the prompt back now."""
+    from hyperacuity.formats import partial
+
+    def stop(number: int, _: FrameType | None) -> None:
+        partial.abandon()
+        os._exit(128 + number)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, stop)
 
 
 class _Batch:
@@ -201,21 +245,30 @@ class _Batch:
                     for future in finished:
                         done.append(future.result())
                         self.talk.finished(done[-1])
-            except BaseException:
+            except BaseException as reason:
                 self.stop.set()  # each worker ends at its next rows and takes back what it has written
+                if isinstance(reason, (KeyboardInterrupt, SystemExit)):
+                    _stop_at_once_next_time()
+                    self.talk.stopping()
                 raise
         self.talk.summary(done)
         return 1 if any(result.error for result in done) else 0
 
     def _one(self, job: Job) -> Done:
+        from hyperacuity.formats.partial import storing
+
         current.set(str(job.source))
+        self.talk.started(str(job.source))
         start = time.perf_counter()
         try:
-            if self.skip_existing and job.target.exists():
-                return Done(str(job.source), str(job.target), skipped=True)
+            with storing(job.target):
+                if self.skip_existing and job.target.exists():
+                    return Done(str(job.source), str(job.target), skipped=True)
             result = self._upscale(job)
         except HyperacuityError as error:
             return Done(str(job.source), str(job.target), error=str(error))
+        except (BrokenPipeError, OutputError):
+            raise
         except Exception as error:
             # A fault of ours: the rest of the batch shall not suffer, and whoever reports it needs to see where.
             trace = "".join(traceback.format_exception(error))
@@ -233,22 +286,29 @@ class _Batch:
     def _upscale(self, job: Job) -> Result:
         from hyperacuity import api
         from hyperacuity.cli.jobs import PIPE
+        from hyperacuity.formats.partial import storing
 
         data = sys.stdin.buffer.read() if job.source == PIPE else job.source
         if job.target != PIPE:
-            job.target.parent.mkdir(parents=True, exist_ok=True)
+            with storing(job.target):
+                job.target.parent.mkdir(parents=True, exist_ok=True)
             return self.upscaler.file(
                 data, job.target, self.size, force=self.force, quality=self.quality, watch=self._watch
             )
         with tempfile.TemporaryDirectory(prefix="hyperacuity-") as folder:
             path = Path(folder, "result" + (self.extension or api.suffix_of(data)))
             result = self.upscaler.file(data, path, self.size, quality=self.quality, watch=self._watch)
-            with path.open("rb") as file:
-                shutil.copyfileobj(file, sys.stdout.buffer)
-            sys.stdout.buffer.flush()
+            try:
+                with path.open("rb") as file:
+                    shutil.copyfileobj(file, sys.stdout.buffer)
+                sys.stdout.buffer.flush()
+            except BrokenPipeError:
+                raise
+            except OSError as error:
+                raise OutputError(f"standard output cannot be written: {error.strerror}") from error
             return result
 
-    def _watch(self, strips: Strips) -> Strips:
+    def _watch(self, strips: Strips, frame: int, frames: int) -> Strips:
         from hyperacuity.image import Strips
 
         name = current.get()
@@ -260,6 +320,7 @@ class _Batch:
                     raise KeyboardInterrupt
                 yield block
                 done += len(block)
-                self.talk.advance(name, done / strips.header.height, len(block) * strips.header.width)
+                share = (frame + done / strips.header.height) / frames
+                self.talk.advance(name, share, len(block) * strips.header.width)
 
         return Strips(strips.header, rows())

@@ -77,7 +77,7 @@ def open(model: Model, *, engine: str = "auto", device: str = "auto", precision:
     if engine == "auto":
         engine = _choose(model, device, precision)
     if engine not in ENGINES:
-        raise UsageError(f"no engine {engine!r}; there are {', '.join(ENGINES)}.{nearest(engine, ENGINES)}")
+        raise UsageError(f"no engine {engine!r}; there are {', '.join(ENGINES)}{nearest(engine, ENGINES)}")
     opened: Engine = ENGINES[engine].open(model, device, precision)
     return opened
 

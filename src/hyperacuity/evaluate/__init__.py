@@ -116,7 +116,7 @@ class Sample:
 def protocol(name: str) -> Protocol:
     """Raises `UsageError` that names the nearest for an unknown one."""
     if name not in PROTOCOLS:
-        raise UsageError(f"no protocol {name!r}; there are {', '.join(PROTOCOLS)}.{nearest(name, PROTOCOLS)}")
+        raise UsageError(f"no protocol {name!r}; there are {', '.join(PROTOCOLS)}{nearest(name, PROTOCOLS)}")
     return PROTOCOLS[name]
 
 

@@ -1,6 +1,7 @@
 """Files in, files out. A format is one module with the same names, and one line in `FORMATS`:
 
     SUFFIXES, READS      the endings it writes, lower case with the dot; the kinds it reads, in words
+    ONLY_READ            more endings, of what it reads and does not write
     accepts(head)        whether these first bytes are its own; the ending of a file's name never decides
     read(data)           a `Source`: images of a file, one after another
     write(path, like)    a `Sink` that carries over what the source `like` says of itself
@@ -19,7 +20,7 @@ from hyperacuity.errors import DamagedFile, UnsupportedFormat, UsageError, neare
 from hyperacuity.formats import photo
 from hyperacuity.formats.seam import LossWarning, Sink, Source
 
-__all__ = ["FORMATS", "HEAD", "LossWarning", "Sink", "Source", "knows", "read", "suffixes", "write"]
+__all__ = ["FORMATS", "HEAD", "LossWarning", "Sink", "Source", "knows", "read", "readable", "suffixes", "write"]
 
 FORMATS: tuple[ModuleType, ...] = (photo,)
 # How much of a file `accepts` gets to see.
@@ -64,22 +65,24 @@ def read(data: Path | bytes) -> Source:
         try:
             if not stat.S_ISREG(data.stat().st_mode):
                 kind = "a folder" if data.is_dir() else "no regular file"
-                raise UsageError(f"{name} is {kind}; give a file (the bytes of a pipe can be given as they are).")
+                raise UsageError(f"{name} is {kind}; give a file (the bytes of a pipe can be given as they are)")
             with open(data, "rb") as file:
                 head = file.read(HEAD)
+        except UsageError:
+            raise
         except FileNotFoundError as error:
-            raise UsageError(f"{name} does not exist.") from error
+            raise UsageError(f"{name} does not exist") from error
         except PermissionError as error:
-            raise UsageError(f"{name} may not be read; check its permissions.") from error
+            raise UsageError(f"{name} may not be read; check its permissions") from error
         except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
-            raise UsageError(f"{name} cannot be opened: {error}.") from error
+            raise UsageError(f"{name} cannot be opened: {error}") from error
     if not head:
-        raise DamagedFile(f"{name} is empty.")
+        raise DamagedFile(f"{name} is empty")
     for module in FORMATS:
         if module.accepts(head):
             source: Source = module.read(data)
             return source
-    raise UnsupportedFormat(f"{name} is {_looks_like(head)}. What is read: {', '.join(m.READS for m in FORMATS)}.")
+    raise UnsupportedFormat(f"{name} is {_looks_like(head)}; what is read: {', '.join(m.READS for m in FORMATS)}")
 
 
 def write(path: Path, like: Source | None, *, quality: int | None = None) -> Sink:
@@ -93,16 +96,21 @@ def write(path: Path, like: Source | None, *, quality: int | None = None) -> Sin
         if suffix in module.SUFFIXES:
             sink: Sink = module.write(path, like, quality=quality)
             return sink
-    what = f"ends in {suffix!r}" if suffix else "has no ending"
+    what = "is a folder" if path.is_dir() else f"ends in {suffix!r}" if suffix else "has no ending"
     raise UnsupportedFormat(
-        f"{path} {what}, which names no format that is written. Those are: {', '.join(suffixes())}."
+        f"{path} {what}; give a file whose ending names a format that is written: {', '.join(suffixes())}"
         + nearest(suffix, suffixes())
     )
 
 
 def knows(path: Path) -> bool:
-    """Whether the name's ending is one that some format writes (for searching folders, where content is not read)."""
+    """Whether the name's ending is one that some format writes."""
     return path.suffix.lower() in suffixes()
+
+
+def readable(path: Path) -> bool:
+    """Whether the name's ending is that of a format that is read (for searching folders, where content is not)."""
+    return knows(path) or any(path.suffix.lower() in module.ONLY_READ for module in FORMATS)
 
 
 def suffixes() -> list[str]:

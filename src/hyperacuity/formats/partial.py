@@ -6,6 +6,7 @@ import contextlib
 import errno
 import os
 import secrets
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
@@ -14,6 +15,19 @@ from hyperacuity.errors import UsageError
 
 _FULL = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
 _FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
+
+
+# All that are open, for `abandon`, and the lock without which none is opened.
+_open: set[Partial] = set()
+_opening = threading.Lock()
+
+
+def abandon() -> None:
+    """Remove every half-written file of this process, which must end then: their writers are not asked."""
+    _opening.acquire()  # and never released: nobody shall begin another
+    for partial in list(_open):
+        with contextlib.suppress(OSError):
+            partial.name.unlink()
 
 
 class Partial:
@@ -29,7 +43,9 @@ class Partial:
             raise IsADirectoryError(errno.EISDIR, "a folder", str(path))
         # File systems allow 255 bytes a name: a long one lends only its start.
         self.name = self.path.with_name(f".{self.path.name[:40]}.{secrets.token_hex(4)}.part")
-        self.file: IO[bytes] = open(self.name, "x+b", buffering=0)  # noqa: SIM115 - closed by commit or discard
+        with _opening:
+            self.file: IO[bytes] = open(self.name, "x+b", buffering=0)  # noqa: SIM115 - closed by commit or discard
+            _open.add(self)
 
     def write(self, data: bytes | memoryview) -> None:
         """Append all of `data`; unbuffered files may take less than they are offered."""
@@ -41,10 +57,12 @@ class Partial:
         os.fsync(self.file.fileno())
         self.file.close()
         os.replace(self.name, self.path)
+        _open.discard(self)
 
     def discard(self) -> None:
         self.file.close()
         self.name.unlink(missing_ok=True)
+        _open.discard(self)
 
 
 @contextlib.contextmanager
@@ -59,8 +77,8 @@ def storing(path: Path) -> Iterator[None]:
             cure = f"no permission to write in {path.parent}; choose another folder"
         elif error.errno == errno.ENOENT:
             cure = f"the folder {path.parent} does not exist; create it first"
-        elif error.errno in (errno.EISDIR, errno.ENOTDIR):
+        elif error.errno in (errno.EISDIR, errno.ENOTDIR, errno.EEXIST):
             cure = "a folder stands where a file should, or a file where a folder should; choose another name"
         else:
-            cure = str(error)
-        raise UsageError(f"{path} was not written: {cure}.") from error
+            cure = (error.strerror or str(error)).lower()
+        raise UsageError(f"{path} was not written: {cure}") from error

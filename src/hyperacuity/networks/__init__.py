@@ -78,7 +78,7 @@ def build(architecture: str, config: Mapping[str, Any]) -> nn.Module:
     """
     if architecture not in NETWORKS:
         known = ", ".join(NETWORKS)
-        raise UsageError(f"no architecture {architecture!r}; there are {known}.{nearest(architecture, NETWORKS)}")
+        raise UsageError(f"no architecture {architecture!r}; there are {known}{nearest(architecture, NETWORKS)}")
     network: Any = NETWORKS[architecture]
     try:
         return network(network.Config(**config))  # type: ignore[no-any-return]

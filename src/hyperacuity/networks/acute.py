@@ -41,7 +41,7 @@ class AcuteConfig:
     def sized(cls, size: str, scale: int) -> AcuteConfig:
         """The config of "10k", "50k", "200k" or "1m" parameters. Raises `UsageError` for another size."""
         if size not in SIZES:
-            raise UsageError(f"no size {size!r}; there are {', '.join(SIZES)}.{nearest(size, SIZES)}")
+            raise UsageError(f"no size {size!r}; there are {', '.join(SIZES)}{nearest(size, SIZES)}")
         features, layers = SIZES[size]
         return cls(scale, features, layers)
 

@@ -99,4 +99,4 @@ def _explain(fault: dict[str, Any]) -> str:
     record: Any = Recipe
     for part in fault["loc"][:-1]:
         record = record.model_fields[part].annotation
-    return f"unknown key {key}.{nearest(str(fault['loc'][-1]), record.model_fields)}"
+    return f"unknown key {key}{nearest(str(fault['loc'][-1]), record.model_fields)}"

@@ -88,7 +88,9 @@ class Card:
             known = {name: content[name] for name in (entry.name for entry in fields(cls)) if name in content}
             return cls(**known | {"enlarged": tuple(known.get("enlarged", ()))})
         except (KeyError, TypeError, ValueError) as error:
-            raise WeightsError("the file carries no card of Hyperacuity in its metadata") from error
+            raise WeightsError(
+                "the file carries no card of Hyperacuity in its metadata: hyperacuity import converts it"
+            ) from error
 
 
 @dataclass(frozen=True)
@@ -119,6 +121,9 @@ def _classical(name: str, paper: str) -> Model:
     )
 
 
+# What the checkpoints of other projects end in.
+_FOREIGN = (".pth", ".pt", ".ckpt", ".bin")
+
 RESAMPLERS = {
     "bicubic": _classical("bicubic", "Keys 1981, a = -0.5, as MATLAB's imresize"),
     "lanczos": _classical("lanczos", "Duchon 1979, three lobes"),
@@ -137,9 +142,14 @@ def open_file(path: Path) -> Model:
 
     Raises `UsageError` when there is no such file, `WeightsError` for one that is not a model of ours.
     """
-    weights = path.with_suffix(".safetensors")
     if path.suffix.lower() not in (".safetensors", ".onnx"):
-        raise UsageError(f"{path} is no model file: give NAME.safetensors or NAME.onnx")
+        cure = (
+            "hyperacuity import converts it"
+            if path.suffix.lower() in _FOREIGN
+            else "give NAME.safetensors or NAME.onnx"
+        )
+        raise UsageError(f"{path} is no model file of ours: {cure}")
+    weights = path.with_suffix(".safetensors")
     if not weights.is_file():
         beside = "" if path == weights else f"; it holds the card of {path.name} and must lie beside it"
         raise UsageError(f"there is no model file {weights}{beside}")
@@ -178,7 +188,7 @@ def members(name: str) -> list[Model]:
         return [known[plain]]
     family = [model for model in known.values() if model.card.family == plain]
     if not family:
-        raise UnknownModel(f"no model {name!r}; there are {', '.join(known)}.{nearest(plain, [*known, DEFAULT])}")
+        raise UnknownModel(f"no model {name!r}; there are {', '.join(known)}{nearest(plain, [*known, DEFAULT])}")
     return sorted(family, key=lambda model: model.card.network_scale)
 
 

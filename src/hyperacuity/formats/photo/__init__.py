@@ -16,6 +16,8 @@ from hyperacuity.formats.photo.source import Photo, kind_of, open_photo
 from hyperacuity.formats.seam import Source
 
 SUFFIXES = tuple(TARGETS)
+# JPEG 2000, Netpbm; ".jpe" and ".dib" are JPEG and BMP by names that nobody chooses any more.
+ONLY_READ = (".jp2", ".j2k", ".j2c", ".jpf", ".jpx", ".pbm", ".pam", ".jpe", ".dib")
 READS = "PNG, JPEG, WebP, TIFF, BMP, GIF, AVIF, JPEG 2000, PBM, PGM, PPM, PAM, PFM"
 
 

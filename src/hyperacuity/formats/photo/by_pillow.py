@@ -44,7 +44,7 @@ def guarded() -> Iterator[None]:
         limit, PIL.Image.MAX_IMAGE_PIXELS = PIL.Image.MAX_IMAGE_PIXELS, None
         try:
             yield
-        except HyperacuityError:
+        except (HyperacuityError, MemoryError):
             raise
         except Exception as error:  # a decoder of untrusted bytes, which raises anything from KeyError to SyntaxError
             said = str(error).rstrip(".") or type(error).__name__

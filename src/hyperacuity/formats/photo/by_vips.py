@@ -29,6 +29,8 @@ from hyperacuity.formats.photo.tiff import Directory, Tiff
 from hyperacuity.formats.seam import LossWarning
 from hyperacuity.image import Array, Image, Metadata
 
+MISFIT = "the ICC profile is damaged or not for such pixels (grey or colour) and is left out"
+
 # What libjpeg says of files that hold every pixel all the same.
 _HARMLESS = re.compile(
     r"extraneous bytes before marker|Invalid SOS parameters|unknown JFIF revision|Unknown Adobe color"
@@ -78,9 +80,13 @@ def png_contents(raw: Bytes) -> Contents:
     head = loaded("pngload_source", raw, fail_on="error")
     exif, xmp, dpi = png.found(raw)
     exif = meta.unprefixed(exif) if exif else None
-    metadata = Metadata(field(head, "icc-profile-data"), exif, xmp, dpi or (meta.dpi(exif) if exif else None))
+    icc = field(head, "icc-profile-data")
+    metadata = Metadata(icc, exif, xmp, dpi or (meta.dpi(exif) if exif else None))
+    refused = icc is None and raw.find(b"iCCP", 33, raw.find(b"IDAT")) > 0  # by libpng, without a word
 
     def still() -> Iterator[Image]:
+        if refused:
+            warnings.warn(LossWarning(MISFIT), stacklevel=2)
         pixels, alpha = pixels_of(loaded("pngload_source", raw, fail_on="error"))
         yield assembled(pixels, alpha, metadata)
 
@@ -90,6 +96,8 @@ def png_contents(raw: Bytes) -> Contents:
     moving = animation
 
     def frames() -> Iterator[Image]:
+        if refused:
+            warnings.warn(LossWarning(MISFIT), stacklevel=2)
         for pixels, alpha, delay in _composed(moving, raw):
             yield assembled(pixels, alpha, metadata, duration=delay if several else None)
 
@@ -247,7 +255,7 @@ def _page_metadata(tiff: Tiff, page: Directory, image: Metadata) -> tuple[Metada
     try:
         exif = meta.from_page(tiff, page)
     except DamagedFile as error:
-        warnings.warn(LossWarning(f"The EXIF block is damaged and is left out: {error}."), stacklevel=2)
+        warnings.warn(LossWarning(f"the EXIF block is damaged and is left out: {error}"), stacklevel=2)
         exif = None
     return replace(image, exif=exif, dpi=tiff.dpi(page)), orientation if 1 <= orientation <= 8 else 1
 
@@ -257,7 +265,7 @@ def _tiff_by_vips(raw: Bytes, tiff: Tiff, page: Directory, number: int) -> Image
     pixels, alpha = pixels_of(image)
     extra = tiff.integers(page, 338)
     if alpha and extra[:1] == (0,) and image.interpretation != "cmyk":
-        warnings.warn(LossWarning("The file does not say what its last channel is; it is left out."), stacklevel=2)
+        warnings.warn(LossWarning("the file does not say what its last channel is; it is left out"), stacklevel=2)
         pixels, alpha = pixels[..., :-1], False
     metadata, orientation = _page_metadata(tiff, page, metadata_of(image))
     return assembled(pixels, alpha, metadata, orientation=orientation)

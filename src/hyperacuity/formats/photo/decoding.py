@@ -39,7 +39,7 @@ def max_pixels() -> int:
     if text is None:
         return MAX_PIXELS
     if not text.isdecimal() or not int(text):
-        raise UsageError(f"{MAX_PIXELS_VARIABLE} is {text!r}, which is not a number of pixels such as {MAX_PIXELS}.")
+        raise UsageError(f"{MAX_PIXELS_VARIABLE} is {text!r}, which is not a number of pixels such as {MAX_PIXELS}")
     return int(text)
 
 
@@ -117,7 +117,7 @@ def assembled(
         said = meta.orientation(exif, xmp)
         exif = meta.upright(exif) if exif else None
     except DamagedFile as error:
-        warnings.warn(LossWarning(f"The EXIF block is damaged and is left out: {error}."), stacklevel=2)
+        warnings.warn(LossWarning(f"the EXIF block is damaged and is left out: {error}"), stacklevel=2)
         said, exif = meta.orientation(None, xmp), None
     turn = said if orientation is None else orientation
     if turn >= 5 and dpi:

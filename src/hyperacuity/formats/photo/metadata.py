@@ -1,4 +1,4 @@
-"""EXIF and XMP: what they say of the picture's orientation and size, and how to make that true again.
+"""EXIF and XMP: what they say of the picture's orientation and size, and how to make that true again. ICC profiles.
 
 EXIF is patched in place: makers' notes hold offsets of their own, which survive only if nothing moves.
 """
@@ -90,6 +90,12 @@ def _put(block: bytearray, tiff: Tiff, entries: Directory, tag: int, value: int)
     entry = entries[tag]
     if entry.count == 1 and entry.kind in (3, 4):
         block[entry.at - 8 : entry.at + 4] = struct.pack(tiff.order + "HHII", tag, 4, 1, value)
+
+
+def profile_fits(icc: bytes, colours: int) -> bool:
+    """Whether a colour profile is one, and for pictures of 1 (grey) or 3 colours: ICC.1:2022, 7.2.6 and 7.2.9."""
+    kind = icc[16:20]
+    return icc[36:40] == b"acsp" and (kind == b"GRAY" if colours == 1 else kind not in (b"GRAY", b"CMYK"))
 
 
 def from_page(tiff: Tiff, page: Directory) -> bytes | None:

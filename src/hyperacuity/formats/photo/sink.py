@@ -16,11 +16,12 @@ from typing import Any, Self
 
 import numpy as np
 
-from hyperacuity.errors import DamagedFile, UsageError
+from hyperacuity.errors import DamagedFile, HyperacuityError, OutOfMemory, UsageError
 from hyperacuity.formats.partial import Partial, storing
 from hyperacuity.formats.photo import metadata as meta
 from hyperacuity.formats.photo import netpbm, png, tiff
-from hyperacuity.formats.photo.source import Photo, reason
+from hyperacuity.formats.photo.by_vips import MISFIT
+from hyperacuity.formats.photo.source import NO_MEMORY, Photo, reason
 from hyperacuity.formats.photo.spool import Page, Spool, bands
 from hyperacuity.formats.seam import LossWarning, Source
 from hyperacuity.image import Array, Header, Metadata, Strips, convert
@@ -111,13 +112,13 @@ class PhotoSink:
     def __init__(self, path: Path, like: Source | None, quality: int | None) -> None:
         target = TARGETS[path.suffix.lower()]
         if quality is not None and not 1 <= quality <= 100:
-            raise UsageError(f"A quality of {quality}: give 1 (smallest file) to 100 (best).")
+            raise UsageError(f"a quality of {quality}: give 1 (smallest file) to 100 (best)")
         if like is not None and like.frames > 1:
             if like.loop is None and not target.pages:
-                raise UsageError(f"{path}: {target.name} holds one page, not {like.frames}; write to .tif instead.")
+                raise UsageError(f"{path}: {target.name} holds one page, not {like.frames}; write to .tif instead")
             if like.loop is not None and not (target.animated or target.pages):
                 raise UsageError(
-                    f"{path}: {target.name} does not hold {like.frames} frames; write to .webp, .png or .gif instead."
+                    f"{path}: {target.name} does not hold {like.frames} frames; write to .webp, .png or .gif instead"
                 )
         self.path = path
         self._target = target
@@ -164,7 +165,7 @@ class PhotoSink:
         import pyvips
 
         if not self._pages or self._out is None:
-            raise UsageError(f"{self.path}: no image was given.")
+            raise UsageError(f"{self.path}: no image was given")
         if self._flattened:
             self._lose(f"{self._target.name} has no transparency: the picture was laid over white")
         loop = self._like.loop if self._like is not None else None
@@ -178,25 +179,27 @@ class PhotoSink:
                 raise self._refused(error) from error
             self._out.commit()
 
-    def _refused(self, error: Exception) -> UsageError:
-        if "No space left" in str(error) or "File too large" in str(error):
-            return UsageError(
-                f"{self.path} was not written: the disk is full (or a quota is reached); free some space."
+    def _refused(self, error: Exception) -> HyperacuityError:
+        if NO_MEMORY.search(str(error)):
+            return OutOfMemory(
+                f"{self.path} was not written: memory ran out while it was encoded; close other programs"
             )
-        return UsageError(f"{self.path} was not written: {reason(error)}.")
+        if "No space left" in str(error) or "File too large" in str(error):
+            return UsageError(f"{self.path} was not written: the disk is full (or a quota is reached); free some space")
+        return UsageError(f"{self.path} was not written: {reason(error)}")
 
     def _stored(self, header: Header) -> Header:
         """The header as the file will hold it. Raises `UsageError` where it cannot."""
         target = self._target
         if header.height < 1 or header.width < 1:
-            raise UsageError(f"{self.path}: an image of {header.width} × {header.height} pixels cannot be written.")
+            raise UsageError(f"{self.path}: an image of {header.width} × {header.height} pixels cannot be written")
         if max(header.height, header.width) > target.side or (target is _BMP and header.nbytes > _BIG):
             raise UsageError(
                 f"{self.path}: {header.width} × {header.height} pixels are more than {target.name} holds "
-                f"({target.side} a side); write to .png or .tif instead."
+                f"({target.side} a side); write to .png or .tif instead"
             )
         if header.colours not in target.channels:
-            raise UsageError(f"{self.path}: {target.name} holds no colours; write to .ppm or .pnm instead.")
+            raise UsageError(f"{self.path}: {target.name} holds no colours; write to .ppm or .pnm instead")
         wanted = header.dtype.type
         for larger in (np.uint8, np.uint16, np.float32):
             # The smallest type that loses nothing, else the largest there is.
@@ -221,17 +224,21 @@ class PhotoSink:
     def _check_like_the_first(self, stored: Header) -> None:
         first = self._pages[0].header
         if not (self._target.animated or self._target.pages):
-            raise UsageError(f"{self.path}: {self._target.name} holds one image; this is the second.")
+            raise UsageError(f"{self.path}: {self._target.name} holds one image; this is the second")
         if (stored.shape, stored.dtype) != (first.shape, first.dtype):
             raise UsageError(
                 f"{self.path}: all frames and pages must have one size and type, and this one has {stored.shape} of "
-                f"{stored.dtype} after {first.shape} of {first.dtype}; write them to files of their own."
+                f"{stored.dtype} after {first.shape} of {first.dtype}; write them to files of their own"
             )
 
     def _warn(self, header: Header, stored: Header) -> None:
         name = self._target.name
         if stored.dtype.itemsize < header.dtype.itemsize:
-            self._lose(f"{name} holds {stored.dtype}: the {header.dtype} values were rounded")
+            bits = stored.dtype.itemsize * 8
+            if header.dtype.kind == "f":
+                self._lose(f"{name} holds {bits} bits: the floats were rounded, and those below 0 or above 1 cut off")
+            else:
+                self._lose(f"{name} holds {bits} bits: the 16-bit values were rounded")
         elif self._target is _AVIF and stored.dtype == np.uint16 and header.levels == (0, 65535):
             self._lose("AVIF holds 12 bits: the 16-bit values were rounded")
         if self._target is _GIF and (self._like is None or self._like.suffix != ".gif"):
@@ -247,7 +254,7 @@ class PhotoSink:
             self._lose(f"{name} holds pages: how long a frame stays is lost")
 
     def _lose(self, what: str) -> None:
-        warnings.warn(LossWarning(f"{self.path}: {what}."), stacklevel=4)
+        warnings.warn(LossWarning(f"{self.path.name}: {what}"), stacklevel=4)
 
     def _conformed(self, header: Header, stored: Header, strips: Strips) -> Iterator[Array]:
         """Rows as the file will hold them, a few megabytes at a time: never a second copy of the image."""
@@ -289,7 +296,12 @@ class PhotoSink:
             if xmp and len(xmp) > 65504:
                 self._lose("the XMP packet is longer than JPEG's 64 KiB and is left out")
                 xmp = None
-        return replace(metadata, icc=metadata.icc if "icc" in keeps else None, exif=exif, xmp=xmp)
+        icc = metadata.icc if "icc" in keeps else None
+        # libvips leaves such profiles out without a word; WebP and AVIF hold grey as colours.
+        if icc and not meta.profile_fits(icc, 3 if self._target in (_WEBP, _AVIF) else header.colours):
+            self._lose(MISFIT)
+            icc = None
+        return replace(metadata, icc=icc, exif=exif, xmp=xmp)
 
 
 def _full(dtype: np.dtype[Any]) -> tuple[float, float]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mmap
+import os
 import re
 import struct
 from collections.abc import Callable, Iterator
@@ -11,13 +12,18 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from hyperacuity.errors import DamagedFile, UnsupportedFormat, UsageError
+from hyperacuity.errors import DamagedFile, OutOfMemory, UnsupportedFormat, UsageError
 from hyperacuity.formats.photo import by_pillow, by_vips, netpbm, png
 from hyperacuity.formats.photo.decoding import Bytes, Contents, check_size
 from hyperacuity.image import Image
 
 # What is read and not written, and the ending that its copy gets.
 _REWRITTEN = {".jp2": ".png", ".pam": ".png"}
+# Up to so many bytes a file is copied into memory: a mapped one that is cut short, or whose disk is pulled out, while
+# it is read ends the whole process (SIGBUS).
+COPIED = 64 << 20
+# How libvips and the codecs below it say so.
+NO_MEMORY = re.compile("out of memory|insufficient memory|cannot allocate memory", re.IGNORECASE)
 
 
 class Photo:
@@ -36,7 +42,7 @@ class Photo:
 
     def __iter__(self) -> Iterator[Image]:
         if self._contents is None:
-            raise UsageError(f"{self.name} is closed; open it again to read it.")
+            raise UsageError(f"{self.name} is closed; open it again to read it")
         with naming(self.name):
             yield from self._contents.decode()
 
@@ -83,7 +89,7 @@ def _brands(head: bytes) -> set[bytes]:
 def open_photo(data: Path | bytes) -> Photo:
     """Open a file or its bytes, whose first bytes `kind_of` knows; only headers are read.
 
-    A file is mapped, not copied; it must not shrink while it is read.
+    A file of more than 64 MiB is mapped, not copied; it must not shrink while it is read.
     Raises: `DamagedFile`, and `UnsupportedFormat`, also for more pixels than `max_pixels()`.
     """
     if isinstance(data, bytes):
@@ -92,10 +98,11 @@ def open_photo(data: Path | bytes) -> Photo:
     else:
         name = str(data)
         with open(data, "rb") as file:
-            raw = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+            small = os.fstat(file.fileno()).st_size <= COPIED
+            raw = file.read() if small else mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     suffix = kind_of(raw[:4096])
     if suffix is None:
-        raise UnsupportedFormat(f"{name} is no photo that we read.")
+        raise UnsupportedFormat(f"{name} is no photo that we read")
     with naming(name):
         return Photo(name, _REWRITTEN.get(suffix, suffix), _READERS[suffix](raw))
 
@@ -109,17 +116,19 @@ def naming(name: str) -> Iterator[None]:
     try:
         yield
     except pyvips.Error as error:
-        raise DamagedFile(f"{name} is damaged: {reason(error)}.") from error
+        if NO_MEMORY.search(str(error)):
+            raise OutOfMemory(f"{name} does not fit into the memory that is left; close other programs") from error
+        raise DamagedFile(f"{name} is damaged: {reason(error)}") from error
     except DamagedFile as error:
-        raise DamagedFile(f"{name} is damaged: {error}.") from error
+        raise DamagedFile(f"{name} is damaged: {error}") from error
     except UnsupportedFormat as error:
-        raise UnsupportedFormat(f"{name} cannot be read: {error}.") from error
+        raise UnsupportedFormat(f"{name} cannot be read: {error}") from error
 
 
 def reason(error: Exception) -> str:
     """What libvips says, on one line: the last line is about this file."""
     lines = [line.strip() for line in str(error).splitlines()[1:] if line.strip()]
-    return lines[-1] if lines else "its pixels cannot be decoded"
+    return lines[-1].rstrip(".") if lines else "its pixels cannot be decoded"
 
 
 def _netpbm(raw: Bytes) -> Contents:

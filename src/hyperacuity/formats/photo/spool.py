@@ -74,7 +74,7 @@ def bands(rows: Array) -> Iterator[Array]:
 
 
 class Spool:
-    """Pages, added one after another; the first 256 MiB of them in memory."""
+    """Pages, added one after another; the first 256 MiB of them in memory, if there is that much."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -84,9 +84,8 @@ class Spool:
 
     def add(self, header: Header, rows: Iterator[Array]) -> Page:
         """Take in the rows of one image. Raises `UsageError` where they are more or fewer than the header says."""
-        if self._used + header.nbytes <= MEMORY:
-            self._used += header.nbytes
-            pixels = np.empty(header.shape, header.dtype)
+        pixels = self._memory(header)
+        if pixels is not None:
             for top, band in _placed(header, rows):
                 pixels[top : top + len(band)] = band
             return Page(header, pixels, self._path, 0)
@@ -98,6 +97,16 @@ class Spool:
         self._end += header.nbytes
         return Page(header, None, self._file.name, start)
 
+    def _memory(self, header: Header) -> Array | None:
+        if self._used + header.nbytes > MEMORY:
+            return None
+        try:
+            pixels = np.empty(header.shape, header.dtype)
+        except MemoryError:
+            return None
+        self._used += header.nbytes
+        return pixels
+
     def discard(self) -> None:
         if self._file is not None:
             self._file.discard()
@@ -107,8 +116,8 @@ def _placed(header: Header, rows: Iterator[Array]) -> Iterator[tuple[int, Array]
     top = 0
     for band in rows:
         if band.shape[1:] != header.shape[1:] or top + len(band) > header.height:
-            raise UsageError(f"Rows of shape {band.shape} arrived at row {top} for an image of {header.shape}.")
+            raise UsageError(f"rows of shape {band.shape} arrived at row {top} for an image of {header.shape}")
         yield top, band
         top += len(band)
     if top != header.height:
-        raise UsageError(f"The image ended after {top} of {header.height} rows.")
+        raise UsageError(f"the image ended after {top} of {header.height} rows")

@@ -1,0 +1,62 @@
+"""`hyperacuity import`: somebody's checkpoint in, a model of ours out."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from hyperacuity.errors import MissingDependency, UsageError
+
+
+def command(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A checkpoint: .pth, .pt, .ckpt or .safetensors.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="Folder for the model.")] = Path(),
+    name: Annotated[str | None, typer.Option("--name", help="Name of the model. [default: the file's]")] = None,
+    scale: Annotated[
+        int | None, typer.Option("-s", "--scale", min=1, help="Where the weights do not say it. [default: the name's]")
+    ] = None,
+    architecture: Annotated[
+        str | None, typer.Option("--architecture", help="Where more than one has such weights.")
+    ] = None,
+    changes: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="What else the weights do not say.")
+    ] = None,
+    licence: Annotated[str | None, typer.Option("--licence", help="Of the weights. [default: unknown]")] = None,
+    trained_on: Annotated[str | None, typer.Option("--trained-on", help="For the card. [default: unknown]")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite a model of that name.")] = False,
+) -> None:
+    """Convert a checkpoint of another project into a model; no code in it is ever run."""
+    try:
+        from hyperacuity import importer
+    except ModuleNotFoundError as error:
+        raise MissingDependency(f"importing needs {error.name}: pip install 'hyperacuity[train]'") from error
+
+    card = importer.convert(
+        file,
+        output,
+        name=name,
+        architecture=architecture,
+        scale=scale,
+        settings=dict(_pair(change) for change in changes or []),
+        licence=licence,
+        trained_on=trained_on,
+        force=force,
+    )
+    path = output / f"{card.name}.safetensors"
+    typer.echo(
+        f"{path}\n{card.architecture}, x{card.scale}, {card.channels}, {card.parameters:,} parameters\n"
+        f"try it: hyperacuity upscale -m {path} photo.jpg"
+    )
+
+
+def _pair(change: str) -> tuple[str, Any]:
+    key, equals, value = change.partition("=")
+    if not equals:
+        raise UsageError(f"--set {change}: write KEY=VALUE, such as activation=relu")
+    try:
+        return key.strip(), tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        return key.strip(), value.strip()

@@ -1,0 +1,197 @@
+"""A checkpoint of anybody's -> {name: tensor}, without running anything in it.
+
+What a file is, its first bytes say; its name says nothing. Pickles are read by `torch.load(weights_only=True)` and by
+nothing else: what that refuses is refused here, with the reason.
+"""
+
+from __future__ import annotations
+
+import re
+import zipfile
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import torch
+from torch import Tensor
+
+from hyperacuity.errors import UsageError, WeightsError
+
+Weights = dict[str, Tensor]
+
+# Under which key a checkpoint keeps its weights; averaged ones (EMA) before the others. The last two are our trainer's.
+_OF_OTHERS = ("params_ema", "params-ema", "params", "model_state_dict", "state_dict", "model", "net")
+WRAPPERS = (*_OF_OTHERS, "best_weights", "network")
+# What stands before all keys when the network was saved from within something else.
+PREFIXES = ("module.", "netG.", "_orig_mod.", "generator.")
+# Of a checkpoint that holds more than the generator: only what bears one of these.
+_GENERATORS = ("netG.", "generator.")
+
+# safetensors' own limit for its header.
+_LONGEST_HEADER = 100_000_000
+_PICKLE, _ZIP = b"\x80", b"PK"
+_OTHERS = {
+    b"version https://git-lfs": "is a Git LFS pointer, not weights: run `git lfs pull`, or download the file itself",
+    b"\x89HDF": "is an HDF5 file, as Keras writes them: convert it to safetensors",
+    b"\x1f\x8b": "is compressed by gzip: unpack it first",
+    b"7767517": "is a network of ncnn: give the weights it was made from",
+    b"Rar!": "is a RAR archive: unpack it first",
+    b"7z\xbc\xaf": "is a 7z archive: unpack it first",
+}
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """weights: float32 where they are real numbers; metadata: of a safetensors file, else empty."""
+
+    weights: Weights
+    metadata: Mapping[str, str]
+
+
+def read(path: Path) -> Checkpoint:
+    """The weights in a file: safetensors, or PyTorch's formats (.pth, .pt, .ckpt), whatever its name.
+
+    Raises `UsageError` when there is no such file, and `WeightsError`, which says why, for all that is not weights.
+    """
+    if not path.is_file():
+        raise UsageError(f"there is no file {path}" if not path.exists() else f"{path} is a folder: give one file")
+    try:
+        size = path.stat().st_size
+        with path.open("rb") as file:
+            head = file.read(1024)
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}") from error
+    content: object
+    metadata: Mapping[str, str] = {}
+    if head[8:9] == b"{" and 2 <= int.from_bytes(head[:8], "little") <= _LONGEST_HEADER:
+        content, metadata = _safetensors(path)
+    elif head.startswith((_PICKLE, _ZIP)):
+        if head.startswith(_ZIP):
+            _check_archive(path, size)
+        content = _unpickled(path)
+    else:
+        raise WeightsError(f"{path} {_what_else(head)}")
+    return Checkpoint(_checked(stripped(unwrapped(content, path)), path, size), metadata)
+
+
+def _what_else(head: bytes) -> str:
+    for magic, what in _OTHERS.items():
+        if head.startswith(magic):
+            return what
+    text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+    if not head:
+        return "is empty: download it again"
+    if not text.strip(b"\0"):
+        return "holds nothing but zeros or blanks: download it again"
+    if text.startswith(b"<"):
+        return "is a web page, not weights: the address wants a login or leads to a page about the file; download again"
+    if all(byte in b"\t\n\r\f" or byte >= 32 for byte in text):
+        return f"is text, not weights; it begins with {text[:40].decode(errors='replace')!r}"
+    return "is neither safetensors nor a checkpoint of PyTorch: its first bytes belong to neither, or it is damaged"
+
+
+def _safetensors(path: Path) -> tuple[Weights, Mapping[str, str]]:
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            # Copies: what the library gives lies in the mapped file.
+            return {name: file.get_tensor(name).clone() for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
+    except Exception as error:  # a damaged header fails in many ways
+        raise WeightsError(f"{path} is a damaged safetensors file, perhaps cut short ({_short(error)})") from error
+
+
+def _check_archive(path: Path, size: int) -> None:
+    """Refuse archives that are no checkpoint, and those that would unpack to more than they are."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            entries = archive.infolist()
+    except Exception as error:  # a damaged directory fails in many ways
+        raise WeightsError(f"{path} is a damaged checkpoint, perhaps cut short: download it again") from error
+    parts = {entry.filename.partition("/")[2] for entry in entries}
+    if "constants.pkl" in parts or any(part.startswith("code/") for part in parts):
+        raise WeightsError(
+            f"{path} is a TorchScript archive: it holds a program, which is not run here. Load it in its own project "
+            "and save its weights: torch.save(model.state_dict(), ...)"
+        )
+    if "data.pkl" not in parts:
+        raise WeightsError(f"{path} is a zip archive, but not a checkpoint: unpack it, and give the file in it")
+    if sum(entry.file_size for entry in entries) > size:
+        raise WeightsError(f"{path} is a damaged checkpoint: it claims to hold more than it is long")
+
+
+def _unpickled(path: Path) -> object:
+    try:
+        with path.open("rb") as file:  # given the path, it would go by its ending
+            return torch.load(file, map_location="cpu", weights_only=True)
+    except Exception as error:  # a damaged pickle fails in every way there is
+        if code := re.search(r"GLOBAL ([\w.]+)", str(error)):
+            raise WeightsError(
+                f"{path} is no plain state dict: reading it would run the code of {code[1]}, which is never done here. "
+                "Load it in the project it comes from and save torch.save(model.state_dict(), ...), or take a "
+                "safetensors file"
+            ) from error
+        raise WeightsError(f"{path} is a damaged checkpoint, perhaps cut short: {_short(error)}") from error
+
+
+def _short(error: Exception) -> str:
+    # PyTorch's own messages advise to switch its protection off, in their first lines.
+    lines = [line.strip() for line in str(error).splitlines() if line.strip() and "weights_only" not in line]
+    return (lines[0] if lines else type(error).__name__)[:120]
+
+
+def unwrapped(content: object, path: Path) -> Mapping[Any, Any]:
+    """The innermost dict: a checkpoint of a training holds the weights beside the optimizer and its like."""
+    for _ in range(5):
+        if not isinstance(content, Mapping):
+            break
+        inner = [content[key] for key in WRAPPERS if isinstance(content.get(key), Mapping) and content[key]]
+        if not inner and len(content) == 1:
+            inner = [value for value in content.values() if isinstance(value, Mapping)]
+        if not inner:
+            break
+        content = inner[0]
+    if not isinstance(content, Mapping):
+        raise WeightsError(f"{path} holds a {type(content).__name__}, not a network's weights")
+    if not any(isinstance(value, Tensor) for value in content.values()):
+        raise WeightsError(f"{path} holds no weights; its keys are {listed(content)}")
+    return content
+
+
+def stripped(content: Mapping[Any, Any]) -> Weights:
+    """Tensors only, the generator's only, and the keys as the network itself has them."""
+    weights = {str(name): value for name, value in content.items() if isinstance(value, Tensor)}
+    for prefix in _GENERATORS:
+        if own := {name: value for name, value in weights.items() if name.startswith(prefix)}:
+            weights = own
+    while weights:
+        prefix = next((prefix for prefix in PREFIXES if all(name.startswith(prefix) for name in weights)), "")
+        if not prefix:
+            break
+        weights = {name.removeprefix(prefix): value for name, value in weights.items()}
+    return weights
+
+
+def _checked(weights: Weights, path: Path, size: int) -> Weights:
+    """In float32, each as long as the file can have made it. Tensors may share memory, as tied weights do."""
+    numbers = 0
+    for name, value in weights.items():
+        if value.layout != torch.strided or value.is_quantized or value.is_complex() or value.device.type != "cpu":
+            raise WeightsError(f"{path}: {name!r} is not a plain tensor of real numbers: save the weights as float32")
+        numbers += value.numel() * value.element_size()
+    if numbers > 4 * size:
+        raise WeightsError(f"{path} is a damaged checkpoint: its tensors claim more numbers than it can hold")
+    plain = {
+        name: value.detach().to(torch.float32) if value.is_floating_point() else value.detach()
+        for name, value in weights.items()
+    }
+    for name, value in plain.items():
+        if not value.isfinite().all():
+            raise WeightsError(f"{path}: {name!r} holds numbers that are infinite or not numbers: the file is damaged")
+    return plain
+
+
+def listed(names: Iterable[object]) -> str:
+    """The first of many names, for a message."""
+    every = [str(name)[:60] for name in names]
+    return ", ".join(every[:8]) + (f" and {len(every) - 8} more" if len(every) > 8 else "")
