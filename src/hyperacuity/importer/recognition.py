@@ -207,7 +207,7 @@ def _enlarged(architecture: str, chosen: int | None) -> tuple[int, ...]:
     """The scales of a network that is given an enlarged image: one set of weights of VDSR serves three."""
     if chosen is None and architecture != "vdsr":
         raise UsageError(
-            f"these are weights of {architecture}, which do not say how much enlarged an image they expect: add --scale "
+            f"these are weights of {architecture}, which do not say how much enlarged an image they take: add --scale "
             "(2, 3, 4), or name the file so, as in NAME-x2"
         )
     return (2, 3, 4) if chosen is None else (chosen,)
