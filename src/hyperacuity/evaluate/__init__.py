@@ -98,7 +98,8 @@ class Row:
             "ssim": f"{self.scores.ssim:.4f}",
             "lr_psnr": f"{self.scores.lr_psnr:.1f}",
             "published_psnr": f"{known.psnr:.2f}" if known else "",
-            "difference": f"{self.scores.psnr - known.psnr:+.2f}" if known else "",
+            # Adding zero makes -0.00 a +0.00.
+            "difference": f"{round(self.scores.psnr - known.psnr, 2) + 0.0:+.2f}" if known else "",
             "published_ssim": f"{known.ssim:.4f}" if known and known.ssim is not None else "",
         }
 

@@ -10,11 +10,22 @@ import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from hyperacuity.zoo import Card
 
-# What a network of ours is called in the tables.
-_NAMES = {"fsrcnn": "FSRCNN"}
+# What the tables call a network of ours, by its architecture and what its config must say.
+_NAMES: tuple[tuple[str, Mapping[str, Any], str], ...] = (
+    ("srcnn", {"middle": 5}, "SRCNN"),
+    ("fsrcnn", {"d": 56, "s": 12, "m": 4}, "FSRCNN"),
+    ("vdsr", {"depth": 20}, "VDSR"),
+    ("edsr", {"blocks": 16, "width": 64}, "EDSR-baseline"),
+    ("edsr", {"blocks": 32, "width": 256}, "EDSR"),
+    ("imdn", {"features": 64, "blocks": 6}, "IMDN"),
+    ("rrdb", {"features": 64, "blocks": 23}, "RRDB"),
+    ("swinir", {"features": 60, "upsampler": "pixelshuffledirect"}, "SwinIR-light"),
+    ("swinir", {"features": 180, "upsampler": "pixelshuffle"}, "SwinIR"),
+)
 
 
 @dataclass(frozen=True)
@@ -46,5 +57,12 @@ def table() -> Mapping[tuple[str, str, int], Published]:
 
 def find(card: Card, name: str, scale: int) -> Published | None:
     """What the papers say of this network on the set `name`, if they do."""
-    model = "Bicubic" if card.name == "bicubic" else _NAMES.get(card.architecture)
+    model = "Bicubic" if card.name == "bicubic" else _called(card)
     return table().get((model, name, scale)) if model else None
+
+
+def _called(card: Card) -> str | None:
+    for architecture, config, model in _NAMES:
+        if card.architecture == architecture and card.config.items() >= config.items():
+            return model
+    return None
