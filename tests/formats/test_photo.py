@@ -948,3 +948,13 @@ def test_associated_alpha_is_divided_out() -> None:
     unassociated, associated = (struct.pack("<HHIHH", 338, 3, 1, kind, 0) for kind in (2, 1))
     back = load(file.getvalue().replace(unassociated, associated)).pixels.astype(int)
     assert np.abs(back - straight).max() <= 1
+
+
+@pytest.mark.parametrize("generic", ["", "jpegload_source: load error\n"])
+def test_the_telling_line_of_libvips_is_shown_whatever_its_threads_add(generic: str) -> None:
+    from hyperacuity.formats.photo.source import reason
+
+    error = Exception(f"unable to write to memory\n  VipsJpeg: premature end of JPEG image\n{generic}")
+    assert reason(error) == "VipsJpeg: premature end of JPEG image"
+    assert reason(Exception("unable to write to memory\njpegload_source: load error\n")).endswith("load error")
+    assert reason(Exception("unable to write to memory\n")) == "its pixels cannot be decoded"

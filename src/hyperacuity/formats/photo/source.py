@@ -126,9 +126,10 @@ def naming(name: str) -> Iterator[None]:
 
 
 def reason(error: Exception) -> str:
-    """What libvips says, on one line: the last line is about this file."""
-    lines = [line.strip() for line in str(error).splitlines()[1:] if line.strip()]
-    return lines[-1].rstrip(".") if lines else "its pixels cannot be decoded"
+    """What libvips says, on one line: the last line that says something, since its threads add "load error" or not."""
+    lines = [line.strip().rstrip(".") for line in str(error).splitlines()[1:] if line.strip()]
+    telling = [line for line in lines if not line.endswith("load error")]
+    return (telling or lines or ["its pixels cannot be decoded"])[-1]
 
 
 def _netpbm(raw: Bytes) -> Contents:
