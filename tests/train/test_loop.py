@@ -112,6 +112,13 @@ def test_an_old_training_is_neither_overwritten_nor_mixed_up(recipe: Path, tmp_p
         next(train(read_recipe(recipe), tmp_path / "run", resume=True))
 
 
+@pytest.mark.parametrize("architecture", ["vdsr", "edsr"])
+def test_networks_that_cannot_be_trained_yet_are_refused(architecture: str, recipe: Path, tmp_path: Path) -> None:
+    changes = {"model.architecture": architecture, "model.config": "{}"}
+    with pytest.raises(UsageError, match="cannot be trained yet"):
+        next(train(read_recipe(recipe, changes), tmp_path / "run"))
+
+
 @pytest.mark.parametrize("content", [b"", b"nothing", b"PK\x03\x04" + b"\0" * 99])
 def test_a_damaged_checkpoint_is_refused(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "checkpoint.pt"

@@ -57,6 +57,10 @@ def train(recipe: Recipe, folder: Path, *, resume: bool = False) -> Iterator[Pro
 
     torch.manual_seed(recipe.seed)
     network = build(recipe.model.architecture, recipe.model.config)
+    if described(network).channels != 1 or described(network).scale == 1:
+        raise UsageError(
+            f"{recipe.model.architecture} cannot be trained yet: only networks that enlarge luma can, such as fsrcnn"
+        )
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # not in PyTorch's stubs
     averaging = get_ema_multi_avg_fn(recipe.optimizer.ema)  # type: ignore[no-untyped-call]
     average = AveragedModel(network, multi_avg_fn=averaging)
