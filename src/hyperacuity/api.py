@@ -207,18 +207,20 @@ class Upscaler:
             if output.exists() and not force:
                 raise UsageError(f"{output} exists: choose another name, or overwrite it with force")
         before = after = (0, 0)
-        models: tuple[str, ...] = ()
         with _memory(), formats.read(data) as source, formats.write(output, source, quality=quality) as sink:
             for frame, image in enumerate(source):
                 strips = self.stream(image, size)
                 before = image.header.height, image.header.width
                 after = strips.header.height, strips.header.width
-                models = tuple(step.model.card.name for step in self.chain(before, after))
                 sink.write(watch(strips, frame, source.frames))
-            return Result(output, before, after, models or self._resampler(before, after), source.frames)
+            return Result(output, before, after, self._names(before, after), source.frames)
 
-    def _resampler(self, before: tuple[int, int], after: tuple[int, int]) -> tuple[str, ...]:
-        return () if before == after else (self.family[0].card.name,) if self.classical else ("bicubic",)
+    def _names(self, before: tuple[int, int], after: tuple[int, int]) -> tuple[str, ...]:
+        """What brings an image from one (height, width) to another: networks, else a resampler, else nothing."""
+        if before == after:
+            return ()
+        resampler = self.family[0].card.name if self.classical else "bicubic"
+        return tuple(step.model.card.name for step in self.chain(before, after)) or (resampler,)
 
     def encoded(self, data: bytes, size: Size | float) -> bytes:
         """Upscale the bytes of a file into the bytes of one of the same format."""

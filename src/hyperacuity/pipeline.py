@@ -26,6 +26,7 @@ Planes = NDArray[np.float32]
 # by leaving the cache (60 megapixels through FSRCNN: 8.2 megapixels a second in tiles of 64 MiB, 7.6 in 256), and
 # smaller ones let progress be seen and Ctrl-C be heard.
 TILE_SIDE = 40
+TILE_PIXELS = 1 << 16  # what a tile may read however small its halo: each run has a cost of its own
 TILE_MEMORY = 256 << 20
 # What one row of tiles may hold of results while its pieces are put together. Where a row of the image is so wide that
 # this would leave less of it than the halo, a row of tiles is as high as the halo on both sides, and reads twice that.
@@ -233,7 +234,7 @@ class _Run:
         self.max_pixels: int | None = None
         if tile is None and self.engine.activation_bytes:
             affordable = min(self.engine.available() // 4, TILE_MEMORY) // self.engine.activation_bytes
-            affordable = min(affordable, max(1 << 16, ((TILE_SIDE + 2) * halo) ** 2))
+            affordable = min(affordable, max(TILE_PIXELS, ((TILE_SIDE + 2) * halo) ** 2))
             # What a run computes for each pixel that a tile reads: itself, its alpha, its share of the ring.
             growth = 1.0 + self.alpha
             for side, ring in zip(size, self.ring, strict=True):

@@ -111,11 +111,10 @@ def _print(rows: Sequence[Row]) -> None:
 
     from hyperacuity.evaluate import report
 
-    records = [row.record() for row in rows]
-    columns = [name for name in records[0] if any(record[name] != "" for record in records)]
+    columns, body = report.table(rows)
     table = Table(*columns, box=None)
-    for record in records:
-        table.add_row(*(str(record[name]) for name in columns))
+    for line in body:
+        table.add_row(*line)
     console = Console(width=None if sys.stdout.isatty() else 200)
     console.print(table)
     for statement in report.statements(rows):

@@ -166,7 +166,7 @@ def _from_exact_luma(upscaler: Upscaler, luma: Picture, scale: int, *, grey: boo
     It goes through the whole pipeline as a grey float picture: grey is brought to studio range before a network on
     luma and back behind it, so the inverse of that is done here.
     """
-    exact = resize(luma / np.float64(255), size=(luma.shape[0] // scale, luma.shape[1] // scale)).astype(np.float32)
+    exact = (datasets.pair(luma, scale, exact=True).lr / 255).astype(np.float32)
     larger = upscaler.array(exact if grey else colour.from_studio(exact), Size(scale=scale))
     larger = larger if grey else colour.to_studio(larger)
     return round_to(larger.astype(np.float64) * 255, np.dtype(np.uint8))

@@ -32,13 +32,19 @@ def to_csv(rows: Sequence[Row]) -> str:
     return text.getvalue()
 
 
-def to_markdown(rows: Sequence[Row]) -> str:
-    """A table for a README, without columns that are empty throughout, and the protocols in words under it."""
+def table(rows: Sequence[Row]) -> tuple[list[str], list[list[str]]]:
+    """The names of the columns that are not empty throughout, and the rows under them."""
     records = [row.record() for row in rows]
     columns = [name for name in records[0] if any(record[name] != "" for record in records)]
-    lines = [columns, ["---"] * len(columns), *([str(record[name]) for name in columns] for record in records)]
-    table = "\n".join("| " + " | ".join(line) + " |" for line in lines)
-    return "\n".join([table, "", *statements(rows)]) + "\n"
+    return columns, [[str(record[name]) for name in columns] for record in records]
+
+
+def to_markdown(rows: Sequence[Row]) -> str:
+    """A table for a README, without columns that are empty throughout, and the protocols in words under it."""
+    columns, body = table(rows)
+    lines = [columns, ["---"] * len(columns), *body]
+    drawn = "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    return "\n".join([drawn, "", *statements(rows)]) + "\n"
 
 
 def statements(rows: Sequence[Row]) -> list[str]:
