@@ -18,7 +18,7 @@ from hyperacuity import colour, tiles
 from hyperacuity.engines import Engine
 from hyperacuity.errors import BadOutput, OutOfMemory, UsageError
 from hyperacuity.image import Header, Image, Strips
-from hyperacuity.resize import Kernel, resample, taps
+from hyperacuity.resize import Kernel, Taps, resample, taps
 
 Planes = NDArray[np.float32]
 
@@ -179,8 +179,9 @@ def _planes(image: Image, codes: _Codes) -> Iterator[Planes]:
 
 
 def _blocks(strip: Planes) -> Iterator[Planes]:
-    for top in range(0, strip.shape[1], BLOCK_ROWS):
-        yield strip[:, top : top + BLOCK_ROWS]
+    """A strip, or a batch of strips, (..., h, W), `BLOCK_ROWS` rows at a time."""
+    for top in range(0, strip.shape[-2], BLOCK_ROWS):
+        yield strip[..., top : top + BLOCK_ROWS, :]
 
 
 def windows(strips: Iterable[Planes], spans: Iterable[tuple[int, int]]) -> Iterator[Planes]:
@@ -211,7 +212,12 @@ def _resized(
 ) -> Iterator[Planes]:
     """The rows of an image of `size` at another size."""
     rows, columns = taps(size[0], target[0], kernel), taps(size[1], target[1], kernel)
-    cuts = [rows[top : top + BLOCK_ROWS] for top in range(0, target[0], BLOCK_ROWS)]
+    return _resampled(strips, rows, columns)
+
+
+def _resampled(strips: Iterable[Planes], rows: Taps, columns: Taps) -> Iterator[Planes]:
+    """The rows that `rows` makes of a stream, `BLOCK_ROWS` at a time; `columns` goes over each row once."""
+    cuts = [rows[top : top + BLOCK_ROWS] for top in range(0, len(rows), BLOCK_ROWS)]
     reaches = _monotone([cut.reach for cut in cuts])
     across = (resample(strip, columns, -1) for strip in strips)
     for cut, (low, _), window in zip(cuts, reaches, windows(across, reaches), strict=True):
@@ -258,12 +264,9 @@ class _Run:
             if not keeps_chroma:
                 yield _from_network(batch, channels, self.colours)
                 continue
-            cut = cuts[n].shifted(low)
-            for top in range(0, batch.shape[2], BLOCK_ROWS):
-                part, block = cut[top : top + BLOCK_ROWS], batch[:, :, top : top + BLOCK_ROWS]
-                a, b = part.reach
-                chroma = resample(resample(window[:3, a:b], across, -1), part.shifted(a), -2)
-                rgb = colour.with_luma(chroma, block[0, 0])
+            chroma = _resampled(_blocks(window[:3]), cuts[n].shifted(low), across)
+            for bicubic, block in zip(chroma, _blocks(batch), strict=True):
+                rgb = colour.with_luma(bicubic, block[0, 0])
                 yield np.concatenate([rgb, colour.from_studio(block[1:, 0])]) if self.alpha else rgb
 
     def _affordable_rows(self) -> int | None:
