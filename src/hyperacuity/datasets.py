@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,6 +45,20 @@ def picture(path: Path) -> Picture:
     with formats.read(path) as source:
         image = next(iter(source))
     return image.to_8bit()[..., : image.header.colours]
+
+
+def shape(path: Path) -> tuple[int, int]:
+    """(height, width) of a file as its header says, before its orientation is applied; no pixel is read."""
+    import PIL.Image
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", PIL.Image.DecompressionBombWarning)
+            with PIL.Image.open(path) as opened:
+                return opened.height, opened.width
+    except (OSError, PIL.Image.DecompressionBombError):
+        height, width, _ = picture(path).shape  # what Pillow does not know
+        return height, width
 
 
 def luma(pixels: Picture) -> Picture:

@@ -15,6 +15,7 @@ from hyperacuity import export
 from hyperacuity.errors import UsageError, WeightsError
 from hyperacuity.networks import NETWORKS, build, described
 from hyperacuity.networks.interpolate import interpolate
+from hyperacuity.resize import resize
 
 
 @pytest.mark.parametrize(("scale", "multiple"), [(1, 4), (2, 2), (4, 1)])
@@ -121,8 +122,8 @@ def test_the_vae_draws_pictures_around_its_mean() -> None:
 def test_the_kl_is_that_of_pytorch() -> None:
     network: Any = built("vae")
     lr, hr = torch.rand(2, 1, 6, 5), torch.rand(2, 1, 12, 10)
-    picture, kl = network.elbo_terms(lr, hr)
-    assert picture.shape == hr.shape
+    picture, kl, backbone = network.elbo_terms(lr, hr)
+    assert picture.shape == backbone.shape == hr.shape
     assert kl.shape == (2, 4, 6, 5)
     assert kl.min() >= 0
     features = network.trunk(network.head(lr)) + network.head(lr)
@@ -132,6 +133,20 @@ def test_the_kl_is_that_of_pytorch() -> None:
     posterior, prior = (torch.distributions.Normal(m, (v / 2).exp()) for m, v in ((q, log_q), (p, log_p)))
     expected = torch.distributions.kl_divergence(posterior, prior)
     torch.testing.assert_close(kl, expected, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4])
+def test_what_z_adds_is_hardly_seen_in_the_lr(scale: int) -> None:
+    torch.manual_seed(0)
+    network: Any = build("vae", {"scale": scale, "features": 8, "layers": 1})
+    x = torch.rand(1, 1, 40, 40)
+    with torch.no_grad():
+        network.decoder[-1].weight *= 100  # so that it adds much
+        fixed, other = network(x), network.sample(x, torch.Generator().manual_seed(1), temperature=3.0)
+    added = (other - fixed)[0, 0].numpy()
+    seen = resize(added, size=(40, 40))
+    assert added.std() > 0.01
+    assert seen.std() < 0.05 * added.std()
 
 
 @pytest.mark.parametrize("scale", [2, 3, 4])
@@ -164,14 +179,14 @@ def test_the_vae_puts_into_z_what_the_lr_does_not_tell() -> None:
 
     for _ in range(300):
         lr, hr = draw()
-        picture, kl = network.elbo_terms(lr, hr)
+        picture, kl, _ = network.elbo_terms(lr, hr)
         loss = (picture - hr).square().mean() / (2 * 0.05**2) + kl.mean() / 4
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
     lr, hr = draw()
     with torch.inference_mode():
-        picture, kl = network.elbo_terms(lr, hr)
+        picture, kl, _ = network.elbo_terms(lr, hr)
         blind = (network(lr) - hr).abs().mean()
     assert kl.mean() > 0.3  # a coin is 0.69 nat
     assert (picture - hr).abs().mean() < 0.5 * blind

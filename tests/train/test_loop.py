@@ -1,8 +1,13 @@
-"""Training on pictures small enough for seconds: what is learnt does not matter here, that it is the same does."""
+"""The loop as a whole: a recipe and pictures in, a model out; killed, resumed, shared, in trouble."""
 
 from __future__ import annotations
 
+import contextlib
+import itertools
+import json
+import os
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -16,47 +21,23 @@ from PIL import Image
 
 import hyperacuity
 from hyperacuity import zoo
-from hyperacuity.datasets import Pair, files, pair
-from hyperacuity.errors import UsageError, WeightsError
-from hyperacuity.train import checkpoint, read_recipe, train
-from hyperacuity.train.data import Patches
-from hyperacuity.train.loop import learning_rate
-from hyperacuity.train.recipe import Optimizer, Recipe
+from hyperacuity.errors import UsageError
+from hyperacuity.resize import resize
+from hyperacuity.train import Progress, read_recipe, train
+from hyperacuity.train.checkpoint import Checkpoints
+from hyperacuity.train.loop import TroubleWarning
 
-RECIPE = """
-steps = 12
-validate_every = 3
-seed = 5
-[model]
-name = "tiny-x2"
-architecture = "fsrcnn"
-config = { scale = 2, d = 8, s = 4, m = 1 }
-licence = "CC0-1.0"
-trained_on = "noise"
-paper = "none"
-[data]
-train = ["@/train"]
-validation = ["@/validation"]
-reports = ["@/report"]
-rescale = [1.0, 0.7]
-patch = 8
-batch = 4
-[optimizer]
-warm_up = 2
-ema = 0.5
-"""
+GAN = {
+    "model.architecture": "srresnet",
+    "model.config": {"blocks": 1, "width": 4},
+    "discriminator": {"architecture": "unet", "config": {"features": 4}, "loss": "relativistic", "alone": 4},
+}
+VAE = {"model.architecture": "vae", "model.config": {"features": 4, "layers": 1}, "variational": {"warm_up": 4}}
 
 
-@pytest.fixture
-def recipe(tmp_path: Path) -> Path:
-    for seed, name in enumerate(("train", "validation", "report")):
-        (tmp_path / name).mkdir()
-        coarse = np.random.default_rng(seed).integers(0, 255, (2, 8, 8, 3), np.uint8)
-        for n, pixels in enumerate(coarse):
-            Image.fromarray(pixels).resize((48, 48), Image.Resampling.BICUBIC).save(tmp_path / name / f"{n}.png")
-    path = tmp_path / "tiny-x2.toml"
-    path.write_text(RECIPE.replace("@", tmp_path.as_posix()))
-    return path
+def trained(recipe: Path, folder: Path, changes: Any = None, **options: Any) -> list[Progress]:
+    """All steps of a training."""
+    return [p for p in train(read_recipe(recipe, changes), folder, device="cpu", **options) if p.losses]
 
 
 def weights(folder: Path) -> dict[str, torch.Tensor]:
@@ -70,10 +51,12 @@ def assert_equal(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> None
 
 
 def test_a_training_gives_a_model_that_works_at_once(recipe: Path, tmp_path: Path) -> None:
-    progress = list(train(read_recipe(recipe), tmp_path / "run"))
+    progress = trained(recipe, tmp_path / "run")
     assert [p.step for p in progress] == list(range(1, 13))
     assert [p.step for p in progress if p.validation is not None] == [3, 6, 9, 12]
     assert progress[-1].best == max(p.validation for p in progress if p.validation is not None)
+    assert progress[2].samples["0 x2"].shape == (48, 48, 1)
+    assert all(0 <= p.waiting < 1 for p in progress)
 
     card = zoo.open_file(tmp_path / "run/tiny-x2.safetensors").card
     assert card.quality.keys() == {"validation", "report"}
@@ -84,11 +67,49 @@ def test_a_training_gives_a_model_that_works_at_once(recipe: Path, tmp_path: Pat
     assert upscaler.array(pixels, hyperacuity.Size()).shape == (18, 14, 3)
 
 
+@pytest.mark.parametrize(
+    ("changes", "terms"),
+    [
+        ({"model.architecture": "vdsr", "model.config": {"depth": 3}, "data.scales": [2, 3], "data.patch": 17}, {"l1"}),
+        (
+            {"model.architecture": "edsr", "model.config": {"blocks": 1, "width": 4}, "degradation": {"kind": "chain"}},
+            {"l1"},
+        ),
+        ({"teacher": {"model": "fsrcnn-x2"}, "degradation": {"kind": "blur-bicubic"}}, {"l1", "teacher"}),
+        ({"losses": {"mse": 1, "ssim": 0.1, "consistency": 1}, "data.patch": 12}, {"mse", "ssim", "consistency"}),
+        ({"accumulate": 2, "precision": "bf16", "optimizer.kind": "adamw"}, {"l1"}),
+        ({"optimizer": {"kind": "sgd", "clip_adjustable": 0.4}, "schedule": {"kind": "stairs", "every": 5}}, {"l1"}),
+        (VAE, {"l1", "backbone l1", "kl"}),
+        (GAN, {"l1", "adversary", "discriminator", "told rightly"}),
+    ],
+    ids=["enlarged", "chain", "teacher", "losses", "bf16", "sgd", "vae", "gan"],
+)
+def test_every_kind_of_training_ends_with_a_model(
+    changes: dict[str, Any], terms: set[str], recipe: Path, tmp_path: Path
+) -> None:
+    progress = trained(recipe, tmp_path / "run", {"steps": 4, "validate_every": 2} | changes)
+    assert set(progress[-1].losses) == terms
+    card = zoo.open_file(tmp_path / "run/tiny-x2.safetensors").card
+    upscaler = hyperacuity.load(tmp_path / "run/tiny-x2.onnx")
+    assert upscaler.array(np.full((9, 7, 3), 128, np.uint8), hyperacuity.Size(2)).shape == (18, 14, 3)
+    assert card.enlarged == tuple(changes.get("data.scales", ()))
+
+
+def test_a_network_of_several_scales_becomes_a_model_for_each(recipe: Path, tmp_path: Path) -> None:
+    config = {"scales": [2, 3], "blocks": 1, "width": 4}
+    changes = {"model.name": "mdsr", "model.architecture": "mdsr", "model.config": config, "steps": 6}
+    trained(recipe, tmp_path / "run", changes)
+    for scale in (2, 3):
+        assert zoo.open_file(tmp_path / f"run/mdsr-x{scale}.safetensors").card.scale == scale
+        upscaler = hyperacuity.load(tmp_path / f"run/mdsr-x{scale}.onnx")
+        assert upscaler.array(np.zeros((6, 5, 3), np.uint8), hyperacuity.Size(scale)).shape == (6 * scale, 5 * scale, 3)
+
+
 def test_killed_and_resumed_it_ends_with_the_same_weights(recipe: Path, tmp_path: Path) -> None:
-    list(train(read_recipe(recipe), tmp_path / "whole"))
+    trained(recipe, tmp_path / "whole")
     code = (
         "import sys, time; from pathlib import Path; from hyperacuity.train import read_recipe, train\n"
-        "for p in train(read_recipe(Path(sys.argv[1])), Path(sys.argv[2])):\n"
+        "for p in train(read_recipe(Path(sys.argv[1])), Path(sys.argv[2]), device='cpu'):\n"
         "    print(p.step, flush=True)\n"
         "    time.sleep(60 * (p.step == 8))\n"
     )
@@ -99,104 +120,146 @@ def test_killed_and_resumed_it_ends_with_the_same_weights(recipe: Path, tmp_path
             pass
         process.send_signal(signal.SIGKILL if sys.platform != "win32" else signal.SIGTERM)
     assert not (tmp_path / "killed/tiny-x2.safetensors").exists()
-    resumed = list(train(read_recipe(recipe), tmp_path / "killed", resume=True))
+    resumed = trained(recipe, tmp_path / "killed", resume=True)
     assert resumed[0].step == 7  # after the checkpoint of step 6
     assert_equal(weights(tmp_path / "whole"), weights(tmp_path / "killed"))
 
 
+@pytest.mark.parametrize("changes", [GAN, VAE, {"degradation": {"kind": "chain"}}], ids=["gan", "vae", "chain"])
+def test_what_is_random_goes_on_as_it_would_have(changes: dict[str, Any], recipe: Path, tmp_path: Path) -> None:
+    trained(recipe, tmp_path / "whole", changes)
+    with contextlib.closing(train(read_recipe(recipe, changes), tmp_path / "stopped", device="cpu")) as stopped:
+        while next(stopped).step < 7:
+            pass
+    trained(recipe, tmp_path / "stopped", changes, resume=True)
+    assert_equal(weights(tmp_path / "whole"), weights(tmp_path / "stopped"))
+
+
+SHARED_OUT = """
+import json, sys
+from pathlib import Path
+import torch
+torch.set_num_threads(1)
+from hyperacuity.train import read_recipe, train
+told = [p.losses for p in train(read_recipe(Path(sys.argv[1])), Path(sys.argv[2]), device="cpu") if p.losses]
+print(json.dumps([losses["l1"] for losses in told]))
+"""
+
+
+def test_two_processes_learn_as_one_with_twice_the_batch(recipe: Path, tmp_path: Path) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    processes = []
+    for rank in range(2):
+        environment = os.environ | {
+            "RANK": str(rank),
+            "LOCAL_RANK": str(rank),
+            "WORLD_SIZE": "2",
+            "LOCAL_WORLD_SIZE": "2",
+            "GROUP_RANK": "0",
+            "MASTER_ADDR": "127.0.0.1",
+            "MASTER_PORT": port,
+            "TORCHELASTIC_RUN_ID": "test",
+        }
+        arguments = [sys.executable, "-c", SHARED_OUT, str(recipe), str(tmp_path / "two")]
+        processes.append(
+            subprocess.Popen(arguments, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        )
+    answers = [process.communicate(timeout=120) for process in processes]
+    assert [process.returncode for process in processes] == [0, 0], answers[0][1] + answers[1][1]
+    first, second = (json.loads(out.splitlines()[-1]) for out, _ in answers)
+    alone = [p.losses["l1"] for p in trained(recipe, tmp_path / "one", {"data.batch": 8})]
+    assert first == second
+    np.testing.assert_allclose(first, alone, rtol=2e-4)
+    for name, value in weights(tmp_path / "one").items():
+        torch.testing.assert_close(weights(tmp_path / "two")[name], value, rtol=1e-2, atol=1e-4)
+
+
+def test_an_exploding_loss_is_rewound_and_goes_on_slower(recipe: Path, tmp_path: Path) -> None:
+    changes = {"optimizer.kind": "sgd", "optimizer.lr": 2e4, "trouble.factor": 1e-7, "schedule.warm_up": 0}
+    with pytest.warns(TroubleWarning, match=r"exploded at step \d+ .*: back to step 0, with 1e-07 times the rate"):
+        progress = trained(recipe, tmp_path / "run", changes)
+    steps = [p.step for p in progress]
+    assert any(later <= earlier for earlier, later in itertools.pairwise(steps))
+    assert steps[-1] == 12
+    assert all(torch.isfinite(value).all() for value in weights(tmp_path / "run").values())
+
+
+def test_or_it_stops_and_says_what_to_do(recipe: Path, tmp_path: Path) -> None:
+    changes = {"optimizer.kind": "sgd", "optimizer.lr": 2e4, "trouble.action": "stop", "schedule.warm_up": 0}
+    with pytest.raises(UsageError, match=r"exploded at step \d.*: lower optimizer\.lr"):
+        trained(recipe, tmp_path / "run", changes)
+    assert Checkpoints(tmp_path / "run/checkpoints", 2).latest() is not None
+
+
 def test_an_old_training_is_neither_overwritten_nor_mixed_up(recipe: Path, tmp_path: Path) -> None:
-    list(train(read_recipe(recipe, {"steps": "3"}), tmp_path / "run"))
+    trained(recipe, tmp_path / "run", {"steps": 3})
     with pytest.raises(UsageError, match="add --resume"):
-        next(train(read_recipe(recipe), tmp_path / "run"))
+        trained(recipe, tmp_path / "run")
     with pytest.raises(UsageError, match="another recipe"):
-        next(train(read_recipe(recipe), tmp_path / "run", resume=True))
+        trained(recipe, tmp_path / "run", resume=True)
 
 
-@pytest.mark.parametrize("architecture", ["vdsr", "edsr"])
-def test_networks_that_cannot_be_trained_yet_are_refused(architecture: str, recipe: Path, tmp_path: Path) -> None:
-    changes = {"model.architecture": architecture, "model.config": "{}"}
-    with pytest.raises(UsageError, match="cannot be trained yet"):
-        next(train(read_recipe(recipe, changes), tmp_path / "run"))
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"variational": {}}, r"fsrcnn is not variational: leave out the table \[variational\]"),
+        ({"model.architecture": "vae", "model.config": {}}, r"vae is variational: add a table \[variational\]"),
+        ({"model.architecture": "vdsr", "model.config": {}, "losses": {"consistency": 1}}, "networks that enlarge"),
+        ({"data.scales": [2, 3]}, "this network has x2"),
+        ({"teacher": {"model": "nobody"}}, "no model 'nobody'"),
+        ({"teacher": {"model": "fsrcnn-x2"}, "model.config": {"scale": 3}}, "cannot teach"),
+        ({"optimizer.slower": {"deconvolv.": 0.1, "end.": 0.1}}, "no parameter begins with"),
+        ({"data.patch": 999}, "make data.patch smaller"),
+        ({"data.train": ["nowhere"]}, "no pictures in"),
+    ],
+)
+def test_what_cannot_be_is_said_before_anything_is_written(
+    changes: dict[str, Any], message: str, recipe: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(UsageError, match=message):
+        trained(recipe, tmp_path / "run", changes)
+    assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.parametrize("content", [b"", b"nothing", b"PK\x03\x04" + b"\0" * 99])
-def test_a_damaged_checkpoint_is_refused(content: bytes, tmp_path: Path) -> None:
-    path = tmp_path / "checkpoint.pt"
-    path.write_bytes(content)
-    with pytest.raises(WeightsError, match="delete it to begin anew"):
-        checkpoint.load(path)
-    torch.save({"a": 1}, path)
-    with pytest.raises(WeightsError, match="no checkpoint of this trainer"):
-        checkpoint.load(path)
-
-
-def test_a_checkpoint_never_runs_code(tmp_path: Path) -> None:
-    class Trap:
-        def __reduce__(self) -> tuple[Any, ...]:
-            return (Path(tmp_path / "sprung").touch, ())
-
-    torch.save({"step": Trap()}, tmp_path / "checkpoint.pt")
-    with pytest.raises(WeightsError):
-        checkpoint.load(tmp_path / "checkpoint.pt")
-    assert not (tmp_path / "sprung").exists()
-
-
-def test_a_full_disk_keeps_the_previous_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "checkpoint.pt"
-    checkpoint.save(path, {"step": 1})
-
-    def full(*_: Any) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr("os.fsync", full)
-    with pytest.raises(OSError, match="No space"):
-        checkpoint.save(path, {"step": 2})
-    assert checkpoint.load(path) == {"step": 1}
-    assert list(tmp_path.iterdir()) == [path]
-
-
-def test_patches_lie_over_each_other() -> None:
-    hr = np.arange(64 * 80, dtype=np.uint32).reshape(64, 80) % 251
-    whole = hr.astype(np.uint8)
-    made = Pair(whole[::2, ::2], whole)
-    patches = Patches([made], scale=2, patch=8, batch=16, seed=0)
-    lr, hr_batch = patches.batch(3)
-    for small, large in zip(lr, hr_batch, strict=True):
-        # Every LR pixel is one of the four HR pixels over it, whichever way the patch was turned.
-        over = large[0].reshape(8, 2, 8, 2).permute(0, 2, 1, 3).reshape(8, 8, 4)
-        assert (over == small[0][..., None]).any(-1).all()
-
-
-def test_a_batch_depends_on_its_step_alone() -> None:
-    made = pair(np.random.default_rng(0).integers(0, 255, (64, 64), np.uint8), 2)
-    first = Patches([made], scale=2, patch=8, batch=4, seed=1)
-    other = Patches([made], scale=2, patch=8, batch=4, seed=1)
-    first.batch(0)
-    assert torch.equal(first.batch(7)[0], other.batch(7)[0])
-    assert not torch.equal(first.batch(7)[0], first.batch(8)[0])
-
-
-def test_folders_without_pictures_and_patches_without_room_are_named(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="no pictures in"):
-        files([tmp_path])
-    with pytest.raises(UsageError, match="patch smaller"):
-        Patches([], scale=2, patch=48, batch=1, seed=0)
-
-
-def test_the_rate_warms_up_and_falls_as_a_cosine() -> None:
-    optimizer = Optimizer(lr=1.0, final_lr=0.1, warm_up=10)
-    rates = [learning_rate(step, 110, optimizer) for step in range(110)]
-    assert rates[0] == pytest.approx(0.1)
-    assert max(rates) == rates[9] == rates[10] == 1.0
-    assert rates[60] == pytest.approx(0.55)
-    assert rates[-1] == pytest.approx(0.1, abs=1e-3)
-    assert rates[10:] == sorted(rates[10:], reverse=True)
+def test_pictures_with_their_own_lr_are_learnt_from_as_they_are(recipe: Path, tmp_path: Path) -> None:
+    """The same pairs that bicubic makes give the same as bicubic but for where patches may lie."""
+    for name in ("train", "validation"):
+        (tmp_path / f"{name}-lr").mkdir()
+        for path in sorted((tmp_path / name).iterdir()):
+            small = resize(np.asarray(Image.open(path)), scale=0.5)
+            Image.fromarray(small).save(tmp_path / f"{name}-lr" / f"{path.stem}x2.png")
+    changes = {
+        "data.lr": [str(tmp_path / "train-lr")],
+        "data.validation_lr": [str(tmp_path / "validation-lr")],
+        "data.rescale": [1.0],
+        "optimizer.ema": 0,
+    }
+    progress = trained(recipe, tmp_path / "run", changes)
+    assert progress[-1].validation is not None
+    (tmp_path / "train-lr/0x2.png").unlink()
+    with pytest.raises(UsageError, match=r"0\.png has no picture of that name"):
+        trained(recipe, tmp_path / "other", changes)
 
 
 def test_the_averaged_weights_are_what_is_shipped(recipe: Path, tmp_path: Path) -> None:
-    loaded: Recipe = read_recipe(recipe, {"steps": "3"})
-    list(train(loaded, tmp_path / "run"))
-    state = checkpoint.load(tmp_path / "run/checkpoint.pt")
+    trained(recipe, tmp_path / "run", {"steps": 3})
+    state = Checkpoints(tmp_path / "run/checkpoints", 2).latest()
+    assert state is not None
     average = {k.removeprefix("module."): v for k, v in state["average"].items() if k.startswith("module.")}
     assert_equal(weights(tmp_path / "run"), average)
     assert not torch.equal(average["deconvolve.weight"], state["network"]["deconvolve.weight"])
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_a_device_that_is_not_there_is_said(recipe: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="sees no cuda here: take --device cpu"):
+        next(train(read_recipe(recipe), tmp_path / "run", device="cuda"))
+
+
+@pytest.mark.gpu
+def test_a_gpu_trains_too(recipe: Path, tmp_path: Path) -> None:
+    progress = list(train(read_recipe(recipe, {"precision": "fp16"}), tmp_path / "run", device="cuda"))
+    assert progress[-1].step == 12
+    assert np.isfinite(progress[-1].best)

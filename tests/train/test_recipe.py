@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from hyperacuity.errors import UsageError
-from hyperacuity.train import read_recipe
+from hyperacuity.train import read_recipe, schema
 
 RECIPES = sorted((Path(__file__).parents[2] / "recipes").glob("*.toml"))
 
@@ -23,11 +25,16 @@ def test_the_recipes_of_the_project_are_valid(path: Path) -> None:
         ({"data.pach": "3"}, "unknown key data.pach. Did you mean 'patch'"),
         ({"optimizer.lr": "-1"}, "optimizer.lr: .*greater than 0"),
         ({"steps": '"many"'}, "steps: .*integer"),
-        ({"loss": "l3"}, "loss: .*'l1'"),
+        ({"losses.l3": 1}, "unknown key losses.l3. Did you mean 'l1'"),
+        ({"losses": {}}, "losses: .*give at least one"),
+        ({"schedule.kind": "cosin"}, "schedule: .*'cosine', 'stairs', 'one-cycle'"),
+        ({"schedule.warmup": 3}, "unknown key schedule.cosine.warmup. Did you mean 'warm_up'"),
+        ({"discriminator": {"optimizer": {"leer": 1}}}, "unknown key discriminator.optimizer.leer. Did you mean 'lr'"),
+        ({"data.lr": ["a", "b"]}, "data: .*one folder for each of train"),
         ({"steps.a": "1"}, "cannot set steps.a"),
     ],
 )
-def test_mistakes_are_named(changes: dict[str, str], message: str) -> None:
+def test_mistakes_are_named(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(UsageError, match=message):
         read_recipe(RECIPES[0], changes)
 
@@ -42,15 +49,28 @@ def test_files_that_are_no_recipes_are_refused(content: str, tmp_path: Path) -> 
         read_recipe(tmp_path / "none.toml")
 
 
-def test_values_are_set_as_toml_writes_them() -> None:
-    recipe = read_recipe(RECIPES[0], {"optimizer.lr": "5e-4", "loss": "mse", "data.rescale": "[1.0, 0.5]"})
+def test_values_are_set_by_dotted_keys_and_quick_ones_first() -> None:
+    changes = {"optimizer.lr": 5e-4, "data.rescale": [1.0, 0.5]}
+    recipe = read_recipe(RECIPES[0], changes)
     assert recipe.optimizer.lr == 5e-4
-    assert recipe.loss == "mse"
     assert recipe.data.rescale == (1.0, 0.5)
+    assert read_recipe(RECIPES[0], {"seed": 9}, quick=True).seed == 9
+    assert read_recipe(RECIPES[0], quick=True).steps < recipe.steps
+
+
+def test_a_recipe_without_a_quick_table_says_so(tmp_path: Path) -> None:
+    (tmp_path / "r.toml").write_text("steps = 3")
+    with pytest.raises(UsageError, match=r"no table \[quick\]"):
+        read_recipe(tmp_path / "r.toml", quick=True)
 
 
 def test_the_hash_follows_what_decides_the_weights() -> None:
     recipe = read_recipe(RECIPES[0])
-    assert recipe.hash() == read_recipe(RECIPES[0], {"validate_every": "7", "data.reports": "[]"}).hash()
-    assert recipe.hash() != read_recipe(RECIPES[0], {"optimizer.lr": "5e-4"}).hash()
-    assert recipe.hash() != read_recipe(RECIPES[0], {"seed": "99"}).hash()
+    assert recipe.hash() == read_recipe(RECIPES[0], {"validate_every": 7, "data.reports": [], "keep": 9}).hash()
+    assert recipe.hash() != read_recipe(RECIPES[0], {"optimizer.lr": 5e-4}).hash()
+    assert recipe.hash() != read_recipe(RECIPES[0], {"seed": 99}).hash()
+
+
+def test_the_schema_in_the_folder_is_that_of_the_records() -> None:
+    """`hyperacuity train --schema > recipes/schema.json` makes it anew."""
+    assert json.loads((RECIPES[0].parent / "schema.json").read_text()) == json.loads(schema())

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from hyperacuity.errors import MissingDependency, UsageError
+from hyperacuity.cli.settings import settings
+from hyperacuity.errors import MissingDependency
 
 
 def command(
@@ -40,7 +40,7 @@ def command(
         name=name,
         architecture=architecture,
         scale=scale,
-        settings=dict(_pair(change) for change in changes or []),
+        settings=settings(changes or [], "activation=relu"),
         licence=licence,
         trained_on=trained_on,
         force=force,
@@ -50,13 +50,3 @@ def command(
         f"{path}\n{card.architecture}, x{card.scale}, {card.channels}, {card.parameters:,} parameters\n"
         f"try it: hyperacuity upscale -m {path} photo.jpg"
     )
-
-
-def _pair(change: str) -> tuple[str, Any]:
-    key, equals, value = change.partition("=")
-    if not equals:
-        raise UsageError(f"--set {change}: write KEY=VALUE, such as activation=relu")
-    try:
-        return key.strip(), tomllib.loads(f"value = {value}")["value"]
-    except tomllib.TOMLDecodeError:
-        return key.strip(), value.strip()

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from hyperacuity.cli.settings import settings
 from hyperacuity.errors import MissingDependency, UsageError
+
+if TYPE_CHECKING:
+    from hyperacuity.train import Progress, Recipe
 
 
 def command(
-    recipe: Annotated[Path, typer.Argument(metavar="RECIPE", help="A TOML file, such as recipes/fsrcnn-x2.toml.")],
+    recipe: Annotated[
+        Path | None, typer.Argument(metavar="RECIPE", help="A TOML file, such as recipes/fsrcnn-x2.toml.")
+    ] = None,
     data: Annotated[
         list[Path] | None, typer.Option("--data", help="Folders to learn from, instead of the recipe's.")
     ] = None,
@@ -23,47 +33,109 @@ def command(
         Path | None, typer.Option("-o", "--output", help="Folder for the model; runs/NAME if not given.")
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted training.")] = False,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="A few seconds, to see that all is in place: the recipe's [quick].")
+    ] = False,
+    preview: Annotated[
+        Path | None, typer.Option(help="Write a picture of what will be learnt from, and stop.", metavar="PNG")
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, mps.")] = "auto",
+    schema: Annotated[
+        bool, typer.Option("--schema", help="Print the JSON schema of recipes, for editors, and stop.")
+    ] = False,
 ) -> None:
-    """Train a model. Interrupt it whenever you like; --resume goes on from the last validation."""
+    """Train a model. Interrupt it whenever you like; --resume goes on from the last validation.
+
+    hyperacuity train recipes/fsrcnn-x2.toml --data my-photos
+    torchrun --nproc-per-node 4 -m hyperacuity train recipes/edsr.toml    on four GPUs
+    """
     try:
         import hyperacuity.train as trainer
     except ModuleNotFoundError as error:
         raise MissingDependency(f"training needs {error.name}: pip install 'hyperacuity[train]'") from error
 
-    overrides = dict(_pair(change) for change in changes or [])
+    if schema:
+        typer.echo(trainer.schema(), nl=False)
+        return
+    if recipe is None:
+        raise UsageError("say what to train: hyperacuity train recipes/fsrcnn-x2.toml")
+    if device not in ("auto", "cpu", "cuda", "mps"):
+        raise UsageError(f"no device {device!r}: there are auto, cpu, cuda, mps")
+    overrides = settings(changes or [], "optimizer.lr=1e-4")
     if data:
-        overrides["data.train"] = repr([str(folder) for folder in data])
-    record = trainer.read_recipe(recipe, overrides)
+        overrides["data.train"] = [str(folder) for folder in data]
+    record = trainer.read_recipe(recipe, overrides, quick=quick)
+    if preview is not None:
+        trainer.preview(record, preview)
+        typer.echo(str(preview))
+        return
     folder = output or Path("runs", record.model.name)
+    # One of several processes tells what all of them do.
+    if int(os.environ.get("RANK", "0")) > 0:
+        for _ in trainer.train(record, folder, resume=resume, device=device):
+            pass
+        return
+    _watched(record, trainer.train(record, folder, resume=resume, device=device), folder)
+    models = sorted(folder.glob(f"{record.model.name}*.safetensors"))
+    report = trainer.report(folder, recipe, models, _table(models, record))
+    typer.echo("\n".join([*map(str, models), str(report)]))
+    typer.echo(f"try it: hyperacuity upscale -m {models[0]} photo.jpg")
 
+
+def _watched(record: Recipe, training: Iterator[Progress], folder: Path) -> None:
+    """Run a training under a bar, with its log; every validation is a line."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+    from hyperacuity.train import Log
+
     console = Console(stderr=True)
-    with Progress(
+    columns = [
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn("{task.fields[loss]}"),
+        TextColumn("{task.fields[told]}"),
         TimeRemainingColumn(),
-        console=console,
-        disable=not sys.stderr.isatty(),
-    ) as bar:
-        task = bar.add_task("reading pictures", total=record.steps, loss="")
-        for progress in trainer.train(record, folder, resume=resume):
-            bar.update(task, completed=progress.step, description=record.model.name, loss=f"loss {progress.loss:.4f}")
+    ]
+    with (
+        Progress(*columns, console=console, disable=not sys.stderr.isatty()) as bar,
+        _said_above(console),
+        Log(folder) as log,
+    ):
+        task = bar.add_task("reading pictures", total=record.steps, told="")
+        for progress in training:
+            if not progress.losses:
+                bar.update(task, completed=progress.step)
+                continue
+            log.write(progress)
+            told = "  ".join(f"{name} {value:.4f}" for name, value in progress.losses.items())
+            if progress.best > 0:
+                told += f"  {progress.best:.2f} dB"
+            bar.update(task, completed=progress.step, description=record.model.name, told=told)
             if progress.validation is not None:
                 console.print(
                     f"step {progress.step}: {progress.validation:.3f} dB (best {progress.best:.3f})", highlight=False
                 )
-    typer.echo(
-        f"{folder / record.model.name}.safetensors\n"
-        f"try it: hyperacuity upscale -m {folder / record.model.name}.safetensors photo.jpg"
-    )
 
 
-def _pair(change: str) -> tuple[str, str]:
-    key, equals, value = change.partition("=")
-    if not equals:
-        raise UsageError(f"--set {change}: write KEY=VALUE, such as optimizer.lr=1e-4")
-    return key.strip(), value.strip()
+@contextmanager
+def _said_above(console: Any) -> Iterator[None]:
+    """Warnings as lines above the bar, not through it."""
+    with warnings.catch_warnings():
+        warnings.showwarning = lambda message, *_, **__: console.print(f"warning: {message}", highlight=False)
+        yield
+
+
+def _table(models: list[Path], record: Recipe) -> str | None:
+    """What `hyperacuity evaluate` says of the models on the recipe's test sets."""
+    from hyperacuity import api, evaluate
+    from hyperacuity.evaluate import report
+
+    classic = evaluate.protocol("classic")
+    rows = []
+    for path in models:
+        upscaler = api.load(path)
+        for folder in record.data.reports:
+            scales = [scale for scale in (2, 3, 4, 8) if upscaler.made_for(scale)]
+            rows += [evaluate.evaluate(upscaler, folder, scale, classic, against_published=True) for scale in scales]
+    return report.to_markdown(rows) if rows else None

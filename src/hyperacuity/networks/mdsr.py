@@ -42,6 +42,7 @@ class MDSR(nn.Module):
         super().__init__()
         if config.scale not in config.scales:
             raise ValueError(f"scale {config.scale} is none of the network's scales {tuple(config.scales)}")
+        self.config = config
         self.scale = config.scale
         self.range = config.rgb_range
         self.register_buffer("mean", torch.tensor(config.rgb_mean).view(1, 3, 1, 1), persistent=False)

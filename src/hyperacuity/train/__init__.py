@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from hyperacuity.train.loop import Progress, train
-from hyperacuity.train.recipe import Recipe, read_recipe
+from hyperacuity.train.log import Log
+from hyperacuity.train.loop import train
+from hyperacuity.train.preview import preview
+from hyperacuity.train.progress import Progress
+from hyperacuity.train.recipe import Recipe, read_recipe, schema
+from hyperacuity.train.report import report
 
-__all__ = ["Progress", "Recipe", "read_recipe", "train"]
+__all__ = ["Log", "Progress", "Recipe", "preview", "read_recipe", "report", "schema", "train"]

@@ -1,61 +1,239 @@
-"""Pictures for training: decoded once to 8-bit luma, degraded once, cut at random."""
+"""Pictures for training: decoded once to 8 bits where they fit into memory, cut at random.
+
+What is drawn follows from the seed and the step alone, so that a resumed training needs no state of a sampler, and
+from a sample's number within the step, so that two processes see together what one would with twice the batch.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import functools
+import itertools
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from hyperacuity.datasets import Pair, Picture, luma, pair, picture
+from hyperacuity import datasets, memory
+from hyperacuity.datasets import Picture
 from hyperacuity.errors import UsageError
 from hyperacuity.resize import resize
 
+# How much of the free memory pictures may take.
+SHARE = 0.5
+# Where pictures are decoded while training: so many are held at a time, and each gives so many patches before the next
+# ones come.
+PICTURES, PATCHES = 64, 64
 
-def pairs(paths: Iterable[Path], scale: int, rescale: Iterable[float], patch: int) -> Iterator[Pair]:
-    """Each file at each size of `rescale`; those too small for one patch are left out."""
-    for path in paths:
-        whole = luma(picture(path))
-        for factor in rescale:
-            made = pair(whole if factor == 1 else resize(whole, scale=factor), scale)
-            if min(made.lr.shape) >= patch:
-                yield made
+
+@dataclass(frozen=True)
+class Source:
+    """Where one picture comes from: its file, that of its LR if it has one of its own, and at what size it is used."""
+
+    hr: Path
+    lr: Path | None
+    rescale: float
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A square to cut out of HR pictures at one scale: its side, and how much of it at each border is not learnt from
+    but only degraded, so that what lies within is as if the whole picture had been.
+    """
+
+    scale: int
+    side: int
+    margin: int = 0
+
+    @property
+    def inner(self) -> int:
+        return self.side - 2 * self.margin
+
+
+@dataclass(frozen=True)
+class Batch:
+    """HR patches (N, C, S, S) uint8, their LR (N, C, s, s) where they have their own, and how each is to be turned."""
+
+    cut: Cut
+    hr: Tensor
+    lr: Tensor | None
+    turns: Tensor  # (N, 3) bool: transposed, then flipped up-down, then left-right
+
+    def on(self, device: torch.device) -> Batch:
+        """The same on a device, turned as it shall be."""
+        turns = self.turns.to(device, non_blocking=True)
+        hr = _turned(self.hr.to(device, non_blocking=True), turns)
+        lr = None if self.lr is None else _turned(self.lr.to(device, non_blocking=True), turns)
+        return Batch(self.cut, hr, lr, turns)
+
+
+def sources(train: Iterable[Path], lr: Iterable[Path], rescale: Iterable[float]) -> list[Source]:
+    """Every picture below the folders `train` at each size of `rescale`; with its file of the same name below the
+    folder of `lr` that stands beside its own, where there is one.
+
+    Raises `UsageError` for a folder without pictures, and for a picture without its LR.
+    """
+    found = []
+    beside = list(lr)
+    for n, folder in enumerate(train):
+        # Their names may differ in the ending, and in the "x2" that DIV2K's LR pictures carry.
+        small = {_key(path, beside[n]): path for path in datasets.files([beside[n]])} if beside else {}
+        for path in datasets.files([folder]):
+            key = _key(path, folder)
+            if beside and key not in small:
+                raise UsageError(f"{path} has no picture of that name in {beside[n]}: add it, or leave out data.lr")
+            found += [Source(path, small.get(key), factor) for factor in rescale]
+    return found
+
+
+def _key(path: Path, folder: Path) -> str:
+    name = path.relative_to(folder).with_suffix("").as_posix()
+    return name[:-2] if name[-2:] in ("x2", "x3", "x4", "x8") else name
 
 
 class Patches:
-    """Random patches, flipped and rotated. Step n always gives the same batch, whatever came before, so that
-    a resumed training needs no sampler state.
+    """Batches of HR patches; number n is that of the micro-step n, whatever came before.
+
+    cuts: one for each scale; a batch has one of them, drawn at random. With LR pictures of their own, patches lie on
+    the grid of LR pixels and have no margin. Near the border of a picture a patch goes on with its mirror image, as
+    MATLAB's resampling does. rank, world: which of how many processes this is.
+
+    Raises `UsageError` where no picture is as large as a patch.
     """
 
-    def __init__(self, pairs: list[Pair], *, scale: int, patch: int, batch: int, seed: int) -> None:
-        if not pairs:
-            raise UsageError(f"no picture is large enough for patches of {patch} LR pixels: make data.patch smaller")
-        self.pairs, self.scale, self.patch, self.size, self.seed = pairs, scale, patch, batch, seed
-        area = np.array([pair.lr.size for pair in pairs], np.float64)
+    def __init__(
+        self,
+        sources: list[Source],
+        *,
+        cuts: Sequence[Cut],
+        channels: int,
+        batch: int,
+        seed: int,
+        rank: int = 0,
+        world: int = 1,
+    ) -> None:
+        self.cuts, self.channels, self.size = cuts, channels, batch
+        self.seed, self.rank, self.world = seed, rank, world
+        inner = max(cut.inner for cut in cuts)
+        sized = [
+            (source, [round(length * source.rescale) for length in datasets.shape(source.hr)]) for source in sources
+        ]
+        enough = [(source, shape) for source, shape in sized if min(shape) >= inner]
+        if not enough:
+            raise UsageError(f"no picture has {inner} x {inner} pixels, as a patch has: make data.patch smaller")
+        self.sources = [source for source, _ in enough]
+        area = np.array([height * width for _, (height, width) in enough], np.float64)
         self._cumulated = np.cumsum(area / area.sum())
+        own = 2 if self.sources[0].lr else 1
+        self.fits = float(area.sum()) * channels * own < SHARE * memory.available()
+        self._load = functools.lru_cache(None if self.fits else PICTURES)(self._decode)
 
-    def batch(self, step: int) -> tuple[Tensor, Tensor]:
-        """LR (N, 1, P, P) and HR (N, 1, P * scale, P * scale), float32 in [0, 1]."""
+    def load(self) -> Iterator[int]:
+        """Decode all pictures where they fit into memory, telling how many are done."""
+        for n in range(len(self.sources) if self.fits else 0):
+            self._load(n)
+            yield n + 1
+
+    def _decode(self, number: int) -> tuple[Picture, Picture | None]:
+        source = self.sources[number]
+        hr = self._coloured(datasets.picture(source.hr))
+        if source.rescale != 1:
+            hr = resize(hr, scale=source.rescale)
+        if source.lr is None:
+            return hr, None
+        lr = self._coloured(datasets.picture(source.lr))
+        scale = self.cuts[0].scale
+        height, width = (side // scale for side in hr.shape[:2])
+        if lr.shape[:2] != (height, width):
+            raise UsageError(
+                f"{source.lr} has {lr.shape[1]} x {lr.shape[0]} pixels; {width} x {height} belong to x{scale} of "
+                f"{source.hr}"
+            )
+        return hr, lr
+
+    def _coloured(self, picture: Picture) -> Picture:
+        """(H, W, 1) luma or (H, W, 3)."""
+        if self.channels == 1:
+            return datasets.luma(picture)[..., None]
+        return picture if picture.shape[-1] == 3 else picture.repeat(3, axis=-1)
+
+    def __getitem__(self, step: int) -> Batch:
+        first = self.rank * self.size
         random = np.random.default_rng([self.seed, step])
-        lr = np.empty((self.size, 1, self.patch, self.patch), np.uint8)
-        hr = np.empty((self.size, 1, self.patch * self.scale, self.patch * self.scale), np.uint8)
-        for n in range(self.size):
-            pair = self.pairs[min(int(np.searchsorted(self._cumulated, random.random())), len(self.pairs) - 1)]
-            top = random.integers(pair.lr.shape[0] - self.patch + 1)
-            left = random.integers(pair.lr.shape[1] - self.patch + 1)
-            turn, flip = random.integers(4), random.integers(2)
-            lr[n, 0] = _orient(_cut(pair.lr, top, left, self.patch), turn, flip)
-            hr[n, 0] = _orient(_cut(pair.hr, top * self.scale, left * self.scale, self.patch * self.scale), turn, flip)
-        return torch.from_numpy(lr).float() / 255, torch.from_numpy(hr).float() / 255
+        cut = self.cuts[int(random.integers(len(self.cuts)))]
+        drawn = random.random((self.size * self.world, 6))[first : first + self.size]
+        sample = step * self.size * self.world + first
+        patches = [self._patch(cut, sample + n, row) for n, row in enumerate(drawn)]
+        hr, lr = _planes([hr for hr, _ in patches]), [lr for _, lr in patches if lr is not None]
+        return Batch(cut, hr, _planes(lr) if lr else None, torch.from_numpy(drawn[:, 3:] < 0.5))
+
+    def _patch(self, cut: Cut, sample: int, drawn: NDArray[np.float64]) -> tuple[Picture, Picture | None]:
+        hr, lr = self._load(self._picture(sample, float(drawn[0])))
+        grid = 1 if lr is None else cut.scale
+        top, left = (
+            int(part * ((length - cut.inner) // grid + 1)) * grid
+            for part, length in zip(drawn[1:3], hr.shape[:2], strict=True)
+        )
+        patch = _window(hr, top - cut.margin, left - cut.margin, cut.side)
+        return patch, None if lr is None else _window(lr, top // grid, left // grid, cut.side // grid)
+
+    def _picture(self, sample: int, drawn: float) -> int:
+        """By area, so that each pixel of all pictures is as likely; from a few for a while where they are decoded."""
+        if not self.fits:
+            block, n = divmod(sample, PICTURES * PATCHES)
+            drawn = float(np.random.default_rng([self.seed, block, n % PICTURES]).random())
+        return min(int(np.searchsorted(self._cumulated, drawn, side="right")), len(self.sources) - 1)
 
 
-def _cut(picture: Picture, top: int, left: int, side: int) -> Picture:
-    return picture[top : top + side, left : left + side]
+def batches(patches: Patches, start: int, stop: int, workers: int) -> Iterator[Batch]:
+    """The batches of micro-steps `start` to `stop`; where pictures must be decoded, by `workers` threads ahead of time.
+
+    Threads, not processes: codecs leave Python to the others while they work, and a picture is decoded once for all.
+    """
+    if patches.fits or not workers:
+        yield from (patches[step] for step in range(start, stop))
+        return
+    pool = ThreadPoolExecutor(workers)
+    try:
+        steps = iter(range(start, stop))
+        ahead = deque(pool.submit(patches.__getitem__, step) for step in itertools.islice(steps, 2 * workers))
+        while ahead:
+            yield ahead.popleft().result()
+            ahead.extend(pool.submit(patches.__getitem__, step) for step in itertools.islice(steps, 1))
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
-def _orient(picture: Picture, turn: Any, flip: Any) -> Picture:
-    turned = np.rot90(picture, turn)
-    return turned[:, ::-1] if flip else turned
+def _turned(x: Tensor, turns: Tensor) -> Tensor:
+    """Square patches (N, C, S, S), each flipped and rotated in one of eight ways."""
+    transposed, upright, across = turns.T[..., None, None, None]
+    x = torch.where(transposed, x.transpose(-1, -2), x)
+    x = torch.where(upright, x.flip(-2), x)
+    return torch.where(across, x.flip(-1), x)
+
+
+def _planes(patches: list[Picture]) -> Tensor:
+    """(H, W, C) each -> (N, C, H, W)."""
+    return torch.from_numpy(np.stack(patches)).permute(0, 3, 1, 2)
+
+
+def _window(picture: Picture, top: int, left: int, side: int) -> Picture:
+    """A square of `picture`, mirrored where it goes beyond."""
+    height, width = picture.shape[:2]
+    if top >= 0 and left >= 0 and top + side <= height and left + side <= width:
+        return picture[top : top + side, left : left + side]
+    rows, columns = _mirrored(top, side, height), _mirrored(left, side, width)
+    mirrored: Picture = picture[rows[:, None], columns]
+    return mirrored
+
+
+def _mirrored(start: int, count: int, length: int) -> NDArray[Any]:
+    """Positions start .. start + count - 1 on an axis that is mirrored at both ends, its last sample twice."""
+    at = np.arange(start, start + count) % (2 * length)
+    return np.where(at < length, at, 2 * length - 1 - at)

@@ -3,161 +3,403 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+import os
+import time
+import warnings
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from lightning_fabric import Fabric
+from lightning_fabric.strategies.ddp import DDPStrategy
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from hyperacuity import datasets, export
 from hyperacuity.errors import UsageError
-from hyperacuity.metrics import psnr
 from hyperacuity.networks import build, described
-from hyperacuity.train import checkpoint, data
-from hyperacuity.train.recipe import Optimizer, Recipe
+from hyperacuity.train import data, optimisation, start, validation
+from hyperacuity.train.checkpoint import Checkpoints
+from hyperacuity.train.data import Batch, Cut, Patches
+from hyperacuity.train.degrade import Bicubic, degrade, enlarge, truth
+from hyperacuity.train.losses import Criterion
+from hyperacuity.train.objectives import Adversary, Objective, Terms
+from hyperacuity.train.progress import Progress
+from hyperacuity.train.recipe import Recipe
 from hyperacuity.zoo import Card
 
-LOSSES = {"l1": nn.functional.l1_loss, "mse": nn.functional.mse_loss}
+PRECISIONS: Mapping[str, Any] = {"fp32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
+# LR pixels beyond a patch that its enlargement by bicubic reads.
+ENLARGED_FROM = 2
+# Losses are read from a GPU so often: each reading waits until it has computed all that was asked of it.
+TOLD_EVERY = 20
 
 
-@dataclass(frozen=True)
-class Progress:
-    """Where a training stands after a step; `validation` is the mean PSNR in dB when it was just measured."""
-
-    step: int
-    steps: int
-    loss: float
-    validation: float | None
-    best: float
+class TroubleWarning(UserWarning):
+    """The loss was not finite or exploded; the training went back to its last checkpoint."""
 
 
-def learning_rate(step: int, steps: int, optimizer: Optimizer) -> float:
-    """The rate of step 0 .. steps - 1: a linear warm-up, then half a cosine down to `final_lr`."""
-    if step < optimizer.warm_up:
-        return optimizer.lr * (step + 1) / optimizer.warm_up
-    done = (step - optimizer.warm_up) / max(1, steps - optimizer.warm_up)
-    return optimizer.final_lr + (optimizer.lr - optimizer.final_lr) * (1 + math.cos(math.pi * done)) / 2
+def train(recipe: Recipe, folder: Path, *, resume: bool = False, device: str = "auto") -> Generator[Progress]:
+    """Train `recipe` into `folder`: a checkpoint at each validation, and at the end NAME.safetensors and NAME.onnx with
+    the weights that validated best; one pair for each scale of a network that has several.
 
+    Killed at any moment and resumed, it ends with the same weights on the same machine. Under `torchrun`, each process
+    calls this with the same arguments and takes its share of each step. device: "auto", "cpu", "cuda", "mps".
 
-def train(recipe: Recipe, folder: Path, *, resume: bool = False) -> Iterator[Progress]:
-    """Train `recipe` into `folder`: a checkpoint at each validation, and at the end NAME.safetensors and NAME.onnx
-    with the weights that validated best.
-
-    Killed at any moment and resumed, it ends with the same weights on the same machine. Raises `UsageError` when
-    `folder` holds a training and `resume` is false, or one of another recipe.
+    Raises `UsageError` when `folder` holds a training and `resume` is false, or one of another recipe, and for what a
+    recipe asks that its network cannot do.
     """
-    saved = folder / "checkpoint.pt"
-    if saved.exists() and not resume:
-        raise UsageError(f"{folder} already holds a training: add --resume to go on with it, or choose another folder")
+    training = _Training(recipe, folder, resume, device)
+    yield from training.run()
+    training.finish()
 
-    torch.manual_seed(recipe.seed)
-    network = build(recipe.model.architecture, recipe.model.config)
-    if described(network).channels != 1 or described(network).scale == 1:
-        raise UsageError(
-            f"{recipe.model.architecture} cannot be trained yet: only networks that enlarge luma can, such as fsrcnn"
-        )
-    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # not in PyTorch's stubs
-    averaging = get_ema_multi_avg_fn(recipe.optimizer.ema)  # type: ignore[no-untyped-call]
-    average = AveragedModel(network, multi_avg_fn=averaging)
-    optimizer = torch.optim.Adam(network.parameters())
-    scale = described(network).scale
 
-    start, best, best_weights = 0, -math.inf, network.state_dict()
-    if saved.exists():
-        state = checkpoint.load(saved)
-        if state["recipe"] != recipe.hash():
-            raise UsageError(f"{saved} belongs to another recipe: choose another folder for this one")
-        network.load_state_dict(state["network"])
-        average.load_state_dict(state["average"])
-        optimizer.load_state_dict(state["optimizer"])
-        start, best, best_weights = state["step"], state["best"], state["best_weights"]
-
-    files = datasets.files(recipe.data.train)
-    pairs = list(data.pairs(files, scale, recipe.data.rescale, recipe.data.patch))
-    patches = data.Patches(pairs, scale=scale, patch=recipe.data.patch, batch=recipe.data.batch, seed=recipe.seed)
-    held_out = luma_pairs(recipe.data.validation, scale)
-
-    for step in range(start, recipe.steps):
-        for group in optimizer.param_groups:
-            group["lr"] = learning_rate(step, recipe.steps, recipe.optimizer)
-        lr, hr = patches.batch(step)
-        loss: Tensor = LOSSES[recipe.loss](network(lr), hr)
-        optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
-        average.update_parameters(network)
-
-        validation = None
-        if (step + 1) % recipe.validate_every == 0 or step + 1 == recipe.steps:
-            validation = quality(average.module, held_out, scale)
-            if validation > best:
-                best = validation
-                best_weights = {name: value.clone() for name, value in average.module.state_dict().items()}
-            checkpoint.save(
-                saved,
-                {
-                    "recipe": recipe.hash(),
-                    "step": step + 1,
-                    "network": network.state_dict(),
-                    "average": average.state_dict(),
-                    "optimizer": optimizer.state_dict(),
-                    "best": best,
-                    "best_weights": best_weights,
-                },
+class _Training:
+    def __init__(self, recipe: Recipe, folder: Path, resume: bool, device: str) -> None:
+        self.recipe, self.folder = recipe, folder
+        self.checkpoints = Checkpoints(folder / "checkpoints", recipe.keep)
+        if self.checkpoints.steps() and not resume:
+            raise UsageError(
+                f"{folder} already holds a training: add --resume to go on with it, or take another folder"
             )
-        yield Progress(step + 1, recipe.steps, float(loss.detach()), validation, best)
 
-    network.load_state_dict(best_weights)
-    figures = {"validation": best}
-    for report in recipe.data.reports:
-        figures[report.name] = quality(network, luma_pairs([report], scale), scale)
-    export.write(network, card_of(network, recipe, figures, datasets.fingerprint(files)), folder)
+        torch.manual_seed(recipe.seed)
+        self.plain = build(recipe.model.architecture, recipe.model.config)
+        self.scales = _scales(recipe, self.plain)
+        if recipe.model.start is not None:
+            start.begin_from(self.plain, recipe.model.start)
+        self.enlarged = described(self.plain).scale == 1
+        _check(recipe, self.plain, self.enlarged)
+        self.fabric = fabric = _fabric(recipe, device, several=len(self.scales) > 1 and not self.enlarged)
+        self.plain.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # not in PyTorch's stubs
+        compiled = recipe.compile and fabric.device.type == "cuda"
+        network: Any = torch.compile(self.plain) if compiled else self.plain
+        self.network, self.optimizer = fabric.setup(network, optimisation.build(self.plain, recipe.optimizer))
+        if recipe.variational is not None:
+            self.network.mark_forward_method("elbo_terms")
+        averaging = get_ema_multi_avg_fn(recipe.optimizer.ema)  # type: ignore[no-untyped-call]
+        self.average = AveragedModel(self.plain, multi_avg_fn=averaging)
+        told = described(self.plain)
+        self.adversary = (
+            None
+            if recipe.discriminator is None
+            else Adversary(fabric, recipe.discriminator, told.channels, recipe.data.patch * told.scale)
+        )
+        teacher = None
+        if recipe.teacher is not None:
+            teacher = (_fitting_teacher(recipe.teacher.model, self.plain).to(fabric.device), recipe.teacher)
+        criterion = Criterion(recipe.losses).to(fabric.device)
+        self.objective = Objective(self.network, criterion, recipe.variational, teacher, self.adversary)
+
+        # What changes from step to step; all of it is in the checkpoints.
+        self.step, self.slowed, self.usual = 0, 1.0, math.nan
+        self.best = -math.inf
+        self.rewound, self.rate = 0, 0.0
+        self._restore()
+
+    def run(self) -> Generator[Progress]:
+        recipe, world = self.recipe, self.fabric.world_size
+        files = data.sources(recipe.data.train, recipe.data.lr, recipe.data.rescale)
+        channels = described(self.plain).channels
+        self.fingerprint = datasets.fingerprint(dict.fromkeys(source.hr for source in files))
+        patches = Patches(
+            files,
+            cuts=[self._cut(scale) for scale in self.scales],
+            channels=channels,
+            batch=recipe.data.batch,
+            seed=recipe.seed,
+            rank=self.fabric.global_rank,
+            world=world,
+        )
+        for _ in patches.load():
+            yield self._progress({}, 0.0, None)
+        unseen = data.sources(recipe.data.validation, recipe.data.validation_lr, (1.0,))
+        own = unseen[self.fabric.global_rank :: world]
+        self.unseen = [
+            picture
+            for scale in self.scales
+            for picture in validation.held_out(own, scale, channels, recipe.degradation)
+        ]
+        if self.step == 0:
+            self._save()  # so that there is always one to go back to
+        while self.step < recipe.steps:
+            yield from self._until_trouble(patches)
+
+    def _until_trouble(self, patches: Patches) -> Generator[Progress]:
+        """All steps that are left, or those up to where the loss exploded and the last checkpoint was taken again."""
+        recipe = self.recipe
+        batches = data.batches(
+            patches, self.step * recipe.accumulate, recipe.steps * recipe.accumulate, recipe.data.workers
+        )
+        told_every = 1 if self.fabric.device.type == "cpu" else TOLD_EVERY
+        kept: list[Terms] = []
+        began, waited = time.perf_counter(), 0.0
+        while self.step < recipe.steps:
+            asked = time.perf_counter()
+            several = [next(batches) for _ in range(recipe.accumulate)]
+            waited += time.perf_counter() - asked
+            kept.append(self._one_step(several))
+            validating = self.step % recipe.validate_every == 0 or self.step == recipe.steps
+            losses: dict[str, float] = {}
+            if validating or self.step % told_every == 0:
+                losses, kept = self._read(kept), []
+                if self._in_trouble(losses):
+                    self._rewind(losses)
+                    return
+            samples, quality = self._validate() if validating else ({}, None)
+            waiting = waited / (time.perf_counter() - began)
+            yield replace(self._progress(losses, waiting, quality), samples=samples)
+
+    def _one_step(self, batches: Sequence[Batch]) -> Terms:
+        """Learn from the batches of one step; the terms of the loss, summed over them."""
+        recipe, rate = self.recipe, self._rate(self.recipe.optimizer.lr)
+        self.rate = rate
+        alone = recipe.discriminator is not None and self.step < recipe.discriminator.alone
+        optimisation.set_rate(self.optimizer, rate)
+        self.optimizer.zero_grad()
+        summed: Terms = {}
+        fakes = []
+        for n, batch in enumerate(batches):
+            x, hr, lr, generator = self._prepared(batch, self.step * recipe.accumulate + n)
+            with self.fabric.no_backward_sync(self.network, enabled=n + 1 < len(batches)):
+                terms, sr = self.objective.terms(x, hr, lr, self.step, generator)
+                if not alone:
+                    self.fabric.backward(torch.stack([*terms.values()]).sum() / len(batches))
+            fakes.append((sr, hr))
+            for name, term in terms.items():
+                summed[name] = summed.get(name, 0) + term.detach() / len(batches)
+        if not alone:
+            optimisation.clip(self.fabric, self.network, self.optimizer, recipe.optimizer, rate)
+            self.optimizer.step()
+            self.average.update_parameters(self.plain)
+        if self.adversary is not None:
+            summed |= self.adversary.learn(fakes, self._rate(self.adversary.how.optimizer.lr))
+        self.step += 1
+        return summed
+
+    def _rate(self, highest: float) -> float:
+        return self.slowed * optimisation.rate(self.step, self.recipe.steps, highest, self.recipe.schedule)
+
+    def _cut(self, scale: int) -> Cut:
+        patch = self.recipe.data.patch
+        if self.recipe.data.lr:
+            return Cut(scale, patch if self.enlarged else patch * scale)
+        margin = self.recipe.degradation.margin(scale) + (ENLARGED_FROM if self.enlarged else 0)
+        lr = -(-patch // scale) if self.enlarged else patch
+        return Cut(scale, (lr + 2 * margin) * scale, margin * scale)
+
+    def _prepared(self, batch: Batch, number: int) -> tuple[Tensor, Tensor, Tensor, torch.Generator]:
+        """On the device: what the network gets, HR, and the LR behind it; and where this batch's noise comes from."""
+        seed = np.random.SeedSequence([self.recipe.seed, number, self.fabric.global_rank])
+        generator = torch.Generator(self.fabric.device).manual_seed(int(seed.generate_state(1, np.uint64)[0] >> 1))
+        batch = batch.on(self.fabric.device)
+        how, scale, margin = self.recipe.degradation, batch.cut.scale, batch.cut.margin // batch.cut.scale
+        hr = batch.hr.float() / 255
+        lr = batch.lr.float() / 255 if batch.lr is not None else degrade(hr, scale, how, generator)
+        hr = hr if batch.lr is not None else truth(hr, how)
+        if not self.enlarged:
+            described(self.plain).scale = scale
+            lr, hr = _inner(lr, margin), _inner(hr, margin * scale)
+            return lr, hr, lr, generator
+        patch, edge = self.recipe.data.patch, margin * scale
+        x = enlarge(lr, scale)[..., edge : edge + patch, edge : edge + patch]
+        return x, hr[..., edge : edge + patch, edge : edge + patch], lr, generator
+
+    def _read(self, kept: list[Terms]) -> dict[str, float]:
+        """Each term, averaged over steps and processes."""
+        names = dict.fromkeys(name for terms in kept for name in terms)
+        means = {name: torch.stack([terms[name] for terms in kept if name in terms]).mean() for name in names}
+        every: Any = self.fabric.all_reduce(means, reduce_op="mean")
+        return {name: float(value) for name, value in every.items()}
+
+    def _in_trouble(self, losses: Mapping[str, float]) -> bool:
+        if not all(math.isfinite(value) for value in losses.values()):
+            return True
+        # An adversary's loss may jump, and is no measure of how near the pictures are.
+        total = sum(value for name, value in losses.items() if name not in ("adversary", "discriminator"))
+        if total > self.recipe.trouble.explosion * self.usual:  # never, as long as that is not a number
+            return True
+        self.usual = total if math.isnan(self.usual) else 0.99 * self.usual + 0.01 * total
+        return False
+
+    def _rewind(self, losses: Mapping[str, float]) -> None:
+        how, said = self.recipe.trouble, ", ".join(f"{name} {value:.3g}" for name, value in losses.items())
+        if how.action == "stop" or self.rewound == how.attempts:
+            raise UsageError(
+                f"the loss exploded at step {self.step} ({said}): lower optimizer.lr, or set optimizer.clip_norm; "
+                f"the checkpoint of before is in {self.checkpoints.folder}"
+            )
+        failed, slowed = self.step, self.slowed * how.factor
+        self.rewound += 1
+        self._restore()
+        self.slowed = slowed
+        warnings.warn(
+            f"the loss exploded at step {failed} ({said}): back to step {self.step}, with {slowed:g} times the rate",
+            TroubleWarning,
+            stacklevel=2,
+        )
+
+    def _validate(self) -> tuple[dict[str, Any], float]:
+        network = self.average.module
+        measured = [validation.quality(network, picture, self.fabric.device) for picture in self.unseen]
+        sums: Any = torch.tensor([sum(value for value, _ in measured), len(measured)], dtype=torch.float64)
+        if self.fabric.world_size > 1:
+            sums = self.fabric.all_reduce(sums.to(self.fabric.device), reduce_op="sum")
+        value = float(sums[0] / sums[1])
+        if value > self.best:
+            self.best = value
+            if self.fabric.is_global_zero:
+                self.checkpoints.save_best(
+                    {"recipe": self.recipe.hash(), "step": self.step, "validation": value, "weights": self._averaged()}
+                )
+        self._save()
+        samples = {f"{one.name} x{one.scale}": result for one, (_, result) in zip(self.unseen, measured, strict=True)}
+        return dict(list(samples.items())[:4]), value
+
+    def _averaged(self) -> dict[str, Tensor]:
+        return self.average.module.state_dict()
+
+    def _save(self) -> None:
+        if not self.fabric.is_global_zero:
+            return
+        state = {
+            "recipe": self.recipe.hash(),
+            "step": self.step,
+            "slowed": self.slowed,
+            "usual": self.usual,
+            "best": self.best,
+            "network": self.plain.state_dict(),
+            "average": self.average.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+        }
+        if self.adversary is not None:
+            state["discriminator"] = self.adversary.plain.state_dict()
+            state["discriminator_optimizer"] = self.adversary.optimizer.state_dict()
+        self.checkpoints.save(state)
+
+    def _restore(self) -> None:
+        """Take up the newest checkpoint, if there is one."""
+        state = self.checkpoints.latest()
+        if state is None:
+            return
+        if state["recipe"] != self.recipe.hash():
+            raise UsageError(f"{self.folder} holds a training of another recipe: take another folder for this one")
+        self.plain.load_state_dict(state["network"])
+        self.average.load_state_dict(state["average"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        if self.adversary is not None:
+            self.adversary.plain.load_state_dict(state["discriminator"])
+            self.adversary.optimizer.load_state_dict(state["discriminator_optimizer"])
+        self.step, self.slowed, self.usual, self.best = (state[key] for key in ("step", "slowed", "usual", "best"))
+
+    def _progress(self, losses: Mapping[str, float], waiting: float, quality: float | None) -> Progress:
+        return Progress(self.step, self.recipe.steps, losses, self.rate, waiting, quality, self.best)
+
+    def finish(self) -> None:
+        """Write the model, or one for each scale, with the weights that validated best."""
+        self.fabric.barrier()
+        if not self.fabric.is_global_zero:
+            return
+        best = self.checkpoints.best()
+        network = build(self.recipe.model.architecture, self.recipe.model.config)
+        network.load_state_dict(self._averaged() if best is None else best["weights"])
+        for scale in [1] if self.enlarged else self.scales:
+            described(network).scale = scale
+            measured = self.scales if self.enlarged else (scale,)
+            export.write(network, self._card(network, scale, measured), self.folder)
+
+    def _card(self, network: nn.Module, scale: int, measured: Sequence[int]) -> Card:
+        recipe = self.recipe
+        several = not self.enlarged and len(self.scales) > 1
+        quality = {"validation": self.best}
+        for folder in recipe.data.reports:
+            for factor in measured:
+                name = f"{folder.name} x{factor}" if len(measured) > 1 else folder.name
+                quality[name] = _mean_quality(network, folder, factor)
+        return Card(
+            name=f"{recipe.model.name}-x{scale}" if several else recipe.model.name,
+            architecture=recipe.model.architecture,
+            config={**recipe.model.config, **({"scale": scale} if several else {})},
+            scale=scale,
+            enlarged=self.scales if self.enlarged else (),
+            channels="Y" if described(network).channels == 1 else "RGB",
+            licence=recipe.model.licence,
+            trained_on=recipe.model.trained_on,
+            paper=recipe.model.paper,
+            steps=recipe.steps,
+            seed=recipe.seed,
+            recipe=recipe.hash(),
+            data_fingerprint=self.fingerprint,
+            quality={name: round(value, 3) for name, value in quality.items()},
+            **export.measured(network),
+        )
 
 
-def card_of(network: nn.Module, recipe: Recipe, quality: Mapping[str, float], fingerprint: str) -> Card:
-    """The card of a network that `recipe` has trained."""
-    return Card(
-        name=recipe.model.name,
-        architecture=recipe.model.architecture,
-        config=recipe.model.config,
-        scale=described(network).scale,
-        channels="Y" if described(network).channels == 1 else "RGB",
-        licence=recipe.model.licence,
-        trained_on=recipe.model.trained_on,
-        paper=recipe.model.paper,
-        steps=recipe.steps,
-        seed=recipe.seed,
-        recipe=recipe.hash(),
-        data_fingerprint=fingerprint,
-        quality={name: round(value, 3) for name, value in quality.items()},
-        **export.measured(network),
-    )
+def _mean_quality(network: nn.Module, folder: Path, scale: int) -> float:
+    """By the papers' protocol, whatever degradation was learnt."""
+    cpu = torch.device("cpu")
+    pictures = validation.held_out(validation.reported(folder), scale, described(network).channels, Bicubic())
+    return float(np.mean([validation.quality(network, picture, cpu)[0] for picture in pictures]))
 
 
-def luma_pairs(folders: Iterable[Path], scale: int) -> list[datasets.Pair]:
-    """The pictures of `folders` as the papers evaluate them: 8-bit luma, and its LR in double precision."""
-    pictures = (datasets.picture(path) for path in datasets.files(folders))
-    return [datasets.pair(datasets.luma(picture), scale, exact=True) for picture in pictures]
+def _scales(recipe: Recipe, network: nn.Module) -> tuple[int, ...]:
+    """The scales that are learnt: the network's own, those of several that it has, or those to enlarge by before it."""
+    asked, scale = recipe.data.scales, described(network).scale
+    if scale == 1:
+        return asked or (2,)
+    known = getattr(getattr(network, "config", None), "scales", None) or (scale,)
+    if not set(asked) <= set(known):
+        raise UsageError(f"data.scales: this network has {', '.join(f'x{s}' for s in known)}")
+    return asked or tuple(known)
 
 
-def quality(network: nn.Module, held_out: list[datasets.Pair], scale: int) -> float:
-    """Mean PSNR in dB by the papers' protocol: LR in double precision, the result rounded to 8-bit luma, `scale`
-    pixels cut from each border.
-    """
-    network.eval()
-    with torch.inference_mode():
-        values = [psnr(infer(network, pair.lr), pair.hr, border=scale, peak=255) for pair in held_out]
-    network.train()
-    return float(np.mean(values))
+def _check(recipe: Recipe, network: nn.Module, enlarged: bool) -> None:
+    """Refuse what this network cannot do, before anything is read."""
+    variational = hasattr(network, "elbo_terms")
+    if (recipe.variational is not None) != variational:
+        cure = "add a table [variational]" if variational else "leave out the table [variational]"
+        raise UsageError(f"{recipe.model.architecture} {'is' if variational else 'is not'} variational: {cure}")
+    if enlarged and recipe.losses.consistency is not None:
+        raise UsageError("losses.consistency is for networks that enlarge: this one is given a picture enlarged before")
+    if enlarged and recipe.data.lr:
+        raise UsageError("data.lr is for networks that enlarge: this one is given a picture enlarged before")
+    multiple = described(network).multiple
+    if recipe.data.patch % multiple:
+        raise UsageError(f"data.patch: the sides of what this network gets must divide by {multiple}")
 
 
-def infer(network: nn.Module, lr: NDArray[Any]) -> datasets.Picture:
-    """Run a network on (H, W) luma on 0..255; the answer is rounded to uint8."""
-    result = network(torch.from_numpy(lr).float()[None, None] / 255)[0, 0]
-    picture: datasets.Picture = (result * 255).round().clamp(0, 255).byte().numpy()
-    return picture
+def _fitting_teacher(name: str, pupil: nn.Module) -> nn.Module:
+    teacher = start.model(name)
+    theirs, own = described(teacher), described(pupil)
+    if (theirs.scale, theirs.channels) != (own.scale, own.channels):
+        raise UsageError(
+            f"{name} cannot teach this network: it makes x{theirs.scale} of {theirs.channels} channels, "
+            f"not x{own.scale} of {own.channels}"
+        )
+    return teacher
+
+
+def _fabric(recipe: Recipe, device: str, *, several: bool) -> Fabric:
+    """One device, or under `torchrun` as many processes on as many machines as that has begun."""
+    local, world = (int(os.environ.get(name, "1")) for name in ("LOCAL_WORLD_SIZE", "WORLD_SIZE"))
+    # Of several scales, a step uses the layers of one.
+    strategy: Any = DDPStrategy(find_unused_parameters=several) if world > 1 else "auto"
+    try:
+        fabric = Fabric(
+            accelerator=device,
+            devices=local,
+            num_nodes=world // local,
+            strategy=strategy,
+            precision=PRECISIONS[recipe.precision],
+        )
+    except RuntimeError as error:
+        raise UsageError(f"PyTorch {torch.__version__} sees no {device} here: take --device cpu") from error
+    fabric.launch()
+    return fabric
+
+
+def _inner(x: Tensor, margin: int) -> Tensor:
+    return x[..., margin : x.shape[-2] - margin, margin : x.shape[-1] - margin]

@@ -1,0 +1,11 @@
+"""Networks that see pictures as people do, more or less: to compare results by, never to enlarge. Needs PyTorch.
+
+Their weights are not shipped; they are given by path.
+"""
+
+from __future__ import annotations
+
+from hyperacuity.networks.perceptual.lpips import LPIPS
+from hyperacuity.networks.perceptual.vgg import VGG19Features
+
+__all__ = ["LPIPS", "VGG19Features"]

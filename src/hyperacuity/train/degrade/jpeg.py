@@ -1,0 +1,79 @@
+"""JPEG as a function of tensors, with gradients: what the codec loses, without its bits.
+
+ITU-T T.81 (JPEG): the transform of 8 x 8 blocks (A.3.3), the tables of annex K.1 scaled by quality as the Independent
+JPEG Group's codec does; JFIF's colours; chroma halved on both sides. Rounding passes gradients as if it were not there.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+# Annex K.1, tables K.1 and K.2.
+_LUMINANCE = (
+    (16, 11, 10, 16, 24, 40, 51, 61),
+    (12, 12, 14, 19, 26, 58, 60, 55),
+    (14, 13, 16, 24, 40, 57, 69, 56),
+    (14, 17, 22, 29, 51, 87, 80, 62),
+    (18, 22, 37, 56, 68, 109, 103, 77),
+    (24, 35, 55, 64, 81, 104, 113, 92),
+    (49, 64, 78, 87, 103, 121, 120, 101),
+    (72, 92, 95, 98, 112, 100, 103, 99),
+)
+_CHROMINANCE = (
+    (17, 18, 24, 47, 99, 99, 99, 99),
+    (18, 21, 26, 66, 99, 99, 99, 99),
+    (24, 26, 56, 99, 99, 99, 99, 99),
+    (47, 66, 99, 99, 99, 99, 99, 99),
+    *((99,) * 8,) * 4,
+)
+# Y, Cb, Cr of R, G, B on 0..255, Cb and Cr around 0: JFIF 1.02.
+_YCBCR = ((0.299, 0.587, 0.114), (-0.168736, -0.331264, 0.5), (0.5, -0.418688, -0.081312))
+
+
+def jpeg(x: Tensor, quality: Tensor) -> Tensor:
+    """(N, C, H, W) in [0, 1], C 1 (as a grey JPEG) or 3, as it comes back from a JPEG of `quality`, (N,) on 1..100."""
+    height, width = x.shape[-2:]
+    x = functional.pad(x.clamp(0, 1) * 255, (0, -width % 16, 0, -height % 16), mode="replicate")
+    if x.shape[1] == 1:
+        y = _coded(x - 128, quality, _LUMINANCE) + 128
+    else:
+        matrix = torch.tensor(_YCBCR, device=x.device, dtype=x.dtype)
+        planes = torch.einsum("ij,njhw->nihw", matrix, x)
+        luma = _coded(planes[:, :1] - 128, quality, _LUMINANCE) + 128
+        chroma = _coded(functional.avg_pool2d(planes[:, 1:], 2), quality, _CHROMINANCE)
+        chroma = functional.interpolate(chroma, scale_factor=2.0, mode="bilinear", align_corners=False)
+        y = torch.einsum("ij,njhw->nihw", torch.linalg.inv(matrix), torch.cat((luma, chroma), 1))
+    return (y[..., :height, :width] / 255).clamp(0, 1)
+
+
+def _coded(planes: Tensor, quality: Tensor, table: tuple[tuple[int, ...], ...]) -> Tensor:
+    """Planes around 0, quantised in blocks; sides divide by 8."""
+    count, channels, height, width = planes.shape
+    blocks = planes.view(count, channels, height // 8, 8, width // 8, 8).transpose(3, 4)
+    dct = _dct(planes.device, planes.dtype)
+    steps = _steps(quality, table).to(planes.dtype)[:, None, None, None]
+    coefficients = dct @ blocks @ dct.T / steps
+    coefficients = coefficients + (coefficients.round() - coefficients).detach()
+    blocks = dct.T @ (coefficients * steps) @ dct
+    return blocks.transpose(3, 4).reshape(count, channels, height, width)
+
+
+def _steps(quality: Tensor, table: tuple[tuple[int, ...], ...]) -> Tensor:
+    """(N, 8, 8): the quantiser's steps of each quality, as whole numbers from 1 to 255."""
+    percent = torch.where(quality < 50, (5000 / quality).floor(), 200 - 2 * quality)
+    base = torch.tensor(table, device=quality.device, dtype=torch.float32)
+    return ((base * percent[:, None, None] + 50) / 100).floor().clamp(1, 255)
+
+
+@functools.lru_cache(8)
+def _dct(device: torch.device, dtype: torch.dtype) -> Tensor:
+    """The orthonormal cosine transform of eight samples."""
+    k, n = torch.arange(8)[:, None], torch.arange(8)[None, :]
+    matrix = torch.cos((2 * n + 1) * k * math.pi / 16) / 2
+    matrix[0] /= math.sqrt(2)
+    return matrix.to(device, dtype)

@@ -1,0 +1,64 @@
+"""MATLAB's bicubic on batches, on any device: the same numbers as `hyperacuity.resize`."""
+
+from __future__ import annotations
+
+import functools
+
+import torch
+from torch import Tensor
+
+from hyperacuity.resize import Kernel, taps
+
+
+def bicubic(hr: Tensor, scale: int) -> Tensor:
+    """(N, C, H, W) of 8-bit codes over 255 -> (N, C, H / scale, W / scale) of such, bit for bit what MATLAB makes of
+    uint8 by `imresize`: rows first, rounded half up and clipped after each pass.
+    """
+    height, width = (side // scale for side in hr.shape[-2:])
+    codes = (hr.double() * 255).round()
+    codes = to_codes(along(codes, height, -2))
+    codes = to_codes(along(codes, width, -1))
+    return (codes / 255).to(hr.dtype)
+
+
+def enlarge(lr: Tensor, scale: int) -> Tensor:
+    """(N, C, H, W) -> (N, C, H * scale, W * scale), not rounded: what networks are given that do not enlarge."""
+    return resized(lr, lr.shape[-2] * scale, lr.shape[-1] * scale)
+
+
+def shrink(sr: Tensor, scale: int) -> Tensor:
+    """(N, C, H, W) -> (N, C, H / scale, W / scale), not rounded, so that gradients pass."""
+    return resized(sr, sr.shape[-2] // scale, sr.shape[-1] // scale)
+
+
+def resized(x: Tensor, height: int, width: int, kernel: Kernel = "bicubic") -> Tensor:
+    """At another size, in the precision of `x`."""
+    return along(along(x, height, -2, kernel), width, -1, kernel)
+
+
+def to_codes(values: Tensor) -> Tensor:
+    """8-bit codes: rounded half up, clipped."""
+    return (values + 0.5).floor().clamp(0, 255)
+
+
+def along(x: Tensor, target: int, axis: int, kernel: Kernel = "bicubic") -> Tensor:
+    """One axis resampled to `target` samples; tap after tap, as `resize.resample` adds them up."""
+    index, weights = _table(x.shape[axis], target, kernel, x.device, x.dtype)
+    if axis == -1:
+        return along(x.transpose(-1, -2).contiguous(), target, -2, kernel).transpose(-1, -2)
+    total = x.index_select(-2, index[0]) * weights[0]
+    for tap in range(1, len(index)):
+        # Not `addcmul`, which would round once instead of twice.
+        total = total + x.index_select(-2, index[tap]) * weights[tap]
+    return total
+
+
+@functools.lru_cache(64)
+def _table(
+    source: int, target: int, kernel: Kernel, device: torch.device, dtype: torch.dtype
+) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+    """For each tap, which samples are read, (target,), and with what weights, (target, 1)."""
+    table = taps(source, target, kernel)
+    index = torch.from_numpy(table.index.T.copy()).to(device)
+    weights = torch.from_numpy(table.weights.T.copy()).to(device, dtype)[..., None]
+    return tuple(index), tuple(weights)

@@ -1,0 +1,49 @@
+"""A training of seconds: what is learnt does not matter here, that it is the same does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+RECIPE = """
+steps = 12
+validate_every = 3
+seed = 5
+[model]
+name = "tiny-x2"
+architecture = "fsrcnn"
+config = { scale = 2, d = 8, s = 4, m = 1 }
+licence = "CC0-1.0"
+trained_on = "noise"
+paper = "none"
+[data]
+train = ["@/train"]
+validation = ["@/validation"]
+reports = ["@/report"]
+rescale = [1.0, 0.7]
+patch = 8
+batch = 4
+[losses]
+l1 = 1.0
+[optimizer]
+ema = 0.5
+[schedule]
+kind = "cosine"
+warm_up = 2
+"""
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> Path:
+    """A recipe beside its pictures: two of 48 x 48 in each of three folders."""
+    for seed, name in enumerate(("train", "validation", "report")):
+        (tmp_path / name).mkdir()
+        coarse = np.random.default_rng(seed).integers(0, 255, (2, 8, 8, 3), np.uint8)
+        for n, pixels in enumerate(coarse):
+            Image.fromarray(pixels).resize((48, 48), Image.Resampling.BICUBIC).save(tmp_path / name / f"{n}.png")
+    path = tmp_path / "tiny-x2.toml"
+    path.write_text(RECIPE.replace("@", tmp_path.as_posix()))
+    return path

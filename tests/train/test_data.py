@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from hyperacuity import datasets
+from hyperacuity.errors import UsageError
+from hyperacuity.resize import resize
+from hyperacuity.train import data
+from hyperacuity.train.data import Batch, Cut, Patches, batches, sources
+from hyperacuity.train.degrade import Bicubic, degrade
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Three pictures in which no two neighbourhoods are alike, one of them grey, one too small."""
+    random = np.random.default_rng(0)
+    Image.fromarray(random.integers(0, 256, (40, 56, 3), np.uint8)).save(tmp_path / "a.png")
+    Image.fromarray(random.integers(0, 256, (32, 48), np.uint8)).save(tmp_path / "b.png")
+    Image.fromarray(random.integers(0, 256, (9, 90, 3), np.uint8)).save(tmp_path / "c.png")
+    return tmp_path
+
+
+def patches(folder: Path, *, cuts: tuple[Cut, ...] = (Cut(2, 24, 4),), batch: int = 6, **options: int) -> Patches:
+    channels = options.pop("channels", 1)
+    made = Patches(sources([folder], [], [1.0]), cuts=cuts, channels=channels, batch=batch, seed=3, **options)
+    list(made.load())
+    return made
+
+
+def test_a_batch_depends_on_its_step_alone(folder: Path) -> None:
+    first, other = patches(folder), patches(folder)
+    _ = first[0]
+    assert torch.equal(first[7].hr, other[7].hr)
+    assert torch.equal(first[7].turns, other[7].turns)
+    assert not torch.equal(first[7].hr, first[8].hr)
+
+
+def test_two_processes_see_together_what_one_would(folder: Path) -> None:
+    whole = patches(folder, batch=6)[4]
+    halves = [patches(folder, batch=3, rank=rank, world=2)[4] for rank in range(2)]
+    assert torch.equal(torch.cat([half.hr for half in halves]), whole.hr)
+    assert torch.equal(torch.cat([half.turns for half in halves]), whole.turns)
+
+
+def test_degrading_a_patch_with_its_margin_is_cutting_a_degraded_picture(folder: Path) -> None:
+    hr = datasets.luma(datasets.picture(folder / "a.png"))
+    lr = resize(hr, scale=0.5)
+    margin = Bicubic().margin(2)
+    made = Patches(
+        sources([folder], [], [1.0]), cuts=[Cut(2, 2 * (8 + 2 * margin), 2 * margin)], channels=1, batch=40, seed=0
+    )
+    small = degrade(made[0].hr.float() / 255, 2, Bicubic(), torch.Generator())
+    inner = (small[..., margin:-margin, margin:-margin] * 255).round().byte().numpy()[:, 0]
+    windows = {
+        picture[top : top + 8, left : left + 8].tobytes()
+        for picture in (lr, resize(datasets.luma(datasets.picture(folder / "b.png")), scale=0.5))
+        for top in range(picture.shape[0] - 7)
+        for left in range(picture.shape[1] - 7)
+    }
+    # Patches begin at any HR pixel; those on the grid of the LR must be in it, at the border too.
+    found = sum(patch.tobytes() in windows for patch in inner)
+    assert found >= 5
+
+
+def test_every_corner_is_reached_and_small_pictures_are_left_out(folder: Path) -> None:
+    made = patches(folder, cuts=(Cut(1, 32),), batch=3000)
+    assert [source.hr.name for source in made.sources] == ["a.png", "b.png"]
+    picture = datasets.luma(datasets.picture(folder / "a.png"))
+    seen = {patch.tobytes() for patch in made[0].hr.numpy()[:, 0]}
+    for rows in (slice(None, 32), slice(-32, None)):
+        for columns in (slice(None, 32), slice(-32, None)):
+            assert picture[rows, columns].tobytes() in seen
+
+
+def test_all_eight_ways_to_turn_a_patch_occur() -> None:
+    x = torch.arange(9).view(1, 1, 3, 3).expand(8, 1, 3, 3)
+    turns = torch.tensor([[bool(n & 1), bool(n & 2), bool(n & 4)] for n in range(8)])
+    turned = Batch(Cut(1, 3), x, None, turns).on(torch.device("cpu")).hr
+    found = {tuple(one.flatten().tolist()) for one in turned}
+    square = np.arange(9).reshape(3, 3)
+    expected = {tuple(np.rot90(one, k).flatten().tolist()) for one in (square, square.T) for k in range(4)}
+    assert found == expected
+
+
+def test_luma_is_that_of_matlab_and_grey_becomes_rgb(folder: Path) -> None:
+    made = patches(folder, channels=3, cuts=(Cut(1, 32),), batch=30)
+    assert made[0].hr.shape == (30, 3, 32, 32)
+    grey = [one for one in made[0].hr if torch.equal(one[0], one[1])]
+    assert grey
+
+
+def test_where_pictures_do_not_fit_they_are_decoded_by_workers(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(data, "SHARE", 0.0)
+    made = patches(folder)
+    assert not made.fits
+    here = list(batches(made, 2, 5, workers=0))
+    there = list(batches(patches(folder), 2, 5, workers=1))
+    assert len(here) == len(there) == 3
+    for a, b in zip(here, there, strict=True):
+        assert torch.equal(a.hr, b.hr)
+        assert a.cut == b.cut
+
+
+def test_scales_are_drawn_anew_for_each_step(folder: Path) -> None:
+    made = patches(folder, cuts=(Cut(2, 16), Cut(4, 32)))
+    assert {made[step].cut.scale for step in range(20)} == {2, 4}
+
+
+def test_lr_pictures_lie_under_their_hr(folder: Path, tmp_path: Path) -> None:
+    small = tmp_path / "small"
+    small.mkdir()
+    for name in ("a", "b", "c"):
+        picture = datasets.luma(datasets.picture(folder / f"{name}.png"))
+        whole = picture[: len(picture) // 2 * 2, : picture.shape[1] // 2 * 2]
+        Image.fromarray(whole[::2, ::2]).save(small / f"{name}.png")
+        Image.fromarray(whole).save(folder / f"{name}.png")
+    hr = [path for path in sources([folder], [], [1.0]) if path.hr.parent == folder]
+    paired = [data.Source(source.hr, small / source.hr.name, 1.0) for source in hr]
+    made = Patches(paired, cuts=[Cut(2, 16)], channels=1, batch=8, seed=0)
+    batch = made[0].on(torch.device("cpu"))
+    assert batch.lr is not None
+    for large, little in zip(batch.hr[:, 0], batch.lr[:, 0], strict=True):
+        # Every LR pixel is one of the four HR pixels over it, whichever way the patch was turned.
+        over = large.view(8, 2, 8, 2).permute(0, 2, 1, 3).reshape(8, 8, 4)
+        assert (over == little[..., None]).any(-1).all()
+    Image.fromarray(np.zeros((7, 7), np.uint8)).save(small / "a.png")
+    with pytest.raises(UsageError, match=r"a\.png has 7 x 7 pixels; 28 x 20 belong to x2"):
+        list(Patches(paired, cuts=[Cut(2, 16)], channels=1, batch=8, seed=0).load())
