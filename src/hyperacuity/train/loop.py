@@ -34,6 +34,8 @@ from hyperacuity.zoo import Card
 PRECISIONS: Mapping[str, Any] = {"fp32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
 # LR pixels beyond a patch that its enlargement by bicubic reads.
 ENLARGED_FROM = 2
+# Before so many steps, a loss may be any multiple of what it was.
+SETTLED = 100
 # Losses are read from a GPU so often: each reading waits until it has computed all that was asked of it.
 TOLD_EVERY = 20
 
@@ -69,7 +71,7 @@ class _Training:
         torch.manual_seed(recipe.seed)
         self.plain = build(recipe.model.architecture, recipe.model.config)
         self.scales = _scales(recipe, self.plain)
-        if recipe.model.start is not None:
+        if recipe.model.start:
             start.begin_from(self.plain, recipe.model.start)
         self.enlarged = described(self.plain).scale == 1
         _check(recipe, self.plain, self.enlarged)
@@ -220,7 +222,7 @@ class _Training:
             return True
         # An adversary's loss may jump, and is no measure of how near the pictures are.
         total = sum(value for name, value in losses.items() if name not in ("adversary", "discriminator"))
-        if total > self.recipe.trouble.explosion * self.usual:  # never, as long as that is not a number
+        if self.step > SETTLED and total > self.recipe.trouble.explosion * self.usual:
             return True
         self.usual = total if math.isnan(self.usual) else 0.99 * self.usual + 0.01 * total
         return False

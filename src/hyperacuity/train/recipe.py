@@ -28,7 +28,7 @@ class Model(_Record):
     name: str = Field(pattern=r"^[\w.-]+$")
     architecture: str
     config: dict[str, Any] = {}
-    start: str | None = None  # a model by name or file, or a best.pt: training begins from all its weights that fit
+    start: str = ""  # a model by name or file, or a best.pt, to begin from: from all its weights that fit
     licence: str
     trained_on: str
     paper: str
