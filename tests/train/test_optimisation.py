@@ -5,9 +5,10 @@ import itertools
 import pytest
 import torch
 from torch import nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from hyperacuity.errors import UsageError
-from hyperacuity.train.optimisation import build, rate, set_rate
+from hyperacuity.train.optimisation import Average, build, rate, set_rate
 from hyperacuity.train.recipe import Cosine, OneCycle, Optimizer, Stairs
 
 
@@ -58,3 +59,19 @@ def test_some_layers_learn_slower() -> None:
     assert sum(len(group["params"]) for group in optimizer.param_groups) == 4
     with pytest.raises(UsageError, match="no parameter begins with '2'"):
         build(network, Optimizer(slower={"2": 0.1}))
+
+
+def test_the_average_is_that_of_pytorch() -> None:
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2))
+    average = Average(network, 0.9)
+    theirs = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(0.9))  # type: ignore[no-untyped-call]
+    for step in range(5):
+        network(torch.rand(2, 1, 8, 8))
+        with torch.no_grad():
+            for parameter in network.parameters():
+                parameter.add_(torch.rand_like(parameter))
+        average.update(first=step == 0)
+        theirs.update_parameters(network)
+    for name, value in average.module.state_dict().items():
+        torch.testing.assert_close(theirs.module.state_dict()[name], value)

@@ -49,6 +49,11 @@ def command(
     hyperacuity train recipes/fsrcnn-x2.toml --data my-photos
     torchrun --nproc-per-node 4 -m hyperacuity train recipes/edsr.toml    on four GPUs
     """
+    if recipe is None and not schema:
+        raise UsageError("say what to train: hyperacuity train recipes/fsrcnn-x2.toml")
+    if device not in ("auto", "cpu", "cuda", "mps"):
+        raise UsageError(f"no device {device!r}: there are auto, cpu, cuda, mps")
+    overrides = settings(changes or [], "optimizer.lr=1e-4")
     try:
         import hyperacuity.train as trainer
     except ModuleNotFoundError as error:
@@ -57,11 +62,7 @@ def command(
     if schema:
         typer.echo(trainer.schema(), nl=False)
         return
-    if recipe is None:
-        raise UsageError("say what to train: hyperacuity train recipes/fsrcnn-x2.toml")
-    if device not in ("auto", "cpu", "cuda", "mps"):
-        raise UsageError(f"no device {device!r}: there are auto, cpu, cuda, mps")
-    overrides = settings(changes or [], "optimizer.lr=1e-4")
+    assert recipe is not None
     if data:
         overrides["data.train"] = [str(folder) for folder in data]
     record = trainer.read_recipe(recipe, overrides, quick=quick)
@@ -75,7 +76,11 @@ def command(
         for _ in trainer.train(record, folder, resume=resume, device=device):
             pass
         return
-    _watched(record, trainer.train(record, folder, resume=resume, device=device), folder)
+    try:
+        _watched(record, trainer.train(record, folder, resume=resume, device=device), folder)
+    except KeyboardInterrupt:
+        typer.echo("interrupted: the same command with --resume goes on from the last validation", err=True)
+        raise
     models = sorted(folder.glob(f"{record.model.name}*.safetensors"))
     report = trainer.report(folder, recipe, models, _table(models, record))
     typer.echo("\n".join([*map(str, models), str(report)]))

@@ -16,7 +16,6 @@ import torch
 from lightning_fabric import Fabric
 from lightning_fabric.strategies.ddp import DDPStrategy
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from hyperacuity import datasets, export
 from hyperacuity.errors import UsageError
@@ -82,8 +81,7 @@ class _Training:
         self.network, self.optimizer = fabric.setup(network, optimisation.build(self.plain, recipe.optimizer))
         if recipe.variational is not None:
             self.network.mark_forward_method("elbo_terms")
-        averaging = get_ema_multi_avg_fn(recipe.optimizer.ema)  # type: ignore[no-untyped-call]
-        self.average = AveragedModel(self.plain, multi_avg_fn=averaging)
+        self.average = optimisation.Average(self.plain, recipe.optimizer.ema)
         told = described(self.plain)
         self.adversary = (
             None
@@ -176,7 +174,7 @@ class _Training:
         if not alone:
             optimisation.clip(self.fabric, self.network, self.optimizer, recipe.optimizer, rate)
             self.optimizer.step()
-            self.average.update_parameters(self.plain)
+            self.average.update(first=self.step == (0 if recipe.discriminator is None else recipe.discriminator.alone))
         if self.adversary is not None:
             summed |= self.adversary.learn(fakes, self._rate(self.adversary.how.optimizer.lr))
         self.step += 1
@@ -274,7 +272,7 @@ class _Training:
             "usual": self.usual,
             "best": self.best,
             "network": self.plain.state_dict(),
-            "average": self.average.state_dict(),
+            "average": self.average.module.state_dict(),
             "optimizer": self.optimizer.state_dict(),
         }
         if self.adversary is not None:
@@ -290,7 +288,7 @@ class _Training:
         if state["recipe"] != self.recipe.hash():
             raise UsageError(f"{self.folder} holds a training of another recipe: take another folder for this one")
         self.plain.load_state_dict(state["network"])
-        self.average.load_state_dict(state["average"])
+        self.average.module.load_state_dict(state["average"])
         self.optimizer.load_state_dict(state["optimizer"])
         if self.adversary is not None:
             self.adversary.plain.load_state_dict(state["discriminator"])

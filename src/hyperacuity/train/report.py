@@ -80,12 +80,12 @@ def _curves(rows: Sequence[dict[str, float | None]], path: Path) -> None:
 
 def _smooth(values: Any) -> Any:
     """A running mean; numbers that are missing or not finite do not count."""
-    reach = max(1, int(len(values) * SMOOTHED))
+    reach = min(max(1, int(len(values) * SMOOTHED)), (len(values) - 1) // 2)
     good = np.isfinite(values)
     window = np.ones(2 * reach + 1)
     sums = np.convolve(np.where(good, values, 0.0), window, "same")
     counts = np.convolve(good.astype(float), window, "same")
-    return np.divide(sums, counts, out=np.full(len(values), np.nan), where=counts > 0)[: len(values)]
+    return np.divide(sums, counts, out=np.full(len(values), np.nan), where=counts > 0)
 
 
 def _save(figure: Any, path: Path) -> None:

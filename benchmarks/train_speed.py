@@ -1,0 +1,104 @@
+"""The trainer against the bare loop: forward, backward and step on one batch that lies in memory.
+
+    python benchmarks/train_speed.py
+
+Chunks of steps of both in turn, in one process; medians of the chunks and of their ratios. The trainer's steps have all
+in them: cutting, turning and degrading patches, the loss, the averaged weights, the log. Writes results/train_speed.csv.
+"""
+
+from __future__ import annotations
+
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import PIL.Image
+import record
+import torch
+from torch import nn
+
+from hyperacuity.networks import build, described
+from hyperacuity.train import Log, read_recipe, train
+
+# Recipe, changes of it, steps in a chunk.
+CASES: list[tuple[str, dict[str, object], int]] = [
+    ("fsrcnn-x2", {}, 40),
+    ("acute-50k-x2", {}, 30),
+    ("acute-50k-x4", {"model.start": ""}, 30),
+    ("vdsr", {"data.batch": 4}, 3),
+    ("edsr-baseline-x2", {"data.batch": 4, "precision": "fp32"}, 2),
+]
+CHUNKS = 9
+
+
+def bare(network: nn.Module, batch: int, patch: int) -> Callable[[], None]:
+    """One step of a loop that does nothing else."""
+    told = described(network)
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # not in PyTorch's stubs
+    optimizer = torch.optim.Adam(network.parameters())
+    x = torch.rand(batch, told.channels, patch, patch)
+    y = torch.rand(batch, told.channels, patch * told.scale, patch * told.scale)
+
+    def step() -> None:
+        optimizer.zero_grad()
+        nn.functional.l1_loss(network(x), y).backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+
+    return step
+
+
+def seconds(step: Callable[[], object], count: int) -> float:
+    start = time.perf_counter()
+    for _ in range(count):
+        step()
+    return (time.perf_counter() - start) / count
+
+
+def main() -> None:
+    rows = []
+    recipes = Path(__file__).parents[1] / "recipes"
+    with tempfile.TemporaryDirectory() as folder:
+        for n in range(4):
+            pixels = np.random.default_rng(n).integers(0, 256, (512, 768, 3), np.uint8)
+            PIL.Image.fromarray(pixels).save(Path(folder, f"{n}.png"))
+        for name, changes, count in CASES:
+            only = {"data.train": [folder], "data.validation": [folder], "data.reports": [], "validate_every": 10**9}
+            recipe = read_recipe(recipes / f"{name}.toml", {**only, **changes})
+            training = train(recipe, Path(folder, "runs", name), device="cpu")
+            network = build(recipe.model.architecture, recipe.model.config)
+            plain = bare(network, recipe.data.batch, recipe.data.patch)
+            with Log(Path(folder, "runs", name)) as log:
+
+                def ours() -> None:
+                    progress = next(training)
+                    if progress.losses:
+                        log.write(progress)
+
+                while not next(training).losses:
+                    pass
+                seconds(ours, count)
+                seconds(plain, count)
+                pairs = [(seconds(ours, count), seconds(plain, count)) for _ in range(CHUNKS)]
+                waiting = next(training).waiting
+            training.close()
+            per_step, floor = (statistics.median(column) for column in zip(*pairs, strict=True))
+            pixels_per_step = recipe.data.batch * (recipe.data.patch * described(network).scale) ** 2
+            rows.append(
+                {
+                    "recipe": name,
+                    "batch": recipe.data.batch,
+                    "ms_per_step": round(1e3 * per_step, 2),
+                    "bare_ms_per_step": round(1e3 * floor, 2),
+                    "hr_megapixels_per_second": round(pixels_per_step / per_step / 1e6, 3),
+                    "of_the_bare_loop": round(statistics.median(b / a for a, b in pairs), 3),
+                    "waiting_for_data": round(waiting, 4),
+                }
+            )
+    record.save("train_speed", rows)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,123 @@
+"""`hyperacuity train` as a person meets it."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import PIL.Image
+import pytest
+
+from tests.cli.test_command import COMMAND, run
+
+RECIPE = """
+steps = 6
+validate_every = 3
+[model]
+name = "tiny-x2"
+architecture = "fsrcnn"
+config = { scale = 2, d = 8, s = 4, m = 1 }
+licence = "CC0-1.0"
+trained_on = "noise"
+paper = "none"
+[data]
+train = ["pictures"]
+validation = ["pictures"]
+reports = ["pictures"]
+patch = 8
+batch = 2
+[losses]
+l1 = 1.0
+[quick]
+steps = 2
+validate_every = 1
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "pictures").mkdir()
+    pixels = np.random.default_rng(0).integers(0, 256, (48, 48, 3), np.uint8)
+    PIL.Image.fromarray(pixels).save(tmp_path / "pictures/a.png")
+    (tmp_path / "tiny.toml").write_text(RECIPE)
+    return tmp_path
+
+
+def test_one_command_gives_a_model_a_log_and_a_page(folder: Path) -> None:
+    result = run("train", "tiny.toml", folder=folder)
+    assert result.returncode == 0, result.stderr
+    assert "step 3: " in result.stderr
+    assert "try it: hyperacuity upscale -m" in result.stdout
+    made = {path.name for path in (folder / "runs/tiny-x2").iterdir()}
+    assert made == {
+        "checkpoints",
+        "curves.png",
+        "log.csv",
+        "report.md",
+        "tensorboard",
+        "tiny-x2.onnx",
+        "tiny-x2.safetensors",
+    }
+    assert "| tiny |" in (folder / "runs/tiny-x2/report.md").read_text()
+    again = run("train", "tiny.toml", folder=folder)
+    assert again.returncode == 1
+    assert "add --resume" in again.stderr
+    assert run("train", "tiny.toml", "--quick", "-o", "elsewhere", folder=folder).returncode == 0
+    model = str(Path("elsewhere/tiny-x2.safetensors"))
+    assert run("upscale", "-m", model, "pictures/a.png", "--json", folder=folder).returncode in (0, 1)
+
+
+def test_the_schema_and_a_preview_are_there_for_the_asking(folder: Path) -> None:
+    result = run("train", "--schema", folder=folder)
+    assert json.loads(result.stdout)["title"] == "Recipe"
+    PIL.Image.radial_gradient("L").resize((300, 260)).save(folder / "pictures/b.png")
+    assert run("train", "tiny.toml", "--preview", "sheet.png", folder=folder).returncode == 0
+    with PIL.Image.open(folder / "sheet.png") as sheet:
+        assert sheet.width > sheet.height > 500
+    assert not (folder / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "say what to train"),
+        (["none.toml"], "cannot read the recipe none.toml"),
+        (["tiny.toml", "--set", "optimizer.rl=1"], "unknown key optimizer.rl. Did you mean 'lr'"),
+        (["tiny.toml", "--set", "steps"], "write KEY=VALUE"),
+        (["tiny.toml", "--data", "nowhere"], "no pictures in"),
+        (["tiny.toml", "--device", "gpu"], "no device 'gpu'"),
+    ],
+)
+def test_mistakes_are_told_in_one_line(arguments: list[str], message: str, folder: Path) -> None:
+    result = run("train", *arguments, folder=folder)
+    assert result.returncode == 1
+    assert message in result.stderr
+    assert "Traceback" not in result.stderr
+    assert not (folder / "runs").exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for others")
+def test_interrupted_it_can_be_taken_up_again(folder: Path) -> None:
+    arguments = [*COMMAND, "train", "tiny.toml", "--set", "steps=100000"]
+    with subprocess.Popen(arguments, cwd=folder, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        while "step 9" not in process.stderr.readline():
+            pass
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.1)
+        rest = process.stderr.read()
+    assert process.returncode == 130
+    assert "Traceback" not in rest
+    assert "--resume" in rest
+    changes = ["--set", "steps=100000"]
+    with subprocess.Popen(
+        [*COMMAND, "train", "tiny.toml", *changes, "--resume"], cwd=folder, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stderr is not None
+        assert int(process.stderr.readline().split()[1].rstrip(":")) > 9
+        process.terminate()
