@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -11,43 +13,42 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from hyperacuity.errors import UsageError
+from hyperacuity.networks import build, described
 from hyperacuity.train import data
 from hyperacuity.train.degrade import degrade, truth
 from hyperacuity.train.recipe import Recipe
 
-# Pixels of a patch's side, pairs on a sheet and in one of its rows, pixels between them.
-SIDE, PAIRS, ACROSS, GAP = 192, 12, 3, 8
+if TYPE_CHECKING:
+    import PIL.Image
+
+# On a sheet: pixels of a patch's side, pairs in all and in a row, pixels between them, and above them for the titles.
+SIDE, PAIRS, ACROSS, GAP, BAR = 192, 12, 3, 8, 24
+FONT = 14
 
 
 def preview(recipe: Recipe, path: Path) -> None:
-    """Write a sheet of pairs as PNG, HR left, LR right at the same size, each LR pixel a square; in colour, whatever
-    the network sees of it.
+    """Write a sheet of pairs as PNG, each pair degraded on its own; in colour, whatever the network sees of it.
 
     Raises `UsageError` for a recipe whose LR pictures are given, and for a file that cannot be written.
     """
-    import PIL.Image
-
     if recipe.data.lr:
         raise UsageError("this recipe has LR pictures of its own: there is nothing to preview")
-    scale = recipe.data.scales[0] if recipe.data.scales else int(recipe.model.config.get("scale", 2))
+    own = described(build(recipe.model.architecture, recipe.model.config)).scale
+    scale = recipe.data.scales[0] if recipe.data.scales else max(2, own)
     margin = recipe.degradation.margin(scale)
-    side = -(-SIDE // scale) * scale
-    cut = data.Cut(scale, side + 2 * margin * scale, margin * scale)
+    lr_side = -(-SIDE // scale)
+    cut = data.Cut(scale, (lr_side + 2 * margin) * scale, margin * scale)
     files = data.sources(recipe.data.train, (), recipe.data.rescale)
     patches = data.Patches(files, cuts=[cut], channels=3, batch=1, seed=recipe.seed)
-    sheet = np.full(((side + GAP) * -(-PAIRS // ACROSS) - GAP, (2 * side + 2 * GAP) * ACROSS - GAP, 3), 255, np.uint8)
+    pairs = []
     for n in range(PAIRS):
         hr = patches[n].hr.float() / 255
-        generator = torch.Generator().manual_seed(recipe.seed * PAIRS + n)
-        lr = degrade(hr, scale, recipe.degradation, generator).repeat_interleave(scale, -1).repeat_interleave(scale, -2)
-        row, column = divmod(n, ACROSS)
-        top, left = row * (side + GAP), column * (2 * side + 2 * GAP)
-        edge = slice(cut.margin, cut.margin + side)
-        sheet[top : top + side, left : left + side] = _pixels(truth(hr, recipe.degradation)[..., edge, edge])
-        sheet[top : top + side, left + side : left + 2 * side] = _pixels(lr[..., edge, edge])
+        lr = degrade(hr, scale, recipe.degradation, torch.Generator().manual_seed(recipe.seed * PAIRS + n))
+        sharp = truth(hr, recipe.degradation)
+        pairs.append((_inner(sharp, cut.margin, cut.inner), _inner(lr, margin, lr_side)))
     fresh = path.with_name(path.name + ".new")
     try:
-        PIL.Image.fromarray(sheet).save(fresh, format="PNG")
+        contact_sheet(pairs, scale).save(fresh, format="PNG")
         os.replace(fresh, path)
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {error.strerror or error}") from error
@@ -55,6 +56,35 @@ def preview(recipe: Recipe, path: Path) -> None:
         fresh.unlink(missing_ok=True)
 
 
+def contact_sheet(pairs: Sequence[tuple[Tensor, Tensor]], scale: int) -> PIL.Image.Image:
+    """Pairs of HR (C, H, W) and LR (C, H / scale, W / scale) in [0, 1], C 1 or 3, all of one size: HR left, LR right at
+    its size, each LR pixel a square, under titles.
+    """
+    import PIL.Image
+    import PIL.ImageDraw
+    import PIL.ImageFont
+
+    _, height, width = pairs[0][0].shape
+    across = min(ACROSS, len(pairs))
+    size = (2 * (width + GAP) * across - GAP, BAR + (height + GAP) * -(-len(pairs) // across) - GAP)
+    sheet = PIL.Image.new("RGB", size, "white")
+    draw, font = PIL.ImageDraw.Draw(sheet), PIL.ImageFont.load_default(FONT)
+    for n, (hr, lr) in enumerate(pairs):
+        row, column = divmod(n, across)
+        left, top = 2 * (width + GAP) * column, BAR + (height + GAP) * row
+        squares = lr.repeat_interleave(scale, -1).repeat_interleave(scale, -2)
+        for title, x, picture in (("HR", left, hr), (f"LR x{scale}", left + width, squares)):
+            sheet.paste(PIL.Image.fromarray(_pixels(picture)), (x, top))
+            if row == 0:
+                draw.text((x + width / 2, BAR / 2), title, fill="black", anchor="mm", font=font)
+    return sheet
+
+
+def _inner(x: Tensor, margin: int, side: int) -> Tensor:
+    return x[0, :, margin : margin + side, margin : margin + side]
+
+
 def _pixels(x: Tensor) -> NDArray[np.uint8]:
-    pixels: NDArray[np.uint8] = (x[0].permute(1, 2, 0) * 255).round().clamp(0, 255).byte().numpy()
-    return pixels
+    """(H, W, 3)."""
+    pixels: NDArray[np.uint8] = (x.expand(3, -1, -1).permute(1, 2, 0) * 255).round().clamp(0, 255).byte().numpy()
+    return np.ascontiguousarray(pixels)

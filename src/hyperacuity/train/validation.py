@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
 from hyperacuity import colour, datasets
 from hyperacuity.datasets import Picture
@@ -18,7 +18,7 @@ from hyperacuity.metrics import psnr
 from hyperacuity.networks import described
 from hyperacuity.resize import resize
 from hyperacuity.train.data import Source
-from hyperacuity.train.degrade import Bicubic, degrade
+from hyperacuity.train.degrade import Bicubic, degrade, truth
 from hyperacuity.train.recipe import Degradation
 
 
@@ -50,8 +50,13 @@ def held_out(sources: Sequence[Source], scale: int, channels: int, degradation: 
             hr = hr[: len(hr) // scale * scale, : hr.shape[1] // scale * scale]
             planes = torch.from_numpy(hr).permute(2, 0, 1)[None].float() / 255
             made = degrade(planes, scale, degradation, torch.Generator().manual_seed(number))
-            lr = (made[0].permute(1, 2, 0) * 255).round().byte().numpy()
+            lr, hr = _pixels(made), _pixels(truth(planes, degradation))
         yield HeldOut(source.hr.stem, scale, hr, lr)
+
+
+def _pixels(planes: Tensor) -> Picture:
+    pixels: Picture = (planes[0].permute(1, 2, 0) * 255).round().clamp(0, 255).byte().numpy()
+    return pixels
 
 
 def _coloured(picture: Picture, channels: int) -> Picture:

@@ -5,51 +5,16 @@ Batches on any device; all that is random comes from the generator that is given
 
 from __future__ import annotations
 
-from typing import Literal, Self
-
 import torch
-from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import Tensor
 
 from hyperacuity.train.degrade import blur
-from hyperacuity.train.degrade.chain import Chain, degraded, sharpened
-from hyperacuity.train.degrade.resampling import bicubic, enlarge, shrink, to_codes
+from hyperacuity.train.degrade.blur import usm_sharpen
+from hyperacuity.train.degrade.chain import degraded
+from hyperacuity.train.degrade.records import Bicubic, BlurBicubic, Chain
+from hyperacuity.train.degrade.resampling import bicubic, enlarge, exact, shrink, to_codes
 
-__all__ = ["Bicubic", "BlurBicubic", "Chain", "bicubic", "degrade", "enlarge", "shrink", "truth"]
-
-
-class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Bicubic(_Record):
-    """MATLAB's `imresize` on 8 bits, as nearly all papers have it."""
-
-    kind: Literal["bicubic"] = "bicubic"
-
-    def margin(self, scale: int) -> int:
-        """LR pixels around a patch that its border falsifies."""
-        return 2
-
-
-class BlurBicubic(_Record):
-    """A Gaussian of a random sigma, in HR pixels, before the LR is taken: by bicubic, or every `scale`-th pixel as in
-    ESPCN (arXiv 1609.05158, section 3.2).
-    """
-
-    kind: Literal["blur-bicubic"] = "blur-bicubic"
-    sigma: tuple[float, float] = Field(default=(0.2, 2.0))
-    then: Literal["bicubic", "subsample"] = "bicubic"
-
-    @model_validator(mode="after")
-    def _ordered(self) -> Self:
-        if not 0 < self.sigma[0] <= self.sigma[1]:
-            raise ValueError("sigma: give the least and the greatest, both above 0")
-        return self
-
-    def margin(self, scale: int) -> int:
-        """LR pixels around a patch that its border falsifies."""
-        return 2 * (self.then == "bicubic") + -(-blur.reach(self.sigma[1]) // scale)
+__all__ = ["Bicubic", "BlurBicubic", "Chain", "bicubic", "degrade", "enlarge", "shrink", "truth", "usm_sharpen"]
 
 
 def degrade(hr: Tensor, scale: int, how: Bicubic | BlurBicubic | Chain, generator: torch.Generator) -> Tensor:
@@ -63,13 +28,14 @@ def degrade(hr: Tensor, scale: int, how: Bicubic | BlurBicubic | Chain, generato
         return degraded(hr, scale, how, generator)
     low, high = how.sigma
     sigma = low + (high - low) * torch.rand(len(hr), generator=generator, device=hr.device)
-    blurred = blur.filtered(hr, blur.gaussian(sigma, sigma, torch.zeros_like(sigma), 2 * blur.reach(high) + 1))
-    blurred = to_codes(blurred * 255) / 255
+    kernels = blur.gaussian(sigma, sigma, torch.zeros_like(sigma), 2 * how.reach + 1)
+    codes = exact(hr) * 255
+    codes = to_codes(blur.filtered(codes, kernels.to(codes)))
     if how.then == "bicubic":
-        return bicubic(blurred, scale)
-    return blurred[..., scale // 2 :: scale, scale // 2 :: scale]
+        return bicubic((codes / 255).to(hr), scale)
+    return (codes[..., scale // 2 :: scale, scale // 2 :: scale] / 255).to(hr)
 
 
 def truth(hr: Tensor, how: Bicubic | BlurBicubic | Chain) -> Tensor:
     """What the network's answer is compared with: HR itself, or sharpened where the chain says so."""
-    return sharpened(hr) if isinstance(how, Chain) and how.sharpen_truth else hr
+    return usm_sharpen(hr) if isinstance(how, Chain) and how.sharpen_truth else hr

@@ -1,7 +1,7 @@
-"""Kernels that blur, one for each picture of a batch, and ringing ones.
+"""Kernels that blur and kernels that ring, one for each picture of a batch, and an unsharp mask.
 
 Wang, Xie, Dong, Shan: "Real-ESRGAN: Training Real-World Blind Super-Resolution with Pure Synthetic Data", ICCV
-Workshops 2021, arXiv 2107.10833, section 3.1 and 3.2.
+Workshops 2021, arXiv 2107.10833, sections 3.1 and 3.3.
 """
 
 from __future__ import annotations
@@ -10,59 +10,90 @@ import math
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
-
-def reach(sigma: float) -> int:
-    """How far a Gaussian of `sigma` pixels is followed: beyond, less than 1 % of it lies."""
-    return math.ceil(2.6 * sigma)
+# Pictures are filtered as waves; at sides that divide by this, the transform takes half the time.
+ROUND = 32
+# The authors' unsharp mask: its Gaussian (OpenCV's sigma for 51 pixels), its strength, and the difference, of 255,
+# that it leaves alone.
+USM_SIGMA, USM_SIZE, USM_WEIGHT, USM_THRESHOLD = 8.0, 51, 0.5, 10
 
 
 def gaussian(along: Tensor, across: Tensor, angle: Tensor, size: int, shape: Tensor | None = None) -> Tensor:
-    """(N, size, size), each summing to 1: exp(-d^(2 shape) / 2) for d the distance in sigmas `along` and `across` an
-    axis turned by `angle`; shape 1 is Gauss's, others the generalised one. All (N,).
+    """(N, size, size), each summing to 1: exp(-d^(2 shape) / 2), d the distance in sigmas `along` an axis turned by
+    `angle` radians and `across` it. shape: 1, Gauss's own, if not given; the generalised one else. All are (N,).
     """
-    distance = _squared_distance(along, across, angle, size)
-    if shape is not None:
-        distance = distance ** shape[:, None, None]
-    return _normalised(torch.exp(-0.5 * distance))
+    squared = _squared_distance(along, across, angle, size)
+    return _normalised(torch.exp(-0.5 * (squared if shape is None else squared ** shape[:, None, None])))
 
 
 def plateau(along: Tensor, across: Tensor, angle: Tensor, size: int, shape: Tensor) -> Tensor:
-    """(N, size, size), each summing to 1: 1 / (1 + d^(2 shape)), flat in the middle and steep beyond."""
+    """(N, size, size), each summing to 1: 1 / (1 + d^(2 shape)), d as in `gaussian`."""
     return _normalised(1 / (1 + _squared_distance(along, across, angle, size) ** shape[:, None, None]))
 
 
 def sinc(cutoff: Tensor, size: int) -> Tensor:
-    """(N, size, size), each summing to 1: passes frequencies below `cutoff` radians a pixel, (N,), and rings as
-    over-sharpened pictures do: J1(cutoff r) cutoff / (2 pi r), the transform of a disc.
+    """(N, size, size), each summing to 1: of all waves only those below `cutoff` radians a pixel, (N,), so that edges
+    ring as in pictures sharpened or compressed too much: the transform of a disc, J1(cutoff r) cutoff / (2 pi r).
     """
     at = torch.arange(size, device=cutoff.device, dtype=torch.float32) - size // 2
-    radius = torch.hypot(at[:, None], at[None, :]).clamp_min(1e-6)
-    radius = torch.where(radius < 0.5, 1e-3, radius)  # where J1(x) / x is 1 / 2 to all digits
-    cut = cutoff[:, None, None]
-    return _normalised(cut * torch.special.bessel_j1(cut * radius) / (2 * math.pi * radius))
+    radius = torch.hypot(at[:, None], at[None, :]).clamp_min(1e-3)  # not 0, where J1(x) / x is 1 / 2
+    cutoff = cutoff[:, None, None]
+    return _normalised(cutoff * torch.special.bessel_j1(cutoff * radius) / (2 * math.pi * radius))
+
+
+def nothing(size: int) -> Tensor:
+    """(size, size): the kernel that changes nothing."""
+    kernel = torch.zeros(size, size)
+    kernel[size // 2, size // 2] = 1
+    return kernel
+
+
+def cut(kernels: Tensor, sizes: Tensor) -> Tensor:
+    """The middle of each of (N, k, k) kernels, `sizes` pixels a side, (N,) and odd; still k by k, summing to 1."""
+    size = kernels.shape[-1]
+    near = (torch.arange(size, device=kernels.device) - size // 2).abs() <= sizes[:, None] // 2
+    return _normalised(kernels * near[:, :, None] * near[:, None, :])
 
 
 def filtered(x: Tensor, kernels: Tensor) -> Tensor:
-    """(N, C, H, W), each picture by its own of (N, k, k); mirrored at the border."""
-    count, channels, height, width = x.shape
-    margin = kernels.shape[-1] // 2
-    if margin < min(height, width):
-        x = functional.pad(x, [margin] * 4, mode="reflect")
-    else:
-        x = functional.pad(x, [margin] * 4, mode="replicate")
-    weights = kernels[:, None].repeat_interleave(channels, 0)
-    x = x.reshape(1, count * channels, *x.shape[-2:])
-    return functional.conv2d(x, weights.to(x.dtype), groups=count * channels).view(count, channels, height, width)
+    """(N, C, H, W), each picture by its own of (N, k, k) kernels that are point-symmetric; mirrored at the border."""
+    height, width = x.shape[-2:]
+    reach = kernels.shape[-1] // 2
+    x = _mirrored(_mirrored(x, reach, -2), reach, -1)
+    size = [-(-side // ROUND) * ROUND for side in x.shape[-2:]]
+    waves = torch.fft.rfft2(x, s=size) * torch.fft.rfft2(kernels.to(x), s=size)[:, None]
+    inside = 2 * reach  # the mirrored border, and as much again, by which the kernel's corner lies off its middle
+    whole: Tensor = torch.fft.irfft2(waves, s=size)
+    return whole[..., inside : inside + height, inside : inside + width]
+
+
+def usm_sharpen(hr: Tensor) -> Tensor:
+    """(N, C, H, W) in [0, 1] sharpened by an unsharp mask where it shows, as the authors sharpen HR."""
+    sigma = torch.full((1,), USM_SIGMA, device=hr.device)
+    kernel = gaussian(sigma, sigma, torch.zeros_like(sigma), USM_SIZE)
+    detail = hr - filtered(hr, kernel)
+    mask = filtered((detail.abs() * 255 > USM_THRESHOLD).to(hr.dtype), kernel).clamp(0, 1)
+    sharp = (hr + USM_WEIGHT * detail).clamp(0, 1)
+    return hr + mask * (sharp - hr)
 
 
 def _squared_distance(along: Tensor, across: Tensor, angle: Tensor, size: int) -> Tensor:
     at = torch.arange(size, device=along.device, dtype=torch.float32) - size // 2
     y, x = at[None, :, None], at[None, None, :]
-    cos, sin = (f(angle)[:, None, None] for f in (torch.cos, torch.sin))
+    cos, sin = (turn(angle)[:, None, None] for turn in (torch.cos, torch.sin))
     return ((x * cos + y * sin) / along[:, None, None]) ** 2 + ((y * cos - x * sin) / across[:, None, None]) ** 2
 
 
 def _normalised(kernels: Tensor) -> Tensor:
     return kernels / kernels.sum((-2, -1), keepdim=True)
+
+
+def _mirrored(x: Tensor, reach: int, axis: int) -> Tensor:
+    """Longer by `reach` at both ends, the last sample twice, as where MATLAB's resampling goes beyond a border."""
+    while reach:
+        length = x.shape[axis]
+        step = min(reach, length)
+        ends = x.narrow(axis, 0, step), x.narrow(axis, length - step, step)
+        x = torch.cat((ends[0].flip(axis), x, ends[1].flip(axis)), axis)
+        reach -= step
+    return x

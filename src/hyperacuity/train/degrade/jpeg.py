@@ -13,6 +13,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+Table = tuple[tuple[float, ...], ...]
+
 # Annex K.1, tables K.1 and K.2.
 _LUMINANCE = (
     (16, 11, 10, 16, 24, 40, 51, 61),
@@ -31,46 +33,58 @@ _CHROMINANCE = (
     (47, 66, 99, 99, 99, 99, 99, 99),
     *((99,) * 8,) * 4,
 )
-# Y, Cb, Cr of R, G, B on 0..255, Cb and Cr around 0: JFIF 1.02.
+# Y, Cb, Cr of R, G, B on 0..255, Cb and Cr around 0, and back: JFIF 1.02.
 _YCBCR = ((0.299, 0.587, 0.114), (-0.168736, -0.331264, 0.5), (0.5, -0.418688, -0.081312))
+_RGB = ((1.0, 0.0, 1.402), (1.0, -0.344136, -0.714136), (1.0, 1.772, 0.0))
 
 
 def jpeg(x: Tensor, quality: Tensor) -> Tensor:
-    """(N, C, H, W) in [0, 1], C 1 (as a grey JPEG) or 3, as it comes back from a JPEG of `quality`, (N,) on 1..100."""
+    """(N, C, H, W) in [0, 1], C 1 (as a grey JPEG) or 3, as it comes back from a JPEG of `quality`, (N,) on 1..100,
+    as 8-bit codes over 255.
+    """
     height, width = x.shape[-2:]
-    x = functional.pad(x.clamp(0, 1) * 255, (0, -width % 16, 0, -height % 16), mode="replicate")
+    x = functional.pad(_rounded(x.clamp(0, 1) * 255), (0, -width % 16, 0, -height % 16), mode="replicate")
     if x.shape[1] == 1:
         y = _coded(x - 128, quality, _LUMINANCE) + 128
     else:
-        matrix = torch.tensor(_YCBCR, device=x.device, dtype=x.dtype)
-        planes = torch.einsum("ij,njhw->nihw", matrix, x)
+        planes = _rounded(torch.einsum("ij,njhw->nihw", _table(_YCBCR, x.device, x.dtype), x))
         luma = _coded(planes[:, :1] - 128, quality, _LUMINANCE) + 128
         chroma = _coded(functional.avg_pool2d(planes[:, 1:], 2), quality, _CHROMINANCE)
+        # Bilinear is the "fancy upsampling" of the usual decoders.
         chroma = functional.interpolate(chroma, scale_factor=2.0, mode="bilinear", align_corners=False)
-        y = torch.einsum("ij,njhw->nihw", torch.linalg.inv(matrix), torch.cat((luma, chroma), 1))
-    return (y[..., :height, :width] / 255).clamp(0, 1)
+        y = torch.einsum("ij,njhw->nihw", _table(_RGB, x.device, x.dtype), torch.cat((luma, chroma), 1))
+    return (_rounded(y[..., :height, :width]) / 255).clamp(0, 1)
 
 
-def _coded(planes: Tensor, quality: Tensor, table: tuple[tuple[int, ...], ...]) -> Tensor:
+def _coded(planes: Tensor, quality: Tensor, table: Table) -> Tensor:
     """Planes around 0, quantised in blocks; sides divide by 8."""
     count, channels, height, width = planes.shape
     blocks = planes.view(count, channels, height // 8, 8, width // 8, 8).transpose(3, 4)
     dct = _dct(planes.device, planes.dtype)
-    steps = _steps(quality, table).to(planes.dtype)[:, None, None, None]
-    coefficients = dct @ blocks @ dct.T / steps
-    coefficients = coefficients + (coefficients.round() - coefficients).detach()
+    steps = _steps(quality, _table(table, planes.device, planes.dtype))[:, None, None, None]
+    coefficients = _rounded(dct @ blocks @ dct.T / steps)
     blocks = dct.T @ (coefficients * steps) @ dct
     return blocks.transpose(3, 4).reshape(count, channels, height, width)
 
 
-def _steps(quality: Tensor, table: tuple[tuple[int, ...], ...]) -> Tensor:
-    """(N, 8, 8): the quantiser's steps of each quality, as whole numbers from 1 to 255."""
-    percent = torch.where(quality < 50, (5000 / quality).floor(), 200 - 2 * quality)
-    base = torch.tensor(table, device=quality.device, dtype=torch.float32)
-    return ((base * percent[:, None, None] + 50) / 100).floor().clamp(1, 255)
+def _rounded(x: Tensor) -> Tensor:
+    return x + (x.round() - x).detach()
+
+
+def _steps(quality: Tensor, table: Tensor) -> Tensor:
+    """(N, 8, 8): the quantiser's steps of each quality, whole numbers from 1 to 255."""
+    percent = torch.where(quality < 50, (5000 / quality).floor(), 200.0 - 2 * quality)
+    return ((table * percent[:, None, None] + 50) / 100).floor().clamp(1, 255)
+
+
+@functools.lru_cache(16)
+@torch.inference_mode(False)  # so that it can also be used where gradients are taken
+def _table(rows: Table, device: torch.device, dtype: torch.dtype) -> Tensor:
+    return torch.tensor(rows, device=device, dtype=dtype)
 
 
 @functools.lru_cache(8)
+@torch.inference_mode(False)
 def _dct(device: torch.device, dtype: torch.dtype) -> Tensor:
     """The orthonormal cosine transform of eight samples."""
     k, n = torch.arange(8)[:, None], torch.arange(8)[None, :]

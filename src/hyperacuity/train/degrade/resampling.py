@@ -7,7 +7,7 @@ import functools
 import torch
 from torch import Tensor
 
-from hyperacuity.resize import Kernel, taps
+from hyperacuity.resize import taps
 
 
 def bicubic(hr: Tensor, scale: int) -> Tensor:
@@ -15,10 +15,10 @@ def bicubic(hr: Tensor, scale: int) -> Tensor:
     uint8 by `imresize`: rows first, rounded half up and clipped after each pass.
     """
     height, width = (side // scale for side in hr.shape[-2:])
-    codes = (hr.double() * 255).round()
+    codes = (exact(hr) * 255).round()
     codes = to_codes(along(codes, height, -2))
     codes = to_codes(along(codes, width, -1))
-    return (codes / 255).to(hr.dtype)
+    return (codes / 255).to(hr)
 
 
 def enlarge(lr: Tensor, scale: int) -> Tensor:
@@ -31,9 +31,14 @@ def shrink(sr: Tensor, scale: int) -> Tensor:
     return resized(sr, sr.shape[-2] // scale, sr.shape[-1] // scale)
 
 
-def resized(x: Tensor, height: int, width: int, kernel: Kernel = "bicubic") -> Tensor:
+def resized(x: Tensor, height: int, width: int) -> Tensor:
     """At another size, in the precision of `x`."""
-    return along(along(x, height, -2, kernel), width, -1, kernel)
+    return along(along(x, height, -2), width, -1)
+
+
+def exact(x: Tensor) -> Tensor:
+    """The same in double precision; on the CPU where a device has none, as Apple's GPUs."""
+    return x.to("cpu" if x.device.type == "mps" else x.device, torch.float64)
 
 
 def to_codes(values: Tensor) -> Tensor:
@@ -41,11 +46,11 @@ def to_codes(values: Tensor) -> Tensor:
     return (values + 0.5).floor().clamp(0, 255)
 
 
-def along(x: Tensor, target: int, axis: int, kernel: Kernel = "bicubic") -> Tensor:
+def along(x: Tensor, target: int, axis: int) -> Tensor:
     """One axis resampled to `target` samples; tap after tap, as `resize.resample` adds them up."""
-    index, weights = _table(x.shape[axis], target, kernel, x.device, x.dtype)
     if axis == -1:
-        return along(x.transpose(-1, -2).contiguous(), target, -2, kernel).transpose(-1, -2)
+        return along(x.transpose(-1, -2).contiguous(), target, -2).transpose(-1, -2)
+    index, weights = _table(x.shape[-2], target, x.device, x.dtype)
     total = x.index_select(-2, index[0]) * weights[0]
     for tap in range(1, len(index)):
         # Not `addcmul`, which would round once instead of twice.
@@ -54,11 +59,12 @@ def along(x: Tensor, target: int, axis: int, kernel: Kernel = "bicubic") -> Tens
 
 
 @functools.lru_cache(64)
+@torch.inference_mode(False)  # so that the table can also be used where gradients are taken
 def _table(
-    source: int, target: int, kernel: Kernel, device: torch.device, dtype: torch.dtype
+    source: int, target: int, device: torch.device, dtype: torch.dtype
 ) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
     """For each tap, which samples are read, (target,), and with what weights, (target, 1)."""
-    table = taps(source, target, kernel)
+    table = taps(source, target)
     index = torch.from_numpy(table.index.T.copy()).to(device)
     weights = torch.from_numpy(table.weights.T.copy()).to(device, dtype)[..., None]
     return tuple(index), tuple(weights)
