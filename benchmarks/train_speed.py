@@ -2,8 +2,9 @@
 
     python benchmarks/train_speed.py
 
-Chunks of steps of both in turn, in one process; medians of the chunks and of their ratios. The trainer's steps have all
-in them: cutting, turning and degrading patches, the loss, the averaged weights, the log. Writes results/train_speed.csv.
+Chunks of steps of both in turn, in one process; medians of the chunks and of their ratios. The trainer's steps have
+all in them: cutting, turning and degrading patches, the loss, the averaged weights, the log. Writes
+results/train_speed.csv.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,7 @@ import torch
 from torch import nn
 
 from hyperacuity.networks import build, described
-from hyperacuity.train import Log, read_recipe, train
+from hyperacuity.train import Log, Progress, read_recipe, train
 
 # Recipe, changes of it, steps in a chunk.
 CASES: list[tuple[str, dict[str, object], int]] = [
@@ -72,10 +73,8 @@ def main() -> None:
             plain = bare(network, recipe.data.batch, recipe.data.patch)
             with Log(Path(folder, "runs", name)) as log:
 
-                def ours() -> None:
-                    progress = next(training)
-                    if progress.losses:
-                        log.write(progress)
+                def ours(training: Iterator[Progress] = training, log: Log = log) -> None:
+                    log.write(next(training))
 
                 while not next(training).losses:
                     pass

@@ -13,7 +13,7 @@ import typer
 from typer.core import TyperGroup
 
 import hyperacuity
-from hyperacuity.cli import evaluate, import_, models, train, upscale
+from hyperacuity.cli import evaluate, import_, interpolate, models, train, upscale
 from hyperacuity.cli.talk import OutputError
 
 
@@ -38,6 +38,7 @@ app = typer.Typer(
 app.command("upscale")(upscale.command)
 app.command("models")(models.command)
 app.command("train")(train.command)
+app.command("interpolate")(interpolate.command)
 app.command("import")(import_.command)
 app.command("evaluate", cls=evaluate.SeveralValues)(evaluate.command)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hyperacuity.train.interpolation import interpolated
 from hyperacuity.train.log import Log
 from hyperacuity.train.loop import train
 from hyperacuity.train.preview import preview
@@ -9,4 +10,4 @@ from hyperacuity.train.progress import Progress
 from hyperacuity.train.recipe import Recipe, read_recipe, schema
 from hyperacuity.train.report import report
 
-__all__ = ["Log", "Progress", "Recipe", "preview", "read_recipe", "report", "schema", "train"]
+__all__ = ["Log", "Progress", "Recipe", "interpolated", "preview", "read_recipe", "report", "schema", "train"]

@@ -27,7 +27,7 @@ def model(name: str) -> nn.Module:
 
     Raises `UnknownModel`, `UsageError` for a resampler or a file that is none, `WeightsError`.
     """
-    card, weights = _of_model(name)
+    card, weights = of_model(name)
     network = build(card.architecture, card.config)
     try:
         network.load_state_dict(weights)
@@ -45,7 +45,7 @@ def begin_from(network: nn.Module, name: str) -> None:
     if Path(name).suffix == ".pt":
         weights: Weights = checkpoint.load(Path(name))["weights"]
     else:
-        card, weights = _of_model(name)
+        card, weights = of_model(name)
         mine: Any = getattr(network, "config", None)
         if card.config.get("folded") and not getattr(mine, "folded", True):
             raise UsageError(
@@ -62,7 +62,8 @@ def begin_from(network: nn.Module, name: str) -> None:
         warnings.warn(f"fresh, since {name} has none that fit: {', '.join(fresh)}", StartWarning, stacklevel=2)
 
 
-def _of_model(name: str) -> tuple[zoo.Card, Weights]:
+def of_model(name: str) -> tuple[zoo.Card, Weights]:
+    """The card and the weights of a model by name or file; raises as `model` does."""
     found = zoo.open_file(Path(name)) if Path(name).suffix in (".safetensors", ".onnx") else zoo.members(name)[0]
     if found.safetensors is None:
         raise UsageError(f"{name} is a resampler: it has no weights")

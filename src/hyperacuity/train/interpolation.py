@@ -1,0 +1,36 @@
+"""A model between two: ESRGAN's network interpolation, from faithful to sharp."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from hyperacuity import export
+from hyperacuity.errors import UsageError
+from hyperacuity.networks import build
+from hyperacuity.networks.interpolate import interpolate
+from hyperacuity.train import start
+from hyperacuity.zoo import Card
+
+
+def interpolated(first: str, second: str, alpha: float, folder: Path, *, name: str, force: bool = False) -> Card:
+    """Write NAME.safetensors and NAME.onnx, whose weights are (1 - alpha) of `first`'s and alpha of `second`'s, both
+    models by name or file, of one network (arXiv 1809.00219, section 3.4); return the card.
+
+    Raises `UsageError` where they are of two networks, for an alpha outside 0 .. 1 and for a model that exists.
+    """
+    (card, weights), (other, theirs) = start.of_model(first), start.of_model(second)
+    if (card.architecture, card.config) != (other.architecture, other.config):
+        raise UsageError(
+            f"{first} is {card.architecture} {dict(card.config)}, {second} is {other.architecture} "
+            f"{dict(other.config)}: only two trainings of one network have something between them"
+        )
+    if not force and (folder / f"{name}.safetensors").exists():
+        raise UsageError(f"{folder / name}.safetensors exists: give another --name, or add --force")
+    network = build(card.architecture, card.config)
+    network.load_state_dict(interpolate(weights, theirs, alpha))
+    licence = card.licence if card.licence == other.licence else f"{card.licence}; {other.licence}"
+    trained_on = f"{1 - alpha:g} of {card.name} ({card.trained_on}), {alpha:g} of {other.name} ({other.trained_on})"
+    card = replace(card, name=name, licence=licence, trained_on=trained_on, steps=0, seed=0, recipe="", quality={})
+    export.write(network, replace(card, **export.measured(network)), folder)
+    return card

@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import safetensors.torch
+import torch
+
+from hyperacuity.errors import UsageError
+from hyperacuity.export import measured, write
+from hyperacuity.networks import build
+from hyperacuity.train import interpolated
+from hyperacuity.zoo import Card, open_file
+
+CONFIG = {"d": 8, "s": 4, "m": 1}
+
+
+@pytest.fixture
+def two(tmp_path: Path) -> tuple[str, str]:
+    paths = []
+    for seed, name in enumerate(("faithful", "sharp")):
+        torch.manual_seed(seed)
+        network = build("fsrcnn", CONFIG)
+        write(network, Card(name, "fsrcnn", 2, "Y", "MIT", name, "", CONFIG, **measured(network)), tmp_path)
+        paths.append(str(tmp_path / f"{name}.safetensors"))
+    return paths[0], paths[1]
+
+
+def test_a_quarter_of_the_way_lies_there(two: tuple[str, str], tmp_path: Path) -> None:
+    interpolated(*two, 0.25, tmp_path, name="mixed-x2")
+    first, second, mixed = (
+        safetensors.torch.load_file(path) for path in (*two, str(tmp_path / "mixed-x2.safetensors"))
+    )
+    for name, value in mixed.items():
+        torch.testing.assert_close(value, 0.75 * first[name] + 0.25 * second[name])
+    card = open_file(tmp_path / "mixed-x2.onnx").card
+    assert "0.75 of faithful" in card.trained_on
+    assert card.quality == {}
+
+
+def test_what_has_nothing_between_is_told(two: tuple[str, str], tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="only two trainings of one network"):
+        interpolated(two[0], "fsrcnn-x2", 0.5, tmp_path, name="mixed")
+    with pytest.raises(UsageError, match="alpha goes from 0"):
+        interpolated(*two, 1.5, tmp_path, name="mixed")
+    with pytest.raises(UsageError, match="exists"):
+        interpolated(*two, 0.5, tmp_path, name="sharp")
