@@ -48,7 +48,7 @@ def names(folder: Path) -> set[str]:
 def test_one_file_one_line(photos: Path) -> None:
     result = run("upscale", "a.png", folder=photos)
     assert (result.returncode, result.stderr) == (0, "")
-    assert result.stdout.startswith("a.png  64x48 -> 128x96  fsrcnn-x2  ")
+    assert result.stdout.startswith("a.png  64x48 -> 128x96  acute-50k-x2  ")
     with PIL.Image.open(photos / "a-x2.png") as larger:
         assert larger.size == (128, 96)
 
@@ -96,7 +96,7 @@ def test_a_summary_for_programs(photos: Path) -> None:
     good = next(file for file in summary["files"] if file["input"] == "a.png")
     assert good["output"] == "a-100w.png"
     assert (good["input_size"], good["output_size"]) == ([64, 48], [100, 75])
-    assert good["models"] == ["fsrcnn-x2"]
+    assert good["models"] == ["acute-50k-x2"]
     assert next(file for file in summary["files"] if file["input"] == "cut.png")["error"]
 
 
@@ -313,11 +313,11 @@ def test_a_full_disk_leaves_nothing_behind(photos: Path) -> None:
 def test_models_are_listed(tmp_path: Path) -> None:
     result = run("models", folder=tmp_path)
     assert result.returncode == 0
-    line = next(line for line in result.stdout.splitlines() if "fsrcnn-x2" in line)
-    for word in ("default", "x2", "12,809", "Apache-2.0", "kB"):
+    line = next(line for line in result.stdout.splitlines() if "acute-50k-x2" in line)
+    for word in ("default", "x2", "47,716", "Apache-2.0", "kB"):
         assert word in line
     cards = json.loads(run("models", "--json", folder=tmp_path).stdout)
-    assert cards["fsrcnn-x2"]["halo"] > 0
+    assert cards["acute-50k-x2"]["halo"] > 0
 
 
 def test_version_and_help_load_nothing_heavy(tmp_path: Path) -> None:

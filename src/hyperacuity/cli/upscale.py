@@ -105,7 +105,7 @@ def command(
             rich_help_panel=SPEED,
         ),
     ] = "auto",
-    engine: Annotated[str, typer.Option(help="auto, onnxruntime, pytorch.", rich_help_panel=SPEED)] = "auto",
+    engine: Annotated[str, typer.Option(help="auto, onnxruntime, openvino, pytorch.", rich_help_panel=SPEED)] = "auto",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.", rich_help_panel=SPEED)] = "auto",
     gpu: Annotated[
         int | None, typer.Option("-g", "--gpu-id", min=0, help="Short for --device cuda:N.", rich_help_panel=SPEED)

@@ -22,7 +22,7 @@ from typing import Any, Literal
 from hyperacuity.errors import UnknownModel, UsageError, WeightsError, nearest
 
 FOLDER = Path(__file__).parent
-DEFAULT = "fsrcnn"
+DEFAULT = "acute-50k"
 CLASSICAL = "classical"
 
 # Chains longer than this only invent detail: x2 five times is x32.
@@ -36,8 +36,9 @@ class Card:
     scale: None for the classical ones, which take any. enlarged: for networks that sharpen an image which bicubic has
     enlarged before them (SRCNN, VDSR; their own scale is 1), how many times they may be given it. channels: "Y" (luma
     of BT.601 in studio range, on [0, 1]) or "RGB". halo, multiple: see `engines.Engine`. activation_bytes: memory for
-    each input pixel, float32. parameters: all learnt numbers. multiply_adds: for each input pixel. quality: PSNR in dB
-    by test set, 8-bit luma, border = scale. licence is that of the weights.
+    each input pixel, float32. whole: it takes statistics of the whole picture, so tiles are not exact whatever their halo.
+    parameters: all learnt numbers. multiply_adds: for each input pixel. quality: PSNR in dB by test set, 8-bit luma,
+    border = scale. licence is that of the weights.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Card:
     halo: int = 0
     multiple: int = 1
     activation_bytes: int = 0
+    whole: bool = False
     parameters: int = 0
     multiply_adds: int = 0
     steps: int = 0
@@ -188,7 +190,8 @@ def members(name: str) -> list[Model]:
         return [known[plain]]
     family = [model for model in known.values() if model.card.family == plain]
     if not family:
-        raise UnknownModel(f"no model {name!r}; there are {', '.join(known)}{nearest(plain, [*known, DEFAULT])}")
+        families = [model.card.family for model in known.values()]
+        raise UnknownModel(f"no model {name!r}; there are {', '.join(known)}{nearest(plain, [*known, *families])}")
     return sorted(family, key=lambda model: model.card.network_scale)
 
 
