@@ -263,8 +263,11 @@ class _Training:
         return self.average.module.state_dict()
 
     def _save(self) -> None:
-        if not self.fabric.is_global_zero:
-            return
+        if self.fabric.is_global_zero:
+            self.checkpoints.save(self._state())
+        self.fabric.barrier()  # so that all go back to the same one
+
+    def _state(self) -> dict[str, Any]:
         state = {
             "recipe": self.recipe.hash(),
             "step": self.step,
@@ -278,7 +281,7 @@ class _Training:
         if self.adversary is not None:
             state["discriminator"] = self.adversary.plain.state_dict()
             state["discriminator_optimizer"] = self.adversary.optimizer.state_dict()
-        self.checkpoints.save(state)
+        return state
 
     def _restore(self) -> None:
         """Take up the newest checkpoint, if there is one."""
