@@ -19,7 +19,7 @@ from hyperacuity import engines, zoo
 from hyperacuity.image import Image
 from hyperacuity.pipeline import Pipeline, Stage
 
-MODEL = "fsrcnn-x2"
+MODEL = "acute-50k-x2"
 MEGAPIXELS = [0.1, 0.5, 1, 2, 4, 8, 24, 50]  # of the result
 ROUNDS = 5
 
