@@ -25,8 +25,8 @@ FOLDER = Path(__file__).parent
 DEFAULT = "acute-50k"
 CLASSICAL = "classical"
 
-# Chains longer than this only invent detail: x2 five times is x32.
-LONGEST_CHAIN = 5
+# Beyond this, a picture would hardly have a pixel that is not invented.
+GREATEST = 32
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Card:
     scale: None for the classical ones, which take any. enlarged: for networks that sharpen an image which bicubic has
     enlarged before them (SRCNN, VDSR; their own scale is 1), how many times they may be given it. channels: "Y" (luma
     of BT.601 in studio range, on [0, 1]) or "RGB". halo, multiple: see `engines.Engine`. activation_bytes: memory for
-    each input pixel, float32. whole: it takes statistics of the whole picture, so tiles are not exact whatever their halo.
+    each input pixel, float32. whole: it takes statistics of the whole picture, so that no halo makes tiles exact.
     parameters: all learnt numbers. multiply_adds: for each input pixel. quality: PSNR in dB by test set, 8-bit luma,
     border = scale. licence is that of the weights.
     """
@@ -206,15 +206,17 @@ def chain(family: Iterable[Model], scale: float) -> list[Step]:
     """The shortest chain whose scales multiply to `scale`, or to the least above it; small steps first, since later
     ones work on more pixels. Empty when `scale` is 1 or less, where there is nothing to invent, and for resamplers.
 
-    Raises `UsageError` when it would be longer than `LONGEST_CHAIN`.
+    Raises `UsageError` for more than `GREATEST`.
     """
     possible = steps(family)
     if scale <= 1 or not possible:
         return []
-    for length in range(1, LONGEST_CHAIN + 1):
-        chains = itertools.combinations_with_replacement(possible, length)
-        enough = [one for one in chains if math.prod(step.scale for step in one) >= scale]
-        if enough:
-            return list(min(enough, key=lambda one: math.prod(step.scale for step in one)))
-    most = possible[-1].scale ** LONGEST_CHAIN
-    raise UsageError(f"a scale of {scale:g} is beyond what {possible[-1].model.card.family} can reach ({most})")
+    if scale > GREATEST:
+        raise UsageError(f"a scale of {scale:g} is beyond x{GREATEST}, where networks invent: -n bicubic takes any")
+    lengths = (itertools.combinations_with_replacement(possible, length) for length in itertools.count(1))
+    reaching = ([one for one in chains if _product(one) >= scale] for chains in lengths)
+    return list(min(next(filter(None, reaching)), key=_product))
+
+
+def _product(chain: Iterable[Step]) -> int:
+    return math.prod(step.scale for step in chain)
