@@ -31,9 +31,10 @@ def build(network: nn.Module, how: Optimizer) -> torch.optim.Optimizer:
         parts.setdefault(part, []).append(parameter)
     groups: list[dict[str, Any]] = [{"params": parameters, "part": part} for part, parameters in parts.items()]
     if how.kind == "sgd":
-        return torch.optim.SGD(groups, how.lr, momentum=how.momentum, weight_decay=how.weight_decay)
+        return torch.optim.SGD(groups, how.lr, momentum=how.momentum, weight_decay=how.weight_decay, fused=True)
     kind = torch.optim.Adam if how.kind == "adam" else torch.optim.AdamW
-    return kind(groups, how.lr, betas=how.betas, weight_decay=how.weight_decay)
+    # Fused: one pass over all parameters, where one for each takes a small network a tenth of a step.
+    return kind(groups, how.lr, betas=how.betas, weight_decay=how.weight_decay, fused=True)
 
 
 def rate(step: int, steps: int, highest: float, schedule: Schedule) -> float:

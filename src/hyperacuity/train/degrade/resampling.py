@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import functools
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from hyperacuity.resize import taps
+
+# At these scales the weights are whole numbers of 1 / 4096: sums with 8-bit codes have 21 bits, which single precision
+# holds, so that all of them are exact in whatever order they are added. At others they must be added as MATLAB does it.
+BINARY = (2, 4)
 
 
 def bicubic(hr: Tensor, scale: int) -> Tensor:
@@ -15,6 +20,10 @@ def bicubic(hr: Tensor, scale: int) -> Tensor:
     uint8 by `imresize`: rows first, rounded half up and clipped after each pass.
     """
     height, width = (side // scale for side in hr.shape[-2:])
+    if scale in BINARY:
+        down, across = (_matrix(side, side // scale, hr.device) for side in hr.shape[-2:])
+        codes = (hr.float() * 255).round()
+        return (to_codes(to_codes(down @ codes) @ across.T) / 255).to(hr)
     codes = (exact(hr) * 255).round()
     codes = to_codes(along(codes, height, -2))
     codes = to_codes(along(codes, width, -1))
@@ -56,6 +65,16 @@ def along(x: Tensor, target: int, axis: int) -> Tensor:
         # Not `addcmul`, which would round once instead of twice.
         total = total + x.index_select(-2, index[tap]) * weights[tap]
     return total
+
+
+@functools.lru_cache(64)
+@torch.inference_mode(False)
+def _matrix(source: int, target: int, device: torch.device) -> Tensor:
+    """(target, source): the weight of each sample."""
+    table = taps(source, target)
+    matrix = np.zeros((target, source), np.float32)
+    np.add.at(matrix, (np.arange(target)[:, None], table.index), table.weights)
+    return torch.from_numpy(matrix).to(device)
 
 
 @functools.lru_cache(64)
