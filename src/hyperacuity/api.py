@@ -174,10 +174,16 @@ class Upscaler:
         size = size if isinstance(size, Size) else Size(size)
         before = image.header.height, image.header.width
         target = size.of(*before)
+        return self.pipeline(before, target).stream(image, *target)
+
+    def pipeline(self, before: tuple[int, int], target: tuple[int, int]) -> Pipeline:
+        """What brings images of (height, width) `before` to `target`; for many of one size."""
         steps = self.chain(before, target)
-        stages = [Stage(self._engine(step.model), step.model.card.name, step.enlarge) for step in steps]
+        stages = [
+            Stage(self._engine(step.model), step.model.card.name, step.enlarge, step.model.card.whole) for step in steps
+        ]
         kernel: Kernel = "lanczos" if self.classical and self.family[0].card.name == "lanczos" else "bicubic"
-        return Pipeline(stages, kernel, self.tile, self.tta).stream(image, *target)
+        return Pipeline(stages, kernel, self.tile, self.tta)
 
     def _engine(self, model: Model) -> Engine:
         with self._lock:
@@ -213,9 +219,9 @@ class Upscaler:
                 before = image.header.height, image.header.width
                 after = strips.header.height, strips.header.width
                 sink.write(watch(strips, frame, source.frames))
-            return Result(output, before, after, self._names(before, after), source.frames)
+            return Result(output, before, after, self.names(before, after), source.frames)
 
-    def _names(self, before: tuple[int, int], after: tuple[int, int]) -> tuple[str, ...]:
+    def names(self, before: tuple[int, int], after: tuple[int, int]) -> tuple[str, ...]:
         """What brings an image from one (height, width) to another: networks, else a resampler, else nothing."""
         if before == after:
             return ()

@@ -29,12 +29,13 @@ _STRIPS = (384, 1536)
 
 
 def measured(network: nn.Module) -> dict[str, Any]:
-    """The fields of a card that follow from the network: halo, multiple, memory, parameters, work."""
+    """The fields of a card that follow from the network: halo, multiple, memory, what it looks at, parameters, work."""
     network = _folded(network.eval().to("cpu", torch.float32))
     return {
         "halo": measure_halo(network),
         "multiple": described(network).multiple,
         "activation_bytes": measure_activations(network),
+        "whole": any(_is_whole(module) for module in network.modules()),
         "parameters": sum(parameter.numel() for parameter in network.parameters()),
         "multiply_adds": count_multiply_adds(network),
     }
@@ -122,12 +123,16 @@ def _reach(network: nn.Module, height: int, width: int) -> int:
     return max(0, int(before.max()), int(after.max()))
 
 
+def _is_whole(module: nn.Module) -> bool:
+    return getattr(module, "whole", False)
+
+
 @contextlib.contextmanager
 def _given_what_is_whole(network: nn.Module) -> Iterator[None]:
     def given(_: nn.Module, __: tuple[Tensor, ...], output: Tensor) -> Tensor:
         return output.detach()
 
-    handles = [module.register_forward_hook(given) for module in network.modules() if getattr(module, "whole", False)]
+    handles = [module.register_forward_hook(given) for module in network.modules() if _is_whole(module)]
     try:
         yield
     finally:

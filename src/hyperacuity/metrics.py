@@ -17,6 +17,11 @@ from hyperacuity.errors import UsageError
 
 Array = NDArray[Any]
 
+# Pixels of a side that must be left after the border is cut.
+SSIM_LEAST, MS_SSIM_LEAST = 11, 176
+# From the finest scale to the coarsest: "Multi-scale structural similarity for image quality assessment", section 3.2.
+MS_SSIM_POWERS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
+
 
 def psnr(result: Array, truth: Array, *, border: int, peak: float) -> float:
     """Peak signal-to-noise ratio in dB; infinite for equal images.
@@ -37,8 +42,42 @@ def ssim(result: Array, truth: Array, *, border: int, peak: float) -> float:
     on each side after the border is cut.
     """
     result, truth = _prepare(result, truth, border)
-    if min(result.shape[:2]) < 11:
+    if min(result.shape[:2]) < SSIM_LEAST:
         raise UsageError(f"SSIM needs 11 x 11 pixels or more after cutting the border; got {result.shape[:2]}")
+    luminance, structure = _similarity(result, truth, peak)
+    return float(np.mean(luminance * structure))
+
+
+def ms_ssim(result: Array, truth: Array, *, border: int, peak: float) -> float:
+    """Structural similarity at five scales (Wang, Simoncelli, Bovik, Asilomar 2003) as the authors' MATLAB code has it.
+
+    At each scale `ssim`'s window and constants; the mean of contrast and structure at the first four, of all of SSIM at
+    the last, each to its scale's power, multiplied. From scale to scale means of 2 x 2 pixels; what an odd side leaves
+    over is its own mean. Negative means count as 0, where their power is not real. The mean over channels for
+    (H, W, C). Images must be 176 pixels or more on each side after the border is cut: 11 at the last scale.
+    """
+    result, truth = _prepare(result, truth, border)
+    if min(result.shape[:2]) < MS_SSIM_LEAST:
+        raise UsageError(
+            f"MS-SSIM needs 176 x 176 pixels or more after cutting the border; got {result.shape[:2]}: take SSIM"
+        )
+    *finer, coarsest = MS_SSIM_POWERS
+    similarity = np.ones(result.shape[2:])
+    for power in finer:
+        _, structure = _similarity(result, truth, peak)
+        similarity = similarity * _mean_to_the(power, structure)
+        result, truth = _halved(result), _halved(truth)
+    luminance, structure = _similarity(result, truth, peak)
+    return float(np.mean(similarity * _mean_to_the(coarsest, luminance * structure)))
+
+
+def _mean_to_the(power: float, similarity: Array) -> Array:
+    means: Array = np.maximum(np.mean(similarity, axis=(0, 1)), 0) ** power
+    return means
+
+
+def _similarity(a: Array, b: Array, peak: float) -> tuple[Array, Array]:
+    """The maps of SSIM's two factors: luminance, and contrast times structure."""
     offsets = np.arange(-5, 6)
     window = np.exp(-(offsets**2) / (2 * 1.5**2))
     window /= window.sum()
@@ -49,12 +88,20 @@ def ssim(result: Array, truth: Array, *, border: int, peak: float) -> float:
         return x
 
     c1, c2 = (0.01 * peak) ** 2, (0.03 * peak) ** 2
-    mean_a, mean_b = blur(result), blur(truth)
-    var_a = blur(result * result) - mean_a**2
-    var_b = blur(truth * truth) - mean_b**2
-    covariance = blur(result * truth) - mean_a * mean_b
-    structure = (2 * mean_a * mean_b + c1) * (2 * covariance + c2)
-    return float(np.mean(structure / ((mean_a**2 + mean_b**2 + c1) * (var_a + var_b + c2))))
+    mean_a, mean_b = blur(a), blur(b)
+    var_a = blur(a * a) - mean_a**2
+    var_b = blur(b * b) - mean_b**2
+    covariance = blur(a * b) - mean_a * mean_b
+    luminance = (2 * mean_a * mean_b + c1) / (mean_a**2 + mean_b**2 + c1)
+    return luminance, (2 * covariance + c2) / (var_a + var_b + c2)
+
+
+def _halved(x: Array) -> Array:
+    """Means of 2 x 2 pixels; the last row or column of an odd side is repeated."""
+    odd = [(0, x.shape[0] % 2), (0, x.shape[1] % 2), *[(0, 0)] * (x.ndim - 2)]
+    x = np.pad(x, odd, mode="edge")
+    means: Array = (x[::2, ::2] + x[::2, 1::2] + x[1::2, ::2] + x[1::2, 1::2]) / 4
+    return means
 
 
 def _prepare(result: Array, truth: Array, border: int) -> tuple[Array, Array]:

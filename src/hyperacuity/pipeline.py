@@ -49,13 +49,20 @@ class PrecisionWarning(UserWarning):
     """Half precision failed on this image; it was computed in float32."""
 
 
+class TilingWarning(UserWarning):
+    """A network that takes statistics of the whole image had to be given it in tiles."""
+
+
 @dataclass(frozen=True)
 class Stage:
-    """One network of a chain; `name` is for messages. enlarge: how much bicubic enlarges the image before it."""
+    """One network of a chain; `name` is for messages. enlarge: how much bicubic enlarges the image before it. whole: it
+    takes statistics of the whole image, so it is given it in one piece where memory allows.
+    """
 
     engine: Engine
     name: str
     enlarge: int = 1
+    whole: bool = False
 
 
 @dataclass(frozen=True)
@@ -238,13 +245,17 @@ class _Run:
         self.ring = [-(-halo // multiple) * multiple if side <= halo else 0 for side in size]
         self.least = tiles.smallest(halo, multiple)
         self.max_pixels: int | None = None
+        self.whole = stage.whole
+        # What a run computes for each pixel that a tile reads: itself, its alpha, its share of the ring.
+        growth = 1.0 + self.alpha
+        for side, ring in zip(size, self.ring, strict=True):
+            growth *= 1 + 2 * ring / side
+        if tile is None and self.whole:
+            needed = size[0] * size[1] * growth * self.engine.activation_bytes
+            self.tile = tile = 0 if needed <= self.engine.available() // 2 else None
         if tile is None and self.engine.activation_bytes:
             affordable = min(self.engine.available() // 4, TILE_MEMORY) // self.engine.activation_bytes
             affordable = min(affordable, max(TILE_PIXELS, ((TILE_SIDE + 2) * halo) ** 2))
-            # What a run computes for each pixel that a tile reads: itself, its alpha, its share of the ring.
-            growth = 1.0 + self.alpha
-            for side, ring in zip(size, self.ring, strict=True):
-                growth *= 1 + 2 * ring / side
             self.max_pixels = max(self.least, int(max(SMALLEST_TILE, affordable) / growth))
 
     def strips(self, source: Iterable[Planes]) -> Iterator[Planes]:
@@ -295,6 +306,8 @@ class _Run:
         result = np.empty((*batch.shape[:2], (row.stop - row.start) * scale, self.width * scale), np.float32)
         while True:
             grid = self._plan(rows=(row.start, row.stop))
+            if self.whole and grid.largest < self.height * self.width:
+                self._warn_of_tiles()
             try:
                 self._tiled(batch, top, grid, result)
                 return result
@@ -305,6 +318,15 @@ class _Run:
                         "smaller model"
                     ) from error
                 self.max_pixels = max(grid.largest // 2, self.least)
+
+    def _warn_of_tiles(self) -> None:
+        warnings.warn(
+            f"{self.name} takes statistics of the whole image, and this one was computed in tiles: each has its own, "
+            "so the result differs a little and tiles may show; --tile 0, more free memory or another model avoids it",
+            TilingWarning,
+            stacklevel=2,
+        )
+        self.whole = False  # it is said once for each image
 
     def _tiled(self, batch: Planes, top: int, grid: tiles.Grid, result: Planes) -> None:
         """Fill `result` tile by tile."""

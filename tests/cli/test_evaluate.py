@@ -31,6 +31,10 @@ def test_several_models_sets_and_scales_in_one_table(sets: Path) -> None:
     assert len((sets / "t.csv").read_text().splitlines()) == 1 + 2 * 2 * 2
     assert "Protocol classic" in result.stdout
     assert "Protocol classic" in (sets / "t.md").read_text()
+    result = run("--data", "A", "-n", "acute-50k", "--plot", "p.png", "--per-picture", "each.csv", folder=sets)
+    assert result.returncode == 0, result.stderr
+    assert (sets / "p.png").read_bytes().startswith(b"\x89PNG")
+    assert len((sets / "each.csv").read_text().splitlines()) == 1 + 2  # bicubic comes with a plot
     assert {path.name for path in (sets / "shown").iterdir()} == {f"{s}-p-x{n}.png" for s in "AB" for n in (2, 3)}
 
 
@@ -41,7 +45,14 @@ def test_several_models_sets_and_scales_in_one_table(sets: Path) -> None:
         (["--data", "A", "-n", "fsrcnn", "--scale", "3"], "made for x2"),
         (["--data", "A", "--protocol", "clasic"], "Did you mean 'classic'"),
         (["--data", "A", "--against", "the odds"], "there is only published"),
-        (["--data", "A", "--csv", "A/p.png"], "exists"),
+        (["--data", "A", "--csv", "A/p.png"], "one of the pictures that are measured"),
+        (["--data", "A", "--csv", "none/t.csv"], "there is no folder none"),
+        (["--data", "A", "--csv", "t", "--markdown", "t"], "two results would be t"),
+        (["--data", "A", "--pictures", "A/shown"], "lies in a set that is measured"),
+        (["--data", "A", "--plot", "p.gif"], "ends in .png"),
+        (["--data", "A", "--metrics", "lpips"], "lpips needs its weights"),
+        (["--data", "A", "--lr", "A", "B"], "--lr has 2 folders and --data 1"),
+        (["--data", "A", "-n", "bicubic", "bicubic"], "given twice"),
     ],
 )
 def test_mistakes_are_named_and_nothing_is_written(sets: Path, arguments: list[str], message: str) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
-from collections.abc import Sequence
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,7 +17,10 @@ from hyperacuity.errors import UsageError
 
 if TYPE_CHECKING:
     from hyperacuity.api import Upscaler
-    from hyperacuity.evaluate import Protocol, Row, Sample
+    from hyperacuity.evaluate import Row, Setting
+    from hyperacuity.evaluate.sets import PictureSet
+
+WHAT, RESULTS, MACHINE = "What is measured", "Results", "Machine"
 
 
 class SeveralValues(TyperCommand):
@@ -34,75 +40,188 @@ class SeveralValues(TyperCommand):
 
 
 def command(
-    data: Annotated[list[Path], typer.Option("--data", help="Folders of pictures; each is a set, called like it.")],
+    data: Annotated[
+        list[Path],
+        typer.Option(
+            "--data", help="Folders of pictures; each is a set, called like its folder.", rich_help_panel=WHAT
+        ),
+    ],
+    lr: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--lr", help="Folders of their LR, in that order; else MATLAB's bicubic makes it.", rich_help_panel=WHAT
+        ),
+    ] = None,
     model: Annotated[
         list[str] | None,
-        typer.Option("-n", "--model", help="Names from `hyperacuity models`; the default model if not given."),
+        typer.Option(
+            "-n",
+            "--model",
+            help="Names from `hyperacuity models`; the default model if not given.",
+            rich_help_panel=WHAT,
+        ),
     ] = None,
     model_path: Annotated[
-        list[Path] | None, typer.Option("-m", "--model-path", help="Model files, too or instead.")
+        list[Path] | None,
+        typer.Option("-m", "--model-path", help="Model files, too or instead.", rich_help_panel=WHAT),
     ] = None,
-    scale: Annotated[list[int] | None, typer.Option("-s", "--scale", min=2, help="2 if not given.")] = None,
-    protocol: Annotated[str, typer.Option(help="classic, rgb, full-range-y.")] = "classic",
-    against: Annotated[str | None, typer.Option(help="published: the papers' figures beside ours.")] = None,
-    csv: Annotated[Path | None, typer.Option("--csv", help="Write the table here.")] = None,
-    markdown: Annotated[Path | None, typer.Option("--markdown", help="Write the table here.")] = None,
+    scale: Annotated[
+        list[int] | None, typer.Option("-s", "--scale", min=2, help="2 if not given.", rich_help_panel=WHAT)
+    ] = None,
+    protocol: Annotated[str, typer.Option(help="classic, rgb, full-range-y.", rich_help_panel=WHAT)] = "classic",
+    metrics: Annotated[
+        list[str] | None,
+        typer.Option(help="psnr, ssim, ms-ssim, lr-psnr, lpips; by default psnr ssim lr-psnr.", rich_help_panel=WHAT),
+    ] = None,
+    lpips_weights: Annotated[
+        tuple[Path, Path] | None,
+        typer.Option(
+            metavar="SQUEEZENET LINEAR",
+            help="For lpips: torchvision's squeezenet1_1 and the authors' weights/v0.1/squeeze.pth.",
+            rich_help_panel=WHAT,
+        ),
+    ] = None,
+    against: Annotated[
+        str | None, typer.Option(help="published: the papers' figures beside ours.", rich_help_panel=RESULTS)
+    ] = None,
+    csv: Annotated[Path | None, typer.Option("--csv", help="Write the table here.", rich_help_panel=RESULTS)] = None,
+    markdown: Annotated[Path | None, typer.Option(help="Write the table here.", rich_help_panel=RESULTS)] = None,
+    per_picture: Annotated[
+        Path | None, typer.Option(help="Write a CSV of every picture's figures here.", rich_help_panel=RESULTS)
+    ] = None,
     pictures: Annotated[
-        Path | None, typer.Option(help="Folder for crops side by side: LR, bicubic, each model, HR.")
+        Path | None,
+        typer.Option(
+            help="Folder for crops side by side: LR, bicubic, each model, HR, with the first metric.",
+            rich_help_panel=RESULTS,
+        ),
     ] = None,
-    engine: Annotated[str, typer.Option(help="auto, onnxruntime, pytorch.")] = "auto",
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
-    tta: Annotated[bool, typer.Option("-x", "--tta", help="Average over 8 flips and rotations.")] = False,
-    force: Annotated[bool, typer.Option("--force", help="Overwrite tables and pictures that exist.")] = False,
+    plot: Annotated[
+        Path | None,
+        typer.Option(
+            help="PNG, SVG or PDF: the first metric against parameters and against time, bicubic beside.",
+            rich_help_panel=RESULTS,
+        ),
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Overwrite tables and pictures that exist.", rich_help_panel=RESULTS)
+    ] = False,
+    engine: Annotated[
+        str, typer.Option(help="auto, onnxruntime, openvino, pytorch.", rich_help_panel=MACHINE)
+    ] = "auto",
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.", rich_help_panel=MACHINE)] = "auto",
+    tta: Annotated[
+        bool, typer.Option("-x", "--tta", help="Average over 8 flips and rotations.", rich_help_panel=MACHINE)
+    ] = False,
 ) -> None:
     """Measure models as the papers do.
 
     hyperacuity evaluate -n fsrcnn bicubic --data Set5 Set14 --scale 2 --against published
     """
-    from hyperacuity import api
     from hyperacuity import evaluate as evaluation
+    from hyperacuity.evaluate import measures, plots, report, sets
 
     if against not in (None, "published"):
         raise UsageError(f"--against {against}: there is only published")
-    for path in (csv, markdown):
-        if path is not None and path.exists() and not force:
-            raise UsageError(f"{path} exists: choose another name, or add --force")
-    for folder in data:
-        if not folder.is_dir():
-            raise UsageError(f"there is no folder {folder}")
-    how = evaluation.protocol(protocol)
-    names: list[str | Path | None] = [*(model or []), *(model_path or [])]
-    upscalers = [api.load(name, engine=engine, device=device, tta=tta) for name in names or [None]]
+    if lr and len(lr) != len(data):
+        raise UsageError(f"--lr has {len(lr)} folders and --data {len(data)}: give one for each, in the same order")
+    how, scales = evaluation.protocol(protocol), list(dict.fromkeys(scale or [2]))
+    chosen = measures.chosen(metrics or measures.DEFAULT, lpips_weights)
+    if plot is not None:
+        plots.check(plot)
+    upscalers = _named(model, model_path, engine, device, tta, baseline=pictures is not None or plot is not None)
+    for upscaler in upscalers.values():
+        for factor in scales:
+            evaluation.check_scale(upscaler, factor)
+    found = [sets.find(folder, scales, chosen, lr=beside) for folder, beside in itertools.zip_longest(data, lr or [])]
+    settings = [evaluation.Setting(each, factor, how, chosen) for each in found for factor in scales]
+    sheets = [report.targets(pictures, setting) if pictures else [] for setting in settings]
+    files = [path for path in (csv, markdown, per_picture, plot) if path is not None]
+    _check_outputs([*files, *(path for some in sheets for path in some)], pictures, found, force)
+
     rows: list[Row] = []
-    for folder in data:
-        for factor in scale or [2]:
-            for upscaler in upscalers:
-                every = _watched(evaluation.samples(upscaler, folder, factor, how), folder, upscaler, factor)
-                scores = [sample.scores for sample in every]
-                rows.append(
-                    evaluation.row(upscaler, folder, factor, how, scores, against_published=against is not None)
-                )
-            if pictures is not None:
-                _show(upscalers, folder, factor, how, pictures, force)
+    records: list[dict[str, str]] = []
+    with _progress(settings) as advance:
+        for setting, targets in zip(settings, sheets, strict=True):
+            every: dict[str, list[evaluation.Measured]] = {name: [] for name in upscalers}
+            for n, sample in enumerate(evaluation.samples(upscalers, setting)):
+                for name, measured in sample.measured.items():
+                    every[name].append(measured)
+                records += report.per_picture(setting, sample)
+                if targets:
+                    report.store(targets[n], report.png(report.comparison(setting, sample)))
+                advance()
+            rows += [
+                evaluation.row(name, upscalers[name], setting, measured, against_published=against is not None)
+                for name, measured in every.items()
+            ]
     _print(rows)
-    from hyperacuity.evaluate import report
-
-    for path, text in ((csv, report.to_csv), (markdown, report.to_markdown)):
+    made: list[tuple[Path | None, Callable[[], bytes]]] = [
+        (csv, lambda: report.to_csv([row.record() for row in rows]).encode()),
+        (markdown, lambda: report.to_markdown(rows).encode()),
+        (per_picture, lambda: report.to_csv(records).encode()),
+        (plot, lambda: plots.draw(rows, plot.suffix if plot else "")),
+    ]
+    for path, content in made:
         if path is not None:
-            path.write_text(text(rows), encoding="utf-8")
+            report.store(path, content())
 
 
-def _watched(every: Any, folder: Path, upscaler: Upscaler, scale: int) -> list[Sample]:
-    """All samples, with a bar while they are computed."""
+def _named(
+    models: Sequence[str] | None,
+    files: Sequence[Path] | None,
+    engine: str,
+    device: str,
+    tta: bool,
+    *,
+    baseline: bool,
+) -> dict[str, Upscaler]:
+    """The models by their names in tables: that of their family, or as they were given where several have it."""
+    from hyperacuity import api
+
+    given: list[str | Path | None] = [*(models or []), *(files or [])] or [None]
+    if baseline and "bicubic" not in given:
+        given.insert(0, "bicubic")
+    upscalers = [api.load(each, engine=engine, device=device, tta=tta) for each in given]
+    families = [upscaler.family[0].card.family for upscaler in upscalers]
+    names = [family if families.count(family) == 1 else str(each) for family, each in zip(families, given, strict=True)]
+    for name in names:
+        if names.count(name) > 1:
+            raise UsageError(f"the model {name} is given twice")
+    return dict(zip(names, upscalers, strict=True))
+
+
+def _check_outputs(paths: Sequence[Path], pictures: Path | None, found: Sequence[PictureSet], force: bool) -> None:
+    """Nothing shall be in the way of the results when they have been computed."""
+    inputs = [path.resolve() for each in found for member in each.members for path in (member.path, member.lr) if path]
+    if pictures is not None:
+        if pictures.exists() and not pictures.is_dir():
+            raise UsageError(f"{pictures} is a file: name a folder for the pictures")
+        if any(each.folder.resolve() in (pictures.resolve(), *pictures.resolve().parents) for each in found):
+            raise UsageError(f"{pictures} lies in a set that is measured: choose a folder outside")
+    for path in paths:
+        if path.resolve() in inputs:
+            raise UsageError(f"{path} is one of the pictures that are measured: choose another name")
+        if paths.count(path) > 1:
+            raise UsageError(f"two results would be {path}: choose another name for one of them")
+        if path.exists() and not force:
+            raise UsageError(f"{path} exists: choose another name, or add --force")
+        if path.parent != pictures and not path.parent.is_dir():
+            raise UsageError(f"there is no folder {path.parent}: make it first")
+
+
+@contextmanager
+def _progress(settings: Sequence[Setting]) -> Iterator[Callable[[], None]]:
+    """A bar over all pictures of all settings, if a person is looking; warnings are lines above it."""
     from rich.console import Console
-    from rich.progress import track
+    from rich.progress import Progress
 
-    from hyperacuity import datasets
-
-    title = f"{upscaler.family[0].card.family} x{scale} {folder.name}"
-    total = len(datasets.files([folder]))
-    quiet = not sys.stderr.isatty()
-    return list(track(every, title, total, console=Console(stderr=True), transient=True, disable=quiet))
+    console = Console(stderr=True)
+    total = sum(len(setting.pictures.members) for setting in settings)
+    with Progress(console=console, transient=True, disable=not sys.stderr.isatty()) as bar, warnings.catch_warnings():
+        warnings.showwarning = lambda message, *_, **__: console.print(f"warning: {message}", highlight=False)
+        task = bar.add_task("pictures", total=total)
+        yield lambda: bar.advance(task)
 
 
 def _print(rows: Sequence[Row]) -> None:
@@ -119,25 +238,3 @@ def _print(rows: Sequence[Row]) -> None:
     console.print(table)
     for statement in report.statements(rows):
         console.print(statement, style="dim", highlight=False)
-
-
-def _show(upscalers: Sequence[Upscaler], folder: Path, scale: int, how: Protocol, output: Path, force: bool) -> None:
-    """One PNG for each picture of a set, its panels in the order of its name."""
-    from hyperacuity import api, datasets
-    from hyperacuity.evaluate import report
-    from hyperacuity.metrics import psnr
-    from hyperacuity.size import Size
-
-    output.mkdir(parents=True, exist_ok=True)
-    shown = {"bicubic": api.load("bicubic")} | {u.family[0].card.family: u for u in upscalers}
-    for path in datasets.files([folder]):
-        pair = datasets.pair(datasets.picture(path), scale)
-        results = [(name, upscaler.array(pair.lr, Size(scale=scale))) for name, upscaler in shown.items()]
-        titled = [
-            (f"{name} {psnr(how.view(result), how.view(pair.hr), border=scale, peak=255):.2f} dB", result)
-            for name, result in results
-        ]
-        target = output / f"{folder.name}-{path.stem}-x{scale}.png"
-        if target.exists() and not force:
-            raise UsageError(f"{target} exists: choose another folder, or add --force")
-        report.comparison(pair.lr, titled, pair.hr).save(target)

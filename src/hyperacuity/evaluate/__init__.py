@@ -1,4 +1,4 @@
-"""How good a model is, by the protocols of the papers; and, beside it, what the papers say.
+"""How good models are, by the protocols of the papers; and, beside it, what the papers say.
 
 A figure means nothing without its protocol: luma or RGB, which luma, how the low resolution was made, how much border
 was cut. Each protocol here has a name and says all that in one sentence, which is printed with every table.
@@ -7,8 +7,9 @@ was cut. Each protocol here has a name and says all that in one sentence, which 
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, fields
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,23 +18,32 @@ from numpy.typing import NDArray
 
 from hyperacuity import colour, datasets, zoo
 from hyperacuity.api import Upscaler
-from hyperacuity.datasets import Picture
+from hyperacuity.datasets import Pair, Picture
 from hyperacuity.errors import UsageError, nearest
+from hyperacuity.evaluate import measures, sets
+from hyperacuity.evaluate.measures import Compared, Metric
 from hyperacuity.evaluate.published import Published, find
-from hyperacuity.metrics import psnr, ssim
+from hyperacuity.evaluate.sets import PictureSet
 from hyperacuity.resize import resize, round_to
 from hyperacuity.size import Size
 
 Pixels = NDArray[Any]
 
+# Of the first picture's LR, for the runs before the first that is timed.
+_WARM_UP = 64
+
 
 @dataclass(frozen=True)
 class Protocol:
-    """What is compared: `view` makes of an 8-bit picture (H, W, C) the array that the metrics see, on 0..255."""
+    """What is compared: `view` makes of an 8-bit picture (H, W, C) the array that the metrics see, on 0..255.
+
+    exact_luma: networks on luma and resamplers are given LR luma that was never rounded, and compared on 8-bit luma.
+    """
 
     name: str
     statement: str
-    view: Callable[[Picture], Picture]
+    view: Callable[[Picture], Pixels]
+    exact_luma: bool = False
 
 
 def _full_range_luma(picture: Picture) -> Picture:
@@ -42,76 +52,92 @@ def _full_range_luma(picture: Picture) -> Picture:
     return round_to(picture @ np.array([0.299, 0.587, 0.114]), np.dtype(np.uint8))
 
 
-_LR = "LR by MATLAB's bicubic, the result rounded to 8 bits, a border of `scale` pixels cut"
+def _unrounded_luma(picture: Picture) -> Pixels:
+    if picture.shape[-1] == 1:
+        return picture[..., 0].astype(np.float64)
+    return colour.luma(picture.astype(np.float64) / 255) * 255
+
 
 PROTOCOLS = {
     protocol.name: protocol
     for protocol in (
         Protocol(
             "classic",
-            f"luma of BT.601 in studio range (of grey pictures the grey); {_LR}; networks on luma and resamplers "
-            "get the LR luma in double precision and are compared on 8-bit luma, networks on RGB get the 8-bit LR "
-            "picture and are compared on the luma of their 8-bit result, not rounded again",
-            datasets.luma,
+            "luma of BT.601 in studio range (of grey pictures the grey); networks on luma and resamplers get the LR "
+            "luma in double precision and are compared on 8-bit luma, networks on RGB get the 8-bit LR picture and are "
+            "compared on the luma of their 8-bit result, not rounded again",
+            _unrounded_luma,
+            exact_luma=True,
         ),
-        Protocol("rgb", f"RGB, one mean squared error over all channels; {_LR}", lambda picture: picture),
-        Protocol(
-            "full-range-y", f"8-bit luma 0.299 R + 0.587 G + 0.114 B (1.3 dB below classic); {_LR}", _full_range_luma
-        ),
+        Protocol("rgb", "RGB, one mean squared error over all channels", lambda picture: picture),
+        Protocol("full-range-y", "8-bit luma 0.299 R + 0.587 G + 0.114 B (1.3 dB below classic)", _full_range_luma),
     )
 }
 
 
 @dataclass(frozen=True)
-class Scores:
-    """Means over the pictures of a set. PSNR in dB, lr_psnr that of the result made small again against the input:
-    45 and more say that nothing of the input was lost.
-    """
+class Setting:
+    """What is measured: one set at one scale, by one protocol."""
 
-    psnr: float
-    ssim: float
-    lr_psnr: float
+    pictures: PictureSet
+    scale: int
+    how: Protocol
+    metrics: Sequence[Metric]
 
 
 @dataclass(frozen=True)
-class Row:
-    """One model on one set at one scale."""
+class Measured:
+    """One result in figures. scores: by the metrics' names. seconds: for a megapixel of it."""
 
-    model: str
-    set: str
-    scale: int
-    protocol: str
-    pictures: int
-    scores: Scores
-    published: Published | None
-
-    def record(self) -> dict[str, Any]:
-        """For CSV and Markdown; empty where nothing is published."""
-        known = self.published
-        return {
-            "model": self.model,
-            "set": self.set,
-            "scale": self.scale,
-            "protocol": self.protocol,
-            "pictures": self.pictures,
-            "psnr": f"{self.scores.psnr:.2f}",
-            "ssim": f"{self.scores.ssim:.4f}",
-            "lr_psnr": f"{self.scores.lr_psnr:.1f}",
-            "published_psnr": f"{known.psnr:.2f}" if known else "",
-            # Adding zero makes -0.00 a +0.00.
-            "difference": f"{round(self.scores.psnr - known.psnr, 2) + 0.0:+.2f}" if known else "",
-            "published_ssim": f"{known.ssim:.4f}" if known and known.ssim is not None else "",
-        }
+    scores: Mapping[str, float]
+    seconds: float
 
 
 @dataclass(frozen=True)
 class Sample:
-    """One picture of an evaluation: its high and low resolution, (H, W, C) uint8, and how near the result came."""
+    """One picture of a set: its high and low resolution, what the models made of it, all (H, W, C) uint8, and how good
+    that is; both by model.
+    """
 
-    path: Path
+    name: str
     hr: Picture
     lr: Picture
-    scores: Scores
+    results: Mapping[str, Picture]
+    measured: Mapping[str, Measured]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One model in one setting. scores: means over the pictures. seconds: for a megapixel of the result, the median
+    over the pictures. parameters: 0 for resamplers.
+    """
+
+    model: str
+    setting: Setting
+    scores: Mapping[str, float]
+    parameters: int
+    seconds: float
+    published: Published | None
+
+    def record(self) -> dict[str, str]:
+        """For CSV and Markdown; empty where nothing is published, and where LR was not given but made by bicubic."""
+        setting, known, psnr = self.setting, self.published, self.scores.get("psnr")
+        # Adding zero makes -0.00 a +0.00.
+        difference = f"{round(psnr - known.psnr, 2) + 0.0:+.2f}" if known and psnr is not None else ""
+        return {
+            "model": self.model,
+            "set": setting.pictures.name,
+            "scale": str(setting.scale),
+            "protocol": setting.how.name,
+            "lr": "given" if setting.pictures.given_lr else "",
+            "pictures": str(len(setting.pictures.members)),
+            **{metric.column: metric.figure(self.scores[metric.name]) for metric in setting.metrics},
+            "published_psnr": f"{known.psnr:.2f}" if known else "",
+            "difference": difference,
+            "published_ssim": f"{known.ssim:.4f}" if known and known.ssim is not None else "",
+            "parameters": str(self.parameters),
+            "seconds_per_megapixel": f"{self.seconds:.3f}",
+        }
 
 
 def protocol(name: str) -> Protocol:
@@ -121,74 +147,103 @@ def protocol(name: str) -> Protocol:
     return PROTOCOLS[name]
 
 
-def samples(upscaler: Upscaler, folder: Path, scale: int, how: Protocol) -> Iterator[Sample]:
-    """Enlarge every picture below `folder` from its low resolution and compare.
-
-    Raises `UsageError` for a model that is not made for `scale`, a folder without pictures, or pictures too small.
-    """
+def check_scale(upscaler: Upscaler, scale: int) -> None:
+    """Raises `UsageError` for a model that is not made for `scale`."""
     if not upscaler.made_for(scale):
         scales = ", ".join(f"x{step.scale}" for step in zoo.steps(upscaler.family))
         raise UsageError(f"{upscaler.family[0].card.family} is made for {scales}, not for x{scale}")
-    for path in datasets.files([folder]):
-        pair = datasets.pair(datasets.picture(path), scale)
-        if min(pair.hr.shape[:2]) < 11 + 2 * scale:
-            raise UsageError(f"{path} is too small to be compared at x{scale}")
-        seen, truth = _compared(upscaler, pair, scale, how)
-        again, wanted = (resize(array.astype(np.float64), size=pair.lr.shape[:2]) for array in (seen, truth))
-        scores = Scores(
-            psnr(seen, truth, border=scale, peak=255),
-            ssim(seen, truth, border=scale, peak=255),
-            psnr(again, wanted, border=0, peak=255),
-        )
-        yield Sample(path, pair.hr, pair.lr, scores)
 
 
-def _compared(upscaler: Upscaler, pair: datasets.Pair, scale: int, how: Protocol) -> tuple[Pixels, Pixels]:
-    """What the metrics see, on 0..255: the result and the truth."""
-    if how.name != "classic":
-        return how.view(upscaler.array(pair.lr, Size(scale=scale))), how.view(pair.hr)
-    if upscaler.classical or upscaler.family[0].card.channels == "Y":
-        truth = how.view(pair.hr)
-        return _from_exact_luma(upscaler, truth, scale, grey=pair.hr.shape[-1] == 1), truth
-    result = upscaler.array(pair.lr, Size(scale=scale))
-    return _unrounded_luma(result), _unrounded_luma(pair.hr)
+def samples(upscalers: Mapping[str, Upscaler], setting: Setting) -> Iterator[Sample]:
+    """Enlarge every picture of a set from its low resolution, once by each model, and compare.
+
+    The models take turns at each picture, so that what else the machine does falls on all of them alike.
+    """
+    scale = setting.scale
+    for upscaler in upscalers.values():
+        check_scale(upscaler, scale)
+    for n, member in enumerate(setting.pictures.members):
+        pair = member.pair(scale)
+        if n == 0:
+            for upscaler in upscalers.values():
+                upscaler.array(pair.lr[:_WARM_UP, :_WARM_UP], Size(scale=scale))
+        both = {name: _measured(upscaler, pair, setting) for name, upscaler in upscalers.items()}
+        results = {name: result for name, (result, _) in both.items()}
+        measured = {name: figures for name, (_, figures) in both.items()}
+        yield Sample(member.name, pair.hr, pair.lr, results, measured)
 
 
-def _unrounded_luma(picture: Picture) -> Pixels:
-    if picture.shape[-1] == 1:
-        return picture[..., 0]
-    return colour.luma(picture.astype(np.float64) / 255) * 255
+def _measured(upscaler: Upscaler, pair: Pair, setting: Setting) -> tuple[Picture, Measured]:
+    scale, how = setting.scale, setting.how
+    if how.exact_luma and (upscaler.classical or upscaler.family[0].card.channels == "Y"):
+        truth = datasets.luma(pair.hr)
+        given = how.view(pair.lr) if setting.pictures.given_lr else datasets.pair(truth, scale, exact=True).lr
+        seen, seconds = _from_exact_luma(upscaler, given, scale, grey=pair.hr.shape[-1] == 1)
+        compared = Compared(seen, truth, given, _coloured(seen, pair.lr), pair.hr, scale)
+    else:
+        result, seconds = _timed(upscaler, pair.lr, scale)
+        compared = Compared(how.view(result), how.view(pair.hr), how.view(pair.lr), result, pair.hr, scale)
+    scores = {metric.name: metric.measure(compared) for metric in setting.metrics}
+    return compared.result, Measured(scores, seconds / (pair.hr[..., 0].size / 1e6))
 
 
-def _from_exact_luma(upscaler: Upscaler, luma: Picture, scale: int, *, grey: bool) -> Picture:
-    """The papers' way for networks on luma: from an LR luma that is not rounded.
+def _timed(upscaler: Upscaler, pixels: Pixels, scale: int) -> tuple[Pixels, float]:
+    start = time.perf_counter()
+    larger = upscaler.array(pixels, Size(scale=scale))
+    return larger, time.perf_counter() - start
+
+
+def _from_exact_luma(upscaler: Upscaler, luma: Pixels, scale: int, *, grey: bool) -> tuple[Picture, float]:
+    """The papers' way for networks on luma: from an LR luma that is not rounded; and the seconds it took.
 
     It goes through the whole pipeline as a grey float picture: grey is brought to studio range before a network on
     luma and back behind it, so the inverse of that is done here.
     """
-    exact = (datasets.pair(luma, scale, exact=True).lr / 255).astype(np.float32)
-    larger = upscaler.array(exact if grey else colour.from_studio(exact), Size(scale=scale))
+    exact = (luma / 255).astype(np.float32)
+    larger, seconds = _timed(upscaler, exact if grey else colour.from_studio(exact), scale)
     larger = larger if grey else colour.to_studio(larger)
-    return round_to(larger.astype(np.float64) * 255, np.dtype(np.uint8))
+    return round_to(larger.astype(np.float64) * 255, np.dtype(np.uint8)), seconds
 
 
-def evaluate(upscaler: Upscaler, folder: Path, scale: int, how: Protocol, *, against_published: bool = False) -> Row:
-    """One row of a table; the set is called like its folder."""
-    every = [sample.scores for sample in samples(upscaler, folder, scale, how)]
-    return row(upscaler, folder, scale, how, every, against_published=against_published)
+def _coloured(luma: Picture, lr: Picture) -> Picture:
+    """The picture of this luma, (H, W), and the chroma of its LR enlarged by bicubic, as the pipeline makes it."""
+    if lr.shape[-1] == 1:
+        return luma[..., None]
+    bicubic = resize(lr.astype(np.float64) / 255, size=(luma.shape[0], luma.shape[1]))
+    rgb = colour.with_luma(bicubic.transpose(2, 0, 1), luma / 255)
+    return round_to(rgb.transpose(1, 2, 0) * 255, np.dtype(np.uint8))
 
 
-def row(
+def evaluate(
     upscaler: Upscaler,
     folder: Path,
     scale: int,
     how: Protocol,
-    every: Sequence[Scores],
+    metrics: Sequence[Metric] = (),
     *,
+    lr: Path | None = None,
     against_published: bool = False,
 ) -> Row:
+    """One row of a table; the set is called like its folder, the model like its family. metrics: else the usual.
+
+    lr: the folder of the pictures' LR, see `sets.find`, which says what is raised; without it LR is MATLAB's bicubic.
+    """
+    metrics = metrics or measures.chosen()
+    check_scale(upscaler, scale)
+    setting = Setting(sets.find(folder, [scale], metrics, lr=lr), scale, how, metrics)
+    name = upscaler.family[0].card.family
+    every = [sample.measured[name] for sample in samples({name: upscaler}, setting)]
+    return row(name, upscaler, setting, every, against_published=against_published)
+
+
+def row(
+    name: str, upscaler: Upscaler, setting: Setting, every: Sequence[Measured], *, against_published: bool = False
+) -> Row:
     """The means over pictures as a row; the papers' figures are for the classic protocol only."""
-    means = Scores(*(statistics.mean(getattr(one, field.name) for one in every) for field in fields(Scores)))
+    means = {metric.name: statistics.mean(one.scores[metric.name] for one in every) for metric in setting.metrics}
     card = upscaler.family[0].card
-    known = find(card, folder.name, scale) if against_published and how.name == "classic" else None
-    return Row(card.family, folder.name, scale, how.name, len(every), means, known)
+    comparable = against_published and setting.how.name == "classic"
+    known = find(card, setting.pictures.name, setting.scale) if comparable else None
+    used = next((step.model.card for step in zoo.steps(upscaler.family) if step.scale == setting.scale), card)
+    seconds = statistics.median(one.seconds for one in every)
+    return Row(name, setting, means, used.parameters, seconds, known)

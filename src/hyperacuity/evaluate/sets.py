@@ -1,0 +1,106 @@
+"""The pictures of a test set: found, paired and looked at before any work begins."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from hyperacuity import datasets
+from hyperacuity.datasets import Pair, Picture
+from hyperacuity.errors import UsageError
+from hyperacuity.evaluate.measures import Metric
+
+
+@dataclass(frozen=True)
+class Member:
+    """One picture of a set; its LR where that is given. name: its path in the set, without the ending."""
+
+    name: str
+    path: Path
+    lr: Path | None = None
+
+    def pair(self, scale: int) -> Pair:
+        """Both resolutions in 8 bits; HR is cut to whole LR pixels, as all tables have it.
+
+        Raises `UsageError` where a given LR has another size or other channels than the HR's.
+        """
+        hr = datasets.picture(self.path)
+        if self.lr is None:
+            return datasets.pair(hr, scale)
+        lr = datasets.picture(self.lr)
+        height, width = (side // scale for side in hr.shape[:2])
+        if lr.shape[:2] != (height, width):
+            raise UsageError(
+                f"{self.lr} has {_size(lr)} pixels, but {self.path} with {_size(hr)} needs {width} x {height} at "
+                f"x{scale}: cut HR to whole multiples of the scale, then make LR from it"
+            )
+        if lr.shape[2] != hr.shape[2]:
+            raise UsageError(f"{self.lr} has {_colours(lr)} and {self.path} has {_colours(hr)}: convert one of them")
+        return Pair(lr, hr[: height * scale, : width * scale])
+
+
+@dataclass(frozen=True)
+class PictureSet:
+    """A folder of pictures; the set is called like it."""
+
+    name: str
+    folder: Path
+    members: Sequence[Member]
+
+    @property
+    def given_lr(self) -> bool:
+        return self.members[0].lr is not None
+
+
+def find(folder: Path, scales: Sequence[int], metrics: Sequence[Metric], *, lr: Path | None = None) -> PictureSet:
+    """All pictures below `folder`, each read once to be sure of it. lr: the folder of their LR, for one scale.
+
+    An LR picture is called like its HR, or so with x2 (the scale) or _x2 at its end.
+
+    Raises `UsageError` where there are none, some have no LR or another size, or are too small for a metric;
+    `DamagedFile` and `UnsupportedFormat` for a file that is no picture.
+    """
+    for below in (folder, lr):
+        if below is not None and not below.is_dir():
+            raise UsageError(f"there is no folder {below}")
+    if lr is not None and len(scales) != 1:
+        raise UsageError("LR pictures have one scale: give one --scale with --lr")
+    paths = datasets.files([folder])
+    names = [path.relative_to(folder).with_suffix("").as_posix() for path in paths]
+    given = [None] * len(paths) if lr is None else _partners(names, lr, scales[0])
+    members = [Member(*each) for each in zip(names, paths, given, strict=True)]
+    for member in members:
+        _check(member, scales, metrics)
+    return PictureSet(folder.resolve().name, folder, members)
+
+
+def _partners(names: Sequence[str], folder: Path, scale: int) -> list[Path]:
+    below = {path.relative_to(folder).with_suffix("").as_posix(): path for path in datasets.files([folder])}
+    partners = []
+    for name in names:
+        called = next((each for each in (name, f"{name}x{scale}", f"{name}_x{scale}") if each in below), None)
+        if called is None:
+            raise UsageError(f"{folder} has no LR for {name}: it must be called like the HR, or so with x{scale} added")
+        partners.append(below[called])
+    return partners
+
+
+def _check(member: Member, scales: Sequence[int], metrics: Sequence[Metric]) -> None:
+    hr = datasets.picture(member.path) if member.lr is None else member.pair(scales[0]).hr
+    for scale in scales:
+        shortest = min(hr.shape[:2]) // scale * scale
+        for metric in metrics:
+            if shortest < metric.needs(scale):
+                raise UsageError(
+                    f"{member.path} is too small for {metric.name} at x{scale}: of {_size(hr)} pixels, where "
+                    f"{metric.needs(scale)} x {metric.needs(scale)} are needed; leave the picture or the metric out"
+                )
+
+
+def _size(picture: Picture) -> str:
+    return f"{picture.shape[1]} x {picture.shape[0]}"
+
+
+def _colours(picture: Picture) -> str:
+    return "one channel" if picture.shape[2] == 1 else "three channels"
