@@ -10,6 +10,7 @@ from pathlib import Path
 
 from hyperacuity import formats
 from hyperacuity.errors import HyperacuityError, UsageError
+from hyperacuity.formats.video.reading import is_pattern
 
 PIPE = Path("-")
 
@@ -74,8 +75,10 @@ def plan(inputs: Sequence[str], output: str | None, naming: Naming, *, recursive
 
 def _ending(source: Path) -> str:
     """The ending for a result: the source's own, else the one that fits its content."""
-    if formats.knows(source):
+    if formats.knows(source) or formats.names_film(source):
         return source.suffix
+    if formats.is_film(source):
+        return ".mkv"  # which holds whatever there is
     try:
         with formats.read(source) as opened:
             return opened.suffix
@@ -88,7 +91,7 @@ def _find(name: str, recursive: bool, output: str | None) -> Iterable[tuple[Path
     if not name:
         raise UsageError("an input is empty: name a file, a folder, or - for standard input")
     path = Path(name)
-    if path == PIPE or path.is_file():
+    if path == PIPE or path.is_file() or is_pattern(path):
         return [(path, None)]
     if path.is_dir():
         below = path.rglob("*") if recursive else path.glob("*")
@@ -122,14 +125,18 @@ def _target(source: Path, root: Path | None, output: str | None, naming: Naming,
             raise UsageError(f"{output} is a file, but the results need a folder: give another name with -o")
         if source == PIPE:
             raise UsageError("name the file for standard input: -o FILE, or -o - for a pipe")
-        if formats.knows(folder) and not folder.is_dir() and not output.endswith(("/", "\\")):
+        if _names_file(folder) and not folder.is_dir() and not output.endswith(("/", "\\")):
             raise UsageError(f"{output} names one file for several pictures: give a folder, or {output}/ if it is one")
         return naming.of(source, folder / source.parent.relative_to(root) if root else folder)
     if naming.extension is None or folder.suffix.lower() == naming.extension:
         return folder
-    if formats.knows(folder):
+    if _names_file(folder):
         raise UsageError(f"{output} ends in {folder.suffix} and --ext says {naming.extension}: leave one of them out")
     return Path(output + naming.extension)
+
+
+def _names_file(path: Path) -> bool:
+    return formats.knows(path) or formats.names_film(path)
 
 
 def _identity(path: Path) -> str:

@@ -46,6 +46,7 @@ class Done:
     frames: int = 0
     models: tuple[str, ...] = ()
     seconds: float = 0.0
+    note: str = ""
 
     @property
     def complaint(self) -> str:
@@ -58,6 +59,7 @@ class Done:
             return f"{self.source}  exists as {self.target}"
         size = f"{self.before[1]}x{self.before[0]} -> {self.after[1]}x{self.after[0]}"
         frames = f"  {self.frames} frames" if self.frames > 1 else ""
+        frames += f" ({self.note})" if self.note else ""
         how = " + ".join(self.models) or "same size"
         target = "" if self.target == "-" else f"  {self.target}"
         return f"{self.source}  {size}{frames}  {how}  {self.seconds:.1f} s{target}"

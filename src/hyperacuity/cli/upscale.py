@@ -12,6 +12,7 @@ import time
 import traceback
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any
@@ -24,10 +25,11 @@ from hyperacuity.errors import HyperacuityError, UsageError
 if TYPE_CHECKING:
     from hyperacuity.api import Result, Upscaler
     from hyperacuity.cli.jobs import Job
+    from hyperacuity.film import Settings
     from hyperacuity.image import Strips
     from hyperacuity.size import Size
 
-INPUT, SIZE, MODEL, OUTPUT, SPEED = "Input", "Size", "Model", "Output", "Machine"
+INPUT, SIZE, MODEL, OUTPUT, SPEED, FILM = "Input", "Size", "Model", "Output", "Machine", "Films"
 
 
 def command(
@@ -115,14 +117,38 @@ def command(
     jobs: Annotated[
         int, typer.Option("-j", "--jobs", min=1, help="Files worked on at once.", rich_help_panel=SPEED)
     ] = 1,
+    codec: Annotated[
+        str | None, typer.Option(help="h264, h265, av1, ffv1 ...; h264 if not given.", rich_help_panel=FILM)
+    ] = None,
+    crf: Annotated[
+        float | None, typer.Option(help="Quality, the codec's own scale: less is better.", rich_help_panel=FILM)
+    ] = None,
+    preset: Annotated[str | None, typer.Option(help="The codec's speed.", rich_help_panel=FILM)] = None,
+    encoder: Annotated[
+        list[str] | None,
+        typer.Option("-e", metavar="KEY=VALUE", help="More for the codec: tune=film.", rich_help_panel=FILM),
+    ] = None,
+    start: Annotated[str | None, typer.Option(help="From here on: 90, 1:30.", rich_help_panel=FILM)] = None,
+    duration: Annotated[str | None, typer.Option(help="So much of it: 10, 0:10.", rich_help_panel=FILM)] = None,
+    fps: Annotated[
+        str | None, typer.Option(help="Of frames in a folder, such as frames/%06d.png.", rich_help_panel=FILM)
+    ] = None,
+    deinterlace: Annotated[
+        bool, typer.Option("--deinterlace", help="Make whole frames of fields.", rich_help_panel=FILM)
+    ] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Stop at the first damaged frame.", rich_help_panel=FILM)
+    ] = False,
 ) -> None:
-    """Make pictures larger.
+    """Make pictures and films larger.
 
     hyperacuity upscale photo.jpg                    writes photo-x2.jpg beside it
     hyperacuity upscale photos -r -s 4 -o larger     a folder, and all below it
+    hyperacuity upscale film.mp4 -o larger.mp4       a film, with all that is in it
     hyperacuity upscale - -o - --ext png < a > b     in a pipe
     """
     from hyperacuity import api
+    from hyperacuity.cli import film
     from hyperacuity.cli.jobs import PIPE, Naming, plan
     from hyperacuity.size import Size
 
@@ -138,6 +164,17 @@ def command(
     if suffix and {"/", "\\"} & set(suffix):
         raise UsageError(f"--suffix {suffix}: it becomes part of the names; for another folder there is -o")
     size = Size(scale, width, height, megapixels)
+    films = film.asked(
+        codec=codec,
+        crf=crf,
+        preset=preset,
+        options=encoder or [],
+        start=start,
+        duration=duration,
+        fps=fps,
+        deinterlace=deinterlace,
+        strict=strict,
+    )
     naming = Naming(suffix, api.suffix(size), _extension(ext))
     try:
         planned = plan(everything, output, naming, recursive=recursive)
@@ -156,7 +193,7 @@ def command(
         tta=tta,
     )
     talk = Talk(sys.stderr if piped else sys.stdout, quiet=quiet or as_json, json=as_json)
-    batch = _Batch(upscaler, size, quality, force, skip_existing, naming.extension, talk)
+    batch = _Batch(upscaler, size, quality, force, skip_existing, naming.extension, films, talk)
     raise typer.Exit(batch.run(planned, jobs))
 
 
@@ -171,6 +208,12 @@ def _check_pipes(reading: bool, writing: bool) -> None:
         raise UsageError("standard output is a terminal, which cannot show pictures: add > FILE, or name one with -o")
 
 
+def _begins_with(magic: bytes) -> bool:
+    """Whether standard input does, which keeps it."""
+    buffered: Any = sys.stdin.buffer
+    return bool(buffered.peek(len(magic))[: len(magic)] == magic)
+
+
 def _extension(ext: str) -> str | None:
     from hyperacuity import formats
     from hyperacuity.errors import UnsupportedFormat, nearest
@@ -178,7 +221,7 @@ def _extension(ext: str) -> str | None:
     if ext == "auto":
         return None
     ending = "." + ext.lower().lstrip(".")
-    if ending not in formats.suffixes():
+    if ending not in formats.suffixes() and not formats.names_film(Path(f"film{ending}")):
         known = [suffix[1:] for suffix in formats.suffixes()]
         raise UnsupportedFormat(f"cannot write {ext!r}; there are auto, {', '.join(known)}{nearest(ext, known)}")
     return ending
@@ -221,9 +264,11 @@ class _Batch:
         force: bool,
         skip_existing: bool,
         extension: str | None,
+        films: Settings | None,
         talk: Talk,
     ) -> None:
         self.upscaler, self.size, self.quality, self.extension = upscaler, size, quality, extension
+        self.films = films
         self.force, self.skip_existing, self.talk = force, skip_existing, talk
         self.stop = threading.Event()
 
@@ -255,6 +300,8 @@ class _Batch:
         return 1 if any(result.error for result in done) else 0
 
     def _one(self, job: Job) -> Done:
+        from hyperacuity.cli.film import Y4M, is_film
+        from hyperacuity.cli.jobs import PIPE
         from hyperacuity.formats.partial import storing
 
         current.set(str(job.source))
@@ -264,6 +311,9 @@ class _Batch:
             with storing(job.target):
                 if self.skip_existing and job.target.exists():
                     return Done(str(job.source), str(job.target), skipped=True)
+            piped_film = job.source == PIPE and _begins_with(Y4M)
+            if piped_film or is_film(job.source):
+                return replace(self._film(job), seconds=time.perf_counter() - start)
             result = self._upscale(job)
         except HyperacuityError as error:
             return Done(str(job.source), str(job.target), error=str(error))
@@ -283,11 +333,50 @@ class _Batch:
             seconds=time.perf_counter() - start,
         )
 
+    def _film(self, job: Job) -> Done:
+        from hyperacuity import film
+        from hyperacuity.cli.film import note
+        from hyperacuity.cli.jobs import PIPE
+        from hyperacuity.formats.partial import storing
+
+        name = current.get()
+        if self.quality is not None:
+            raise UsageError("--quality is for pictures: films have --crf")
+
+        def watch(progress: film.Progress) -> None:
+            if self.stop.is_set():
+                raise KeyboardInterrupt
+            self.talk.advance(name, progress.done / max(1, progress.frames), progress.after[0] * progress.after[1])
+
+        if job.target != PIPE:
+            with storing(job.target):
+                job.target.parent.mkdir(parents=True, exist_ok=True)
+        report = film.upscale(
+            self.upscaler,
+            sys.stdin.buffer if job.source == PIPE else job.source,
+            sys.stdout.buffer if job.target == PIPE else job.target,
+            self.size,
+            self.films or film.Settings(),
+            force=self.force,
+            watch=watch,
+        )
+        return Done(
+            str(job.source),
+            str(job.target),
+            before=report.before,
+            after=report.after,
+            frames=report.frames,
+            models=report.models,
+            note=note(report),
+        )
+
     def _upscale(self, job: Job) -> Result:
         from hyperacuity import api
         from hyperacuity.cli.jobs import PIPE
         from hyperacuity.formats.partial import storing
 
+        if self.films is not None:
+            raise UsageError("this is a picture: --codec, --start and the like are for films")
         data = sys.stdin.buffer.read() if job.source == PIPE else job.source
         if job.target != PIPE:
             with storing(job.target):

@@ -8,6 +8,8 @@
 
 Codecs are imported when a file is opened, not before. The other modules here serve the formats: `seam` says what a
 source and a sink are, `partial` writes a file under a temporary name.
+
+Films are more than images one after another, and have a package of their own, `video`.
 """
 
 from __future__ import annotations
@@ -17,10 +19,23 @@ from pathlib import Path
 from types import ModuleType
 
 from hyperacuity.errors import DamagedFile, UnsupportedFormat, UsageError, nearest
-from hyperacuity.formats import photo
+from hyperacuity.formats import photo, video
 from hyperacuity.formats.seam import LossWarning, Sink, Source
 
-__all__ = ["FORMATS", "HEAD", "LossWarning", "Sink", "Source", "knows", "read", "readable", "suffixes", "write"]
+__all__ = [
+    "FORMATS",
+    "HEAD",
+    "LossWarning",
+    "Sink",
+    "Source",
+    "is_film",
+    "knows",
+    "names_film",
+    "read",
+    "readable",
+    "suffixes",
+    "write",
+]
 
 FORMATS: tuple[ModuleType, ...] = (photo,)
 # How much of a file `accepts` gets to see.
@@ -33,8 +48,6 @@ _FOREIGN = (
     (0, b"\x1f\x8b", "a gzip archive; unpack it first"),
     (0, b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive; unpack it first"),
     (0, b"Rar!", "a RAR archive; unpack it first"),
-    (0, b"\x1a\x45\xdf\xa3", "a Matroska or WebM video"),
-    (8, b"AVI ", "an AVI video"),
     (8, b"WAVE", "a sound file"),
     (0, b"8BPS", "a Photoshop document; save a flattened copy as TIFF or PNG"),
     (0, b"\0\0\1\0", "an icon; convert it to PNG first"),
@@ -49,7 +62,6 @@ _FOREIGN = (
     (4, b"ftypheic", "a HEIC photo, whose codec is patented; convert it to JPEG, PNG or AVIF first"),
     (4, b"ftypheix", "a HEIC photo, whose codec is patented; convert it to JPEG, PNG or AVIF first"),
     (4, b"ftypmif1", "a HEIF photo; convert it to JPEG, PNG or AVIF first"),
-    (4, b"ftyp", "an MP4 or QuickTime video"),
 )
 
 
@@ -82,6 +94,8 @@ def read(data: Path | bytes) -> Source:
         if module.accepts(head):
             source: Source = module.read(data)
             return source
+    if video.accepts(head):
+        raise UnsupportedFormat(f"{name} is a film: hyperacuity.film.upscale takes it, and `hyperacuity upscale`")
     raise UnsupportedFormat(f"{name} is {_looks_like(head)}; what is read: {', '.join(m.READS for m in FORMATS)}")
 
 
@@ -96,6 +110,8 @@ def write(path: Path, like: Source | None, *, quality: int | None = None) -> Sin
         if suffix in module.SUFFIXES:
             sink: Sink = module.write(path, like, quality=quality)
             return sink
+    if names_film(path):
+        raise UnsupportedFormat(f"{path} names a film, and this is a picture: give it the ending of one, such as .png")
     what = "is a folder" if path.is_dir() else f"ends in {suffix!r}" if suffix else "has no ending"
     raise UnsupportedFormat(
         f"{path} {what}; give a file whose ending names a format that is written: {', '.join(suffixes())}"
@@ -113,8 +129,22 @@ def readable(path: Path) -> bool:
     return knows(path) or any(path.suffix.lower() in module.ONLY_READ for module in FORMATS)
 
 
+def names_film(path: Path) -> bool:
+    """Whether the name's ending is that of a film that can be written."""
+    return path.suffix.lower() in video.SUFFIXES
+
+
+def is_film(path: Path) -> bool:
+    """Whether a file is a film, by its first bytes."""
+    try:
+        with path.open("rb") as file:
+            return video.accepts(file.read(HEAD))
+    except OSError:
+        return False  # whoever reads it says what is wrong
+
+
 def suffixes() -> list[str]:
-    """Every ending that can be written."""
+    """Every ending of a picture that can be written."""
     return [suffix for module in FORMATS for suffix in module.SUFFIXES]
 
 

@@ -1,0 +1,81 @@
+"""What `hyperacuity upscale` is told of films, as the library has it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hyperacuity.cli.settings import settings
+from hyperacuity.errors import UsageError
+
+if TYPE_CHECKING:
+    from hyperacuity.film import Report, Settings
+
+Y4M = b"YUV4MPEG2 "
+
+
+def is_film(source: Path) -> bool:
+    """Whether a file is a film, or a name such as "frames/%06d.png" that of many frames."""
+    from hyperacuity import formats
+    from hyperacuity.formats.video.reading import is_pattern
+
+    return is_pattern(source) or formats.is_film(source)
+
+
+def asked(
+    *,
+    codec: str | None,
+    crf: float | None,
+    preset: str | None,
+    options: Sequence[str],
+    start: str | None,
+    duration: str | None,
+    fps: str | None,
+    deinterlace: bool,
+    strict: bool,
+) -> Settings | None:
+    """How films are to be treated; None where nothing was said, which pictures need not hear of."""
+    if not any((codec, crf is not None, preset, options, start, duration, fps, deinterlace, strict)):
+        return None
+    from hyperacuity import film
+
+    further = {name: str(value) for name, value in settings(options, "tune=film", option="-e").items()}
+    part = film.Part(
+        Fraction(0) if start is None else _seconds("--start", start),
+        None if duration is None else _seconds("--duration", duration),
+    )
+    rate = None if fps is None else _rate(fps)
+    return film.Settings(film.Encoding(codec or "auto", crf, preset, further), part, rate, deinterlace, strict)
+
+
+def note(report: Report) -> str:
+    """What there is to say of a film that is done, beside its size."""
+    said = []
+    if report.resumed:
+        said.append(f"{report.resumed} of them from an earlier run")
+    if report.reused >= 0.005:
+        said.append(f"{report.reused:.0%} did not change")
+    return ", ".join(said)
+
+
+def _seconds(option: str, text: str) -> Fraction:
+    """Seconds, or minutes and hours before them, with colons between."""
+    if not re.fullmatch(r"(\d+:){0,2}\d+(\.\d+)?", text, re.ASCII):
+        raise UsageError(f"{option} {text}: give seconds, such as 90 or 2.5, or 1:30, or 1:02:03.5")
+    total = Fraction(0)
+    for part in text.split(":"):
+        total = 60 * total + Fraction(part)
+    return total
+
+
+def _rate(text: str) -> Fraction:
+    try:
+        rate = Fraction(text)
+    except (ValueError, ZeroDivisionError):
+        rate = Fraction(0)
+    if rate <= 0:
+        raise UsageError(f"--fps {text}: give frames per second, such as 25 or 30000/1001")
+    return rate

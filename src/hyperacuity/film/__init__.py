@@ -1,0 +1,332 @@
+"""Films, made larger without losing anything of them.
+
+    from hyperacuity import film, load
+
+    film.upscale(load(), Path("film.mp4"), Path("film-x2.mp4"), Size(2))
+
+enlarging, chroma, still    a frame at another size; what did not change is not computed again
+threads                     reading, network and writing at the same time
+work                        segments on disk, from which a killed run goes on
+steadiness                  how far a result flickers, and how near it is to a reference
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from typing import IO, Any
+
+from hyperacuity.api import Upscaler
+from hyperacuity.errors import UsageError
+from hyperacuity.film.enlarging import Enlarged, Enlarger
+from hyperacuity.film.still import Savings
+from hyperacuity.film.threads import ahead, behind
+from hyperacuity.film.work import LENGTH, Open, Segment, Work
+from hyperacuity.formats.partial import storing
+from hyperacuity.formats.seam import LossWarning
+from hyperacuity.formats.video import raw, writing
+from hyperacuity.formats.video.codecs import Encoder, Encoding, Target, fitting, losses
+from hyperacuity.formats.video.frames import Layout
+from hyperacuity.formats.video.reading import WHOLE, Film, Part, is_pattern
+from hyperacuity.size import Size
+
+__all__ = ["WHOLE", "Encoding", "Part", "Progress", "Report", "Settings", "upscale"]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a film is read and written. rate: frames per second of a frame folder. strict: stop at the first damaged
+    frame instead of putting the one before in its place.
+    """
+
+    encoding: Encoding = field(default_factory=Encoding)
+    part: Part = WHOLE
+    rate: Fraction | None = None
+    deinterlace: bool = False
+    strict: bool = False
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where the work stands: `frames` is about how many there will be, 0 where nobody knows."""
+
+    done: int
+    frames: int
+    before: tuple[int, int]
+    after: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Report:
+    """What became of a film: sizes are (height, width). resumed: frames that an earlier run had finished. damaged:
+    frames for which the one before stands in. reused: the share of the network's work that was spared because nothing
+    had changed.
+    """
+
+    path: Path
+    before: tuple[int, int]
+    after: tuple[int, int]
+    models: tuple[str, ...]
+    frames: int
+    resumed: int
+    damaged: int
+    reused: float
+
+
+def upscale(
+    upscaler: Upscaler,
+    source: Path | IO[bytes],
+    output: Path | IO[bytes],
+    size: Size,
+    settings: Settings = Settings(),
+    *,
+    force: bool = False,
+    watch: Callable[[Progress], None] = lambda progress: None,
+) -> Report:
+    """Make a film larger: the file `output` holds it with all sound, subtitles, chapters and time stamps of `source`.
+
+    source: a file, a frame folder ("frames/%06d.png") or a stream of Y4M. output: a file; or a frame folder or a stream
+    of Y4M, which hold frames alone and cannot be gone on with. watch: is told of each frame; what it raises ends the
+    work, as anything else may: the same call goes on from the last finished segment.
+
+    Raises `UsageError` and its kind for what cannot be asked, `DamagedFile`, `BadOutput`, `MissingDependency`.
+    """
+    if not isinstance(output, Path) or is_pattern(output) or output.suffix.lower() == ".y4m":
+        return _unencoded(upscaler, source, output, size, settings, force, watch)
+    _may_write(output, source, force)
+    film = _open(source, settings)
+    target = _size(film, size)
+    encoding = settings.encoding.resolved(output.suffix.lower())
+    stored = _stored(film, fitting(film.layout.resized(*target), encoding), target)
+    encoder = Target(encoding, stored, film.time_base, film.rate, _aspect(film, size, target))
+    Encoder(encoder)  # shows whether it starts at all
+    writing.check_container(output, encoder)
+    enlarger = Enlarger(upscaler, film.layout, target, stored)
+    with storing(output):
+        work = Work(output, _identity(upscaler, film, encoder, target, settings))
+        if work.begun_anew:
+            warnings.warn(
+                f"{output}: the work of an earlier run was for another source or other settings; it is begun anew",
+                LossWarning,
+                stacklevel=2,
+            )
+        resumed = work.frames
+        try:
+            _Run(film, enlarger, encoder, work, _teller(watch, film, target)).all()
+            _put_together(film, encoder, work, output)
+        except BaseException:
+            if not work.segments or not isinstance(source, Path):
+                work.remove()  # nothing to go on from
+            raise
+        work.remove()
+    last = work.segments[-1]
+    _tell_damage(film, last.damaged)
+    savings = Savings(last.total, last.saved)
+    before = film.layout.height, film.layout.width
+    return Report(
+        output, before, target, upscaler.names(before, target), work.frames, resumed, last.damaged, savings.share
+    )
+
+
+def _unencoded(
+    upscaler: Upscaler,
+    source: Path | IO[bytes],
+    output: Path | IO[bytes],
+    size: Size,
+    settings: Settings,
+    force: bool,
+    watch: Callable[[Progress], None],
+) -> Report:
+    """The frames alone, into a folder or as Y4M."""
+    folder = isinstance(output, Path) and is_pattern(output)
+    if isinstance(output, Path):
+        _may_write(output.with_name(output.name % 1) if folder else output, source, force)
+    if settings.encoding != Encoding():
+        raise UsageError("--codec, --crf, --preset and -e are for encoded films: leave them out, or name one with -o")
+    film = _open(source, settings)
+    target = _size(film, size)
+    wanted = film.layout.resized(*target)
+    stored = _stored(film, raw.folder_layout(wanted) if folder else raw.y4m_layout(wanted), target)
+    enlarger = Enlarger(upscaler, film.layout, target, stored)
+    tell = _teller(watch, film, target)
+    sink: raw.Raw
+    done = damaged = 0
+    with storing(output if isinstance(output, Path) else Path("-")):
+        if isinstance(output, Path) and folder:
+            sink = raw.Folder(output, stored)
+        else:
+            sink = raw.Y4M(output, stored, film.rate, _aspect(film, size, target))
+
+        def write(enlarged: Enlarged) -> None:
+            sink.write(enlarger.finish(enlarged))
+
+        try:
+            with ahead(film) as frames, behind(write) as store:
+                for done, frame in enumerate(frames, 1):
+                    store(enlarger.compute(frame))
+                    damaged += frame.stands_in
+                    tell(done)
+            sink.close()
+        except BaseException:
+            sink.discard()
+            raise
+    _tell_damage(film, damaged)
+    before = film.layout.height, film.layout.width
+    names, share = upscaler.names(before, target), enlarger.savings.share
+    return Report(output if isinstance(output, Path) else Path("-"), before, target, names, done, 0, damaged, share)
+
+
+def _may_write(output: Path, source: Path | IO[bytes], force: bool) -> None:
+    with storing(output):
+        if isinstance(source, Path) and output.exists() and source.exists() and output.samefile(source):
+            raise UsageError(f"{output} is the input: choose another name")
+        if output.exists() and not force:
+            raise UsageError(f"{output} exists: choose another name, or overwrite it with force")
+
+
+def _open(source: Path | IO[bytes], settings: Settings) -> Film:
+    return Film(
+        source, part=settings.part, rate=settings.rate, deinterlace=settings.deinterlace, strict=settings.strict
+    )
+
+
+def _size(film: Film, size: Size) -> tuple[int, int]:
+    """The (height, width) of the result as it is stored; what was asked for is what is seen."""
+    height, width = film.layout.height, film.layout.width
+    return size.of(width, height)[::-1] if film.turned else size.of(height, width)
+
+
+def _aspect(film: Film, size: Size, target: tuple[int, int]) -> Fraction | None:
+    """The shape of the result's pixels. Where both sides were asked for, the picture keeps its shape and they give."""
+    if size.width is None or size.height is None:
+        return film.aspect
+    before = (film.aspect or 1) * Fraction(film.layout.width, film.layout.height)
+    return before / Fraction(target[1], target[0])
+
+
+def _stored(film: Film, stored: Layout, target: tuple[int, int]) -> Layout:
+    """The layout itself, after a warning of what it loses."""
+    for loss in losses(film.layout.resized(*target), stored):
+        warnings.warn(f"{film.name}: {loss}", LossWarning, stacklevel=3)
+    return stored
+
+
+def _teller(watch: Callable[[Progress], None], film: Film, target: tuple[int, int]) -> Callable[[int], None]:
+    before = film.layout.height, film.layout.width
+    return lambda done: watch(Progress(done, max(film.frames, done), before, target))
+
+
+def _tell_damage(film: Film, damaged: int) -> None:
+    if damaged:
+        warnings.warn(
+            f"{film.name}: {damaged} frames are damaged; the one before stands in for each", LossWarning, stacklevel=3
+        )
+
+
+def _identity(
+    upscaler: Upscaler, film: Film, encoder: Target, target: tuple[int, int], settings: Settings
+) -> dict[str, Any]:
+    """All that decides what the result is: where it differs, what an earlier run left is of no use."""
+    import av
+
+    steps = upscaler.chain((film.layout.height, film.layout.width), target)
+    files = [step.model.safetensors for step in steps]
+    return {
+        "source": film.identity(),
+        "part": [str(settings.part.start), str(settings.part.duration)],
+        "deinterlace": settings.deinterlace,
+        "rate": str(film.rate),
+        "size": target,
+        "models": upscaler.names((film.layout.height, film.layout.width), target),
+        "weights": [hashlib.sha256(file.read_bytes()).hexdigest() for file in files if file is not None],
+        "tta": upscaler.tta,
+        "encoder": [encoder.encoding.codec, encoder.encoding.settings(), encoder.look.format, str(encoder.aspect)],
+        "pyav": av.__version__,
+        "segment": LENGTH,
+    }
+
+
+def _put_together(film: Film, encoder: Target, work: Work, output: Path) -> None:
+    """Make the file of the segments and of all else, hold it against them, and give it its name."""
+    kind = writing.FORMATS[output.suffix.lower()]
+    written = writing.mux(
+        work.result,
+        kind,
+        film,
+        encoder,
+        work.packets(),
+        work.times(),
+        duration=work.segments[-1].duration,
+        name=str(output),
+    )
+    writing.verify(work.result, str(output), written)
+    with work.result.open("rb") as file:
+        os.fsync(file.fileno())
+    os.replace(work.result, os.path.realpath(output))
+
+
+class _Run:
+    """The frames of a film on their way through reading, network and encoder, all three at work at once."""
+
+    def __init__(
+        self, film: Film, enlarger: Enlarger, encoder: Target, work: Work, tell: Callable[[int], None]
+    ) -> None:
+        self.film, self.enlarger, self.target, self.work, self.tell = film, enlarger, encoder, work, tell
+        self._segment: Open | None = None
+        self._encoder: Encoder | None = None
+        self._frames = 0
+        self._last: Enlarged | None = None
+        self._damaged = 0
+
+    def all(self) -> None:
+        """Finish every segment that is not."""
+        if self.work.done:
+            return
+        if self.work.segments:
+            before = self.work.segments[-1]
+            self._damaged = before.damaged
+            self.enlarger.savings = Savings(before.total, before.saved)
+        first = self.work.frames
+        try:
+            with ahead(self.film) as frames, behind(self._store) as store:
+                for number, frame in enumerate(frames):
+                    if number < first:
+                        continue  # decoded all the same: only so is it certain that the rest comes out as it would have
+                    if number % LENGTH == 0:
+                        self.enlarger.forget()  # so that it is all one where a run was cut off
+                    store(self.enlarger.compute(frame))
+                    self.tell(number + 1)
+                store(None)
+        finally:
+            if self._segment is not None:
+                self._segment.close()
+
+    def _store(self, enlarged: Enlarged | None) -> None:
+        """In the thread behind: finish the frame and encode it; None after the last."""
+        if enlarged is None or self._frames == LENGTH:
+            self._finish(last=enlarged is None)
+        if enlarged is None:
+            return
+        if self._segment is None or self._encoder is None:
+            self._segment, self._encoder, self._frames = self.work.begin(), Encoder(self.target), 0
+        self._segment.write(self._encoder.encode(self.enlarger.finish(enlarged), enlarged.frame.pts))
+        self._frames += 1
+        self._damaged += enlarged.frame.stands_in
+        self._last = enlarged
+
+    def _finish(self, *, last: bool) -> None:
+        """Close the segment that is open."""
+        assert self._segment is not None
+        assert self._encoder is not None
+        assert self._last is not None
+        self._segment.write(self._encoder.finish())
+        savings = self._last.savings
+        # A film whose last frame says not how long it stays gives it what one frame has on the average.
+        duration = self._last.frame.duration or max(1, round(1 / self.film.rate / self.film.time_base))
+        self._segment.finish(Segment(self._frames, duration, self._damaged, savings.total, savings.saved, last))
+        self._segment = self._encoder = None

@@ -1,0 +1,123 @@
+"""Chroma planes at another size, each sample where the film's format puts it; and R, G, B by the film's own matrix."""
+
+from __future__ import annotations
+
+import functools
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hyperacuity.errors import UsageError
+from hyperacuity.formats.video.frames import BT470BG, BT709, BT2020, FCC, SMPTE170M, SMPTE240M, UNSPECIFIED, Layout
+from hyperacuity.resize import Taps, cubic, resample
+
+Planes = NDArray[np.float32]
+
+# Luma's weights of red and blue (H.273, table 4).
+_WEIGHTS = {
+    BT709: (0.2126, 0.0722),
+    FCC: (0.30, 0.11),
+    BT470BG: (0.299, 0.114),
+    SMPTE170M: (0.299, 0.114),
+    SMPTE240M: (0.212, 0.087),
+    BT2020: (0.2627, 0.0593),
+}
+
+
+def resized(planes: Planes, source: Layout, target: Layout) -> Planes:
+    """Chroma (2, h, w) of one layout at the size and the places of another's, by the antialiased bicubic."""
+    rows, columns = _tables(source, target)
+    return resample(resample(planes, rows, 1), columns, 2)
+
+
+@functools.lru_cache(maxsize=8)
+def _tables(source: Layout, target: Layout) -> tuple[Taps, Taps]:
+    assert source.chroma is not None
+    assert target.chroma is not None
+    down = _taps(source.height, source.chroma[0], target.height, target.chroma[0], centred=True, centred_target=True)
+    across = _taps(
+        source.width,
+        source.chroma[1],
+        target.width,
+        target.chroma[1],
+        centred=source.centred,
+        centred_target=target.centred,
+    )
+    return down, across
+
+
+def _taps(side: int, factor: int, target: int, target_factor: int, *, centred: bool, centred_target: bool) -> Taps:
+    """How an axis of chroma is resampled between films of `side` and `target` luma samples.
+
+    factor: luma samples under a chroma sample. centred: whether it lies in their middle, or beside the first.
+    """
+    samples, wanted = -(-side // factor), -(-target // target_factor)
+    place = np.arange(wanted) * target_factor + (target_factor - 1) / 2 * centred_target  # in luma samples
+    centre = ((place + 0.5) * side / target - 0.5 - (factor - 1) / 2 * centred) / factor
+    widening = max(1.0, side * target_factor / (target * factor))
+    reach = 2 * widening
+    index = np.floor(centre - reach)[:, None] + np.arange(math.ceil(2 * reach) + 2)
+    weights = cubic((centre[:, None] - index) / widening)
+    weights /= weights.sum(axis=1, keepdims=True)
+    used = weights.any(axis=0)
+    mirror = np.concatenate([np.arange(samples), np.arange(samples)[::-1]])
+    return Taps(mirror[index[:, used].astype(np.intp) % len(mirror)], weights[:, used])
+
+
+def to_rgb(luma: Planes, chroma: Planes, look: Layout) -> Planes:
+    """Codes of Y (H, W) and Cb, Cr (2, H, W) as R, G, B (3, H, W), black 0 and white 1; values may lie beyond."""
+    red, blue = _weights(look)
+    low, high = look.levels
+    y = (luma - np.float32(low)) / np.float32(high - low)
+    cb, cr = (chroma - np.float32(1 << look.depth - 1)) / np.float32(_chroma_span(look))
+    r = y + np.float32(2 * (1 - red)) * cr
+    b = y + np.float32(2 * (1 - blue)) * cb
+    g = (y - np.float32(red) * r - np.float32(blue) * b) / np.float32(1 - red - blue)
+    return np.stack([r, g, b])
+
+
+def from_rgb(rgb: Planes, look: Layout) -> tuple[Planes, Planes]:
+    """The inverse: codes, not rounded, of Y (H, W) and of Cb, Cr (2, H, W) at luma's size."""
+    red, blue = _weights(look)
+    low, high = look.levels
+    r, g, b = rgb
+    y = np.float32(red) * r + np.float32(1 - red - blue) * g + np.float32(blue) * b
+    chroma = np.stack([(b - y) / np.float32(2 * (1 - blue)), (r - y) / np.float32(2 * (1 - red))])
+    chroma *= np.float32(_chroma_span(look))
+    chroma += np.float32(1 << look.depth - 1)
+    y *= np.float32(high - low)
+    y += np.float32(low)
+    return y, chroma
+
+
+def recoded(planes: Any, source: Layout, target: Layout, *, chroma: bool) -> Any:
+    """Codes of one depth as those of another."""
+    if source.depth == target.depth:
+        return planes
+    if chroma:
+        middle, other = 1 << source.depth - 1, 1 << target.depth - 1
+        return (planes - np.float32(middle)) * np.float32(_chroma_span(target) / _chroma_span(source)) + np.float32(
+            other
+        )
+    (low, high), (least, most) = source.levels, target.levels
+    return (planes - np.float32(low)) * np.float32((most - least) / (high - low)) + np.float32(least)
+
+
+def _chroma_span(look: Layout) -> int:
+    """The codes from the most negative to the most positive chroma."""
+    low, high = look.levels
+    return high if low == 0 else 224 << look.depth - 8
+
+
+def _weights(look: Layout) -> tuple[float, float]:
+    matrix = look.colour.matrix
+    if matrix == UNSPECIFIED:
+        # What players take where the film does not say: the standard of its time.
+        matrix = BT709 if look.height > 576 or look.width >= 1280 else SMPTE170M
+    if matrix not in _WEIGHTS:
+        raise UsageError(
+            f"its colours went through matrix {matrix}, which networks on RGB are not given: take one on luma"
+        )
+    return _WEIGHTS[matrix]

@@ -1,0 +1,215 @@
+"""Films from end to end: what is in them comes out, at the right time, however often they are interrupted."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+
+from hyperacuity import Size, film, load
+from hyperacuity.api import Upscaler
+from hyperacuity.errors import DamagedFile, UsageError
+from hyperacuity.film import Encoding, Part, Progress, Settings
+from hyperacuity.formats.seam import LossWarning
+from tests.film.films import contents, make, packets, pictures
+
+LOSSLESS = Settings(Encoding("ffv1"))
+
+
+@pytest.fixture(scope="module")
+def upscaler() -> Upscaler:
+    return load("acute-50k-x2")
+
+
+def test_every_frame_comes_larger_at_its_own_time(upscaler: Upscaler, tmp_path: Path) -> None:
+    times = [0, 40, 47, 200, 1000, 1001, 1500]
+    source = make(tmp_path / "a.mkv", pictures(7), times=times)
+    report = film.upscale(upscaler, source, tmp_path / "b.mkv", Size(2), LOSSLESS)
+    frames, at = contents(tmp_path / "b.mkv")
+    assert at == [Fraction(time, 1000) for time in times]
+    assert {frame.shape for frame in frames} == {(72, 96, 3)}
+    assert (report.frames, report.before, report.after, report.models) == (7, (36, 48), (72, 96), ("acute-50k-x2",))
+    for small, large in zip(contents(source)[0], frames, strict=True):
+        assert np.abs(large.reshape(36, 2, 48, 2, 3).mean((1, 3)) - small).mean() < 8
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_sound_subtitles_and_titles_are_copied_to_the_byte(upscaler: Upscaler, tmp_path: Path) -> None:
+    source = make(tmp_path / "a.mkv", pictures(12), sounds=5, subtitles=1, title="Night and fog")
+    film.upscale(upscaler, source, tmp_path / "b.mkv", Size(2), LOSSLESS)
+    for kind, count in (("audio", 5), ("subtitle", 1)):
+        before, after = packets(source, kind), packets(tmp_path / "b.mkv", kind)
+        assert len(before) == len(after) == count
+        assert [[data for _, data in track] for track in before] == [[data for _, data in track] for track in after]
+        for one, other in zip(before, after, strict=True):
+            assert all(abs(a - b) <= Fraction(1, 1000) for (a, _), (b, _) in zip(one, other, strict=True))
+    with av.open(str(tmp_path / "b.mkv")) as container:
+        assert container.metadata["title"] == "Night and fog"
+
+
+@pytest.mark.parametrize(
+    ("pixels", "codec"), [("yuv420p10le", "ffv1"), ("yuv422p", "ffv1"), ("yuv444p", "ffv1"), ("gray", "ffv1")]
+)
+def test_bits_and_chroma_stay(pixels: str, codec: str, upscaler: Upscaler, tmp_path: Path) -> None:
+    source = make(tmp_path / "a.mkv", pictures(3), pixels=pixels)
+    film.upscale(upscaler, source, tmp_path / "b.mkv", Size(2), Settings(Encoding(codec)))
+    with av.open(str(tmp_path / "b.mkv")) as container:
+        assert container.streams.video[0].codec_context.pix_fmt == pixels
+
+
+@pytest.mark.parametrize("codec", ["h264", "h265", "av1"])
+def test_the_usual_codecs_give_films_that_play(codec: str, upscaler: Upscaler, tmp_path: Path) -> None:
+    source = make(tmp_path / "a.mkv", pictures(5))
+    film.upscale(upscaler, source, tmp_path / "b.mp4", Size(2), Settings(Encoding(codec)))
+    frames, at = contents(tmp_path / "b.mp4")
+    assert len(frames) == 5
+    assert at == [Fraction(n, 25) for n in range(5)]
+
+
+def test_odd_sizes_are_told_or_made_legal(upscaler: Upscaler, tmp_path: Path) -> None:
+    source = make(tmp_path / "a.mkv", pictures(3, 35, 47))
+    film.upscale(upscaler, source, tmp_path / "b.mkv", Size(2), LOSSLESS)
+    assert contents(tmp_path / "b.mkv")[0][0].shape == (70, 94, 3)
+    with pytest.warns(LossWarning, match="141x105 is no size for this codec .* repeated to 142x106"):
+        film.upscale(upscaler, source, tmp_path / "c.mp4", Size(3))
+    assert {frame.shape for frame in contents(tmp_path / "c.mp4")[0]} == {(106, 142, 3)}
+
+
+def test_luma_goes_through_the_network_as_it_is_stored(tmp_path: Path) -> None:
+    """Bicubic on the planes: against our own resize of the decoded luma."""
+    from hyperacuity.resize import resize
+
+    source = make(tmp_path / "a.mkv", pictures(2), pixels="yuv444p")
+    film.upscale(load("bicubic"), source, tmp_path / "b.mkv", Size(2), LOSSLESS)
+
+    def luma(path: Path) -> Any:
+        with av.open(str(path)) as container:
+            return [frame.to_ndarray()[0].astype(float) for frame in container.decode(video=0)]
+
+    for small, large in zip(luma(source), luma(tmp_path / "b.mkv"), strict=True):
+        np.testing.assert_allclose(large, np.clip(resize(small, size=(72, 96)), 0, 255), atol=0.51)
+
+
+def test_what_stands_still_is_computed_once(upscaler: Upscaler, tmp_path: Path) -> None:
+    picture = pictures(1)[0]
+    source = make(tmp_path / "a.mkv", [picture] * 10)
+    report = film.upscale(upscaler, source, tmp_path / "b.mkv", Size(2), LOSSLESS)
+    assert report.reused == pytest.approx(0.9)
+    frames, _ = contents(tmp_path / "b.mkv")
+    assert all(np.array_equal(frame, frames[0]) for frame in frames)
+
+
+KILLED = """
+import sys, os, signal
+from pathlib import Path
+from hyperacuity import Size, film, load
+def watch(progress):
+    if progress.done == 230:
+        os.kill(os.getpid(), signal.SIGKILL)
+film.upscale(load("acute-50k-x2"), Path(sys.argv[1]), Path(sys.argv[2]), Size(2),
+             film.Settings(film.Encoding("ffv1")), watch=watch)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
+def test_killed_it_goes_on_to_the_same_film(upscaler: Upscaler, tmp_path: Path) -> None:
+    source = make(tmp_path / "a.mkv", pictures(260, 16, 20), sounds=1)
+    film.upscale(upscaler, source, tmp_path / "whole.mkv", Size(2), LOSSLESS)
+    arguments = [sys.executable, "-c", KILLED, str(source), str(tmp_path / "b.mkv")]
+    assert subprocess.run(arguments, check=False).returncode == -signal.SIGKILL
+    assert not (tmp_path / "b.mkv").exists()
+    report = film.upscale(upscaler, source, tmp_path / "b.mkv", Size(2), LOSSLESS)
+    assert report.resumed in (100, 200)
+    assert report.frames == 260
+    (frames, at), (wanted, when) = contents(tmp_path / "b.mkv"), contents(tmp_path / "whole.mkv")
+    assert at == when
+    assert all(np.array_equal(one, other) for one, other in zip(frames, wanted, strict=True))
+    assert packets(tmp_path / "b.mkv", "audio") == packets(tmp_path / "whole.mkv", "audio")
+    assert {path.name for path in tmp_path.iterdir()} == {"a.mkv", "b.mkv", "whole.mkv"}
+
+
+def test_other_settings_begin_anew(upscaler: Upscaler, tmp_path: Path) -> None:
+    source = make(tmp_path / "a.mkv", pictures(120, 16, 20))
+
+    def interrupt(progress: Progress) -> None:
+        if progress.done == 110:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        film.upscale(upscaler, source, tmp_path / "b.mkv", Size(2), LOSSLESS, watch=interrupt)
+    assert not (tmp_path / "b.mkv").exists()
+    with pytest.warns(LossWarning, match="begun anew"):
+        report = film.upscale(upscaler, source, tmp_path / "b.mkv", Size(3), LOSSLESS)
+    assert report.resumed == 0
+    assert contents(tmp_path / "b.mkv")[0][0].shape == (48, 60, 3)
+
+
+def test_a_part_of_a_film(upscaler: Upscaler, tmp_path: Path) -> None:
+    source = make(tmp_path / "a.mkv", pictures(50), sounds=1)
+    settings = Settings(Encoding("ffv1"), Part(Fraction(1, 2), Fraction(1)))
+    report = film.upscale(upscaler, source, tmp_path / "b.mkv", Size(2), settings)
+    assert report.frames in (25, 26)
+
+
+def test_frames_in_folders_and_back(upscaler: Upscaler, tmp_path: Path) -> None:
+    source = make(tmp_path / "a.mkv", pictures(4), pixels="yuv444p")
+    (tmp_path / "frames").mkdir()
+    film.upscale(upscaler, source, tmp_path / "frames/%04d.png", Size(2))
+    assert len(list((tmp_path / "frames").glob("*.png"))) == 4
+    settings = Settings(Encoding("ffv1"), rate=Fraction(10))
+    with pytest.warns(LossWarning, match="R, G, B is stored as yuv444p"):
+        film.upscale(load("bicubic"), tmp_path / "frames/%04d.png", tmp_path / "b.mkv", Size(1), settings)
+    assert contents(tmp_path / "b.mkv")[1] == [Fraction(n, 10) for n in range(4)]
+
+
+@pytest.mark.filterwarnings("ignore::hyperacuity.formats.seam.LossWarning")
+def test_damaged_films_are_told_or_mended(upscaler: Upscaler, tmp_path: Path) -> None:
+    source = make(tmp_path / "a.mkv", pictures(20), codec="libx264")
+    data = source.read_bytes()
+    (tmp_path / "empty.mkv").touch()
+    with pytest.raises((DamagedFile, UsageError)):
+        film.upscale(upscaler, tmp_path / "empty.mkv", tmp_path / "b.mkv", Size(2))
+    (tmp_path / "cut.mkv").write_bytes(data[: len(data) * 3 // 4])
+    report = film.upscale(upscaler, tmp_path / "cut.mkv", tmp_path / "b.mkv", Size(2))
+    assert 0 < report.frames <= 20
+    (tmp_path / "page.mp4").write_text("<html>")
+    with pytest.raises((DamagedFile, UsageError)):
+        film.upscale(upscaler, tmp_path / "page.mp4", tmp_path / "c.mkv", Size(2))
+    assert not (tmp_path / "c.mkv").exists()
+
+
+def test_what_is_no_film_is_told(upscaler: Upscaler, tmp_path: Path) -> None:
+    with av.open(str(tmp_path / "sound.mp4"), "w") as container:
+        stream: Any = container.add_stream("aac", rate=8000)
+        silence = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), "fltp", "mono")
+        silence.sample_rate = 8000
+        container.mux(stream.encode(silence))
+        container.mux(stream.encode(None))
+    with pytest.raises((DamagedFile, UsageError), match=r"sound\.mp4"):
+        film.upscale(upscaler, tmp_path / "sound.mp4", tmp_path / "b.mp4", Size(2))
+    source = make(tmp_path / "a.mkv", pictures(2))
+    (tmp_path / "there.mkv").touch()
+    with pytest.raises(UsageError, match="exists"):
+        film.upscale(upscaler, source, tmp_path / "there.mkv", Size(2))
+    with pytest.raises(UsageError, match="is the input"):
+        film.upscale(upscaler, source, source, Size(2), force=True)
+    with pytest.raises(UsageError, match=r"no codec 'h265x'.*Did you mean 'h265'"):
+        film.upscale(upscaler, source, tmp_path / "b.mkv", Size(2), Settings(Encoding("h265x")))
+
+
+def test_real_films_come_through(shared: Path, upscaler: Upscaler, tmp_path: Path) -> None:
+    source = shared / "data/formats/video/carphone_pristine.mp4"
+    part = Settings(part=Part(Fraction(0), Fraction(1, 4)))
+    report = film.upscale(upscaler, source, tmp_path / "b.mp4", Size(2), part)
+    frames, at = contents(tmp_path / "b.mp4")
+    assert len(frames) == report.frames
+    assert at == contents(source)[1][: len(at)]
+    with av.open(str(source)) as before, av.open(str(tmp_path / "b.mp4")) as after:
+        assert before.streams.video[0].sample_aspect_ratio == after.streams.video[0].sample_aspect_ratio
