@@ -53,9 +53,8 @@ def _full_range_luma(picture: Picture) -> Picture:
 
 
 def _unrounded_luma(picture: Picture) -> Pixels:
-    if picture.shape[-1] == 1:
-        return picture[..., 0].astype(np.float64)
-    return colour.luma(picture.astype(np.float64) / 255) * 255
+    rgb = np.broadcast_to(picture, (*picture.shape[:2], 3))
+    return colour.luma(rgb.astype(np.float64) / 255) * 255
 
 
 PROTOCOLS = {
@@ -63,9 +62,9 @@ PROTOCOLS = {
     for protocol in (
         Protocol(
             "classic",
-            "luma of BT.601 in studio range (of grey pictures the grey); networks on luma and resamplers get the LR "
-            "luma in double precision and are compared on 8-bit luma, networks on RGB get the 8-bit LR picture and are "
-            "compared on the luma of their 8-bit result, not rounded again",
+            "luma of BT.601 in studio range; networks on luma and resamplers get the LR luma in double precision and "
+            "are compared on 8-bit luma, grey pictures being luma themselves; networks on RGB get the 8-bit LR picture "
+            "and are compared on the luma of their 8-bit result, not rounded again, grey pictures being RGB",
             _unrounded_luma,
             exact_luma=True,
         ),
@@ -177,7 +176,7 @@ def _measured(upscaler: Upscaler, pair: Pair, setting: Setting) -> tuple[Picture
     scale, how = setting.scale, setting.how
     if how.exact_luma and (upscaler.classical or upscaler.family[0].card.channels == "Y"):
         truth = datasets.luma(pair.hr)
-        given = how.view(pair.lr) if setting.pictures.given_lr else datasets.pair(truth, scale, exact=True).lr
+        given = datasets.luma(pair.lr) if setting.pictures.given_lr else datasets.pair(truth, scale, exact=True).lr
         seen, seconds = _from_exact_luma(upscaler, given, scale, grey=pair.hr.shape[-1] == 1)
         compared = Compared(seen, truth, given, _coloured(seen, pair.lr), pair.hr, scale)
     else:

@@ -98,6 +98,9 @@ def upscale(
     """
     if not isinstance(output, Path) or is_pattern(output) or output.suffix.lower() == ".y4m":
         return _unencoded(upscaler, source, output, size, settings, force, watch)
+    if output.suffix.lower() not in writing.FORMATS:
+        kinds = ", ".join(writing.FORMATS)
+        raise UsageError(f"{output} names no film: give it one of {kinds}, or name frames such as frames/%06d.png")
     _may_write(output, source, force)
     film = _open(source, settings)
     target = _size(film, size)

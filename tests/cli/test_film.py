@@ -1,0 +1,65 @@
+"""`hyperacuity upscale` on films."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.test_command import run
+from tests.film.films import contents, make, pictures
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    make(tmp_path / "a.mkv", pictures(6), sounds=1)
+    return tmp_path
+
+
+def test_a_film_is_a_file_like_others(folder: Path) -> None:
+    result = run("upscale", "a.mkv", folder=folder)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.startswith("a.mkv  48x36 -> 96x72  6 frames  acute-50k-x2  ")
+    assert len(contents(folder / "a-x2.mkv")[0]) == 6
+    again = run("upscale", "a.mkv", folder=folder)
+    assert again.returncode == 1
+    assert "exists" in again.stderr
+
+
+def test_its_options_reach_the_encoder(folder: Path) -> None:
+    arguments = ("-o", "b.mkv", "--codec", "ffv1", "--start", "0:00.08", "--duration", "0.1", "--json")
+    result = run("upscale", "a.mkv", *arguments, folder=folder)
+    assert result.returncode == 0, result.stderr
+    assert json.loads(result.stdout)["files"][0]["frames"] in (2, 3)
+
+
+def test_y4m_goes_through_a_pipe(folder: Path) -> None:
+    first = run("upscale", "a.mkv", "-o", "-", folder=folder, text=False)
+    assert first.returncode == 0, first.stderr
+    assert first.stdout.startswith(b"YUV4MPEG2 W96 H72 ")
+    second = run("upscale", "-", "-o", "b.mkv", folder=folder, input=first.stdout, text=False)
+    assert second.returncode == 0, second.stderr
+    assert contents(folder / "b.mkv")[0][0].shape == (144, 192, 3)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["a.mkv", "--codec", "h265x"], "Did you mean 'h265'"),
+        (["a.mkv", "--start", "soon"], "give seconds"),
+        (["a.mkv", "--fps", "0"], "give frames per second"),
+        (["a.mkv", "-e", "tune"], "write KEY=VALUE, such as tune=film"),
+        (["a.mkv", "--quality", "3"], "films have --crf"),
+        (["a.mkv", "-o", "a.png"], "film"),
+        (["p.png", "--codec", "h264"], "for films"),
+    ],
+)
+def test_mistakes_are_told_in_one_line(arguments: list[str], message: str, folder: Path) -> None:
+    (folder / "p.png").write_bytes((Path(__file__).parents[2] / "examples/astronaut.png").read_bytes())
+    before = sorted(folder.iterdir())
+    result = run("upscale", *arguments, folder=folder)
+    assert result.returncode == 1
+    assert message in result.stderr
+    assert "Traceback" not in result.stderr
+    assert sorted(folder.iterdir()) == before
