@@ -27,9 +27,9 @@ def main() -> None:
         rows = {(row["model"], row["set"], row["scale"]): row for row in csv.DictReader(file)}
     heads = ["set", "scale", "bicubic", *(f"{name}'s paper" for name in PAPERS), "acute-50k", "its SSIM", "its LR-PSNR"]
     lines = [heads, ["---"] * len(heads)]
-    for model, where, scale in rows:
+    for (model, where, scale), ours in rows.items():
         if model == "acute-50k":
-            ours, plain = rows[model, where, scale], rows["bicubic", where, scale]
+            plain = rows["bicubic", where, scale]
             papers = [published.get((name, where, scale), "") for name in PAPERS]
             figures = [f"**{ours['psnr']}**", ours["ssim"], ours["lr_psnr"]]
             lines.append([where, f"x{scale}", plain["psnr"], *papers, *figures])

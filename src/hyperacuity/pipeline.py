@@ -38,8 +38,8 @@ SMALLEST_TILE = 128 * 128
 # How far below black floats may lie, in parts of the range, and be taken as they are. Bicubic and Lanczos undershoot by
 # an eighth at most, and networks are still nearly linear there.
 UNDERSHOOT = 0.25
-# How wide a border darkens at most. Deep networks reach hundreds of pixels, but hardly see them, and their papers' figures
-# are of pictures padded with black: repeating edges there cost RRDB 0.5 dB on Set5.
+# How wide a border darkens at most. Deep networks reach hundreds of pixels, but hardly see them, and their papers'
+# figures are of pictures padded with black: repeating edges there cost RRDB 0.5 dB on Set5.
 RING = 24
 # Each tile is checked in cells of about this many pixels a side: how far the mean of the result may be from the mean
 # of the input, black to white being 1, or the mean itself where it is more. Networks keep it within some 0.01; a black
@@ -177,7 +177,8 @@ class _Codes:
             planes += np.float32(0.5)
             np.floor(planes, out=planes)
         rows = np.empty((*planes.shape[1:], len(planes) + (opacity is not None)), self.dtype)
-        rows[..., : len(planes)] = planes.transpose(1, 2, 0)
+        for n, plane in enumerate(planes):  # a third of the time of all at once
+            rows[..., n] = plane
         if opacity is not None:
             rows[..., -1] = opacity
         return rows

@@ -31,6 +31,8 @@ KERNELS: tuple[Kernel, ...] = get_args(Kernel)
 # processor's second-level cache; and to about this many neighbours at a time, so that one instruction does several.
 _BLOCK = 1 << 16
 _LANES = 96
+# Enlargements by a whole number, up to this one, read their samples in a row for each phase: no gathering.
+_PHASES = 8
 
 
 @dataclass(frozen=True)
@@ -140,25 +142,60 @@ def resample(array: Array, table: Taps, axis: int) -> Array:
     source = array.reshape(lead, array.shape[axis], inner)
     out = np.empty((lead, len(table), inner), array.dtype)
     weights = table.weights.astype(exact)[..., None, None]
+    phases, first, last = (1, 0, 0) if integer else _even_run(table.index)
+    for phase in range(first, min(first + phases, last)):
+        outputs = slice(phase, last, phases)
+        _slide(source, table.index[phase], weights[outputs, :, 0], out[:, outputs])
     # The axis comes first in each block: gathering samples then moves whole runs of memory, whichever axis it was.
     deep = max(1, min(lead, _LANES // max(1, inner)))
     tall = max(1, _BLOCK // max(1, deep * inner))
-    for start in range(0, len(table), tall):
-        part = slice(start, start + tall)
-        low, high = table[part].reach
-        index, weight = table.index[part] - low, weights[part]
-        for top in range(0, lead, deep):
-            lanes = slice(top, top + deep)
-            block = np.ascontiguousarray(source[lanes, low:high].transpose(1, 0, 2), exact)
-            total = np.take(block, index[:, 0], 0)
-            total *= weight[:, 0]
-            term = np.empty_like(total)
-            for tap in range(1, index.shape[1]):
-                np.take(block, index[:, tap], 0, out=term, mode="clip")  # "raise", the default, would copy `term`
-                term *= weight[:, tap]
-                total += term
-            out[lanes, part] = (round_to(total, array.dtype) if integer else total).transpose(1, 0, 2)
+    for start, stop in ((0, first), (last, len(table))):
+        for middle in range(start, stop, tall):
+            part = slice(middle, min(middle + tall, stop))
+            low, high = table[part].reach
+            index, weight = table.index[part] - low, weights[part]
+            for top in range(0, lead, deep):
+                lanes = slice(top, top + deep)
+                block = np.ascontiguousarray(source[lanes, low:high].transpose(1, 0, 2), exact)
+                total = np.take(block, index[:, 0], 0)
+                total *= weight[:, 0]
+                term = np.empty_like(total)
+                for tap in range(1, index.shape[1]):
+                    np.take(block, index[:, tap], 0, out=term, mode="clip")  # "raise", the default, would copy `term`
+                    term *= weight[:, tap]
+                    total += term
+                out[lanes, part] = (round_to(total, array.dtype) if integer else total).transpose(1, 0, 2)
     return out.reshape(*before, len(table), *after)
+
+
+def _even_run(index: NDArray[np.intp]) -> tuple[int, int, int]:
+    """Where whole enlargements need no gathering: the outputs [first, last), of which each reads one sample further
+    than the one `phases` before it; empty where the scale is none of the small whole numbers.
+    """
+    middle = len(index) // 2
+    for phases in range(1, min(_PHASES, len(index) - middle - 1) + 1):
+        moves = (index[phases:] - index[:-phases] == 1).all(axis=1)
+        stops = np.flatnonzero(~moves)  # at the mirrored borders
+        cut = np.searchsorted(stops, middle)
+        first = int(stops[cut - 1]) + 1 if cut else 0
+        last = (int(stops[cut]) if cut < len(stops) else len(moves)) + phases
+        if last - first > max(phases, len(index) // 2):
+            return phases, first, last
+    return 1, 0, 0
+
+
+def _slide(source: Array, start: NDArray[np.intp], weights: Array, out: Array) -> None:
+    """Fill `out` (lead, n, inner), output i of which reads the samples `start + i`; the same sums as by gathering."""
+    lead, count, inner = out.shape
+    deep = max(1, _BLOCK // max(1, count * inner))
+    for top in range(0, lead, deep):
+        block = source[top : top + deep]
+        total = block[:, start[0] : start[0] + count] * weights[:, 0]
+        term = np.empty_like(total)
+        for tap in range(1, len(start)):
+            np.multiply(block[:, start[tap] : start[tap] + count], weights[:, tap], out=term)
+            total += term
+        out[top : top + deep] = total
 
 
 def round_to(values: Array, dtype: np.dtype[Any]) -> Array:

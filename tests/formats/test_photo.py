@@ -683,7 +683,7 @@ def test_nothing_is_printed(capfd: pytest.CaptureFixture[str]) -> None:
         (b"PK\3\4\0\0", UnsupportedFormat, "ZIP"),
         (b"%PDF-1.7\n", UnsupportedFormat, "PDF"),
         (b"\0\0\0\x18ftypheic\0\0\0\0", UnsupportedFormat, "HEIC"),
-        (b"\0\0\0\x18ftypmp42\0\0\0\0", UnsupportedFormat, "video"),
+        (b"\0\0\0\x18ftypmp42\0\0\0\0", UnsupportedFormat, "film"),
         (b"hello\n", UnsupportedFormat, "text"),
         (b"\0\1\2\3\4\5\6\7", UnsupportedFormat, "of no kind that we know"),
     ],

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -80,15 +81,60 @@ def test_lpips_grows_with_noise_and_with_blur(files: tuple[Path, Path]) -> None:
 
 
 def test_wrong_files_and_small_pictures_are_told(files: tuple[Path, Path], tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"there is no file .*squeezenet1_1"):
-        LPIPS.from_files(tmp_path / "none.pth", files[1])
-    with pytest.raises(WeightsError, match="not the weights of SqueezeNet"):
-        LPIPS.from_files(files[1], files[0])
-    (tmp_path / "page.pth").write_text("<html>")
-    with pytest.raises(WeightsError, match="cannot be read"):
-        LPIPS.from_files(tmp_path / "page.pth", files[1])
+    squeezenet, linear = files
+    with pytest.raises(UsageError, match=r"there is no file .*give the path of torchvision's squeezenet1_1"):
+        LPIPS.from_files(tmp_path / "none.pth", linear)
+    with pytest.raises(
+        WeightsError, match=r"has no features\.0\.weight .*give the path of torchvision's squeezenet1_1"
+    ):
+        LPIPS.from_files(linear, squeezenet)
+    with pytest.raises(WeightsError, match=r"has no lin0\.model\.1\.weight .*give the path of LPIPS's linear weights"):
+        LPIPS.from_files(squeezenet, squeezenet)
     with pytest.raises(UsageError, match="17 x 17 pixels or more"):
         LPIPS.from_files(*files)(torch.rand(1, 3, 16, 40), torch.rand(1, 3, 16, 40))
+    assert LPIPS.from_files(*files)(torch.rand(1, 3, 17, 17), torch.rand(1, 3, 17, 17)).isfinite().all()
+
+
+class Hostile:
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return Path.touch, (Path("run.txt"),)  # type: ignore[return-value]
+
+
+def test_damaged_and_hostile_files_are_refused_and_not_run(
+    files: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    whole = [path.read_bytes() for path in files]
+    broken = {"page": b"<html>", "empty": b"", "safetensors cut": whole[0][:5000], "pth cut": whole[1][:5000]}
+    for name, content in broken.items():
+        (tmp_path / name).write_bytes(content)
+    torch.save({"lin0.model.1.weight": Hostile()}, tmp_path / "hostile")
+    torch.save([torch.zeros(1)], tmp_path / "list")
+    for name in (*broken, "hostile", "list"):
+        with pytest.raises(WeightsError, match=r"give the path of LPIPS's linear weights on SqueezeNet") as caught:
+            LPIPS.from_files(files[0], tmp_path / name)
+        assert "weights_only" not in str(caught.value)
+    assert not (tmp_path / "run.txt").exists()
+
+
+def test_lpips_takes_gradients_to_its_pictures_alone(files: tuple[Path, Path]) -> None:
+    torch.manual_seed(0)
+    distance = LPIPS.from_files(*files).double()
+    a, b = torch.rand(2, 1, 3, 19, 17, dtype=torch.float64)
+    assert torch.autograd.gradcheck(distance, (a.requires_grad_(), b.requires_grad_()), fast_mode=True)
+    assert not any(parameter.requires_grad for parameter in distance.parameters())
+    for grey in (0.0, 0.5, 1.0):
+        flat = torch.full((1, 3, 24, 24), grey, dtype=torch.float64, requires_grad=True)
+        (gradient,) = torch.autograd.grad(distance(flat, flat.detach()).sum(), flat)
+        assert gradient.isfinite().all()
+
+
+def test_lpips_is_symmetric_and_each_pair_its_own(files: tuple[Path, Path]) -> None:
+    torch.manual_seed(0)
+    distance = LPIPS.from_files(*files)
+    a, b = torch.rand(2, 3, 3, 32, 40)
+    torch.testing.assert_close(distance(a, b), distance(b, a))
+    torch.testing.assert_close(distance(a, b), torch.cat([distance(a[n : n + 1], b[n : n + 1]) for n in range(3)]))
 
 
 # Positions in torchvision's vgg19().features: two or four convolutions, each with its ReLU, then a pooling.
@@ -119,6 +165,7 @@ def test_vgg_features_are_those_of_torchvisions_layers(tmp_path: Path) -> None:
         assert list(found) == list(TORCHVISION)
         for name, number in TORCHVISION.items():
             torch.testing.assert_close(found[name], theirs[: number + 1 + after](normal))
+        assert not any(parameter.requires_grad for parameter in network.parameters())
 
 
 def test_vgg_says_which_file_and_which_layers_it_needs(tmp_path: Path) -> None:
@@ -127,5 +174,29 @@ def test_vgg_says_which_file_and_which_layers_it_needs(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"no layer 'conv5_5'.*Did you mean"):
         VGG19Features(["conv5_5"])
     torch.save({"features.0.weight": torch.zeros(1)}, tmp_path / "vgg.pth")
-    with pytest.raises(WeightsError, match="holds no VGG19"):
+    with pytest.raises(
+        WeightsError, match=r"has no features\.0\.weight .*give the path of torchvision's VGG19 weights"
+    ):
         VGG19Features.from_file(tmp_path / "vgg.pth", ["conv1_1"])
+    with pytest.raises(UsageError, match="at least one layer"):
+        VGG19Features([])
+
+
+def test_vgg_needs_pixels_for_its_poolings_and_no_layer_beyond_the_deepest(tmp_path: Path) -> None:
+    network = VGG19Features(["conv2_2", "conv1_1"])
+    assert list(network.features) == ["conv1_1", "conv1_2", "conv2_1", "conv2_2"]
+    assert list(network(torch.rand(1, 3, 2, 2))) == ["conv1_1", "conv2_2"]
+    with pytest.raises(UsageError, match=r"conv2_2 needs 2 x 2 pixels or more; got \(1, 9\)"):
+        network(torch.rand(1, 3, 1, 9))
+    # The same weights from a safetensors file give the same features.
+    state = {f"features.{n}.{part}": value for n, part, value in numbered(network)}
+    safetensors.torch.save_file(state, tmp_path / "vgg19.safetensors")
+    x = torch.rand(1, 3, 8, 8)
+    again = VGG19Features.from_file(tmp_path / "vgg19.safetensors", ["conv2_2"])
+    assert torch.equal(again(x)["conv2_2"], network(x)["conv2_2"])
+
+
+def numbered(network: VGG19Features) -> Iterator[tuple[int, str, Tensor]]:
+    for n, layer in zip((0, 2, 5, 7), network.features.values(), strict=True):
+        for part, value in layer.state_dict().items():
+            yield n, part, value

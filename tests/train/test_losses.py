@@ -1,18 +1,31 @@
 from __future__ import annotations
 
+import functools
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
 import torch
 from pydantic import ValidationError
 from torch import Tensor
+from torch.nn import functional
 
 from hyperacuity import metrics
+from hyperacuity.errors import UsageError
 from hyperacuity.resize import resize
 from hyperacuity.train import losses
-from hyperacuity.train.losses import Criterion, GanLoss, Losses, discriminator_loss, generator_loss, kl
+from hyperacuity.train.degrade import shrink
+from hyperacuity.train.losses import (
+    Criterion,
+    GanLoss,
+    Losses,
+    Lpips,
+    Perceptual,
+    discriminator_loss,
+    generator_loss,
+    kl,
+)
 
 PLAIN = ["l1", "mse", "charbonnier", "ssim", "fft"]
 
@@ -46,11 +59,66 @@ def test_ssim_is_the_metric(pair: tuple[Tensor, Tensor]) -> None:
     assert 1 - losses.ssim(sr, hr).item() == pytest.approx(np.mean(means), abs=1e-5)
 
 
+def test_ssim_is_exact_where_a_picture_hardly_varies() -> None:
+    """There the variances are small differences of large numbers."""
+    sr, hr = smooth()
+    assert losses.ssim(sr, hr).item() == pytest.approx(losses.ssim(sr.double(), hr.double()).item(), abs=1e-5)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_ssim_on_a_gpu_is_not_rounded_to_tf32() -> None:
+    sr, hr = smooth()
+    assert losses.ssim(sr.cuda(), hr.cuda()).item() == pytest.approx(losses.ssim(sr, hr).item(), abs=1e-5)
+
+
+def smooth() -> tuple[Tensor, Tensor]:
+    y, x = torch.meshgrid(torch.arange(64.0), torch.arange(64.0), indexing="ij")
+    hr = (0.6 + 0.3 * torch.sin(x / 40) * torch.sin(y / 50)).expand(1, 3, 64, 64)
+    return hr + 0.01 * torch.randn(hr.shape, generator=torch.Generator().manual_seed(0)), hr
+
+
+def test_gradients_are_those_of_the_formulas() -> None:
+    """Of all that take a pair; in double precision, against differences."""
+    torch.manual_seed(3)
+    sr, hr = torch.rand(2, 1, 2, 13, 12, dtype=torch.float64)
+    sr.requires_grad_()
+    for function in (losses.l1, losses.mse, losses.charbonnier, losses.ssim, losses.fft):
+        assert torch.autograd.gradcheck(function, (sr, hr))
+    assert torch.autograd.gradcheck(losses.tv, (sr,))
+    large, small = torch.rand(1, 2, 18, 15, dtype=torch.float64), torch.rand(1, 2, 6, 5, dtype=torch.float64)
+    assert torch.autograd.gradcheck(losses.consistency, (large.requires_grad_(), small))
+    assert torch.autograd.gradcheck(lambda nats: kl(nats, 0.0), (torch.rand(2, 3, 2, 2).double().requires_grad_(),))
+    fake, real = (torch.randn(7, dtype=torch.float64, requires_grad=True) for _ in range(2))
+    kind: GanLoss
+    for kind in ("vanilla", "lsgan", "hinge", "relativistic"):
+        assert torch.autograd.gradcheck(functools.partial(generator_loss, kind), (fake, real))
+        assert torch.autograd.gradcheck(functools.partial(discriminator_loss, kind), (fake, real))
+
+
+def test_patches_too_small_are_told() -> None:
+    tiny = torch.rand(1, 1, 10, 30)
+    with pytest.raises(UsageError, match=r"11 x 11 pixels or more; got \(10, 30\): take a larger data\.patch"):
+        losses.ssim(tiny, tiny)
+    with pytest.raises(UsageError, match=r"5 x 5 LR pixels or more; got \(4, 4\): take a larger data\.patch"):
+        losses.consistency(torch.rand(1, 1, 8, 8), torch.rand(1, 1, 4, 4))
+
+
 def test_consistency_compares_with_the_lr() -> None:
     hr = torch.rand(1, 1, 24, 24)
     lr = torch.from_numpy(resize(hr[0, 0].numpy(), size=(12, 12)))[None, None]
     assert losses.consistency(hr, lr).item() < 1e-6
     assert losses.consistency(hr, lr + 0.1).item() == pytest.approx(0.1, rel=1e-4)
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4])
+def test_a_patch_of_a_picture_is_consistent_with_the_patch_of_its_lr(scale: int) -> None:
+    """Though the pixels around the patch, which the LR's border was made of, are not seen."""
+    hr = torch.rand(1, 1, 20 * scale, 24 * scale)
+    lr = torch.from_numpy(resize(hr[0, 0].numpy(), size=(20, 24)))[None, None]
+    patch = hr[..., 5 * scale : 14 * scale, 6 * scale : 17 * scale]
+    assert losses.consistency(patch, lr[..., 5:14, 6:17]).item() < 1e-6
+    assert losses.consistency(patch, lr[..., 5:14, 7:18]).item() > 0.01
 
 
 def test_kl_leaves_each_channel_its_free_bits() -> None:
@@ -91,6 +159,18 @@ def test_adversarial_losses_are_their_formulas() -> None:
         assert discriminator_loss(kind, huge, -huge).isfinite()
 
 
+def test_logits_and_nats_in_half_precision_are_widened_first() -> None:
+    fake, real = torch.tensor([300.0, -2.5], dtype=torch.float16), torch.tensor([-301.0, 0.25], dtype=torch.float16)
+    kind: GanLoss
+    for kind in ("vanilla", "lsgan", "hinge", "relativistic"):
+        for function in (generator_loss, discriminator_loss):
+            assert torch.equal(function(kind, fake, real), function(kind, fake.float(), real.float()))
+    nats = torch.rand(2, 8, 5, 5).half()
+    assert torch.equal(kl(nats, 0.05), kl(nats.float(), 0.05))
+    with pytest.raises(ValueError, match="needs the logits of real pictures"):
+        generator_loss("relativistic", fake)
+
+
 def test_a_criterion_weighs_each_by_its_name(pair: tuple[Tensor, Tensor]) -> None:
     sr, hr = pair
     lr = torch.rand(2, 3, 12, 15)
@@ -101,19 +181,84 @@ def test_a_criterion_weighs_each_by_its_name(pair: tuple[Tensor, Tensor]) -> Non
     assert terms["consistency"].item() == pytest.approx(3 * losses.consistency(sr, lr).item())
 
 
-def test_gradients_are_finite_where_result_and_truth_are_one() -> None:
-    hr = torch.rand(1, 1, 16, 16)
-    sr = hr.clone().requires_grad_()
-    terms = Criterion(Losses(l1=1, mse=1, charbonnier=1, ssim=1, fft=1, tv=1))(sr, hr, hr)
-    torch.stack(list(terms.values())).sum().backward()  # type: ignore[no-untyped-call]
-    assert sr.grad is not None
-    assert sr.grad.isfinite().all()
+@pytest.fixture
+def vgg19(tmp_path: Path) -> Path:
+    """The first four convolutions, as torchvision numbers them."""
+    torch.manual_seed(2)
+    state = {}
+    for number, (inputs, outputs) in {0: (3, 64), 2: (64, 64), 5: (64, 128), 7: (128, 128)}.items():
+        state[f"features.{number}.weight"] = torch.randn(outputs, inputs, 3, 3) * (2 / (9 * inputs)) ** 0.5
+        state[f"features.{number}.bias"] = torch.randn(outputs) * 0.1
+    torch.save(state, tmp_path / "vgg19.pth")
+    return tmp_path / "vgg19.pth"
 
 
-def test_half_precision_is_left_outside() -> None:
-    hr = torch.rand(1, 1, 16, 16)
+@pytest.fixture
+def lpips(shared: Path) -> Lpips:
+    weights = shared / "weights"
+    return Lpips(
+        weight=0.5,
+        squeezenet=weights / "squeezenet1_1.safetensors",
+        linear=weights / "lpips_squeeze_linear.pth",
+    )
+
+
+@pytest.mark.parametrize("distance", ["l1", "mse"])
+@pytest.mark.parametrize("after", [False, True])
+def test_the_perceptual_loss_weighs_layers(distance: Literal["l1", "mse"], after: bool, vgg19: Path) -> None:
+    torch.manual_seed(0)
+    sr, hr = torch.rand(2, 2, 1, 16, 18)
+    state = torch.load(vgg19, weights_only=True)
+
+    def looks(x: Tensor) -> list[Tensor]:
+        x = x.repeat(1, 3, 1, 1)  # luma
+        x = (x - torch.tensor([0.485, 0.456, 0.406])[:, None, None]) / torch.tensor([0.229, 0.224, 0.225])[
+            :, None, None
+        ]
+        found = []
+        for number in (0, 2, 5, 7):
+            before = functional.conv2d(
+                x, state[f"features.{number}.weight"], state[f"features.{number}.bias"], padding=1
+            )
+            x = before.clamp_min(0)
+            found.append(x if after else before)
+            if number == 2:
+                x = functional.max_pool2d(x, 2)
+        return [found[1], found[3]]
+
+    power = 1 if distance == "l1" else 2
+    parts = [(a - b).abs().pow(power).mean().item() for a, b in zip(looks(sr), looks(hr), strict=True)]
+    layers = {"conv1_2": 0.1, "conv2_2": 2.0}
+    how = Perceptual(weight=3, vgg19=vgg19, layers=layers, after_activation=after, distance=distance)
+    found = Criterion(Losses(perceptual=how))(sr, hr, sr)
+    assert found["perceptual"].item() == pytest.approx(3 * (0.1 * parts[0] + 2.0 * parts[1]), rel=1e-5)
+
+
+def test_gradients_are_finite_where_result_and_truth_are_one(vgg19: Path, lpips: Lpips) -> None:
+    perceptual = Perceptual(weight=1, vgg19=vgg19, layers={"conv2_2": 1})
+    everything = Losses(
+        l1=1, mse=1, charbonnier=1, ssim=1, fft=1, tv=1, consistency=1, perceptual=perceptual, lpips=lpips
+    )
+    criterion = Criterion(everything)
+    black, varied = torch.zeros(1, 1, 20, 20), torch.rand(1, 1, 20, 20)
+    for hr in (black, varied):
+        sr = hr.clone().requires_grad_()
+        terms = criterion(sr, hr, shrink(hr, 2))
+        assert set(terms) == {name for name, _ in everything}
+        for name, term in terms.items():
+            assert term.isfinite(), name
+            (gradient,) = torch.autograd.grad(term, sr)
+            assert gradient.isfinite().all(), name
+
+
+def test_half_precision_is_left_outside(vgg19: Path, lpips: Lpips) -> None:
+    perceptual = Perceptual(weight=1, vgg19=vgg19, layers={"conv2_2": 1})
+    criterion = Criterion(Losses(l1=1, fft=1, ssim=1, consistency=1, perceptual=perceptual, lpips=lpips))
+    sr, hr, lr = torch.rand(1, 1, 20, 20).bfloat16(), torch.rand(1, 1, 20, 20), torch.rand(1, 1, 10, 10)
+    plain = criterion(sr.float(), hr, lr)
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        terms = Criterion(Losses(l1=1, fft=1, ssim=1))(hr.bfloat16(), hr, hr)
+        terms = criterion(sr, hr, lr)
+    assert {name: term.item() for name, term in terms.items()} == {name: term.item() for name, term in plain.items()}
     assert {term.dtype for term in terms.values()} == {torch.float32}
 
 
@@ -122,15 +267,23 @@ def test_a_recipe_needs_a_loss_and_weights_above_zero() -> None:
         Losses()
     with pytest.raises(ValidationError, match="greater than 0"):
         Losses(l1=0)
+    with pytest.raises(ValidationError, match="finite"):
+        Losses(l1=float("inf"))
+    with pytest.raises(ValidationError, match="Extra inputs"):
+        Losses.model_validate({"l11": 1})
 
 
-def test_lpips_is_a_loss_with_gradients(shared: Path) -> None:
-    how = {
-        "weight": 0.5,
-        "squeezenet": shared / "weights/squeezenet1_1.safetensors",
-        "linear": shared / "weights/lpips_squeeze_linear.pth",
-    }
-    criterion = Criterion(Losses.model_validate({"lpips": how}))
+def test_a_criterion_says_which_layer_or_file_is_wrong(vgg19: Path) -> None:
+    with pytest.raises(UsageError, match=r"no layer 'conv22'.*Did you mean 'conv2_2'"):
+        Criterion(Losses(perceptual=Perceptual(weight=1, vgg19=vgg19, layers={"conv22": 1})))
+    with pytest.raises(UsageError, match="at least one layer"):
+        Criterion(Losses(perceptual=Perceptual(weight=1, vgg19=vgg19, layers={})))
+    with pytest.raises(UsageError, match=r"no file .*vgg19-dcbb9e9d\.pth"):
+        Criterion(Losses(perceptual=Perceptual(weight=1, vgg19=vgg19.with_name("none.pth"))))
+
+
+def test_lpips_is_a_loss_with_gradients(lpips: Lpips) -> None:
+    criterion = Criterion(Losses(lpips=lpips))
     hr = torch.rand(1, 1, 32, 32)
     sr = (hr + 0.1 * torch.rand_like(hr)).requires_grad_()
     term = criterion(sr, hr, hr)["lpips"]

@@ -1,10 +1,15 @@
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
+import numpy as np
 import PIL.Image
+import pytest
 
-from hyperacuity.train import Log, read_recipe, report, train
+from hyperacuity import zoo
+from hyperacuity.train import Log, Progress, read_recipe, report, train
+from hyperacuity.train.report import smooth
 
 
 def test_a_page_tells_what_was_done(recipe: Path, tmp_path: Path) -> None:
@@ -15,7 +20,15 @@ def test_a_page_tells_what_was_done(recipe: Path, tmp_path: Path) -> None:
                 log.write(progress)
     path = report(folder, recipe, [folder / "tiny-x2.safetensors"], "| a | table |")
     text = path.read_text()
-    for fact in ("fsrcnn", "1,105 parameters", "12, 5", read_recipe(recipe).hash(), "dB at best", "| a | table |"):
+    for fact in (
+        "fsrcnn",
+        "1,105 parameters",
+        "12, 5",
+        read_recipe(recipe).hash(),
+        "dB at best",
+        "| time taken | 0 min",
+        "| a | table |",
+    ):
         assert fact in text
     with PIL.Image.open(folder / "curves.png") as picture:
         assert picture.width > 600
@@ -26,3 +39,65 @@ def test_a_training_without_a_log_has_a_page_too(recipe: Path, tmp_path: Path) -
     list(train(read_recipe(recipe), tmp_path / "run", device="cpu"))
     text = report(tmp_path / "run", recipe, [tmp_path / "run/tiny-x2.safetensors"], None).read_text()
     assert "curves.png" not in text
+
+
+@pytest.fixture
+def model() -> Path:
+    """Any model: what its training looked like is for the log to say."""
+    path = zoo.models()["fsrcnn-x2"].safetensors
+    assert path is not None
+    return path
+
+
+def logged(folder: Path, *steps: tuple[dict[str, float], float | None]) -> None:
+    with Log(folder) as log:
+        for n, (losses, validation) in enumerate(steps, 1):
+            log.write(Progress(50 * n, 999, losses, 1e-3, 0.01, validation, 0.0))
+
+
+def shown(folder: Path) -> tuple[int, int]:
+    """Height of the curves, and how many colours besides grey are drawn there."""
+    with PIL.Image.open(folder / "curves.png") as picture:
+        pixels = np.asarray(picture.convert("RGB")).astype(int)
+    coloured = pixels[np.ptp(pixels, axis=2) > 60]
+    return len(pixels), len(np.unique(coloured // 32, axis=0))
+
+
+@pytest.mark.parametrize(
+    ("steps", "said"),
+    [
+        ([({"l1": 0.1}, None)], "| validation | - |"),
+        ([({"l1": 0.1}, 30.0)], "30.000 dB at best, 30.000 dB at the end"),
+        ([({"l1": 0.1}, 30.0), ({"l1": 0.1}, math.nan), ({"l1": 0.1}, 29.0)], "30.000 dB at best, 29.000 dB at"),
+        ([({"l1": 0.1}, math.nan)] * 3, "| validation | - |"),
+        ([({"l1": math.nan}, None)] * 3, "| validation | - |"),
+        ([({"l1": 0.1}, None), ({"l1": math.inf}, None), ({"l1": 0.1}, None)], "| validation | - |"),
+        ([({"l1": 0.1, "adversary": -0.5}, None), ({"l1": 0.1, "adversary": 0.4}, None)], "| validation | - |"),
+    ],
+)
+def test_any_log_has_its_curves(
+    steps: list[tuple[dict[str, float], float | None]], said: str, model: Path, tmp_path: Path
+) -> None:
+    logged(tmp_path, *steps)
+    assert said in report(tmp_path, tmp_path / "a.toml", [model], None).read_text()
+    if any(math.isfinite(value) for losses, _ in steps for value in losses.values()):
+        assert shown(tmp_path)[1] > 0
+
+
+def test_without_validation_there_is_no_empty_panel_for_it(model: Path, tmp_path: Path) -> None:
+    heights = []
+    for name, validation in (("with", 30.0), ("without", None)):
+        logged(tmp_path / name, ({"l1": 0.1}, validation), ({"l1": 0.05}, validation))
+        report(tmp_path / name, tmp_path / "a.toml", [model], None)
+        heights.append(shown(tmp_path / name)[0])
+    assert heights[0] > heights[1]
+
+
+def test_a_smoothed_curve_keeps_a_straight_line_and_both_its_ends() -> None:
+    line = np.linspace(3.0, 1.0, 1001)
+    np.testing.assert_allclose(smooth(line), line, atol=1e-9)
+    noisy = line + np.random.default_rng(0).normal(0, 0.1, 1001)
+    assert np.abs(smooth(noisy) - line)[20:-20].mean() < 0.03
+    line[[5, 300]] = np.nan, np.inf
+    assert np.isfinite(smooth(line)).all()
+    assert np.isnan(smooth(np.full(4, np.nan))).all()

@@ -13,7 +13,7 @@ import typer
 from typer.core import TyperGroup
 
 import hyperacuity
-from hyperacuity.cli import evaluate, import_, interpolate, models, train, upscale
+from hyperacuity.cli import evaluate, import_, interpolate, models, train, tune, upscale
 from hyperacuity.cli.talk import OutputError
 
 
@@ -37,6 +37,7 @@ app = typer.Typer(
 )
 app.command("upscale")(upscale.command)
 app.command("models")(models.command)
+app.command("tune")(tune.command)
 app.command("train")(train.command)
 app.command("interpolate")(interpolate.command)
 app.command("import")(import_.command)

@@ -107,7 +107,9 @@ def command(
             rich_help_panel=SPEED,
         ),
     ] = "auto",
-    engine: Annotated[str, typer.Option(help="auto, onnxruntime, openvino, pytorch.", rich_help_panel=SPEED)] = "auto",
+    engine: Annotated[
+        str, typer.Option(help="auto, onnxruntime, openvino, ncnn, pytorch.", rich_help_panel=SPEED)
+    ] = "auto",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.", rich_help_panel=SPEED)] = "auto",
     gpu: Annotated[
         int | None, typer.Option("-g", "--gpu-id", min=0, help="Short for --device cuda:N.", rich_help_panel=SPEED)

@@ -16,7 +16,7 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from hyperacuity.engines import onnx_runtime, openvino, pytorch
+from hyperacuity.engines import choice, ncnn, onnx_runtime, openvino, pytorch
 from hyperacuity.errors import MissingDependency, UsageError, nearest
 from hyperacuity.zoo import Model
 
@@ -30,6 +30,7 @@ Precision = Literal["auto", "fp32", "fp16", "bf16"]
 ENGINES: dict[str, ModuleType] = {
     "onnxruntime": onnx_runtime,
     "openvino": openvino,
+    "ncnn": ncnn,
     "pytorch": pytorch,
 }
 
@@ -74,8 +75,8 @@ class Engine(Protocol):
 def open(model: Model, *, engine: str = "auto", device: str = "auto", precision: Precision = "auto") -> Engine:
     """Make a model of the zoo (or of a file) ready to run.
 
-    engine: a name of `ENGINES`, or "auto": PyTorch where a GPU is at hand for it, else OpenVINO where it is installed
-        and faster, else ONNX Runtime.
+    engine: a name of `ENGINES`, or "auto": PyTorch where a GPU is at hand for it, else what `hyperacuity tune` has
+        found to be the fastest, else OpenVINO where it is installed and faster, else ONNX Runtime.
     device: "auto", "cpu", "cuda", "cuda:1", "mps". precision: "auto" is float32 on a CPU and half on a GPU.
 
     Raises `MissingDependency` with the line that installs what is missing, `UsageError` for what cannot be had.
@@ -99,6 +100,9 @@ def _choose(model: Model, device: str, precision: str) -> str:
         )
     if model.onnx is None:
         return "pytorch"
+    tuned = choice.remembered(model)
+    if tuned in ENGINES:
+        return tuned
     faster = model.card.architecture in FASTER_IN_OPENVINO and openvino.installed()
     return "openvino" if faster else "onnxruntime"
 

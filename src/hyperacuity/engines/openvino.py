@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hyperacuity import memory
+from hyperacuity.engines.subpixel import as_convolution
 from hyperacuity.errors import MissingDependency, OutOfMemory, UsageError, WeightsError
 from hyperacuity.zoo import Model
 
@@ -97,9 +98,7 @@ class OpenVino:
 
 
 def _as_convolutions(network: Any) -> None:
-    """Put a convolution and a pixel shuffle in place of each transposed convolution that enlarges: the same sums, half
-    the time. Output pixel scale * j + a reads the input at j - m through the kernel's sample scale * m + a + pad.
-    """
+    """Put a convolution and a pixel shuffle in place of each transposed convolution that enlarges."""
     from openvino import opset13 as ops
 
     for node in network.get_ordered_ops():
@@ -110,23 +109,12 @@ def _as_convolutions(network: Any) -> None:
         even = len(set(stride)) == 1 and len(set(pad)) == 1 and set(how["dilations"]) == {1}
         if not even or source.get_type_name() != "Constant":
             continue
-        weight = source.get_data()  # (inputs, outputs, K, K)
-        inputs, outputs, size, _ = weight.shape
-        scale, before = stride[0], pad[0]
-        if size - 2 * before + how["output_padding"][0] != scale:  # the result is not `scale` times as large
+        exchanged = as_convolution(source.get_data(), stride[0], pad[0], how["output_padding"][0])
+        if exchanged is None:
             continue
-        least, most = -((scale - 1 + before) // scale), (size - 1 - before) // scale
-        kernel = np.zeros((outputs, scale, scale, inputs, most - least + 1, most - least + 1), np.float32)
-        for m in range(least, most + 1):
-            for n in range(least, most + 1):
-                for a in range(scale):
-                    for b in range(scale):
-                        row, column = scale * m + a + before, scale * n + b + before
-                        if 0 <= row < size and 0 <= column < size:
-                            kernel[:, a, b, :, most - m, most - n] = weight[:, :, row, column].T
-        kernel = kernel.reshape(outputs * scale**2, inputs, *kernel.shape[-2:])
+        kernel, before, after = exchanged
         phases = ops.convolution(
-            node.input_value(0), ops.constant(kernel), [1, 1], [most, most], [-least, -least], [1, 1]
+            node.input_value(0), ops.constant(kernel), [1, 1], [before, before], [after, after], [1, 1]
         )
-        shuffled = ops.depth_to_space(phases, "depth_first", scale)
+        shuffled = ops.depth_to_space(phases, "depth_first", stride[0])
         node.output(0).replace(shuffled.output(0))

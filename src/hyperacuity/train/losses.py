@@ -1,6 +1,7 @@
 """How far a result is from the truth, as numbers with gradients; a recipe weighs them.
 
-Pictures are (N, C, H, W) in [0, 1]. All is computed in float32, also where the network is not.
+Pictures are (N, C, H, W) in [0, 1]. `Criterion`, `kl` and the adversarial ones compute in float32 at least, also where
+the network does not.
 """
 
 from __future__ import annotations
@@ -13,15 +14,19 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, model_validato
 from torch import Tensor, nn
 from torch.nn import functional
 
+from hyperacuity.errors import UsageError
 from hyperacuity.networks.perceptual import LPIPS, VGG19Features
 from hyperacuity.train.degrade import shrink
+
+# SSIM's Gaussian, of deviation 1.5.
+WINDOW: list[float] = torch.softmax(-((torch.arange(11, dtype=torch.float64) - 5) ** 2) / (2 * 1.5**2), 0).tolist()
 
 GanLoss = Literal["vanilla", "lsgan", "hinge", "relativistic"]
 Weight = PositiveFloat | None
 
 
 class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Perceptual(_Record):
@@ -79,21 +84,29 @@ def charbonnier(sr: Tensor, hr: Tensor) -> Tensor:
 
 
 def ssim(sr: Tensor, hr: Tensor) -> Tensor:
-    """1 - SSIM, which is `metrics.ssim` with a peak of 1 and no border; 11 x 11 pixels or more."""
-    at = torch.arange(11, device=sr.device, dtype=sr.dtype) - 5
-    window = torch.exp(-at.square() / (2 * 1.5**2))
-    window = window / window.sum()
+    """1 - SSIM, which is `metrics.ssim` with a peak of 1 and no border.
 
-    def blur(x: Tensor) -> Tensor:
-        x = x.flatten(0, 1)[:, None]
-        return functional.conv2d(functional.conv2d(x, window.view(1, 1, 11, 1)), window.view(1, 1, 1, 11))
-
+    Raises `UsageError` for less than 11 x 11 pixels.
+    """
+    if min(sr.shape[-2:]) < len(WINDOW):
+        raise UsageError(f"SSIM needs 11 x 11 pixels or more; got {tuple(sr.shape[-2:])}: take a larger data.patch")
     c1, c2 = 0.01**2, 0.03**2
-    a, b = blur(sr), blur(hr)
-    variance_a, variance_b = blur(sr * sr) - a * a, blur(hr * hr) - b * b
-    covariance = blur(sr * hr) - a * b
-    structure = (2 * a * b + c1) * (2 * covariance + c2) / ((a * a + b * b + c1) * (variance_a + variance_b + c2))
+    a, b, aa, bb, ab = _blurred(torch.stack((sr, hr, sr * sr, hr * hr, sr * hr))).unbind()
+    variances, covariance = aa - a * a + bb - b * b, ab - a * b
+    structure = (2 * a * b + c1) * (2 * covariance + c2) / ((a * a + b * b + c1) * (variances + c2))
     return 1 - structure.mean()
+
+
+def _blurred(x: Tensor) -> Tensor:
+    """Through SSIM's window, where it fits whole."""
+    # Tap after tap: cuDNN would round a convolution's factors to TF32, an error of half of c2.
+    for axis in (-2, -1):
+        size = x.shape[axis] - len(WINDOW) + 1
+        total = x.narrow(axis, 0, size) * WINDOW[0]
+        for at, weight in enumerate(WINDOW[1:], 1):
+            total = total.add(x.narrow(axis, at, size), alpha=weight)
+        x = total
+    return x
 
 
 def fft(sr: Tensor, hr: Tensor) -> Tensor:
@@ -111,24 +124,31 @@ def tv(sr: Tensor) -> Tensor:
 def consistency(sr: Tensor, lr: Tensor) -> Tensor:
     """L1 between the result, made small again by MATLAB's bicubic without rounding, and the LR; but for two LR pixels
     at the border, where a patch's neighbours are missing.
+
+    Raises `UsageError` for less than 5 x 5 LR pixels.
     """
+    if min(lr.shape[-2:]) < 5:
+        size = tuple(lr.shape[-2:])
+        raise UsageError(f"consistency needs 5 x 5 LR pixels or more; got {size}: take a larger data.patch")
     again = shrink(sr, sr.shape[-1] // lr.shape[-1])
     return functional.l1_loss(again[..., 2:-2, 2:-2], lr[..., 2:-2, 2:-2])
 
 
 def kl(nats: Tensor, free_bits: float) -> Tensor:
     """Nats for each LR pixel, summed over the channels of (N, latent, H, W); of each channel's mean over the batch and
-    all positions, `free_bits` cost nothing (arXiv 1606.04934, appendix C.8).
+    all positions, `free_bits` nats cost nothing (arXiv 1606.04934, appendix C.8).
     """
-    return nats.mean((0, 2, 3)).clamp_min(free_bits).sum()
+    return _widened(nats).mean((0, 2, 3)).clamp_min(free_bits).sum()
 
 
 def generator_loss(kind: GanLoss, fake: Tensor, real: Tensor | None = None) -> Tensor:
     """What a generator pays, of a discriminator's logits for its pictures; relativistic: and for real ones.
 
     vanilla: the non-saturating form of Goodfellow et al. (arXiv 1406.2661, section 3); lsgan: arXiv 1611.04076; hinge:
-    arXiv 1705.02894; relativistic: the average one of ESRGAN (arXiv 1809.00219, equation 2).
+    arXiv 1705.02894; relativistic: the average one of ESRGAN (arXiv 1809.00219, equation 2), halved as its authors'
+    code does it.
     """
+    fake = _widened(fake)
     if kind == "vanilla":
         return _told(fake, real=True)
     if kind == "lsgan":
@@ -137,11 +157,13 @@ def generator_loss(kind: GanLoss, fake: Tensor, real: Tensor | None = None) -> T
         return -fake.mean()
     if real is None:
         raise ValueError("the relativistic loss needs the logits of real pictures")
+    real = _widened(real)
     return (_told(real - fake.mean(), real=False) + _told(fake - real.mean(), real=True)) / 2
 
 
 def discriminator_loss(kind: GanLoss, fake: Tensor, real: Tensor) -> Tensor:
-    """What a discriminator pays; sources as for `generator_loss`."""
+    """What a discriminator pays, the mean of real and fake pictures' parts; sources as for `generator_loss`."""
+    fake, real = _widened(fake), _widened(real)
     if kind == "vanilla":
         return (_told(real, real=True) + _told(fake, real=False)) / 2
     if kind == "lsgan":
@@ -152,8 +174,11 @@ def discriminator_loss(kind: GanLoss, fake: Tensor, real: Tensor) -> Tensor:
 
 
 def _told(logits: Tensor, *, real: bool) -> Tensor:
-    logits = logits.float()
     return functional.binary_cross_entropy_with_logits(logits, torch.full_like(logits, float(real)))
+
+
+def _widened(x: Tensor) -> Tensor:
+    return x.to(torch.promote_types(x.dtype, torch.float32))
 
 
 class Criterion(nn.Module):

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hyperacuity import zoo
 from hyperacuity.train import log
 
 # Curves are smoothed over this part of their points.
 SMOOTHED = 0.02
+# Fewer validations than this are points on their curve.
+MARKED = 60
 
 
 def report(folder: Path, recipe: Path, models: Sequence[Path], table: str | None) -> Path:
@@ -24,13 +28,14 @@ def report(folder: Path, recipe: Path, models: Sequence[Path], table: str | None
     rows = log.read(folder / "log.csv")
     cards = [zoo.open_file(path).card for path in models]
     card = cards[0]
-    validated = [row["validation"] for row in rows if row["validation"] is not None]
+    validated = [value for _, value in _validations(rows)]
     facts = {
         "network": f"{card.architecture} {dict(card.config)}",
         "models": ", ".join(f"{one.name} ({one.parameters:,} parameters)" for one in cards),
         "learnt from": f"{card.trained_on} (fingerprint {card.data_fingerprint})",
         "steps, seed": f"{card.steps:,}, {card.seed}",
         "recipe": f"{recipe.name} (hash {card.recipe})",
+        "time taken": _told(rows[-1].get("seconds")) if rows else "-",
         "waited for data": f"{rows[-1]['waiting'] or 0:.1%} of the time" if rows else "-",
         "validation": f"{max(validated):.3f} dB at best, {validated[-1]:.3f} dB at the end" if validated else "-",
     }
@@ -47,45 +52,71 @@ def report(folder: Path, recipe: Path, models: Sequence[Path], table: str | None
     return path
 
 
-def _curves(rows: Sequence[dict[str, float | None]], path: Path) -> None:
+def _validations(rows: Sequence[log.Row]) -> list[tuple[float, float]]:
+    """Steps and what they reached, where that is a number."""
+    seen = [(row["step"], row["validation"]) for row in rows]
+    return [(step, value) for step, value in seen if step is not None and value is not None and math.isfinite(value)]
+
+
+def _told(seconds: float | None) -> str:
+    if seconds is None:
+        return "-"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
+
+
+def _curves(rows: Sequence[log.Row], path: Path) -> None:
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
     steps = np.array([row["step"] for row in rows], float)
-    losses = [name for name in rows[0] if name not in log.FIXED]
+    names = [name for name in rows[0] if name not in log.FIXED]
+    losses = {name: np.array([np.nan if row[name] is None else row[name] for row in rows], float) for name in names}
+    validations = _validations(rows)
+    alone = "." if len(rows) == 1 else None  # one point makes no line
     with mpl.rc_context({"font.size": 9, "axes.spines.top": False, "axes.spines.right": False}):
-        figure = Figure(figsize=(8, 7), layout="constrained")
-        upper, middle, lower = figure.subplots(3, 1, sharex=True, height_ratios=(3, 3, 1))
-        for name in losses:
-            values = np.array([np.nan if row[name] is None else row[name] for row in rows], float)
+        heights = (3, 3, 1) if validations else (3, 1)
+        figure = Figure(figsize=(8, sum(heights)), layout="constrained")
+        upper, *middle, lower = figure.subplots(len(heights), 1, sharex=True, height_ratios=heights)
+        for name, values in losses.items():
             (line,) = upper.plot(steps, values, alpha=0.25, linewidth=0.8)
-            upper.plot(steps, _smooth(values), color=line.get_color(), label=name)
-        upper.set_yscale("log")
+            upper.plot(steps, smooth(values), color=line.get_color(), label=name, marker=alone)
+        seen = np.concatenate([values[np.isfinite(values)] for values in losses.values()])
+        if seen.size and seen.min() > 0:  # an adversary's loss may be negative
+            upper.set_yscale("log")
         upper.set_ylabel("loss, with its weight")
         upper.legend(frameon=False, ncols=4)
-        seen = [(row["step"], row["validation"]) for row in rows if row["validation"] is not None]
-        if seen:
-            at, values = np.array(seen, float).T
-            middle.plot(at, values, marker=".", color="tab:green")
+        for axes in middle:
+            at, values = np.array(validations).T
+            axes.plot(at, values, marker="." if len(at) < MARKED else None, color="tab:green")
             best = int(values.argmax())
-            middle.annotate(f"{values[best]:.3f}", (at[best], values[best]), textcoords="offset points", xytext=(0, 6))
-        middle.set_ylabel("validation, dB")
-        lower.plot(steps, [row["rate"] for row in rows], color="tab:grey")
+            axes.annotate(
+                f"{values[best]:.3f}", (at[best], values[best]), textcoords="offset points", xytext=(0, 6), ha="center"
+            )
+            axes.margins(y=0.12)
+            axes.set_ylabel("validation, dB")
+        lower.plot(steps, [row["rate"] for row in rows], color="tab:grey", marker=alone)
+        lower.set_ylim(bottom=0)
         lower.set_ylabel("rate")
         lower.set_xlabel("step")
-        for axes in (upper, middle, lower):
+        lower.xaxis.set_major_formatter(lambda step, _: f"{step:,.0f}")
+        for axes in (upper, *middle, lower):
             axes.grid(alpha=0.25)
         _save(figure, path)
 
 
-def _smooth(values: Any) -> Any:
-    """A running mean; numbers that are missing or not finite do not count."""
-    reach = min(max(1, int(len(values) * SMOOTHED)), (len(values) - 1) // 2)
+def smooth(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """A running mean, narrower towards both ends; numbers that are missing or not finite do not count."""
     good = np.isfinite(values)
-    window = np.ones(2 * reach + 1)
-    sums = np.convolve(np.where(good, values, 0.0), window, "same")
-    counts = np.convolve(good.astype(float), window, "same")
-    return np.divide(sums, counts, out=np.full(len(values), np.nan), where=counts > 0)
+    at = np.arange(len(values))
+    reach = np.minimum(max(1, int(len(values) * SMOOTHED)), np.minimum(at, at[::-1]))
+    sums = np.concatenate([[0.0], np.cumsum(np.where(good, values, 0.0))])
+    counts = np.concatenate([[0], np.cumsum(good)])
+    total, count = (found[at + reach + 1] - found[at - reach] for found in (sums, counts))
+    means = np.full(len(values), np.nan)
+    np.divide(total, count, out=means, where=count > 0)
+    return means
 
 
 def _save(figure: Any, path: Path) -> None:

@@ -7,6 +7,7 @@ Zhang, Isola, Efros, Shechtman, Wang: "The Unreasonable Effectiveness of Deep Fe
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Self
 
@@ -14,11 +15,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from hyperacuity.errors import UsageError, WeightsError
+from hyperacuity.errors import UsageError
 from hyperacuity.networks.perceptual import weights
 
 # What comes before each of the seven looks: layers of SqueezeNet, by their number in torchvision's weights.
-STAGES = ((0,), (2, 3, 4), (5, 6, 7), (8, 9), (10,), (11,), (12,))
+STAGES = ((0, 1), (2, 3, 4), (5, 6, 7), (8, 9), (10,), (11,), (12,))
 CHANNELS = (64, 128, 256, 384, 384, 512, 512)
 POOLS = (2, 5, 8)
 # (inputs, squeezed, expanded by each kernel) of the fire modules.
@@ -45,7 +46,7 @@ class LPIPS(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        layers: dict[str, nn.Module] = {"0": nn.Sequential(nn.Conv2d(3, 64, 3, stride=2), nn.ReLU())}
+        layers: dict[str, nn.Module] = {"0": nn.Conv2d(3, 64, 3, stride=2), "1": nn.ReLU()}
         layers |= {str(n): _Fire(*shape) for n, shape in FIRES.items()}
         layers |= {str(n): nn.MaxPool2d(3, stride=2, ceil_mode=True) for n in POOLS}
         self.features = nn.ModuleDict(layers)
@@ -60,34 +61,27 @@ class LPIPS(nn.Module):
         Frozen, for inference. Raises `UsageError` and `WeightsError` for files that are not these.
         """
         network = cls()
-        theirs = weights.read(squeezenet, "torchvision's squeezenet1_1 weights")
-        linears = weights.read(linear, "LPIPS's linear weights for SqueezeNet (squeeze.pth)")
-        own = {
-            name: theirs.get("features." + name.removeprefix("features.").replace("0.0.", "0.", 1))
-            if name.startswith("features.")
-            else linears.get(f"lin{name.removeprefix('linear.')}.model.1.weight")
-            for name in network.state_dict()
-        }
-        found = {name: value for name, value in own.items() if value is not None}
-        try:
-            network.load_state_dict(found)
-        except RuntimeError as error:
-            raise WeightsError(
-                f"{squeezenet} and {linear} are not the weights of SqueezeNet 1.1 and of LPIPS on it: {error}"
-            ) from error
+        features = {f"features.{name}": f"features.{name}" for name in network.features.state_dict()}
+        weights.fill(network, squeezenet, "torchvision's squeezenet1_1 weights", features)
+        linears = {f"linear.{n}": f"lin{n}.model.1.weight" for n in range(len(CHANNELS))}
+        weights.fill(network, linear, "LPIPS's linear weights on SqueezeNet (weights/v0.1/squeeze.pth)", linears)
         return network.eval().requires_grad_(False)
 
     def forward(self, a: Tensor, b: Tensor) -> Tensor:
         if min(a.shape[-2:]) < LEAST:
             raise UsageError(f"LPIPS needs {LEAST} x {LEAST} pixels or more; got {tuple(a.shape[-2:])}")
-        x = (torch.cat((a, b)) * 2 - 1 - self.shift) / self.spread
-        distance = x.new_zeros(len(a))
-        for stage, weight in zip(STAGES, self.linear, strict=True):
-            for layer in stage:
-                x = self.features[str(layer)](x)
-            first, second = functional.normalize(x, dim=1, eps=1e-10).chunk(2)
+        distance = a.new_zeros(len(a))
+        # One after the other, not as one batch: no gradient is then taken through the one that needs none.
+        for first, second, weight in zip(self._looks(a), self._looks(b), self.linear, strict=True):
             distance = distance + ((first - second).square() * weight).sum(1).mean((1, 2))
         return distance
+
+    def _looks(self, x: Tensor) -> Iterator[Tensor]:
+        x = (x * 2 - 1 - self.shift) / self.spread
+        for stage in STAGES:
+            for layer in stage:
+                x = self.features[str(layer)](x)
+            yield functional.normalize(x, dim=1, eps=1e-10)
 
 
 class _Fire(nn.Module):

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from hyperacuity.errors import UsageError, WeightsError, nearest
+from hyperacuity.errors import UsageError, nearest
 from hyperacuity.networks.perceptual import weights
 
 # Convolutions of each stage, and their channels; a pooling follows each stage.
@@ -45,16 +45,19 @@ class VGG19Features(nn.Module):
 
     def __init__(self, layers: Sequence[str], *, after_activation: bool = False) -> None:
         super().__init__()
+        if not layers:
+            raise UsageError(f"name at least one layer of VGG19; there are {', '.join(LAYERS)}")
         for name in layers:
             if name not in LAYERS:
                 raise UsageError(f"VGG19 has no layer {name!r}; there are {', '.join(LAYERS)}{nearest(name, LAYERS)}")
         self.layers, self.after_activation = tuple(layers), after_activation
-        used = list(LAYERS)[: max(list(LAYERS).index(name) for name in layers) + 1]
+        self.deepest = max(layers, key=lambda name: LAYERS[name][0])
+        self.least = 2 ** (int(self.deepest[4]) - 1)  # pixels of a side that leave one after the poolings
         self.features = nn.ModuleDict(
             {
                 name: nn.Conv2d(inputs, outputs, 3, padding=1)
-                for name, (_, inputs, outputs) in LAYERS.items()
-                if name in used
+                for name, (number, inputs, outputs) in LAYERS.items()
+                if number <= LAYERS[self.deepest][0]
             }
         )
         self.register_buffer("mean", torch.tensor(MEAN).view(1, 3, 1, 1), persistent=False)
@@ -67,19 +70,18 @@ class VGG19Features(nn.Module):
         Raises `UsageError` where there is no such file or layer, `WeightsError` for another file.
         """
         network = cls(layers, after_activation=after_activation)
-        theirs = weights.read(path, "torchvision's VGG19 weights (vgg19-dcbb9e9d.pth)")
-        own = {
-            f"features.{name}.{part}": theirs.get(f"features.{LAYERS[name][0]}.{part}")
+        names = {
+            f"features.{name}.{part}": f"features.{LAYERS[name][0]}.{part}"
             for name in network.features
             for part in ("weight", "bias")
         }
-        try:
-            network.load_state_dict({name: value for name, value in own.items() if value is not None})
-        except RuntimeError as error:
-            raise WeightsError(f"{path} holds no VGG19 as torchvision publishes it: {error}") from error
+        weights.fill(network, path, "torchvision's VGG19 weights (vgg19-dcbb9e9d.pth)", names)
         return network.eval().requires_grad_(False)
 
     def forward(self, x: Tensor) -> dict[str, Tensor]:
+        if min(x.shape[-2:]) < self.least:
+            least, size = f"{self.least} x {self.least}", tuple(x.shape[-2:])
+            raise UsageError(f"VGG19's {self.deepest} needs {least} pixels or more; got {size}")
         x = (x - self.mean) / self.deviation
         found = {}
         for name, convolution in self.features.items():

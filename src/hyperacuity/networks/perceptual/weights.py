@@ -2,36 +2,42 @@
 
 from __future__ import annotations
 
-import pickle
-import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 
-import safetensors
 import safetensors.torch
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from hyperacuity.errors import UsageError, WeightsError
 
-_UNREADABLE = (OSError, RuntimeError, EOFError, pickle.UnpicklingError, zipfile.BadZipFile, safetensors.SafetensorError)
 
+def fill(network: nn.Module, path: Path, what: str, names: Mapping[str, str]) -> None:
+    """Copy a .safetensors or .pth file's tensors into the network's. names: the file's by the network's own.
 
-def read(path: Path, what: str) -> dict[str, Tensor]:
-    """The tensors of a .safetensors or .pth file by name. what: for messages, what file it should be.
-
-    Raises `UsageError` where there is no file, `WeightsError` for one of another kind.
+    what: for messages, what file it should be. Raises `UsageError` where there is no file, `WeightsError` for another.
     """
+    theirs, own = _read(path, what), network.state_dict()
+    for name, their in names.items():
+        shape = own[name].shape
+        if their not in theirs or theirs[their].shape != shape:
+            raise WeightsError(f"{path} has no {their} of shape {tuple(shape)}: give the path of {what}")
+        own[name].copy_(theirs[their])
+
+
+def _read(path: Path, what: str) -> dict[str, Tensor]:
     if not path.is_file():
         raise UsageError(f"there is no file {path}: give the path of {what}")
     try:
         with path.open("rb") as file:
             is_safetensors = file.read(9)[8:] == b"{"
-        if is_safetensors:
-            found = safetensors.torch.load_file(path)
-        else:
-            found = torch.load(path, map_location="cpu", weights_only=True)
-    except _UNREADABLE as error:
-        raise WeightsError(f"{path} cannot be read ({error}): give the path of {what}") from error
+            file.seek(0)
+            if is_safetensors:
+                found = safetensors.torch.load(file.read())
+            else:
+                found = torch.load(file, map_location="cpu", weights_only=True)
+    except Exception as error:  # a damaged pickle fails in every way there is, and PyTorch advises to trust it
+        raise WeightsError(f"{path} cannot be read as weights: give the path of {what}") from error
     if not isinstance(found, dict) or not all(isinstance(value, Tensor) for value in found.values()):
         raise WeightsError(f"{path} holds no weights by name: give the path of {what}")
     return found

@@ -1,0 +1,61 @@
+"""`hyperacuity tune`: which engine is fastest for a model on this machine."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hyperacuity.errors import UsageError
+
+
+def command(
+    model: Annotated[
+        str | None, typer.Option("-n", "--model", "--model-name", help="A name from `hyperacuity models`.")
+    ] = None,
+    model_path: Annotated[Path | None, typer.Option("-m", "--model-path", help="A model file instead.")] = None,
+) -> None:
+    """Time every installed engine on a model; from then on --engine auto takes the fastest.
+
+    hyperacuity tune                   the default model
+    hyperacuity tune -n fsrcnn-x2      another one
+    """
+    if model is not None and model_path is not None:
+        raise UsageError("give a model by name (-n) or by file (-m), not both")
+
+    from rich.console import Console
+    from rich.table import Table
+
+    from hyperacuity import zoo
+    from hyperacuity.engines import choice, trial
+
+    family = [zoo.open_file(model_path)] if model_path is not None else zoo.members(model or zoo.DEFAULT)
+    networks = [member for member in family if member.onnx is not None]
+    if not networks:
+        raise UsageError(f"{family[0].card.name} has no ONNX file: there is nothing to choose from")
+    console = Console(width=None if sys.stdout.isatty() else 120)
+    for member in networks:
+        table = Table("engine", "ms", "megapixels/s", "first ms", "difference", box=None, title=member.card.name)
+        results = trial.trials(member)
+        for one in results:
+            if one.seconds is None:
+                table.add_row(one.engine, f"[dim]{one.fault}")
+                continue
+            table.add_row(
+                one.engine,
+                f"{1e3 * one.seconds:.1f}",
+                f"{one.megapixels_per_second:.1f}",
+                f"{1e3 * one.first:.0f}",
+                f"{one.difference:.1e}",
+            )
+        console.print(table)
+        if results[0].seconds is None:
+            raise UsageError(f"no engine can run {member.card.name}")
+        if not choice.remember(member, results[0].engine):
+            console.print(f"[yellow]{choice.file()} cannot be written: the choice is not kept[/]")
+    console.print(
+        "Luma or RGB alone, 512 x 256 pixels; the fastest is what --engine auto takes on the CPU from now on.",
+        style="dim",
+    )

@@ -1,0 +1,41 @@
+"""`hyperacuity tune` as a person meets it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+COMMAND = [sys.executable, "-c", "from hyperacuity.cli import main; main()"]
+
+
+def run(*arguments: str, cache: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*COMMAND, *arguments], env=os.environ | {"XDG_CACHE_HOME": str(cache)}, capture_output=True, text=True
+    )
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the folder is Linux's")
+def test_tune_shows_a_table_and_keeps_the_fastest(tmp_path: Path) -> None:
+    result = run("tune", "-n", "fsrcnn-x2", cache=tmp_path)
+    assert result.returncode == 0, result.stderr
+    lines = [line.split() for line in result.stdout.splitlines()]
+    fastest = lines[lines.index(["engine", "ms", "megapixels/s", "first", "ms", "difference"]) + 1][0]
+    kept = json.loads((tmp_path / "hyperacuity" / "engines.json").read_text())
+    assert list(kept.values()) == [fastest]
+    assert next(iter(kept)).startswith("fsrcnn-x2 ")
+
+
+def test_what_cannot_be_tuned_is_said(tmp_path: Path) -> None:
+    for arguments, answer in (
+        (["-n", "bicubic"], "bicubic has no ONNX file: there is nothing to choose from"),
+        (["-n", "fsrcn"], "Did you mean 'fsrcnn'"),
+        (["-n", "fsrcnn", "-m", "a.onnx"], "not both"),
+    ):
+        result = run("tune", *arguments, cache=tmp_path)
+        assert (result.returncode, result.stdout) == (1, "")
+        assert answer in result.stderr
