@@ -12,7 +12,7 @@ demo: $(VENV)/.runtime  ## upscale a real photo x2 and x4 with the default model
 	@echo "The results lie in examples/results."
 
 test: lint  ## all checks and tests, as CI runs them
-	$(BIN)/python -m pytest -m "not slow and not gpu"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow and not gpu" -n logical --maxprocesses 4 --dist worksteal
 
 lint: $(VENV)/.development
 	$(BIN)/ruff format --check .

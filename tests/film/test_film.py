@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -71,6 +72,19 @@ def test_the_usual_codecs_give_films_that_play(codec: str, upscaler: Upscaler, t
     frames, at = contents(tmp_path / "b.mp4")
     assert len(frames) == 5
     assert at == [Fraction(n, 25) for n in range(5)]
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="needs /proc")
+def test_no_codec_takes_the_machine_for_itself(upscaler: Upscaler, tmp_path: Path) -> None:
+    source = make(tmp_path / "a.mkv", pictures(2))
+    seen: set[int] = set()
+
+    def watch(progress: Progress) -> None:
+        seen.update(os.sched_getscheduler(int(task.name)) for task in Path("/proc/self/task").iterdir())
+
+    film.upscale(upscaler, source, tmp_path / "b.mp4", Size(2), Settings(Encoding("av1")), watch=watch)
+    assert seen == {os.SCHED_OTHER}
+    assert os.sched_getscheduler(0) == os.SCHED_OTHER
 
 
 def test_odd_sizes_are_told_or_made_legal(upscaler: Upscaler, tmp_path: Path) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -165,7 +168,8 @@ class Encoder:
         self._context: Any = av.CodecContext.create(CODECS[encoding.codec].encoder, "w")
         target.configure(self._context)
         try:
-            self._context.open()
+            with same_priority():
+                self._context.open()
         except (av.FFmpegError, ValueError) as error:
             raise UsageError(
                 f"{encoding.codec} does not start with {encoding.settings()} for {look.width}x{look.height} "
@@ -182,6 +186,26 @@ class Encoder:
         """The packets that were still held back."""
         packets: list[av.Packet[Any]] = self._context.encode(None)
         return packets
+
+
+@contextlib.contextmanager
+def same_priority() -> Iterator[None]:
+    """Leave the thread that opens an encoder, and those that it begins, with the priority of the first.
+
+    SVT-AV1, run by root, makes all of them real-time threads of the highest priority, and the machine stands still.
+    """
+    tasks = Path("/proc/self/task")
+    if not tasks.is_dir():
+        yield
+        return
+    policy, parameters = os.sched_getscheduler(0), os.sched_getparam(0)
+    before = {task.name for task in tasks.iterdir()} - {str(threading.get_native_id())}
+    try:
+        yield
+    finally:
+        for name in {task.name for task in tasks.iterdir()} - before:
+            with contextlib.suppress(ProcessLookupError):  # it has ended
+                os.sched_setscheduler(int(name), policy, parameters)
 
 
 def _grown(plane: Array, shape: tuple[int, int]) -> Array:

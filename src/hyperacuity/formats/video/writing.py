@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from hyperacuity.errors import BadOutput, UnsupportedFormat
 from hyperacuity.formats.seam import LossWarning
-from hyperacuity.formats.video.codecs import CODECS, Target
+from hyperacuity.formats.video.codecs import CODECS, Target, same_priority
 from hyperacuity.formats.video.packets import Stored, decoding_times
 from hyperacuity.formats.video.reading import Film
 
@@ -141,7 +141,8 @@ def mux(
             else:
                 _describe(target, source, origin)
             try:
-                target.start_encoding()
+                with same_priority():
+                    target.start_encoding()
                 break
             except av.FFmpegError:
                 if kinds[-1] == "video":
