@@ -106,6 +106,41 @@ def test_where_pictures_do_not_fit_they_are_decoded_by_workers(folder: Path, mon
         assert a.cut == b.cut
 
 
+def test_of_several_patches_the_one_that_bicubic_misses_most_is_taken(tmp_path: Path) -> None:
+    """In a picture that is smooth but for a quarter, that quarter is seen as often as chance has one of four in it."""
+    y, x = np.mgrid[0:128, 0:128]
+    picture = ((y + x) // 2).astype(np.uint8)
+    picture[:64, :64] = np.random.default_rng(0).integers(0, 256, (64, 64))
+    Image.fromarray(picture).save(tmp_path / "a.png")
+
+    def hard(hardest_of: int, **options: int) -> float:
+        made = patches(tmp_path, cuts=(Cut(2, 16),), batch=400, hardest_of=hardest_of, **options)
+        return float(np.mean([patch.std() > 20 for patch in made[0].hr.numpy()]))
+
+    assert 0.2 < hard(1) < 0.4
+    assert 0.6 < hard(4) < 0.85  # 1 - 0.7^4
+    for field in ("hr", "turns"):  # and whoever goes without sees what he saw
+        assert torch.equal(getattr(patches(tmp_path)[3], field), getattr(patches(tmp_path, hardest_of=1)[3], field))
+    whole = patches(tmp_path, batch=6, hardest_of=3)[4]
+    halves = [patches(tmp_path, batch=3, hardest_of=3, rank=rank, world=2)[4] for rank in range(2)]
+    assert torch.equal(torch.cat([half.hr for half in halves]), whole.hr)
+
+
+def test_how_hard_a_patch_is_follows_its_own_lr_where_it_has_one(tmp_path: Path) -> None:
+    for name, factor in (("hr", 1), ("lr", 2)):
+        (tmp_path / name).mkdir()
+        half = np.zeros((65 // factor, 130 // factor), np.uint8)
+        half[:, 65 // factor :] = 0 if name == "hr" else 90  # bicubic knows nothing of what this LR shows
+        Image.fromarray(half).save(tmp_path / name / "a.png")
+    made = Patches(
+        sources([tmp_path / "hr"], [tmp_path / "lr"], [1.0]),
+        cuts=[Cut(2, 16)], channels=1, batch=200, seed=0, hardest_of=8,
+    )  # fmt: skip
+    shown = made[0].lr
+    assert shown is not None
+    assert (shown.float().mean((1, 2, 3)) > 40).float().mean() > 0.95
+
+
 def test_scales_are_drawn_anew_for_each_step(folder: Path) -> None:
     made = patches(folder, cuts=(Cut(2, 16), Cut(4, 32)))
     assert {made[step].cut.scale for step in range(20)} == {2, 4}

@@ -125,7 +125,11 @@ def test_killed_and_resumed_it_ends_with_the_same_weights(recipe: Path, tmp_path
     assert_equal(weights(tmp_path / "whole"), weights(tmp_path / "killed"))
 
 
-@pytest.mark.parametrize("changes", [GAN, VAE, {"degradation": {"kind": "chain"}}], ids=["gan", "vae", "chain"])
+@pytest.mark.parametrize(
+    "changes",
+    [GAN, VAE, {"degradation": {"kind": "chain"}}, {"data.hardest_of": 3}],
+    ids=["gan", "vae", "chain", "hard patches"],
+)
 def test_what_is_random_goes_on_as_it_would_have(changes: dict[str, Any], recipe: Path, tmp_path: Path) -> None:
     trained(recipe, tmp_path / "whole", changes)
     with contextlib.closing(train(read_recipe(recipe, changes), tmp_path / "stopped", device="cpu")) as stopped:

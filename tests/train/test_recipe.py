@@ -69,6 +69,14 @@ def test_the_hash_follows_what_decides_the_weights() -> None:
     assert recipe.hash() == read_recipe(RECIPES[0], {"validate_every": 7, "data.reports": [], "keep": 9}).hash()
     assert recipe.hash() != read_recipe(RECIPES[0], {"optimizer.lr": 5e-4}).hash()
     assert recipe.hash() != read_recipe(RECIPES[0], {"seed": 99}).hash()
+    assert recipe.hash() != read_recipe(RECIPES[0], {"data.hardest_of": 2}).hash()
+
+
+def test_a_recipe_keeps_its_hash_when_options_are_added(recipe: Path) -> None:
+    """Else a training could not be gone on with after an update."""
+    text = recipe.read_text().replace(f"{recipe.parent.as_posix()}/", "")
+    recipe.write_text(text)
+    assert read_recipe(recipe).hash() == "54d98efdd913"
 
 
 def test_the_schema_in_the_folder_is_that_of_the_records() -> None:

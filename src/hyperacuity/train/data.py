@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -30,6 +30,8 @@ SHARE = 0.5
 # Where pictures are decoded while training: so many are held at a time, and each gives so many patches before the next
 # ones come.
 PICTURES, PATCHES = 64, 64
+# How hard a patch is, is known on a grid of so many pixels.
+BLOCK = 8
 
 
 @dataclass(frozen=True)
@@ -97,12 +99,37 @@ def _key(path: Path, folder: Path) -> str:
     return name[:-2] if name[-2:] in ("x2", "x3", "x4", "x8") else name
 
 
+class _Decoded(NamedTuple):
+    """A picture, (H, W, C), its LR where it has its own, and the sums of `_missed` where patches are chosen by them."""
+
+    hr: Picture
+    lr: Picture | None
+    missed: NDArray[np.float32] | None
+
+
+class _Place(NamedTuple):
+    """Where a patch without its margin begins in a picture."""
+
+    picture: _Decoded
+    top: int
+    left: int
+
+    def hardness(self, side: int) -> float:
+        """How much bicubic misses in a patch of this side."""
+        sums = self.picture.missed
+        assert sums is not None
+        (top, left), step = (at // BLOCK for at in self[1:]), max(1, side // BLOCK)
+        bottom, right = min(top + step, len(sums) - 1), min(left + step, sums.shape[1] - 1)
+        return float(sums[bottom, right] - sums[top, right] - sums[bottom, left] + sums[top, left])
+
+
 class Patches:
     """Batches of HR patches; number n is that of the micro-step n, whatever came before.
 
     cuts: one for each scale; a batch has one of them, drawn at random. With LR pictures of their own, patches lie on
     the grid of LR pixels and have no margin. Near the border of a picture a patch goes on with its mirror image, as
-    MATLAB's resampling does. rank, world: which of how many processes this is.
+    MATLAB's resampling does. hardest_of: so many are drawn for each, and the one that bicubic gives back worst is
+    taken. rank, world: which of how many processes this is.
 
     Raises `UsageError` where no picture is as large as a patch.
     """
@@ -115,10 +142,11 @@ class Patches:
         channels: int,
         batch: int,
         seed: int,
+        hardest_of: int = 1,
         rank: int = 0,
         world: int = 1,
     ) -> None:
-        self.cuts, self.channels, self.size = cuts, channels, batch
+        self.cuts, self.channels, self.size, self.hardest_of = cuts, channels, batch, hardest_of
         self.seed, self.rank, self.world = seed, rank, world
         inner = max(cut.inner for cut in cuts)
         sized = [
@@ -140,22 +168,24 @@ class Patches:
             self._load(n)
             yield n + 1
 
-    def _decode(self, number: int) -> tuple[Picture, Picture | None]:
-        source = self.sources[number]
+    def _decode(self, number: int) -> _Decoded:
+        source, scale = self.sources[number], self.cuts[0].scale
         hr = self._coloured(datasets.picture(source.hr))
         if source.rescale != 1:
             hr = resize(hr, scale=source.rescale)
-        if source.lr is None:
-            return hr, None
-        lr = self._coloured(datasets.picture(source.lr))
-        scale = self.cuts[0].scale
+        lr = None if source.lr is None else self._paired(source, hr)
+        return _Decoded(hr, lr, _missed(hr, lr, scale) if self.hardest_of > 1 else None)
+
+    def _paired(self, source: Source, hr: Picture) -> Picture:
+        assert source.lr is not None
+        lr, scale = self._coloured(datasets.picture(source.lr)), self.cuts[0].scale
         height, width = (side // scale for side in hr.shape[:2])
         if lr.shape[:2] != (height, width):
             raise UsageError(
                 f"{source.lr} has {lr.shape[1]} x {lr.shape[0]} pixels; {width} x {height} belong to x{scale} of "
                 f"{source.hr}"
             )
-        return hr, lr
+        return lr
 
     def _coloured(self, picture: Picture) -> Picture:
         """(H, W, 1) luma or (H, W, 3)."""
@@ -168,20 +198,34 @@ class Patches:
         random = np.random.default_rng([self.seed, step])
         cut = self.cuts[int(random.integers(len(self.cuts)))]
         drawn = random.random((self.size * self.world, 6))[first : first + self.size]
+        others = random.random((self.size * self.world, self.hardest_of - 1, 3))[first : first + self.size]
         sample = step * self.size * self.world + first
-        patches = [self._patch(cut, sample + n, row) for n, row in enumerate(drawn)]
+        patches = [
+            self._patch(cut, sample + n, (row[:3], *more))
+            for n, (row, more) in enumerate(zip(drawn, others, strict=True))
+        ]
         hr, lr = _planes([hr for hr, _ in patches]), [lr for _, lr in patches if lr is not None]
         return Batch(cut, hr, _planes(lr) if lr else None, torch.from_numpy(drawn[:, 3:] < 0.5))
 
-    def _patch(self, cut: Cut, sample: int, drawn: NDArray[np.float64]) -> tuple[Picture, Picture | None]:
-        hr, lr = self._load(self._picture(sample, float(drawn[0])))
-        grid = 1 if lr is None else cut.scale
-        top, left = (
-            int(part * ((length - cut.inner) // grid + 1)) * grid
-            for part, length in zip(drawn[1:3], hr.shape[:2], strict=True)
+    def _patch(self, cut: Cut, sample: int, drawn: Sequence[NDArray[np.float64]]) -> tuple[Picture, Picture | None]:
+        places = [self._place(cut, sample, one) for one in drawn]
+        (hr, lr, _), top, left = (
+            max(places, key=lambda place: place.hardness(cut.inner)) if len(places) > 1 else places[0]
         )
         patch = _window(hr, top - cut.margin, left - cut.margin, cut.side)
-        return patch, None if lr is None else _window(lr, top // grid, left // grid, cut.side // grid)
+        if lr is None:
+            return patch, None
+        return patch, _window(lr, top // cut.scale, left // cut.scale, cut.side // cut.scale)
+
+    def _place(self, cut: Cut, sample: int, drawn: NDArray[np.float64]) -> _Place:
+        """Of three numbers in [0, 1): which picture, how far down, how far across."""
+        picture = self._load(self._picture(sample, float(drawn[0])))
+        grid = 1 if picture.lr is None else cut.scale
+        top, left = (
+            int(part * ((length - cut.inner) // grid + 1)) * grid
+            for part, length in zip(drawn[1:], picture.hr.shape[:2], strict=True)
+        )
+        return _Place(picture, top, left)
 
     def _picture(self, sample: int, drawn: float) -> int:
         """By area, so that each pixel of all pictures is as likely; from a few for a while where they are decoded."""
@@ -208,6 +252,21 @@ def batches(patches: Patches, start: int, stop: int, workers: int) -> Iterator[B
             ahead.extend(pool.submit(patches.__getitem__, step) for step in itertools.islice(steps, 1))
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _missed(hr: Picture, lr: Picture | None, scale: int) -> NDArray[np.float32]:
+    """The squared error of bicubic, summed over all blocks of `BLOCK` pixels above and to the left of a corner, so that
+    four corners give the sum in a patch: (rows + 1, columns + 1).
+
+    It is what Wang et al. choose patches by (SamplingAug, BMVC 2021, arXiv 2111.15185).
+    """
+    height, width = (max(1, side // scale) for side in hr.shape[:2])
+    hr = hr[: height * scale, : width * scale]
+    again = resize(resize(hr, size=(height, width)) if lr is None else lr, size=hr.shape[:2])
+    error = np.square(again.astype(np.float32) - hr).mean(-1)
+    rows, columns = (side // BLOCK for side in error.shape)
+    blocks = error[: rows * BLOCK, : columns * BLOCK].reshape(rows, BLOCK, columns, BLOCK).sum((1, 3), dtype=np.float64)
+    return np.pad(blocks.cumsum(0).cumsum(1), ((1, 0), (1, 0))).astype(np.float32)
 
 
 def _turned(x: Tensor, turns: Tensor) -> Tensor:

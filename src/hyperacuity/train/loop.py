@@ -111,6 +111,7 @@ class _Training:
             channels=channels,
             batch=recipe.data.batch,
             seed=recipe.seed,
+            hardest_of=recipe.data.hardest_of,
             rank=self.fabric.global_rank,
             world=world,
         )

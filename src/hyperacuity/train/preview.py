@@ -39,7 +39,8 @@ def preview(recipe: Recipe, path: Path) -> None:
     lr_side = -(-SIDE // scale)
     cut = data.Cut(scale, (lr_side + 2 * margin) * scale, margin * scale)
     files = data.sources(recipe.data.train, (), recipe.data.rescale)
-    patches = data.Patches(files, cuts=[cut], channels=3, batch=1, seed=recipe.seed)
+    hardest_of = recipe.data.hardest_of
+    patches = data.Patches(files, cuts=[cut], channels=3, batch=1, seed=recipe.seed, hardest_of=hardest_of)
     pairs = []
     for n in range(PAIRS):
         hr = patches[n].hr.float() / 255

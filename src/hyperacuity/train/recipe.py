@@ -46,6 +46,7 @@ class Data(_Record):
     rescale: tuple[PositiveFloat, ...] = (1.0,)  # each picture is also used at these sizes
     patch: PositiveInt = 48  # pixels of a side of what the network gets
     batch: PositiveInt = 32  # for each process
+    hardest_of: PositiveInt = 1  # of so many patches drawn, the one is taken that bicubic gives back worst
     workers: int = Field(default=2, ge=0)  # threads that decode, where the pictures do not fit into memory
 
     @model_validator(mode="after")
@@ -190,8 +191,10 @@ class Recipe(_Record):
 
     def hash(self) -> str:
         """Twelve hex digits that change with anything that decides the weights (so not with paths of reports)."""
+        # What came later counts only where it is used, so that trainings from before can be gone on with.
+        later = set() if self.data.hardest_of > 1 else {"hardest_of"}
         content = self.model_dump_json(
-            exclude={"data": {"reports", "workers"}, "validate_every": True, "keep": True, "quick": True}
+            exclude={"data": {"reports", "workers", *later}, "validate_every": True, "keep": True, "quick": True}
         )
         return hashlib.sha256(content.encode()).hexdigest()[:12]
 
