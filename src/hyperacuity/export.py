@@ -19,13 +19,13 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from hyperacuity.networks import described
+from hyperacuity.networks import completed, described
 from hyperacuity.zoo import Card
 
 # Large enough for every network's halo to lie within, small enough to measure in a moment.
 _PROBE = 96
 # Where it does not: strips of these lengths, which cost less than squares.
-_STRIPS = (384, 1536)
+_STRIPS = (384, 768, 1536)
 
 
 def measured(network: nn.Module) -> dict[str, Any]:
@@ -42,10 +42,10 @@ def measured(network: nn.Module) -> dict[str, Any]:
 
 
 def write(network: nn.Module, card: Card, folder: Path) -> None:
-    """Write NAME.safetensors and NAME.onnx; each is complete or not there."""
+    """Write NAME.safetensors and NAME.onnx; each is complete or not there. The card gets its whole config."""
     folded = _folded(network)
-    if folded is not network:
-        network, card = folded, replace(card, config={**card.config, "folded": True})
+    form = {"folded": True} if folded is not network else {}
+    network, card = folded, replace(card, config=completed(card.architecture, {**card.config, **form}))
     folder.mkdir(parents=True, exist_ok=True)
     weights = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
     _replace(folder / f"{card.name}.safetensors", safetensors.torch.save(weights, card.to_metadata()))
@@ -101,12 +101,15 @@ def measure_halo(network: nn.Module) -> int:
     What a module that says `whole = True` gathers from the whole picture is taken as given, see `networks.Network`.
     """
     step = described(network).multiple
-    thin = -(-16 // step) * step
+    thin, reach = -(-16 // step) * step, 0
     shapes = [[(_PROBE, _PROBE)], *([(thin, length), (length, thin)] for length in _STRIPS)]
     with _given_what_is_whole(network):
         for both in shapes:
-            reach = max(_reach(network, height, width) for height, width in both)
-            if reach < max(both[0]) // 2 - step:
+            for height, width in both:
+                reach = max(reach, _reach(network, height, width))
+                if reach >= max(height, width) // 2 - step:
+                    break  # farther than this one shows
+            else:
                 return reach
     raise ValueError(f"the network looks farther than {reach} pixels: enlarge the probe")
 
@@ -116,9 +119,8 @@ def _reach(network: nn.Module, height: int, width: int) -> int:
     x = torch.rand(1, channels, height, width, requires_grad=True)
     first = [side // 2 // step * step for side in (height, width)]
     rows, columns = (slice(start * scale, (start + step) * scale) for start in first)
-    network(x)[:, :, rows, columns].sum().backward()
-    assert x.grad is not None
-    seen = x.grad.abs().sum(dim=(0, 1)).nonzero()
+    (gradient,) = torch.autograd.grad(network(x)[:, :, rows, columns].sum(), x)
+    seen = gradient.abs().sum(dim=(0, 1)).nonzero()
     before, after = torch.tensor(first) - seen, seen - torch.tensor(first) - (step - 1)
     return max(0, int(before.max()), int(after.max()))
 

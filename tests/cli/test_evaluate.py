@@ -48,6 +48,7 @@ def test_several_models_sets_and_scales_in_one_table(sets: Path) -> None:
         (["--data", "A", "--csv", "A/p.png"], "one of the pictures that are measured"),
         (["--data", "A", "--csv", "none/t.csv"], "there is no folder none"),
         (["--data", "A", "--csv", "t", "--markdown", "t"], "two results would be t"),
+        (["--data", "A", "--pictures", "none/shown"], "there is no folder none"),
         (["--data", "A", "--pictures", "A/shown"], "lies in a set that is measured"),
         (["--data", "A", "--plot", "p.gif"], "ends in .png"),
         (["--data", "A", "--metrics", "lpips"], "lpips needs its weights"),

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import io
+import tomllib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import hyperacuity
 from hyperacuity import datasets, evaluate
 from hyperacuity.errors import DamagedFile, UsageError
 from hyperacuity.evaluate import Measured, Sample, Setting, measures, plots, published, report, sets
+from hyperacuity.networks import completed
 from hyperacuity.zoo import Card
 
 CLASSIC = evaluate.protocol("classic")
@@ -157,6 +159,21 @@ def test_published_figures_are_found_for_what_they_are_of() -> None:
     assert published.find(card, "Kodak24", 3) is None
     assert all(20 < figure.psnr < 45 for figure in published.table().values())
     assert all(figure.source for figure in published.table().values())
+
+
+RECIPES = {"srcnn-x2": "SRCNN", "espcn-x2": "ESPCN", "fsrcnn-x2": "FSRCNN", "vdsr": "VDSR", "esrgan-psnr-x4": "RRDB",
+           "edsr-baseline-x2": "EDSR-baseline", "edsr-x2": "EDSR"}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_model_of_a_papers_recipe_is_held_against_that_paper(name: str) -> None:
+    """A card has the whole config, also what its recipe leaves to the defaults."""
+    model = tomllib.loads((Path(__file__).parents[2] / f"recipes/{name}.toml").read_text())["model"]
+    config = completed(model["architecture"], model.get("config", {}))
+    card = Card(name, model["architecture"], None, "Y", "", "", "", config)
+    found = published.find(card, "Set5", 4 if name.endswith("x4") else 2)
+    assert found is not None
+    assert found.model == RECIPES[name]
 
 
 def test_tables_for_programs_and_for_people(folder: Path) -> None:

@@ -22,6 +22,7 @@ from PIL import Image
 import hyperacuity
 from hyperacuity import zoo
 from hyperacuity.errors import UsageError
+from hyperacuity.networks import completed
 from hyperacuity.resize import resize
 from hyperacuity.train import Progress, read_recipe, train
 from hyperacuity.train.checkpoint import Checkpoints
@@ -62,6 +63,7 @@ def test_a_training_gives_a_model_that_works_at_once(recipe: Path, tmp_path: Pat
     assert card.quality.keys() == {"validation", "report"}
     assert (card.steps, card.seed, card.licence) == (12, 5, "CC0-1.0")
     assert card.recipe == read_recipe(recipe).hash()
+    assert card.config == completed("fsrcnn", {"d": 8, "s": 4, "m": 1})  # the defaults too, whatever becomes of them
     upscaler = hyperacuity.load(tmp_path / "run/tiny-x2.onnx")
     pixels = np.full((9, 7, 3), 128, np.uint8)
     assert upscaler.array(pixels, hyperacuity.Size()).shape == (18, 14, 3)

@@ -197,6 +197,8 @@ def _check_outputs(paths: Sequence[Path], pictures: Path | None, found: Sequence
     if pictures is not None:
         if pictures.exists() and not pictures.is_dir():
             raise UsageError(f"{pictures} is a file: name a folder for the pictures")
+        if not pictures.absolute().parent.is_dir():
+            raise UsageError(f"there is no folder {pictures.parent}: make it first")
         if any(each.folder.resolve() in (pictures.resolve(), *pictures.resolve().parents) for each in found):
             raise UsageError(f"{pictures} lies in a set that is measured: choose a folder outside")
     for path in paths:

@@ -18,6 +18,7 @@ from hyperacuity.zoo import Card
 _NAMES: tuple[tuple[str, Mapping[str, Any], str], ...] = (
     ("srcnn", {"middle": 5}, "SRCNN"),
     ("fsrcnn", {"d": 56, "s": 12, "m": 4}, "FSRCNN"),
+    ("espcn", {"n1": 64, "n2": 32, "channels": 1}, "ESPCN"),
     ("vdsr", {"depth": 20}, "VDSR"),
     ("edsr", {"blocks": 16, "width": 64}, "EDSR-baseline"),
     ("edsr", {"blocks": 32, "width": 256}, "EDSR"),

@@ -7,6 +7,7 @@ images, tiles or files. To add one: write its file and name it in `NETWORKS`.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any, Protocol, cast
 
 from torch import Tensor, nn
@@ -76,14 +77,29 @@ def build(architecture: str, config: Mapping[str, Any]) -> nn.Module:
 
     Raises `UsageError` for an unknown architecture and `WeightsError` for a config that is not its own.
     """
-    if architecture not in NETWORKS:
-        known = ", ".join(NETWORKS)
-        raise UsageError(f"no architecture {architecture!r}; there are {known}{nearest(architecture, NETWORKS)}")
-    network: Any = NETWORKS[architecture]
+    network = _class(architecture)
     try:
         return network(network.Config(**config))  # type: ignore[no-any-return]
     except (TypeError, ValueError) as error:
         raise WeightsError(f"{architecture} cannot be built from {dict(config)}: {error}") from error
+
+
+def completed(architecture: str, config: Mapping[str, Any]) -> dict[str, Any]:
+    """`config` with its Config's defaults where it says nothing: what a card keeps, whatever becomes of the defaults.
+
+    Raises as `build` does.
+    """
+    try:
+        return asdict(_class(architecture).Config(**config))
+    except (TypeError, ValueError) as error:
+        raise WeightsError(f"{architecture} cannot be built from {dict(config)}: {error}") from error
+
+
+def _class(architecture: str) -> Any:
+    if architecture not in NETWORKS:
+        known = ", ".join(NETWORKS)
+        raise UsageError(f"no architecture {architecture!r}; there are {known}{nearest(architecture, NETWORKS)}")
+    return NETWORKS[architecture]
 
 
 def described(network: nn.Module) -> Network:

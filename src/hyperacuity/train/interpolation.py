@@ -7,7 +7,7 @@ from pathlib import Path
 
 from hyperacuity import export
 from hyperacuity.errors import UsageError
-from hyperacuity.networks import build
+from hyperacuity.networks import build, completed
 from hyperacuity.networks.interpolate import interpolate
 from hyperacuity.train import start
 from hyperacuity.zoo import Card
@@ -20,7 +20,8 @@ def interpolated(first: str, second: str, alpha: float, folder: Path, *, name: s
     Raises `UsageError` where they are of two networks, for an alpha outside 0 .. 1 and for a model that exists.
     """
     (card, weights), (other, theirs) = start.of_model(first), start.of_model(second)
-    if (card.architecture, card.config) != (other.architecture, other.config):
+    configs = [completed(one.architecture, one.config) for one in (card, other)]
+    if card.architecture != other.architecture or configs[0] != configs[1]:
         raise UsageError(
             f"{first} is {card.architecture} {dict(card.config)}, {second} is {other.architecture} "
             f"{dict(other.config)}: only two trainings of one network have something between them"

@@ -278,6 +278,7 @@ class _Training:
             "network": self.plain.state_dict(),
             "average": self.average.module.state_dict(),
             "optimizer": self.optimizer.state_dict(),
+            "precision": self.fabric.strategy.precision.state_dict(),  # what fp16 multiplies its gradients by
         }
         if self.adversary is not None:
             state["discriminator"] = self.adversary.plain.state_dict()
@@ -294,6 +295,8 @@ class _Training:
         self.plain.load_state_dict(state["network"])
         self.average.module.load_state_dict(state["average"])
         self.optimizer.load_state_dict(state["optimizer"])
+        if state.get("precision"):
+            self.fabric.strategy.precision.load_state_dict(state["precision"])
         if self.adversary is not None:
             self.adversary.plain.load_state_dict(state["discriminator"])
             self.adversary.optimizer.load_state_dict(state["discriminator_optimizer"])
@@ -307,18 +310,19 @@ class _Training:
         self.fabric.barrier()
         if not self.fabric.is_global_zero:
             return
-        best = self.checkpoints.best()
+        best = self.checkpoints.best() or {"weights": self._averaged(), "validation": self.best}
         network = build(self.recipe.model.architecture, self.recipe.model.config)
-        network.load_state_dict(self._averaged() if best is None else best["weights"])
+        network.load_state_dict(best["weights"])
         for scale in [1] if self.enlarged else self.scales:
             described(network).scale = scale
             measured = self.scales if self.enlarged else (scale,)
-            export.write(network, self._card(network, scale, measured), self.folder)
+            card = self._card(network, scale, measured, best["validation"])
+            export.write(network, card, self.folder)
 
-    def _card(self, network: nn.Module, scale: int, measured: Sequence[int]) -> Card:
+    def _card(self, network: nn.Module, scale: int, measured: Sequence[int], validated: float) -> Card:
         recipe = self.recipe
         several = not self.enlarged and len(self.scales) > 1
-        quality = {"validation": self.best}
+        quality = {"validation": validated}
         for folder in recipe.data.reports:
             for factor in measured:
                 name = f"{folder.name} x{factor}" if len(measured) > 1 else folder.name
