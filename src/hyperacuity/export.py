@@ -101,7 +101,7 @@ def measure_halo(network: nn.Module) -> int:
     What a module that says `whole = True` gathers from the whole picture is taken as given, see `networks.Network`.
     """
     step = described(network).multiple
-    thin, reach = -(-16 // step) * step, 0
+    thin, reach = -(-8 // step) * step, 0
     shapes = [[(_PROBE, _PROBE)], *([(thin, length), (length, thin)] for length in _STRIPS)]
     with _given_what_is_whole(network):
         for both in shapes:

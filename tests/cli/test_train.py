@@ -13,6 +13,7 @@ import numpy as np
 import PIL.Image
 import pytest
 
+from hyperacuity import datasets, zoo
 from tests.cli.test_command import COMMAND, run
 
 RECIPE = """
@@ -70,6 +71,23 @@ def test_one_command_gives_a_model_a_log_and_a_page(folder: Path) -> None:
     assert run("train", "tiny.toml", "--quick", "-o", "elsewhere", folder=folder).returncode == 0
     model = str(Path("elsewhere/tiny-x2.safetensors"))
     assert run("upscale", "-m", model, "pictures/a.png", "--json", folder=folder).returncode in (0, 1)
+
+
+def test_somebody_elses_recipe_learns_from_my_pictures_alone(folder: Path) -> None:
+    """Its own for validation and its test sets are not on this machine."""
+    (folder / "mine").mkdir()
+    for name in ("a", "b"):
+        (folder / "mine" / f"{name}.png").write_bytes((folder / "pictures/a.png").read_bytes())
+    (folder / "pictures").rename(folder / "gone")
+    assert run("train", "tiny.toml", "--set", 'data.train=["mine"]', folder=folder).returncode == 1
+    result = run("train", "tiny.toml", "--quick", "--data", "mine", folder=folder)
+    assert result.returncode == 0, result.stderr
+    assert "a tenth of yours is set aside" in result.stderr
+    assert "the report goes without them" in result.stderr
+    card = zoo.open_file(folder / "runs/tiny-x2/tiny-x2.safetensors").card
+    assert (card.trained_on, card.licence) == ("pictures of mine", "not stated")
+    assert card.data_fingerprint == datasets.fingerprint([folder / "mine/b.png"])
+    assert card.quality.keys() == {"validation"}
 
 
 def test_the_schema_and_a_preview_are_there_for_the_asking(folder: Path) -> None:

@@ -11,7 +11,7 @@ from hyperacuity import datasets
 from hyperacuity.errors import UsageError
 from hyperacuity.resize import resize
 from hyperacuity.train import data
-from hyperacuity.train.data import Batch, Cut, Patches, batches, sources
+from hyperacuity.train.data import Cut, Patches, batches, sources
 from hyperacuity.train.degrade import Bicubic, degrade
 
 
@@ -32,11 +32,15 @@ def patches(folder: Path, *, cuts: tuple[Cut, ...] = (Cut(2, 24, 4),), batch: in
     return made
 
 
+def ways(square: np.ndarray) -> list[bytes]:
+    """The eight ways to turn it."""
+    return [np.rot90(one, k).tobytes() for one in (square, square.T) for k in range(4)]
+
+
 def test_a_batch_depends_on_its_step_alone(folder: Path) -> None:
     first, other = patches(folder), patches(folder)
     _ = first[0]
     assert torch.equal(first[7].hr, other[7].hr)
-    assert torch.equal(first[7].turns, other[7].turns)
     assert not torch.equal(first[7].hr, first[8].hr)
 
 
@@ -44,7 +48,6 @@ def test_two_processes_see_together_what_one_would(folder: Path) -> None:
     whole = patches(folder, batch=6)[4]
     halves = [patches(folder, batch=3, rank=rank, world=2)[4] for rank in range(2)]
     assert torch.equal(torch.cat([half.hr for half in halves]), whole.hr)
-    assert torch.equal(torch.cat([half.turns for half in halves]), whole.turns)
 
 
 def test_degrading_a_patch_with_its_margin_is_cutting_a_degraded_picture(folder: Path) -> None:
@@ -57,10 +60,11 @@ def test_degrading_a_patch_with_its_margin_is_cutting_a_degraded_picture(folder:
     small = degrade(made[0].hr.float() / 255, 2, Bicubic(), torch.Generator())
     inner = (small[..., margin:-margin, margin:-margin] * 255).round().byte().numpy()[:, 0]
     windows = {
-        picture[top : top + 8, left : left + 8].tobytes()
+        way
         for picture in (lr, resize(datasets.luma(datasets.picture(folder / "b.png")), scale=0.5))
         for top in range(picture.shape[0] - 7)
         for left in range(picture.shape[1] - 7)
+        for way in ways(picture[top : top + 8, left : left + 8])
     }
     # Patches begin at any HR pixel; those on the grid of the LR must be in it, at the border too.
     found = sum(patch.tobytes() in windows for patch in inner)
@@ -74,17 +78,26 @@ def test_every_corner_is_reached_and_small_pictures_are_left_out(folder: Path) -
     seen = {patch.tobytes() for patch in made[0].hr.numpy()[:, 0]}
     for rows in (slice(None, 32), slice(-32, None)):
         for columns in (slice(None, 32), slice(-32, None)):
-            assert picture[rows, columns].tobytes() in seen
+            assert seen & set(ways(picture[rows, columns]))
 
 
-def test_all_eight_ways_to_turn_a_patch_occur() -> None:
-    x = torch.arange(9).view(1, 1, 3, 3).expand(8, 1, 3, 3)
-    turns = torch.tensor([[bool(n & 1), bool(n & 2), bool(n & 4)] for n in range(8)])
-    turned = Batch(Cut(1, 3), x, None, turns).on(torch.device("cpu")).hr
-    found = {tuple(one.flatten().tolist()) for one in turned}
-    square = np.arange(9).reshape(3, 3)
-    expected = {tuple(np.rot90(one, k).flatten().tolist()) for one in (square, square.T) for k in range(4)}
-    assert found == expected
+def test_pictures_are_set_aside_evenly(tmp_path: Path) -> None:
+    def named(count: int) -> list[data.Source]:
+        return [data.Source(tmp_path / f"{n:03}.png", None, rescale) for n in range(count) for rescale in (1.0, 0.5)]
+
+    assert [source.hr.stem for source in data.set_aside(named(35))] == ["000", "011", "023"]
+    assert all(source.rescale == 1 for source in data.set_aside(named(35)))
+    assert len(data.set_aside(named(900))) == 24
+    assert len(data.set_aside(named(2))) == 1
+    with pytest.raises(UsageError, match=r"000\.png alone cannot be learnt from and measured"):
+        data.set_aside(named(1))
+
+
+def test_all_eight_ways_to_turn_a_patch_occur(tmp_path: Path) -> None:
+    square = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    Image.fromarray(square).save(tmp_path / "a.png")
+    found = {patch.tobytes() for patch in patches(tmp_path, cuts=(Cut(1, 16),), batch=100)[0].hr.numpy()}
+    assert found == set(ways(square))
 
 
 def test_luma_is_that_of_matlab_and_grey_becomes_rgb(folder: Path) -> None:
@@ -119,8 +132,6 @@ def test_of_several_patches_the_one_that_bicubic_misses_most_is_taken(tmp_path: 
 
     assert 0.2 < hard(1) < 0.4
     assert 0.6 < hard(4) < 0.85  # 1 - 0.7^4
-    for field in ("hr", "turns"):  # and whoever goes without sees what he saw
-        assert torch.equal(getattr(patches(tmp_path)[3], field), getattr(patches(tmp_path, hardest_of=1)[3], field))
     whole = patches(tmp_path, batch=6, hardest_of=3)[4]
     halves = [patches(tmp_path, batch=3, hardest_of=3, rank=rank, world=2)[4] for rank in range(2)]
     assert torch.equal(torch.cat([half.hr for half in halves]), whole.hr)
@@ -157,7 +168,7 @@ def test_lr_pictures_lie_under_their_hr(folder: Path, tmp_path: Path) -> None:
     hr = [path for path in sources([folder], [], [1.0]) if path.hr.parent == folder]
     paired = [data.Source(source.hr, small / source.hr.name, 1.0) for source in hr]
     made = Patches(paired, cuts=[Cut(2, 16)], channels=1, batch=8, seed=0)
-    batch = made[0].on(torch.device("cpu"))
+    batch = made[0]
     assert batch.lr is not None
     for large, little in zip(batch.hr[:, 0], batch.lr[:, 0], strict=True):
         # Every LR pixel is one of the four HR pixels over it, whichever way the patch was turned.

@@ -219,6 +219,7 @@ def test_an_old_training_is_neither_overwritten_nor_mixed_up(recipe: Path, tmp_p
         ({"optimizer.slower": {"deconvolv.": 0.1, "end.": 0.1}}, "no parameter begins with"),
         ({"data.patch": 999}, "make data.patch smaller"),
         ({"data.train": ["nowhere"]}, "no pictures in"),
+        ({"data.reports": ["nowhere"]}, "no pictures in"),
     ],
 )
 def test_what_cannot_be_is_said_before_anything_is_written(

@@ -18,6 +18,12 @@ from hyperacuity.errors import MissingDependency, UsageError
 if TYPE_CHECKING:
     from hyperacuity.train import Progress, Recipe
 
+# Of somebody who trains on pictures of his own, and has not the recipe's others.
+NOT_THERE = {
+    "validation": "the recipe's pictures for validation are not here: a tenth of yours is set aside for it",
+    "reports": "the recipe's test sets are not here: the report goes without them",
+}
+
 
 def command(
     recipe: Annotated[
@@ -64,7 +70,14 @@ def command(
         return
     assert recipe is not None
     if data:
-        overrides["data.train"] = [str(folder) for folder in data]
+        overrides = _own_pictures(data) | overrides
+    record = trainer.read_recipe(recipe, overrides, quick=quick)
+    for name in ("validation", "reports"):
+        there = [folder for folder in getattr(record.data, name) if folder.is_dir()]
+        if data and f"data.{name}" not in overrides and len(there) < len(getattr(record.data, name)):
+            overrides[f"data.{name}"] = [str(folder) for folder in there]
+            if not there and int(os.environ.get("RANK", "0")) == 0:
+                typer.echo(NOT_THERE[name], err=True)
     record = trainer.read_recipe(recipe, overrides, quick=quick)
     if preview is not None:
         trainer.preview(record, preview)
@@ -85,6 +98,15 @@ def command(
     report = trainer.report(folder, recipe, models, _table(models, record))
     typer.echo("\n".join([*map(str, models), str(report)]))
     typer.echo(f"try it: hyperacuity upscale -m {models[0]} photo.jpg")
+
+
+def _own_pictures(folders: list[Path]) -> dict[str, Any]:
+    """What is another than the recipe says for somebody's own pictures: where they are, and what the card says."""
+    return {
+        "data.train": [str(folder) for folder in folders],
+        "model.trained_on": f"pictures of {', '.join(folder.resolve().name for folder in folders)}",
+        "model.licence": "not stated",
+    }
 
 
 def _watched(record: Recipe, training: Iterator[Progress], folder: Path) -> None:

@@ -63,7 +63,12 @@ def draw(rows: Sequence[Row], suffix: str) -> bytes:
 
 def _points(axes: Any, points: Sequence[tuple[float, float, str]]) -> None:
     """Each with its name beside it, on the side where there is room; names that would overlap are moved apart."""
+    from matplotlib.ticker import LogLocator, NullLocator
+
     axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_major_formatter(lambda x, _: f"{x:,.0f}" if x >= 1 else f"{x:g}")
+    axes.xaxis.set_minor_locator(NullLocator())
     axes.grid(alpha=0.25)
     if not points:
         return

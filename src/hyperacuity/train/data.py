@@ -30,6 +30,8 @@ SHARE = 0.5
 # Where pictures are decoded while training: so many are held at a time, and each gives so many patches before the next
 # ones come.
 PICTURES, PATCHES = 64, 64
+# How many pictures are set aside to validate on, at most: as many as Kodak's.
+SET_ASIDE = 24
 # How hard a patch is, is known on a grid of so many pixels.
 BLOCK = 8
 
@@ -60,19 +62,15 @@ class Cut:
 
 @dataclass(frozen=True)
 class Batch:
-    """HR patches (N, C, S, S) uint8, their LR (N, C, s, s) where they have their own, and how each is to be turned."""
+    """HR patches (N, C, S, S) uint8, and their LR (N, C, s, s) where they have their own."""
 
     cut: Cut
     hr: Tensor
     lr: Tensor | None
-    turns: Tensor  # (N, 3) bool: transposed, then flipped up-down, then left-right
 
     def on(self, device: torch.device) -> Batch:
-        """The same on a device, turned as it shall be."""
-        turns = self.turns.to(device, non_blocking=True)
-        hr = _turned(self.hr.to(device, non_blocking=True), turns)
-        lr = None if self.lr is None else _turned(self.lr.to(device, non_blocking=True), turns)
-        return Batch(self.cut, hr, lr, turns)
+        hr = self.hr.to(device, non_blocking=True)
+        return Batch(self.cut, hr, None if self.lr is None else self.lr.to(device, non_blocking=True))
 
 
 def sources(train: Iterable[Path], lr: Iterable[Path], rescale: Iterable[float]) -> list[Source]:
@@ -92,6 +90,17 @@ def sources(train: Iterable[Path], lr: Iterable[Path], rescale: Iterable[float])
                 raise UsageError(f"{path} has no picture of that name in {beside[n]}: add it, or leave out data.lr")
             found += [Source(path, small.get(key), factor) for factor in rescale]
     return found
+
+
+def set_aside(sources: Sequence[Source]) -> list[Source]:
+    """Some of the pictures to learn from, at their own size, to validate on where no folder is named for that: a tenth
+    of them, 24 at most, evenly spread. Raises `UsageError` where there is only one picture.
+    """
+    pictures = list({source.hr: Source(source.hr, source.lr, 1.0) for source in sources}.values())
+    if len(pictures) < 2:
+        raise UsageError(f"{pictures[0].hr} alone cannot be learnt from and measured: add pictures, or data.validation")
+    count = min(SET_ASIDE, max(1, len(pictures) // 10))
+    return [pictures[n * len(pictures) // count] for n in range(count)]
 
 
 def _key(path: Path, folder: Path) -> str:
@@ -201,21 +210,23 @@ class Patches:
         others = random.random((self.size * self.world, self.hardest_of - 1, 3))[first : first + self.size]
         sample = step * self.size * self.world + first
         patches = [
-            self._patch(cut, sample + n, (row[:3], *more))
+            self._patch(cut, sample + n, (row[:3], *more), row[3:] < 0.5)
             for n, (row, more) in enumerate(zip(drawn, others, strict=True))
         ]
         hr, lr = _planes([hr for hr, _ in patches]), [lr for _, lr in patches if lr is not None]
-        return Batch(cut, hr, _planes(lr) if lr else None, torch.from_numpy(drawn[:, 3:] < 0.5))
+        return Batch(cut, hr, _planes(lr) if lr else None)
 
-    def _patch(self, cut: Cut, sample: int, drawn: Sequence[NDArray[np.float64]]) -> tuple[Picture, Picture | None]:
+    def _patch(
+        self, cut: Cut, sample: int, drawn: Sequence[NDArray[np.float64]], turns: NDArray[np.bool_]
+    ) -> tuple[Picture, Picture | None]:
         places = [self._place(cut, sample, one) for one in drawn]
         (hr, lr, _), top, left = (
             max(places, key=lambda place: place.hardness(cut.inner)) if len(places) > 1 else places[0]
         )
-        patch = _window(hr, top - cut.margin, left - cut.margin, cut.side)
+        patch = _turned(_window(hr, top - cut.margin, left - cut.margin, cut.side), turns)
         if lr is None:
             return patch, None
-        return patch, _window(lr, top // cut.scale, left // cut.scale, cut.side // cut.scale)
+        return patch, _turned(_window(lr, top // cut.scale, left // cut.scale, cut.side // cut.scale), turns)
 
     def _place(self, cut: Cut, sample: int, drawn: NDArray[np.float64]) -> _Place:
         """Of three numbers in [0, 1): which picture, how far down, how far across."""
@@ -269,12 +280,11 @@ def _missed(hr: Picture, lr: Picture | None, scale: int) -> NDArray[np.float32]:
     return np.pad(blocks.cumsum(0).cumsum(1), ((1, 0), (1, 0))).astype(np.float32)
 
 
-def _turned(x: Tensor, turns: Tensor) -> Tensor:
-    """Square patches (N, C, S, S), each flipped and rotated in one of eight ways."""
-    transposed, upright, across = turns.T[..., None, None, None]
-    x = torch.where(transposed, x.transpose(-1, -2), x)
-    x = torch.where(upright, x.flip(-2), x)
-    return torch.where(across, x.flip(-1), x)
+def _turned(patch: Picture, turns: NDArray[np.bool_]) -> Picture:
+    """A view of a square patch, one of eight: transposed, then flipped up-down, then left-right."""
+    transposed, upright, across = turns
+    patch = patch.swapaxes(0, 1) if transposed else patch
+    return patch[:: -1 if upright else 1, :: -1 if across else 1]
 
 
 def _planes(patches: list[Picture]) -> Tensor:

@@ -103,6 +103,13 @@ class _Training:
     def run(self) -> Generator[Progress]:
         recipe, world = self.recipe, self.fabric.world_size
         files = data.sources(recipe.data.train, recipe.data.lr, recipe.data.rescale)
+        if recipe.data.validation:
+            unseen = data.sources(recipe.data.validation, recipe.data.validation_lr, (1.0,))
+        else:
+            unseen = data.set_aside(files)
+            aside = {source.hr for source in unseen}
+            files = [source for source in files if source.hr not in aside]
+        datasets.files(recipe.data.reports)  # that none is missed at the end
         channels = described(self.plain).channels
         self.fingerprint = datasets.fingerprint(dict.fromkeys(source.hr for source in files))
         patches = Patches(
@@ -117,7 +124,6 @@ class _Training:
         )
         for _ in patches.load():
             yield self._progress({}, 0.0, None)
-        unseen = data.sources(recipe.data.validation, recipe.data.validation_lr, (1.0,))
         own = unseen[self.fabric.global_rank :: world]
         self.unseen = [
             picture

@@ -39,7 +39,7 @@ class Data(_Record):
 
     train: tuple[Path, ...]
     lr: tuple[Path, ...] = ()  # for each folder of `train` its LR pictures, of the same names: no degradation then
-    validation: tuple[Path, ...]
+    validation: tuple[Path, ...] = ()  # without any, a tenth of the pictures of `train` is set aside for it
     validation_lr: tuple[Path, ...] = ()  # the same for `validation`
     reports: tuple[Path, ...] = ()  # measured once at the end, for the card; nothing is chosen on them
     scales: tuple[PositiveInt, ...] = ()  # for networks that learn several: one at random for each step
