@@ -17,6 +17,8 @@ import numpy as np
 import pytest
 import safetensors.torch
 import torch
+from lightning_fabric import Fabric
+from lightning_fabric.plugins import MixedPrecision
 from PIL import Image
 
 import hyperacuity
@@ -138,6 +140,31 @@ def test_what_is_random_goes_on_as_it_would_have(changes: dict[str, Any], recipe
         while next(stopped).step < 7:
             pass
     trained(recipe, tmp_path / "stopped", changes, resume=True)
+    assert_equal(weights(tmp_path / "whole"), weights(tmp_path / "stopped"))
+
+
+def test_what_fp16_multiplies_its_gradients_by_goes_on_too(
+    recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A scale that grows at every second step, where on CPUs Fabric would take bf16, which has none."""
+
+    def fabric(**options: Any) -> Fabric:
+        scaler = torch.amp.GradScaler("cpu", init_scale=4.0, growth_interval=2)
+        del options["precision"]
+        return Fabric(**options, plugins=[MixedPrecision("16-mixed", "cpu", scaler)])
+
+    def scale(folder: Path) -> float:
+        state = Checkpoints(folder / "checkpoints", 2).latest()
+        assert state is not None
+        return float(state["precision"]["scale"])
+
+    monkeypatch.setattr("hyperacuity.train.loop.Fabric", fabric)
+    trained(recipe, tmp_path / "whole", {"steps": 6})
+    with contextlib.closing(train(read_recipe(recipe, {"steps": 6}), tmp_path / "stopped", device="cpu")) as stopped:
+        while next(stopped).step < 4:
+            pass
+    trained(recipe, tmp_path / "stopped", {"steps": 6}, resume=True)
+    assert scale(tmp_path / "whole") == scale(tmp_path / "stopped") == 4.0 * 2**3
     assert_equal(weights(tmp_path / "whole"), weights(tmp_path / "stopped"))
 
 
