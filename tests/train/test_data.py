@@ -152,6 +152,21 @@ def test_how_hard_a_patch_is_follows_its_own_lr_where_it_has_one(tmp_path: Path)
     assert (shown.float().mean((1, 2, 3)) > 40).float().mean() > 0.95
 
 
+def test_decoded_pictures_make_room_one_by_one(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Never many at once, which a training would wait for; and none is decoded twice while it is held."""
+    monkeypatch.setattr(data, "SHARE", 0.0)
+    factors = [1 + n / 1000 for n in range(500)]
+    made = Patches(sources([folder], [], factors), cuts=[Cut(1, 32)], channels=1, batch=data.PICTURES, seed=0)
+    decoded = []
+    for step in range(150):
+        before = made._load.cache_info().misses
+        _ = made[step]
+        decoded.append(made._load.cache_info().misses - before)
+    assert decoded[0] > data.PICTURES * 0.8
+    assert max(decoded[1:]) <= 2
+    assert sum(decoded[1:]) <= 149
+
+
 def test_scales_are_drawn_anew_for_each_step(folder: Path) -> None:
     made = patches(folder, cuts=(Cut(2, 16), Cut(4, 32)))
     assert {made[step].cut.scale for step in range(20)} == {2, 4}

@@ -27,8 +27,8 @@ from hyperacuity.resize import resize
 
 # How much of the free memory pictures may take.
 SHARE = 0.5
-# Where pictures are decoded while training: so many are held at a time, and each gives so many patches before the next
-# ones come.
+# Where pictures are decoded while training: so many are held at a time, and each gives so many patches before another
+# takes its place.
 PICTURES, PATCHES = 64, 64
 # How many pictures are set aside to validate on, at most: as many as Kodak's.
 SET_ASIDE = 24
@@ -239,10 +239,13 @@ class Patches:
         return _Place(picture, top, left)
 
     def _picture(self, sample: int, drawn: float) -> int:
-        """By area, so that each pixel of all pictures is as likely; from a few for a while where they are decoded."""
+        """By area, so that each pixel of all pictures is as likely; where they are decoded, one of those that are held,
+        each of which makes room for another at its own time, so that nobody waits for many at once.
+        """
         if not self.fits:
-            block, n = divmod(sample, PICTURES * PATCHES)
-            drawn = float(np.random.default_rng([self.seed, block, n % PICTURES]).random())
+            held = sample % PICTURES
+            turn = (sample + held * PATCHES) // (PICTURES * PATCHES)
+            drawn = float(np.random.default_rng([self.seed, turn, held]).random())
         return min(int(np.searchsorted(self._cumulated, drawn, side="right")), len(self.sources) - 1)
 
 
