@@ -59,8 +59,11 @@ def _folded(network: nn.Module) -> nn.Module:
 
 def _replace(path: Path, content: bytes) -> None:
     fresh = path.with_name(path.name + ".new")
-    fresh.write_bytes(content)
-    fresh.replace(path)
+    try:
+        fresh.write_bytes(content)
+        fresh.replace(path)
+    finally:
+        fresh.unlink(missing_ok=True)
 
 
 def to_onnx(network: nn.Module, card: Card) -> bytes:

@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from hyperacuity import engines, export, zoo
 from hyperacuity.errors import UsageError
-from hyperacuity.networks import build, described
+from hyperacuity.networks import build, completed, described
 from hyperacuity.networks.acute import SIZES, Acute, AcuteConfig
 from hyperacuity.zoo import Card
 
@@ -109,7 +109,7 @@ def test_what_is_written_is_folded(tmp_path: Path) -> None:
     )
     export.write(network, card, tmp_path)
     written = zoo.open_file(tmp_path / "acute-x2.safetensors")
-    assert written.card.config == {**config, "folded": True}
+    assert written.card.config == completed("acute", {**config, "folded": True})
     assert written.card.parameters == sum(p.numel() for p in network.folded().parameters())  # type: ignore[operator]
     x = torch.rand(1, 1, 12, 9)
     with torch.inference_mode():

@@ -257,6 +257,21 @@ def test_what_cannot_be_is_said_before_anything_is_written(
     assert not (tmp_path / "run").exists()
 
 
+def test_a_disk_that_is_full_at_the_end_costs_nothing(
+    recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any) -> int:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_bytes", full)
+        with pytest.raises(UsageError, match=r"tiny-x2 cannot be written .* with --resume writes it then"):
+            trained(recipe, tmp_path / "run", {"steps": 3})
+    assert not list((tmp_path / "run").glob("tiny-x2*"))
+    assert trained(recipe, tmp_path / "run", {"steps": 3}, resume=True) == []
+    assert (tmp_path / "run/tiny-x2.onnx").exists()
+
+
 def test_pictures_with_their_own_lr_are_learnt_from_as_they_are(recipe: Path, tmp_path: Path) -> None:
     """The same pairs that bicubic makes give the same as bicubic but for where patches may lie."""
     for name in ("train", "validation"):

@@ -95,7 +95,13 @@ def command(
         typer.echo("interrupted: the same command with --resume goes on from the last validation", err=True)
         raise
     models = sorted(folder.glob(f"{record.model.name}*.safetensors"))
-    report = trainer.report(folder, recipe, models, _table(models, record))
+    try:
+        report = trainer.report(folder, recipe, models, _table(models, record))
+    except OSError as error:
+        raise UsageError(
+            f"{models[0]} is there, but no report of it ({error.strerror or error}): free some space; the same command "
+            "with --resume writes it then"
+        ) from error
     typer.echo("\n".join([*map(str, models), str(report)]))
     typer.echo(f"try it: hyperacuity upscale -m {models[0]} photo.jpg")
 

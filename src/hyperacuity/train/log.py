@@ -126,11 +126,14 @@ class Log:
         """The same rows, with a column for each of these losses too."""
         self._columns = list(dict.fromkeys([*FIXED, *(rows[0] if rows else ()), *names]))
         fresh = self.path.with_suffix(".new")
-        with fresh.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, self._columns, lineterminator="\n")
-            writer.writeheader()
-            writer.writerows({**row, "step": int(row["step"] or 0)} for row in rows)
-        os.replace(fresh, self.path)
+        try:
+            with fresh.open("w", newline="", encoding="utf-8") as file:
+                writer = csv.DictWriter(file, self._columns, lineterminator="\n")
+                writer.writeheader()
+                writer.writerows({**row, "step": int(row["step"] or 0)} for row in rows)
+            os.replace(fresh, self.path)
+        finally:
+            fresh.unlink(missing_ok=True)
 
     def _close(self) -> None:
         writer, self._tensorboard = self._tensorboard, None

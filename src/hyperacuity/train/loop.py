@@ -323,7 +323,13 @@ class _Training:
             described(network).scale = scale
             measured = self.scales if self.enlarged else (scale,)
             card = self._card(network, scale, measured, best["validation"])
-            export.write(network, card, self.folder)
+            try:
+                export.write(network, card, self.folder)
+            except OSError as error:
+                raise UsageError(
+                    f"{card.name} cannot be written into {self.folder} ({error.strerror or error}): free some space, or "
+                    "allow to write there; the same command with --resume writes it then"
+                ) from error
 
     def _card(self, network: nn.Module, scale: int, measured: Sequence[int], validated: float) -> Card:
         recipe = self.recipe
