@@ -72,13 +72,8 @@ def command(
     if data:
         overrides = _own_pictures(data) | overrides
     record = trainer.read_recipe(recipe, overrides, quick=quick)
-    for name in ("validation", "reports"):
-        there = [folder for folder in getattr(record.data, name) if folder.is_dir()]
-        if data and f"data.{name}" not in overrides and len(there) < len(getattr(record.data, name)):
-            overrides[f"data.{name}"] = [str(folder) for folder in there]
-            if not there and int(os.environ.get("RANK", "0")) == 0:
-                typer.echo(NOT_THERE[name], err=True)
-    record = trainer.read_recipe(recipe, overrides, quick=quick)
+    if data:
+        record = trainer.read_recipe(recipe, _without_what_is_not_here(record, overrides), quick=quick)
     if preview is not None:
         trainer.preview(record, preview)
         typer.echo(str(preview))
@@ -95,13 +90,7 @@ def command(
         typer.echo("interrupted: the same command with --resume goes on from the last validation", err=True)
         raise
     models = sorted(folder.glob(f"{record.model.name}*.safetensors"))
-    try:
-        report = trainer.report(folder, recipe, models, _table(models, record))
-    except OSError as error:
-        raise UsageError(
-            f"{models[0]} is there, but no report of it ({error.strerror or error}): free some space; the same command "
-            "with --resume writes it then"
-        ) from error
+    report = _report(record, recipe, folder, models)
     typer.echo("\n".join([*map(str, models), str(report)]))
     typer.echo(f"try it: hyperacuity upscale -m {models[0]} photo.jpg")
 
@@ -113,6 +102,19 @@ def _own_pictures(folders: list[Path]) -> dict[str, Any]:
         "model.trained_on": f"pictures of {', '.join(folder.resolve().name for folder in folders)}",
         "model.licence": "not stated",
     }
+
+
+def _without_what_is_not_here(record: Recipe, overrides: dict[str, Any]) -> dict[str, Any]:
+    """The changes, and without the recipe's own folders to measure on that this machine has not; which is said."""
+    for name, said in NOT_THERE.items():
+        asked = getattr(record.data, name)
+        there = [str(folder) for folder in asked if folder.is_dir()]
+        if f"data.{name}" in overrides or len(there) == len(asked):
+            continue
+        overrides = {**overrides, f"data.{name}": there}
+        if not there and int(os.environ.get("RANK", "0")) == 0:
+            typer.echo(said, err=True)
+    return overrides
 
 
 def _watched(record: Recipe, training: Iterator[Progress], folder: Path) -> None:
@@ -157,6 +159,18 @@ def _said_above(console: Any) -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.showwarning = lambda message, *_, **__: console.print(f"warning: {message}", highlight=False)
         yield
+
+
+def _report(record: Recipe, recipe: Path, folder: Path, models: list[Path]) -> Path:
+    from hyperacuity import train as trainer
+
+    try:
+        return trainer.report(folder, recipe, models, _table(models, record))
+    except OSError as error:
+        raise UsageError(
+            f"{models[0]} is there, but no report of it ({error.strerror or error}): free some space; the same command "
+            "with --resume writes it then"
+        ) from error
 
 
 def _table(models: list[Path], record: Recipe) -> str | None:

@@ -327,8 +327,8 @@ class _Training:
                 export.write(network, card, self.folder)
             except OSError as error:
                 raise UsageError(
-                    f"{card.name} cannot be written into {self.folder} ({error.strerror or error}): free some space, or "
-                    "allow to write there; the same command with --resume writes it then"
+                    f"{card.name} cannot be written into {self.folder} ({error.strerror or error}): free some space, "
+                    "or allow to write there; the same command with --resume writes it then"
                 ) from error
 
     def _card(self, network: nn.Module, scale: int, measured: Sequence[int], validated: float) -> Card:
