@@ -106,7 +106,37 @@ def test_cards_are_complete() -> None:
             assert card.name.endswith(f"-x{card.scale}")
             assert min(card.halo, card.activation_bytes, card.parameters, card.multiply_adds, card.steps) > 0
             assert {"validation", "Set5", "Set14", "B100"} <= set(card.quality)
+            assert {"Set5", "Set14", "B100"} <= set(card.ssim)
+            assert zoo.speed()[0][name] > 0
             assert len(card.recipe) == len(card.data_fingerprint) == 12
+
+
+def test_the_default_is_the_best_that_is_quick_enough() -> None:
+    """Two megapixels of the result a second on two cores."""
+    speed, machine = zoo.speed()
+    assert machine.endswith("2 cores")
+    quick = [model.card for name, model in zoo.models().items() if model.card.scale == 2 and speed[name] >= 2]
+    assert max(quick, key=lambda card: card.quality["validation"]).family == zoo.DEFAULT
+
+
+@pytest.mark.parametrize("choice", ["fast", "balanced", "best", "Best"])
+def test_models_have_names_for_those_who_know_none(choice: str) -> None:
+    family = zoo.members(choice)
+    assert family[0].card.family == zoo.CHOICES[choice.lower()]
+    assert family[0].card.scale == 2
+
+
+def test_choices_are_in_their_order() -> None:
+    fast, balanced, best = (zoo.members(name)[0].card for name in ("fast", "balanced", "best"))
+    speed = zoo.speed()[0]
+    assert speed[fast.name] > speed[balanced.name] >= speed[best.name]
+    assert fast.quality["validation"] < balanced.quality["validation"] <= best.quality["validation"]
+
+
+def test_work_is_for_a_result_of_one_size() -> None:
+    card = zoo.members("fsrcnn-x2")[0].card
+    assert card.work() == pytest.approx(card.multiply_adds * 640 * 360)
+    assert zoo.members("bicubic")[0].card.work() == 0
 
 
 def test_a_card_survives_its_file(tmp_path: Path) -> None:

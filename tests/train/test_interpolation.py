@@ -35,7 +35,7 @@ def test_a_quarter_of_the_way_lies_there(two: tuple[str, str], tmp_path: Path) -
         torch.testing.assert_close(value, 0.75 * first[name] + 0.25 * second[name])
     card = open_file(tmp_path / "mixed-x2.onnx").card
     assert "0.75 of faithful" in card.trained_on
-    assert card.quality == {}
+    assert card.quality == card.ssim == {}
 
 
 def test_what_has_nothing_between_is_told(two: tuple[str, str], tmp_path: Path) -> None:

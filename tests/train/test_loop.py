@@ -63,6 +63,7 @@ def test_a_training_gives_a_model_that_works_at_once(recipe: Path, tmp_path: Pat
 
     card = zoo.open_file(tmp_path / "run/tiny-x2.safetensors").card
     assert card.quality.keys() == {"validation", "report"}
+    assert card.ssim.keys() == {"report"}
     assert (card.steps, card.seed, card.licence) == (12, 5, "CC0-1.0")
     assert card.recipe == read_recipe(recipe).hash()
     assert card.config == completed("fsrcnn", {"d": 8, "s": 4, "m": 1})  # the defaults too, whatever becomes of them

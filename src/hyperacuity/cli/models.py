@@ -25,22 +25,29 @@ def command(
         sys.stdout.write("\n")
         return
 
-    table = Table("name", "scale", "parameters", "Set5 dB", "colour", "licence", "size", "paper", box=None)
+    table = Table("name", "also", "scale", "parameters", "GMAC", "Set5", "SSIM", "MP/s", "colour", "licence", box=None)
+    speed, machine = zoo.speed()
     for model in zoo.models().values():
         card = model.card
+        also = [name for name, family in zoo.CHOICES.items() if card.family == family]
         table.add_row(
-            card.name + (" (default)" if card.family == zoo.DEFAULT else ""),
+            card.name,
+            ", ".join(also + ["default"] * (card.family == zoo.DEFAULT)),
             f"x{card.scale}" if card.scale else "any",
             f"{card.parameters:,}" if card.parameters else "-",
+            f"{card.work() / 1e9:.1f}" if card.multiply_adds else "-",
             f"{card.quality['Set5']:.2f}" if "Set5" in card.quality else "-",
+            f"{card.ssim['Set5']:.4f}" if "Set5" in card.ssim else "-",
+            f"{speed[card.name]:.1f}" if card.name in speed else "-",
             card.channels,
             card.licence,
-            f"{model.onnx.stat().st_size / 1e3:.0f} kB" if model.onnx else "-",
-            card.paper,
         )
     # Without a terminal the table shall not be folded to some assumed width.
     console = Console(width=None if sys.stdout.isatty() else 200)
     console.print(table)
     console.print(
-        "Set5 dB: PSNR on 8-bit luma (BT.601), border = scale, low resolution by MATLAB's bicubic.", style="dim"
+        "Set5, SSIM: PSNR in dB and SSIM on Set5's luma (BT.601), border = scale, low resolution by MATLAB's bicubic. "
+        "GMAC: 10^9 multiply-adds for a result of 1280 x 720. "
+        f"MP/s: megapixels of the result a second, colour picture in and out, on {machine}.",
+        style="dim",
     )

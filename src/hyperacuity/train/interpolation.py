@@ -32,6 +32,6 @@ def interpolated(first: str, second: str, alpha: float, folder: Path, *, name: s
     network.load_state_dict(interpolate(weights, theirs, alpha))
     licence = card.licence if card.licence == other.licence else f"{card.licence}; {other.licence}"
     trained_on = f"{1 - alpha:g} of {card.name} ({card.trained_on}), {alpha:g} of {other.name} ({other.trained_on})"
-    card = replace(card, name=name, licence=licence, trained_on=trained_on, steps=0, seed=0, recipe="", quality={})
-    export.write(network, replace(card, **export.measured(network)), folder)
+    card = replace(card, name=name, licence=licence, trained_on=trained_on, steps=0, seed=0, recipe="")
+    export.write(network, replace(card, quality={}, ssim={}, **export.measured(network)), folder)
     return card

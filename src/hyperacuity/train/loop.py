@@ -334,11 +334,11 @@ class _Training:
     def _card(self, network: nn.Module, scale: int, measured: Sequence[int], validated: float) -> Card:
         recipe = self.recipe
         several = not self.enlarged and len(self.scales) > 1
-        quality = {"validation": validated}
+        quality, ssim = {"validation": validated}, {}
         for folder in recipe.data.reports:
             for factor in measured:
                 name = f"{folder.name} x{factor}" if len(measured) > 1 else folder.name
-                quality[name] = _mean_quality(network, folder, factor)
+                quality[name], ssim[name] = _reported(network, folder, factor)
         return Card(
             name=f"{recipe.model.name}-x{scale}" if several else recipe.model.name,
             architecture=recipe.model.architecture,
@@ -354,15 +354,21 @@ class _Training:
             recipe=recipe.hash(),
             data_fingerprint=self.fingerprint,
             quality={name: round(value, 3) for name, value in quality.items()},
+            ssim={name: round(value, 4) for name, value in ssim.items() if not math.isnan(value)},
             **export.measured(network),
         )
 
 
-def _mean_quality(network: nn.Module, folder: Path, scale: int) -> float:
-    """By the papers' protocol, whatever degradation was learnt."""
+def _reported(network: nn.Module, folder: Path, scale: int) -> tuple[float, float]:
+    """Mean PSNR and SSIM by the papers' protocol, whatever degradation was learnt."""
     cpu = torch.device("cpu")
     pictures = validation.held_out(validation.reported(folder), scale, described(network).channels, Bicubic())
-    return float(np.mean([validation.quality(network, picture, cpu)[0] for picture in pictures]))
+    found = []
+    for picture in pictures:
+        value, result = validation.quality(network, picture, cpu)
+        found.append((value, validation.similarity(result, picture)))
+    psnr, ssim = np.mean(found, axis=0)
+    return float(psnr), float(ssim)
 
 
 def _scales(recipe: Recipe, network: nn.Module) -> tuple[int, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ from torch import Tensor, nn
 
 from hyperacuity import colour, datasets
 from hyperacuity.datasets import Picture
-from hyperacuity.metrics import psnr
+from hyperacuity.metrics import SSIM_LEAST, psnr, ssim
 from hyperacuity.networks import described
 from hyperacuity.resize import resize
 from hyperacuity.train.data import Source
@@ -71,8 +72,18 @@ def quality(network: nn.Module, picture: HeldOut, device: torch.device) -> tuple
     Networks on luma are compared on 8-bit luma, those on RGB on the unrounded luma of their 8-bit result.
     """
     result = infer(network, picture, device)
-    seen, truth = (result, picture.hr) if result.shape[-1] == 1 else (_luma(result), _luma(picture.hr))
-    return psnr(seen, truth, border=picture.scale, peak=255), result
+    return psnr(*_compared(result, picture), border=picture.scale, peak=255), result
+
+
+def similarity(result: Picture, picture: HeldOut) -> float:
+    """SSIM of a network's answer, on the same luma; not a number for pictures that are smaller than its window."""
+    if min(picture.hr.shape[:2]) - 2 * picture.scale < SSIM_LEAST:
+        return math.nan
+    return ssim(*_compared(result, picture), border=picture.scale, peak=255)
+
+
+def _compared(result: Picture, picture: HeldOut) -> tuple[NDArray[Any], NDArray[Any]]:
+    return (result, picture.hr) if result.shape[-1] == 1 else (_luma(result), _luma(picture.hr))
 
 
 def _luma(rgb: Picture) -> NDArray[np.float64]:

@@ -4,11 +4,13 @@ A model is two files: NAME.safetensors, whose metadata holds the card, and NAME.
 Runtime. Those of the package lie in this folder, their hashes in SHA256SUMS: a name never changes its file.
 "bicubic" and "lanczos" are models too, the classical baseline, without any file.
 
-A name such as "fsrcnn-x2" is a family and a scale. Asked for "fsrcnn", the family's member for the scale is taken.
+A name such as "fsrcnn-x2" is a family and a scale. Asked for "fsrcnn", the family's member for the scale is taken;
+"fast", "balanced" and "best" are families too, under the names of what they are good at.
 """
 
 from __future__ import annotations
 
+import csv
 import functools
 import hashlib
 import itertools
@@ -22,7 +24,9 @@ from typing import Any, Literal
 from hyperacuity.errors import UnknownModel, UsageError, WeightsError, nearest
 
 FOLDER = Path(__file__).parent
-DEFAULT = "acute-50k"
+# What people ask for who do not want to know networks.
+CHOICES = {"fast": "acute-10k", "balanced": "acute-50k", "best": "acute-50k"}
+DEFAULT = CHOICES["balanced"]
 CLASSICAL = "classical"
 
 # Beyond this, a picture would hardly have a pixel that is not invented.
@@ -37,8 +41,8 @@ class Card:
     enlarged before them (SRCNN, VDSR; their own scale is 1), how many times they may be given it. channels: "Y" (luma
     of BT.601 in studio range, on [0, 1]) or "RGB". halo, multiple: see `engines.Engine`. activation_bytes: memory for
     each input pixel, float32. whole: it takes statistics of the whole picture, so that no halo makes tiles exact.
-    parameters: all learnt numbers. multiply_adds: for each input pixel. quality: PSNR in dB by test set, 8-bit luma,
-    border = scale. licence is that of the weights.
+    parameters: all learnt numbers. multiply_adds: for each input pixel. quality, ssim: PSNR in dB and SSIM by test set,
+    luma as the papers have it, border = scale. licence is that of the weights.
     """
 
     name: str
@@ -61,6 +65,11 @@ class Card:
     recipe: str = ""
     data_fingerprint: str = ""
     quality: Mapping[str, float] = field(default_factory=dict)
+    ssim: Mapping[str, float] = field(default_factory=dict)
+
+    def work(self, height: int = 720, width: int = 1280) -> int:
+        """Multiply-adds for a result of that size, 1280 x 720 as the papers have it; 0 for resamplers."""
+        return self.multiply_adds * height * width // (self.scale or 1) ** 2
 
     @property
     def family(self) -> str:
@@ -139,6 +148,14 @@ def models() -> Mapping[str, Model]:
     return found | RESAMPLERS
 
 
+@functools.cache
+def speed() -> tuple[Mapping[str, float], str]:
+    """Megapixels of the result a second by model, and the machine: benchmarks/zoo.py, 8-bit RGB in and out."""
+    with (FOLDER / "speed.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    return {row["model"]: float(row["megapixels_per_second"]) for row in rows}, rows[0]["machine"]
+
+
 def open_file(path: Path) -> Model:
     """The model in a file: NAME.safetensors or NAME.onnx, its twin beside it.
 
@@ -186,12 +203,14 @@ def members(name: str) -> list[Model]:
     """The one model called `name`, or all of the family called so, smallest scale first."""
     known = models()
     plain = name.lower().replace("_", "-")
+    plain = CHOICES.get(plain, plain)
     if plain in known:
         return [known[plain]]
     family = [model for model in known.values() if model.card.family == plain]
     if not family:
         families = [model.card.family for model in known.values()]
-        raise UnknownModel(f"no model {name!r}; there are {', '.join(known)}{nearest(plain, [*known, *families])}")
+        there = ", ".join([*CHOICES, *known])
+        raise UnknownModel(f"no model {name!r}; there are {there}{nearest(plain, [*CHOICES, *known, *families])}")
     return sorted(family, key=lambda model: model.card.network_scale)
 
 
