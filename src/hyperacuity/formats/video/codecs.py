@@ -28,20 +28,21 @@ FROM_RGB = Colour(BT709, BT709, BT709, 1)
 class Codec:
     """One of FFmpeg's encoders. crf: quality without another being asked for, smaller is better; None for lossless.
 
-    even: whether sides must be whole chroma samples.
+    even: whether sides must be whole chroma samples. tells_aspect: whether its own head says what shape pixels have.
     """
 
     encoder: str
     crf: float | None
     preset: str | None
     even: bool = False
+    tells_aspect: bool = False
     options: Mapping[str, str] = field(default_factory=dict)
 
 
 # The presets are those beyond which time grows faster than files shrink (benchmarks/video.py has their share).
 CODECS = {
-    "h264": Codec("libx264", 17, "veryfast", even=True),
-    "h265": Codec("libx265", 19, "fast", even=True, options={"x265-params": "log-level=error"}),
+    "h264": Codec("libx264", 17, "veryfast", even=True, tells_aspect=True),
+    "h265": Codec("libx265", 19, "fast", even=True, tells_aspect=True, options={"x265-params": "log-level=error"}),
     "av1": Codec("libsvtav1", 24, "8"),
     "ffv1": Codec("ffv1", None, None, options={"level": "3", "slicecrc": "1"}),
 }

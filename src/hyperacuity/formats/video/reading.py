@@ -300,7 +300,7 @@ class Film:
         count = 0
         try:
             for packet in container.demux(stream):
-                count += packet.size > 0 and not packet.is_discard
+                count += packet.size > 0  # hidden ones too: MP4 counts them
                 yield packet
         except av.FFmpegError as error:
             if self.strict:
