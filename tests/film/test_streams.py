@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import av
+import numpy as np
 import PIL.Image
 import pytest
 
 from hyperacuity import Size, film, load
 from hyperacuity.api import Upscaler
+from hyperacuity.errors import UsageError
 from hyperacuity.film import Encoding, Part, Settings
 from hyperacuity.formats.seam import LossWarning
 from tests.film.films import contents, make, packets, pictures
@@ -167,6 +169,27 @@ def test_turned_films_stay_turned(upscaler: Upscaler, tmp_path: Path) -> None:
         assert report.after == (72, 96)  # 96 x 72 as stored, and 72 wide when it is shown
         with av.open(str(tmp_path / name)) as container, av.open(str(source)) as before:
             assert next(container.decode(video=0)).rotation == next(before.decode(video=0)).rotation != 0
+
+
+def test_a_preview_is_upright(upscaler: Upscaler, tmp_path: Path) -> None:
+    corner = np.zeros((36, 48, 3), np.uint8)
+    corner[:12, :12] = 255  # top left as it is stored
+
+    def turned(before: Any, after: Any) -> list[Any]:
+        after.streams.video[0].set_display_rotation(90)  # against the clock
+        return []
+
+    source = remade(make(tmp_path / "a.mp4", [corner] * 3, codec="libx264"), tmp_path / "b.mp4", turned)
+    report = film.preview(upscaler, source, tmp_path / "p.png", Size(2))
+    assert report.after == (72, 96)
+    with PIL.Image.open(tmp_path / "p.png") as picture:
+        pixels = np.asarray(picture)
+    assert pixels.shape == (96, 2 * 72 + 8, 3)
+    for left in (0, 80):
+        assert pixels[76:92, left + 4 : left + 20].min() > 200  # bottom left as it is shown
+        assert pixels[:60, left : left + 72].max() < 60
+    with pytest.raises(UsageError, match="exists"):
+        film.preview(upscaler, source, tmp_path / "p.png", Size(2))
 
 
 def test_colours_are_said_as_before(upscaler: Upscaler, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@
 enlarging, chroma, still    a frame at another size; what did not change is not computed again
 threads                     reading, network and writing at the same time
 work                        segments on disk, from which a killed run goes on
-steadiness                  how far a result flickers, and how near it is to a reference
+pictures, preview           frames as pictures; one of them before and after
 """
 
 from __future__ import annotations
@@ -16,13 +16,14 @@ import hashlib
 import os
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import IO, Any
 
 from hyperacuity.api import Upscaler
 from hyperacuity.errors import UsageError
+from hyperacuity.film import preview as previewing
 from hyperacuity.film.enlarging import Enlarged, Enlarger
 from hyperacuity.film.still import Savings
 from hyperacuity.film.threads import ahead, behind
@@ -35,7 +36,7 @@ from hyperacuity.formats.video.frames import Layout
 from hyperacuity.formats.video.reading import WHOLE, Film, Part, is_pattern
 from hyperacuity.size import Size
 
-__all__ = ["WHOLE", "Encoding", "Part", "Progress", "Report", "Settings", "upscale"]
+__all__ = ["WHOLE", "Encoding", "Part", "Progress", "Report", "Settings", "preview", "upscale"]
 
 
 @dataclass(frozen=True)
@@ -53,10 +54,13 @@ class Settings:
 
 @dataclass(frozen=True)
 class Progress:
-    """Where the work stands: `frames` is about how many there will be, 0 where nobody knows."""
+    """Where the work stands: `frames` is about how many there will be; of those `done`, `resumed` had been finished by
+    an earlier run.
+    """
 
     done: int
     frames: int
+    resumed: int
     before: tuple[int, int]
     after: tuple[int, int]
 
@@ -120,7 +124,9 @@ def upscale(
             )
         resumed = work.frames
         try:
-            _Run(film, enlarger, encoder, work, _teller(watch, film, target)).all()
+            tell = _teller(watch, film, target, resumed)
+            tell(resumed)
+            _Run(film, enlarger, encoder, work, tell).all()
             _put_together(film, encoder, work, output)
         except BaseException:
             if not work.segments or not isinstance(source, Path):
@@ -134,6 +140,29 @@ def upscale(
     return Report(
         output, before, target, upscaler.names(before, target), work.frames, resumed, last.damaged, savings.share
     )
+
+
+def preview(
+    upscaler: Upscaler,
+    source: Path,
+    output: Path,
+    size: Size,
+    settings: Settings = Settings(),
+    *,
+    force: bool = False,
+) -> Report:
+    """Write one frame of a film as the picture `output`: left enlarged by bicubic, right by the model.
+
+    It is the first of `settings.part`, or one in the middle where that begins at 0. Raises as `upscale` does.
+    """
+    _may_write(output, source, force)
+    film = _open(source, settings)
+    if not settings.part.start:
+        film = _open(source, replace(settings, part=previewing.middle(film)))
+    before, target = (film.layout.height, film.layout.width), _size(film, size)
+    with storing(output):
+        previewing.write(upscaler, film, target, output)
+    return Report(output, before, target, upscaler.names(before, target), 1, 0, 0, 0.0)
 
 
 def _unencoded(
@@ -219,9 +248,11 @@ def _stored(film: Film, stored: Layout, target: tuple[int, int]) -> Layout:
     return stored
 
 
-def _teller(watch: Callable[[Progress], None], film: Film, target: tuple[int, int]) -> Callable[[int], None]:
+def _teller(
+    watch: Callable[[Progress], None], film: Film, target: tuple[int, int], resumed: int = 0
+) -> Callable[[int], None]:
     before = film.layout.height, film.layout.width
-    return lambda done: watch(Progress(done, max(film.frames, done), before, target))
+    return lambda done: watch(Progress(done, max(film.frames, done), resumed, before, target))
 
 
 def _tell_damage(film: Film, damaged: int) -> None:
