@@ -131,6 +131,7 @@ def upscale(
         except BaseException:
             if not work.segments or not isinstance(source, Path):
                 work.remove()  # nothing to go on from
+            work.close()
             raise
         work.remove()
     last = work.segments[-1]
@@ -258,7 +259,9 @@ def _teller(
 def _tell_damage(film: Film, damaged: int) -> None:
     if damaged:
         warnings.warn(
-            f"{film.name}: {damaged} frames are damaged; the one before stands in for each", LossWarning, stacklevel=3
+            f"{film.name}: {damaged} damaged frame{'s' if damaged > 1 else ''}; the one before stands in",
+            LossWarning,
+            stacklevel=3,
         )
 
 

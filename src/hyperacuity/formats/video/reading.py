@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 _COUNTER = re.compile(r"%(0\d+)?d")
 # These lay chroma in the middle of its luma samples; all others beside the left ones.
 _CENTRED = ("mjpeg", "mpeg1video")
+# A film that ends so many seconds before its tags say has lost something.
+_EARLY = Fraction(1, 2)
 _PROGRESSIVE = (0, 1)  # not said, and said to be so
 
 
@@ -88,6 +90,7 @@ class Film:
         self.start = stream.start_time or 0
         self._promised = len(_numbers(source)) if self._format == "image2" else stream.frames  # type: ignore[arg-type]
         self._seconds = _seconds(container, stream)
+        self._end = _tagged_end(stream)
         if self._format == "yuv4mpegpipe":
             self._pipe = container
             first = self._blank(stream)
@@ -297,9 +300,11 @@ class Film:
         """The video's packets, the empty last one too; a file that breaks off just ends."""
         import av
 
-        count = 0
+        count, end = 0, Fraction(0)
         try:
             for packet in container.demux(stream):
+                if packet.pts is not None:
+                    end = max(end, (packet.pts + (packet.duration or 0)) * self.time_base)
                 count += packet.size > 0  # hidden ones too: MP4 counts them
                 yield packet
         except av.FFmpegError as error:
@@ -307,10 +312,16 @@ class Film:
                 raise DamagedFile(f"{self.name} breaks off: {_plain(error)}") from error
             warnings.warn(f"{self.name} is damaged and ends early: {_plain(error)}", LossWarning, stacklevel=2)
             return
-        if count < self._promised and self.part == WHOLE and self._format is None:
+        if self.part != WHOLE or self._format is not None:
+            return
+        message = ""
+        if count < self._promised:
             message = f"{self.name} is cut short: {count} of {self._promised} frames are there"
-            if self.strict:
-                raise DamagedFile(message)
+        elif end < self._end - _EARLY:
+            message = f"{self.name} is damaged or cut short: its picture ends at {end:.2f} of {self._end:.2f} s"
+        if message and self.strict:
+            raise DamagedFile(message)
+        if message:
             warnings.warn(message, LossWarning, stacklevel=2)
 
     def _frame(self, frame: av.VideoFrame) -> Frame:
@@ -398,6 +409,12 @@ def _seconds(container: av.container.InputContainer, stream: av.VideoStream) -> 
     if stream.duration is not None and stream.time_base is not None:
         return stream.duration * stream.time_base
     return None if container.duration is None else Fraction(container.duration, 1_000_000)
+
+
+def _tagged_end(stream: av.VideoStream) -> Fraction:
+    """When the film ends as Matroska's tags have it, in seconds; 0 where they say nothing."""
+    match = re.fullmatch(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)", stream.metadata.get("DURATION", ""))
+    return 3600 * Fraction(match[1]) + 60 * Fraction(match[2]) + Fraction(match[3]) if match else Fraction(0)
 
 
 def _matrix(frame: av.VideoFrame) -> tuple[int, ...] | None:
