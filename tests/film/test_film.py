@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
+import time
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -79,8 +81,18 @@ def test_no_codec_takes_the_machine_for_itself(upscaler: Upscaler, tmp_path: Pat
     source = make(tmp_path / "a.mkv", pictures(2))
     seen: set[int] = set()
 
+    def now() -> set[int]:
+        found = set()
+        for task in Path("/proc/self/task").iterdir():
+            with contextlib.suppress(ProcessLookupError):
+                found.add(os.sched_getscheduler(int(task.name)))
+        return found
+
     def watch(progress: Progress) -> None:
-        seen.update(os.sched_getscheduler(int(task.name)) for task in Path("/proc/self/task").iterdir())
+        until = time.monotonic() + 2  # for while an encoder opens, it is so
+        while now() != {os.SCHED_OTHER} and time.monotonic() < until:
+            time.sleep(0.02)
+        seen.update(now())
 
     film.upscale(upscaler, source, tmp_path / "b.mp4", Size(2), Settings(Encoding("av1")), watch=watch)
     assert seen == {os.SCHED_OTHER}

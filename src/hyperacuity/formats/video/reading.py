@@ -318,7 +318,8 @@ class Film:
         if count < self._promised:
             message = f"{self.name} is cut short: {count} of {self._promised} frames are there"
         elif end < self._end - _EARLY:
-            message = f"{self.name} is damaged or cut short: its picture ends at {end:.2f} of {self._end:.2f} s"
+            when = f"{float(end):.2f} of {float(self._end):.2f} s"
+            message = f"{self.name} is damaged or cut short: its picture ends at {when}"
         if message and self.strict:
             raise DamagedFile(message)
         if message:
