@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import PIL.Image
@@ -51,6 +54,13 @@ def test_y4m_goes_through_a_pipe(folder: Path) -> None:
     second = run("upscale", "-", "-o", "b.mkv", folder=folder, input=first.stdout, text=False)
     assert second.returncode == 0, second.stderr
     assert contents(folder / "b.mkv")[0][0].shape == (144, 192, 3)
+
+
+def test_a_reader_that_leaves_is_no_fault(folder: Path) -> None:
+    script = f"{shlex.quote(sys.executable)} -m hyperacuity upscale a.mkv -s 8 -o - | head -c 20"
+    result = subprocess.run(script, shell=True, cwd=folder, capture_output=True, check=False)
+    assert result.stdout.startswith(b"YUV4MPEG2")
+    assert result.stderr == b""
 
 
 @pytest.mark.parametrize(

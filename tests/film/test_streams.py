@@ -131,6 +131,20 @@ def test_a_part_is_as_long_as_asked_with_its_sound(suffix: str, upscaler: Upscal
     assert [time - at[0] for time in at] == [time - wanted[0] for time in wanted]
 
 
+def test_a_part_of_a_stream_without_an_index(upscaler: Upscaler, tmp_path: Path) -> None:
+    """MPEG's transport stream says not where its key frames are; here there is one, at the beginning."""
+    source = make(tmp_path / "a.mp4", pictures(50), codec="libx264", sounds=1)
+    remade(source, tmp_path / "a.ts", lambda before, after: [])
+    frames, at = contents(tmp_path / "a.ts")
+    settings = Settings(Encoding("ffv1"), Part(Fraction(1), Fraction(1, 2)))
+    report = film.upscale(upscaler, tmp_path / "a.ts", tmp_path / "b.mkv", Size(1), settings)
+    cut, _ = contents(tmp_path / "b.mkv")
+    first = next(n for n, time in enumerate(at) if time >= at[0] + 1)
+    assert report.frames == len(cut) in (12, 13)
+    assert all(np.array_equal(one, other) for one, other in zip(cut, frames[first:], strict=False))
+    assert packets(tmp_path / "b.mkv", "audio")[0]
+
+
 def test_times_are_exact_where_streams_begin_at_odd_ones(upscaler: Upscaler, tmp_path: Path) -> None:
     """MP4's own clock counts milliseconds unless told otherwise."""
     with av.open(str(tmp_path / "a.mp4"), "w", container_options={"movie_timescale": "90000"}) as container:

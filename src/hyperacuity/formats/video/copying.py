@@ -23,7 +23,7 @@ NAMED = {
 }
 # Where so many channels are taken to be heard when nothing is said.
 _USUAL = {1: "mono", 2: "stereo", 6: "5.1", 8: "7.1"}
-# Streams that begin together may lie so many seconds apart in a file.
+# Packets that belong together may lie so many seconds apart in a file.
 _APART = 10
 
 
@@ -121,10 +121,10 @@ def describe(target: av.container.OutputContainer, source: av.container.InputCon
     target.set_chapters(chapters)  # type: ignore[arg-type]
 
 
-def earliest(film: Film, begin: Fraction) -> Fraction:
-    """The earliest time, in seconds, of what is copied of a film that begins at `begin`."""
+def earliest(film: Film, begin: Fraction, indices: Sequence[int]) -> Fraction:
+    """The earliest time, in seconds, of these streams of a film that begins at `begin`."""
     with film.again() as source:
-        copies = [Copy(stream, stream) for stream in source.streams if stream.type in ("audio", "subtitle")]
+        copies = [Copy(source.streams[index], source.streams[index]) for index in indices]
         found = begin
         for packet in others(film, source, copies, begin, Fraction(0)) if copies else ():
             if time(packet) > begin + _APART:
@@ -205,8 +205,8 @@ def others(
 
     by_index = {copy.source.index: copy for copy in copies}
     end = None if film.part.duration is None else begin + film.part.duration
-    if film.part.start:
-        source.seek(int(begin * 1_000_000))
+    if film.part.start and begin > _APART:
+        source.seek(int((begin - _APART) * 1_000_000))
     try:
         for packet in source.demux([copy.source for copy in copies]):
             if packet.size == 0 or packet.dts is None:

@@ -200,8 +200,10 @@ class Film:
             stream = self._video(container)
             first = self.start + round(self.part.start / self.time_base)
             end = None if self.part.duration is None else first + self.part.duration / self.time_base
-            if self.part.start:
-                container.seek(first, stream=stream)
+            if self.part.start and self._pipe is None and not self._leads_to(first, container, stream):
+                container.close()
+                container = self._open()
+                stream = self._video(container)
             last: int | None = None
             for frame in self._mended(container, stream):
                 if frame.pts < first:
@@ -225,6 +227,20 @@ class Film:
                     LossWarning,
                     stacklevel=2,
                 )
+
+    def _leads_to(self, first: int, container: av.container.InputContainer, stream: av.VideoStream) -> bool:
+        """Whether a file can go to the last key frame before `first`, where it then is; MPEG streams often cannot."""
+        import av
+
+        try:
+            container.seek(first, stream=stream)
+            key = next((packet for packet in container.demux(stream) if packet.is_keyframe), None)
+            if key is None or key.pts is None or key.pts > first:
+                return False
+            container.seek(first, stream=stream)
+        except av.FFmpegError:
+            return False
+        return True
 
     def _mended(self, container: av.container.InputContainer, stream: av.VideoStream) -> Iterator[Frame]:
         """All frames; the last good one, at their own times, for those that are damaged or do not come.

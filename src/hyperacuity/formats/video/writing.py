@@ -97,14 +97,13 @@ def mux(
     source = film.again() if film.holds_more else None
     try:
         begin = _begin(film, source, min(pts))
-        origin = _origin(film, source, begin, kind, name)
-        opened = _opened(path, kind, film, encoder, source, origin, name)
-        shift = int(origin / film.time_base)
+        opened = _opened(path, kind, film, encoder, source, begin, name)
+        shift = int(opened.origin / film.time_base)
         with opened.container as target:
             index = opened.video.index
             own = _encoded(opened.video, packets, pts, shift, film.time_base, duration)
             copies = opened.copies
-            others = copying.others(film, source, copies, begin, origin) if source and copies else iter(())
+            others = copying.others(film, source, copies, begin, opened.origin) if source and copies else iter(())
             _interleave(target, own, others)
         shown = [time - shift for time in sorted(pts)]
         return Written(index, shown, film.time_base, [copy.shape for copy in copies if copy.packets], opened.attached)
@@ -121,12 +120,15 @@ def mux(
 
 @dataclass
 class _Opened:
-    """A file that waits for packets of `video` and `copies`; its covers and attachments, `attached` many, are there."""
+    """A file that waits for packets of `video` and `copies`; its covers and attachments, `attached` many, are there.
+    origin: the time of the source, in seconds, that is 0 in it.
+    """
 
     container: av.container.OutputContainer
     video: av.VideoStream
     copies: list[copying.Copy]
     attached: int
+    origin: Fraction
 
 
 def _opened(
@@ -135,7 +137,7 @@ def _opened(
     film: Film,
     encoder: Target,
     source: av.container.InputContainer | None,
-    origin: Fraction,
+    begin: Fraction,
     name: str,
 ) -> _Opened:
     """Warns of what the container does not take."""
@@ -159,6 +161,8 @@ def _opened(
             if stream.type == "video" and stream.index not in covers:
                 told.append(f"stream {stream.index} is a second film; it is copied as it is")
             copies.append(copy)
+        timed = [copy for copy in copies if not copying.is_timeless(copy.source)]
+        origin = _origin(film, begin, [copy.source.index for copy in timed], kind)
         if source is not None:
             copying.describe(target, source, origin)
         try:
@@ -170,13 +174,17 @@ def _opened(
                 raise
             with contextlib.suppress(av.FFmpegError):
                 target.close()
+    if origin < begin and not film.part.start:
+        told.append(
+            f"all is {float(begin - origin):.3f} s later than in the source, whose sound begins before 0, which this "
+            "kind of file cannot say; picture and sound stay together"
+        )
     for line in told:
         warnings.warn(f"{name}: {line}", LossWarning, stacklevel=5)
     for copy in copies:
         if kind in copying.ISO and copying.is_cover(copy.source):
             copying.mux_cover(target, copy, covers[copy.source.index])
-    timed = [copy for copy in copies if not copying.is_timeless(copy.source)]
-    return _Opened(target, video, timed, len(copies) - len(timed))
+    return _Opened(target, video, timed, len(copies) - len(timed), origin)
 
 
 def _options(
@@ -207,19 +215,11 @@ def _begin(film: Film, source: av.container.InputContainer | None, first: int) -
     return _floored(min(starts, default=Fraction(0)), film)
 
 
-def _origin(film: Film, source: av.container.InputContainer | None, begin: Fraction, kind: str, name: str) -> Fraction:
-    """The time, in seconds, that becomes 0."""
-    if source is None or kind not in _FROM_ZERO:
+def _origin(film: Film, begin: Fraction, indices: Sequence[int], kind: str) -> Fraction:
+    """The time, in seconds, that becomes 0; indices: of the streams that are copied."""
+    if kind not in _FROM_ZERO or not indices:
         return begin
-    origin = min(begin, _floored(copying.earliest(film, begin), film))
-    if origin < begin and not film.part.start:
-        warnings.warn(
-            f"{name}: all is {float(begin - origin):.3f} s later than in the source, whose sound begins before 0, "
-            "which this kind of file cannot say; picture and sound stay together",
-            LossWarning,
-            stacklevel=4,
-        )
-    return origin
+    return min(begin, _floored(copying.earliest(film, begin, indices), film))
 
 
 def _floored(time: Fraction, film: Film) -> Fraction:
