@@ -19,6 +19,7 @@ from hyperacuity.api import Upscaler
 from hyperacuity.errors import UsageError
 from hyperacuity.film import Encoding, Part, Settings
 from hyperacuity.formats.seam import LossWarning
+from hyperacuity.formats.video.reading import Film
 from tests.film.films import contents, make, packets, pictures
 
 LOSSLESS = Settings(Encoding("ffv1"))
@@ -228,6 +229,35 @@ def test_colours_are_said_as_before(upscaler: Upscaler, tmp_path: Path) -> None:
 
     with pytest.warns(LossWarning, match=r"its pixels are 4/3 as wide as high cannot be said of ffv1 in \.mkv"):
         film.upscale(upscaler, tmp_path / "a.mp4", tmp_path / "b.mkv", Size(2), LOSSLESS)
+
+
+def test_what_hdr10_says_of_the_screen_is_said_again(upscaler: Upscaler, tmp_path: Path) -> None:
+    screen = "G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,1)"
+    with av.open(str(tmp_path / "a.mp4"), "w") as container:
+        stream: Any = container.add_stream("libx265", rate=25)
+        stream.height, stream.width, stream.pix_fmt = 72, 96, "yuv420p10le"
+        stream.options = {"x265-params": f"log-level=none:master-display={screen}:max-cll=1000,400:hdr10=1"}
+        for picture in pictures(3, 72, 96):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        container.mux(stream.encode(None))
+    wanted = Film(tmp_path / "a.mp4").screen
+    assert wanted is not None
+    assert wanted.light == (1000, 400)
+    assert wanted.luminance == (Fraction(1, 10000), Fraction(1000))
+    assert wanted.primaries is not None
+    for codec in ("h264", "h265", "av1"):
+        for suffix in ("mp4", "mkv"):
+            target = tmp_path / f"{codec}.{suffix}"
+            film.upscale(upscaler, tmp_path / "a.mp4", target, Size(1), Settings(Encoding(codec)))
+            found = Film(target).screen
+            assert found is not None, codec
+            assert found.light == wanted.light
+            assert found.primaries is not None
+            assert found.luminance is not None
+            np.testing.assert_allclose(np.array(found.primaries, float), np.array(wanted.primaries, float), atol=2e-5)
+            np.testing.assert_allclose(np.array(found.luminance, float), (0.0001, 1000), rtol=0.5)
+    with pytest.warns(LossWarning, match="ffv1 cannot say what HDR10 says"):
+        film.upscale(upscaler, tmp_path / "a.mp4", tmp_path / "b.mkv", Size(1), LOSSLESS)
 
 
 def test_frames_that_a_file_hides_are_not_missed(upscaler: Upscaler, tmp_path: Path) -> None:

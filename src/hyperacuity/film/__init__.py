@@ -31,7 +31,7 @@ from hyperacuity.film.work import LENGTH, Open, Segment, Work
 from hyperacuity.formats.partial import storing
 from hyperacuity.formats.seam import LossWarning
 from hyperacuity.formats.video import raw, writing
-from hyperacuity.formats.video.codecs import Encoder, Encoding, Target, fitting, losses
+from hyperacuity.formats.video.codecs import CODECS, Encoder, Encoding, Target, fitting, losses
 from hyperacuity.formats.video.frames import Layout
 from hyperacuity.formats.video.reading import WHOLE, Film, Part, is_pattern
 from hyperacuity.size import Size
@@ -110,7 +110,13 @@ def upscale(
     target = _size(film, size)
     encoding = settings.encoding.resolved(output.suffix.lower())
     stored = _stored(film, fitting(film.layout.resized(*target), encoding), target)
-    encoder = Target(encoding, stored, film.time_base, film.rate, _aspect(film, size, target))
+    encoder = Target(encoding, stored, film.time_base, film.rate, _aspect(film, size, target), film.screen)
+    if film.screen is not None and CODECS[encoding.codec].parameters is None:
+        warnings.warn(
+            f"{film.name}: {encoding.codec} cannot say what HDR10 says of screen and light; it is left out",
+            LossWarning,
+            stacklevel=2,
+        )
     Encoder(encoder)  # shows whether it starts at all
     writing.check_container(output, encoder)
     enlarger = Enlarger(upscaler, film.layout, target, stored)
@@ -282,7 +288,7 @@ def _identity(
         "models": upscaler.names((film.layout.height, film.layout.width), target),
         "weights": [hashlib.sha256(file.read_bytes()).hexdigest() for file in files if file is not None],
         "tta": upscaler.tta,
-        "encoder": [encoder.encoding.codec, encoder.encoding.settings(), encoder.look.format, str(encoder.aspect)],
+        "encoder": [encoder.encoding.codec, encoder.settings(), encoder.look.format, str(encoder.aspect)],
         "pyav": av.__version__,
         "segment": LENGTH,
     }
