@@ -297,20 +297,23 @@ def _identity(
 def _put_together(film: Film, encoder: Target, work: Work, output: Path) -> None:
     """Make the file of the segments and of all else, hold it against them, and give it its name."""
     kind = writing.FORMATS[output.suffix.lower()]
-    written = writing.mux(
-        work.result,
-        kind,
-        film,
-        encoder,
-        work.packets(),
-        work.times(),
-        duration=work.segments[-1].duration,
-        name=str(output),
-    )
-    writing.verify(work.result, str(output), written)
-    with work.result.open("rb") as file:
-        os.fsync(file.fileno())
-    os.replace(work.result, os.path.realpath(output))
+    try:
+        written = writing.mux(
+            work.result,
+            kind,
+            film,
+            encoder,
+            work.packets(),
+            work.times(),
+            duration=work.segments[-1].duration,
+            name=str(output),
+        )
+        writing.verify(work.result, str(output), written)
+        with work.result.open("rb") as file:
+            os.fsync(file.fileno())
+        os.replace(work.result, os.path.realpath(output))
+    finally:
+        work.result.unlink(missing_ok=True)  # what failed shall not keep a full disk full
 
 
 class _Run:
