@@ -94,7 +94,8 @@ def plain(upscaler: Upscaler, source: Path, frames: int) -> float:
             for path in sorted(large.iterdir()):
                 with PIL.Image.open(path) as picture:
                     frame = av.VideoFrame.from_ndarray(np.asarray(picture), format="rgb24")
-                stream.height, stream.width, stream.pix_fmt = frame.height, frame.width, "yuv420p"
+                if path.stem == "000000":
+                    stream.height, stream.width, stream.pix_fmt = frame.height, frame.width, "yuv420p"
                 written.mux(stream.encode(frame))
             written.mux(stream.encode(None))
     return frames / (time.perf_counter() - begin)
