@@ -41,7 +41,7 @@ class Codec:
     options: Mapping[str, str] = field(default_factory=dict)
 
 
-# The presets are those beyond which time grows faster than files shrink (benchmarks/video.py has their share).
+# The presets are those beyond which time grows faster than files shrink.
 CODECS = {
     "h264": Codec("libx264", 17, "veryfast", even=True, tells_aspect=True, parameters="x264-params"),
     "h265": Codec(
