@@ -71,6 +71,17 @@ def ms_ssim(result: Array, truth: Array, *, border: int, peak: float) -> float:
     return float(np.mean(similarity * _mean_to_the(coarsest, luminance * structure)))
 
 
+def flicker(result: Array, before: Array, truth: Array, truth_before: Array, *, border: int) -> float:
+    """How much a film's result changes otherwise than its truth from one frame to the next; 0 where it is as steady.
+
+    The mean of |(result - before) - (truth - truth_before)|, in the unit of the arrays, over all pixels and channels of
+    four arrays of one shape (H, W) or (H, W, C). border: pixels ignored on every side.
+    """
+    result, truth = _prepare(result, truth, border)
+    before, truth_before = _prepare(before, truth_before, border)
+    return float(np.mean(np.abs((result - before) - (truth - truth_before))))
+
+
 def _mean_to_the(power: float, similarity: Array) -> Array:
     means: Array = np.maximum(np.mean(similarity, axis=(0, 1)), 0) ** power
     return means

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import csv
 import subprocess
 import sys
 from pathlib import Path
@@ -7,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import PIL.Image
 import pytest
+
+from tests.film.films import make, pictures
 
 COMMAND = [sys.executable, "-c", "from hyperacuity.cli import main; main()", "evaluate"]
 
@@ -38,6 +41,24 @@ def test_several_models_sets_and_scales_in_one_table(sets: Path) -> None:
     assert {path.name for path in (sets / "shown").iterdir()} == {f"{s}-p-x{n}.png" for s in "AB" for n in (2, 3)}
 
 
+def test_films_are_sets_and_are_held_against_each_other(sets: Path) -> None:
+    make(sets / "film.mkv", pictures(4, 48, 64))
+    result = run("-n", "bicubic", "--data", "film.mkv", "A", "--result", "film.mkv", folder=sets)
+    assert result.returncode == 1
+    assert "--result is held against one film" in result.stderr
+    result = run("-n", "bicubic", "--data", "film.mkv", "--result", "film.mkv", "--csv", "t.csv", folder=sets)
+    assert result.returncode == 0, result.stderr
+    with (sets / "t.csv").open() as file:
+        model, same = csv.DictReader(file)
+    assert (model["model"], model["set"], model["pictures"]) == ("bicubic", "film.mkv", "4")
+    assert float(model["flicker"]) > 0
+    assert (same["model"], same["psnr"], same["flicker"]) == ("film.mkv", "inf", "0.000")
+    assert "Flicker: of films" in result.stdout
+    both = run("-n", "bicubic", "--data", "A", "film.mkv", "--frames", "2", "--csv", "u.csv", folder=sets)
+    assert both.returncode == 0, both.stderr
+    assert "flicker" in (sets / "u.csv").read_text().splitlines()[0]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -45,7 +66,7 @@ def test_several_models_sets_and_scales_in_one_table(sets: Path) -> None:
         (["--data", "A", "-n", "fsrcnn", "--scale", "3"], "made for x2"),
         (["--data", "A", "--protocol", "clasic"], "Did you mean 'classic'"),
         (["--data", "A", "--against", "the odds"], "there is only published"),
-        (["--data", "A", "--csv", "A/p.png"], "one of the pictures that are measured"),
+        (["--data", "A", "--csv", "A/p.png"], "one of the files that are measured"),
         (["--data", "A", "--csv", "none/t.csv"], "there is no folder none"),
         (["--data", "A", "--csv", "t", "--markdown", "t"], "two results would be t"),
         (["--data", "A", "--pictures", "none/shown"], "there is no folder none"),
@@ -54,6 +75,9 @@ def test_several_models_sets_and_scales_in_one_table(sets: Path) -> None:
         (["--data", "A", "--metrics", "lpips"], "lpips needs its weights"),
         (["--data", "A", "--lr", "A", "B"], "--lr has 2 folders and --data 1"),
         (["--data", "A", "-n", "bicubic", "bicubic"], "given twice"),
+        (["--data", "A", "--result", "A"], "--result is held against one film"),
+        (["--data", "A", "--metrics", "flicker"], "between the frames of a film"),
+        (["--data", "A/p.png"], "there is no folder A/p.png"),
     ],
 )
 def test_mistakes_are_named_and_nothing_is_written(sets: Path, arguments: list[str], message: str) -> None:

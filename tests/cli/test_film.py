@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
+import subprocess
+import sys
 from pathlib import Path
 
+import PIL.Image
 import pytest
 
 from tests.cli.test_command import run
@@ -20,11 +25,19 @@ def folder(tmp_path: Path) -> Path:
 def test_a_film_is_a_file_like_others(folder: Path) -> None:
     result = run("upscale", "a.mkv", folder=folder)
     assert result.returncode == 0, result.stderr
-    assert result.stdout.startswith("a.mkv  48x36 -> 96x72  6 frames  acute-50k-x2  ")
+    assert re.match(r"a\.mkv  48x36 -> 96x72  6 frames \([\d.]+ a second\)  acute-50k-x2  ", result.stdout)
     assert len(contents(folder / "a-x2.mkv")[0]) == 6
     again = run("upscale", "a.mkv", folder=folder)
     assert again.returncode == 1
     assert "exists" in again.stderr
+
+
+def test_a_preview_is_a_picture(folder: Path) -> None:
+    result = run("upscale", "a.mkv", "--preview", "shown.png", "--start", "0.1", folder=folder)
+    assert result.returncode == 0, result.stderr
+    with PIL.Image.open(folder / "shown.png") as picture:
+        assert picture.size == (2 * 96 + 8, 72)
+    assert {path.name for path in folder.iterdir()} == {"a.mkv", "shown.png"}
 
 
 def test_its_options_reach_the_encoder(folder: Path) -> None:
@@ -43,6 +56,13 @@ def test_y4m_goes_through_a_pipe(folder: Path) -> None:
     assert contents(folder / "b.mkv")[0][0].shape == (144, 192, 3)
 
 
+def test_a_reader_that_leaves_is_no_fault(folder: Path) -> None:
+    script = f"{shlex.quote(sys.executable)} -m hyperacuity upscale a.mkv -s 8 -o - | head -c 20"
+    result = subprocess.run(script, shell=True, cwd=folder, capture_output=True, check=False)
+    assert result.stdout.startswith(b"YUV4MPEG2")
+    assert result.stderr == b""
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -52,6 +72,9 @@ def test_y4m_goes_through_a_pipe(folder: Path) -> None:
         (["a.mkv", "-e", "tune"], "write KEY=VALUE, such as tune=film"),
         (["a.mkv", "--quality", "3"], "films have --crf"),
         (["a.mkv", "-o", "a.png"], "film"),
+        (["a.mkv", "--preview", "a.mp4"], "names no picture"),
+        (["a.mkv", "--preview", "b.png", "-o", "b.mkv"], "leave -o"),
+        (["p.png", "--preview", "b.png"], "for films"),
         (["p.png", "--codec", "h264"], "for films"),
     ],
 )

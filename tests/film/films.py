@@ -79,13 +79,13 @@ def contents(path: Path) -> tuple[list[NDArray[Any]], list[Fraction]]:
 
 def packets(path: Path, kind: str) -> list[list[tuple[Fraction, bytes]]]:
     """Of each stream of a kind, the time and the bytes of all packets."""
-    found = []
     with av.open(str(path)) as container:
-        for stream in container.streams:
-            if stream.type == kind:
-                container.seek(0)
-                each = [packet for packet in container.demux(stream) if packet.size]
-                found.append([(_time(packet), bytes(packet)) for packet in each])
+        indices = [stream.index for stream in container.streams if stream.type == kind]
+    found = []
+    for index in indices:
+        with av.open(str(path)) as container:
+            each = [packet for packet in container.demux(container.streams[index]) if packet.size]
+            found.append([(_time(packet), bytes(packet)) for packet in each])
     return found
 
 

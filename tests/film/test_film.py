@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
+import time
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -79,8 +81,18 @@ def test_no_codec_takes_the_machine_for_itself(upscaler: Upscaler, tmp_path: Pat
     source = make(tmp_path / "a.mkv", pictures(2))
     seen: set[int] = set()
 
+    def now() -> set[int]:
+        found = set()
+        for task in Path("/proc/self/task").iterdir():
+            with contextlib.suppress(ProcessLookupError):
+                found.add(os.sched_getscheduler(int(task.name)))
+        return found
+
     def watch(progress: Progress) -> None:
-        seen.update(os.sched_getscheduler(int(task.name)) for task in Path("/proc/self/task").iterdir())
+        until = time.monotonic() + 2  # for while an encoder opens, it is so
+        while now() != {os.SCHED_OTHER} and time.monotonic() < until:
+            time.sleep(0.02)
+        seen.update(now())
 
     film.upscale(upscaler, source, tmp_path / "b.mp4", Size(2), Settings(Encoding("av1")), watch=watch)
     assert seen == {os.SCHED_OTHER}
@@ -165,6 +177,19 @@ def test_other_settings_begin_anew(upscaler: Upscaler, tmp_path: Path) -> None:
     assert contents(tmp_path / "b.mkv")[0][0].shape == (48, 60, 3)
 
 
+def test_two_runs_do_not_make_one_film(upscaler: Upscaler, tmp_path: Path) -> None:
+    source = make(tmp_path / "a.mkv", pictures(110, 16, 20))
+
+    def another(progress: Progress) -> None:
+        if progress.done == 105:
+            with pytest.raises(UsageError, match=r"b\.mkv is being made by another run"):
+                film.upscale(upscaler, source, tmp_path / "b.mkv", Size(2), LOSSLESS)
+
+    report = film.upscale(upscaler, source, tmp_path / "b.mkv", Size(2), LOSSLESS, watch=another)
+    assert len(contents(tmp_path / "b.mkv")[0]) == report.frames == 110
+    assert {path.name for path in tmp_path.iterdir()} == {"a.mkv", "b.mkv"}
+
+
 def test_a_part_of_a_film(upscaler: Upscaler, tmp_path: Path) -> None:
     source = make(tmp_path / "a.mkv", pictures(50), sounds=1)
     settings = Settings(Encoding("ffv1"), Part(Fraction(1, 2), Fraction(1)))
@@ -193,10 +218,31 @@ def test_damaged_films_are_told_or_mended(upscaler: Upscaler, tmp_path: Path) ->
     (tmp_path / "cut.mkv").write_bytes(data[: len(data) * 3 // 4])
     report = film.upscale(upscaler, tmp_path / "cut.mkv", tmp_path / "b.mkv", Size(2))
     assert 0 < report.frames <= 20
+    long = make(tmp_path / "long.mkv", pictures(60), codec="libx264").read_bytes()
+    (tmp_path / "half.mkv").write_bytes(long[: len(long) // 2])
+    with pytest.warns(LossWarning, match=r"half\.mkv is damaged or cut short: its picture ends at \d\.\d\d of 2\.40 s"):
+        film.upscale(upscaler, tmp_path / "half.mkv", tmp_path / "d.mkv", Size(2))
     (tmp_path / "page.mp4").write_text("<html>")
     with pytest.raises((DamagedFile, UsageError)):
         film.upscale(upscaler, tmp_path / "page.mp4", tmp_path / "c.mkv", Size(2))
     assert not (tmp_path / "c.mkv").exists()
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mkv"])
+def test_a_damaged_frame_never_shifts_the_others(suffix: str, upscaler: Upscaler, tmp_path: Path) -> None:
+    source = make(tmp_path / f"a.{suffix}", pictures(30), codec="libx264")
+    with av.open(str(source)) as container:
+        hurt = [packet for packet in container.demux(video=0) if packet.size][17]
+        payload = bytes(hurt)
+    data = source.read_bytes()
+    (tmp_path / f"b.{suffix}").write_bytes(data.replace(payload, bytes([255]) * len(payload)))
+    with pytest.warns(LossWarning, match="damaged frame"):
+        report = film.upscale(upscaler, tmp_path / f"b.{suffix}", tmp_path / f"c.{suffix}", Size(1))
+    assert report.damaged >= 1
+    assert contents(tmp_path / f"c.{suffix}")[1] == contents(source)[1]
+    with pytest.raises(DamagedFile, match=r"frame at \d\.\d\d s"):
+        film.upscale(upscaler, tmp_path / f"b.{suffix}", tmp_path / f"d.{suffix}", Size(1), Settings(strict=True))
+    assert not (tmp_path / f"d.{suffix}").exists()
 
 
 def test_what_is_no_film_is_told(upscaler: Upscaler, tmp_path: Path) -> None:

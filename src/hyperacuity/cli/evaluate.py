@@ -7,17 +7,21 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperCommand
 
+from hyperacuity.cli.film import seconds
 from hyperacuity.errors import UsageError
 
 if TYPE_CHECKING:
     from hyperacuity.api import Upscaler
     from hyperacuity.evaluate import Row, Setting
+    from hyperacuity.evaluate.films import FilmSet, Frames, Made
+    from hyperacuity.evaluate.measures import Metric
     from hyperacuity.evaluate.sets import PictureSet
 
 WHAT, RESULTS, MACHINE = "What is measured", "Results", "Machine"
@@ -43,7 +47,9 @@ def command(
     data: Annotated[
         list[Path],
         typer.Option(
-            "--data", help="Folders of pictures; each is a set, called like its folder.", rich_help_panel=WHAT
+            "--data",
+            help="Folders of pictures, or films; each is a set, called like its folder or file.",
+            rich_help_panel=WHAT,
         ),
     ],
     lr: Annotated[
@@ -71,7 +77,19 @@ def command(
     protocol: Annotated[str, typer.Option(help="classic, rgb, full-range-y.", rich_help_panel=WHAT)] = "classic",
     metrics: Annotated[
         list[str] | None,
-        typer.Option(help="psnr, ssim, ms-ssim, lr-psnr, lpips; by default psnr ssim lr-psnr.", rich_help_panel=WHAT),
+        typer.Option(
+            help="psnr, ssim, ms-ssim, lr-psnr, lpips, flicker; by default psnr ssim lr-psnr, and flicker of films.",
+            rich_help_panel=WHAT,
+        ),
+    ] = None,
+    frames: Annotated[int | None, typer.Option(min=1, help="Of films: so many at most.", rich_help_panel=WHAT)] = None,
+    stride: Annotated[int, typer.Option(min=1, help="Of films: each so many-th frame.", rich_help_panel=WHAT)] = 1,
+    start: Annotated[
+        str | None, typer.Option(help="Of films: from here on, such as 1:30.", rich_help_panel=WHAT)
+    ] = None,
+    result: Annotated[
+        list[Path] | None,
+        typer.Option(help="Films made already, held against the film in --data.", rich_help_panel=WHAT),
     ] = None,
     lpips_weights: Annotated[
         tuple[Path, Path] | None,
@@ -117,25 +135,36 @@ def command(
     """Measure models as the papers do.
 
     hyperacuity evaluate -n fsrcnn bicubic --data Set5 Set14 --scale 2 --against published
+    hyperacuity evaluate -n acute-50k bicubic --data film.mp4 --frames 100
+    hyperacuity evaluate --result larger.mp4 --data original.mp4
     """
     from hyperacuity import evaluate as evaluation
-    from hyperacuity.evaluate import measures, plots, report, sets
+    from hyperacuity.evaluate import films, measures, plots, report
 
-    if against not in (None, "published"):
-        raise UsageError(f"--against {against}: there is only published")
-    if lr and len(lr) != len(data):
-        raise UsageError(f"--lr has {len(lr)} folders and --data {len(data)}: give one for each, in the same order")
+    _check(result or [], data, lr or [], against)
     how, scales = evaluation.protocol(protocol), list(dict.fromkeys(scale or [2]))
-    chosen = measures.chosen(metrics or measures.DEFAULT, lpips_weights)
+    of_pictures = measures.chosen(metrics or measures.DEFAULT, lpips_weights)
+    of_films = measures.chosen(metrics or measures.DEFAULT_OF_FILMS, lpips_weights)
     if plot is not None:
         plots.check(plot)
-    upscalers = _named(model, model_path, engine, device, tta, baseline=pictures is not None or plot is not None)
+    upscalers: dict[str, Upscaler] = {}
+    if model or model_path or not result:
+        upscalers = _named(model, model_path, engine, device, tta, baseline=pictures is not None or plot is not None)
     for upscaler in upscalers.values():
         for factor in scales:
             evaluation.check_scale(upscaler, factor)
-    found = [sets.find(folder, scales, chosen, lr=beside) for folder, beside in itertools.zip_longest(data, lr or [])]
-    settings = [evaluation.Setting(each, factor, how, chosen) for each in found for factor in scales]
+    which = films.Frames(Fraction(0) if start is None else seconds("--start", start), stride, frames)
+    found = [
+        _found(path, beside, scales, of_pictures, of_films, which)
+        for path, beside in itertools.zip_longest(data, lr or [])
+    ]
+    settings = [
+        evaluation.Setting(each, factor, how, of_films if isinstance(each, films.FilmSet) else of_pictures)
+        for each in found
+        for factor in scales
+    ]
     sheets = [report.targets(pictures, setting) if pictures else [] for setting in settings]
+    _made(result or [], found)  # so that what cannot be compared is told before work begins
     files = [path for path in (csv, markdown, per_picture, plot) if path is not None]
     _check_outputs([*files, *(path for some in sheets for path in some)], pictures, found, force)
 
@@ -143,8 +172,9 @@ def command(
     records: list[dict[str, str]] = []
     with _progress(settings) as advance:
         for setting, targets in zip(settings, sheets, strict=True):
-            every: dict[str, list[evaluation.Measured]] = {name: [] for name in upscalers}
-            for n, sample in enumerate(evaluation.samples(upscalers, setting)):
+            others = _made(result or [], found)
+            every: dict[str, list[evaluation.Measured]] = {name: [] for name in (*upscalers, *others)}
+            for n, sample in enumerate(evaluation.samples(upscalers, setting, others)):
                 for name, measured in sample.measured.items():
                     every[name].append(measured)
                 records += report.per_picture(setting, sample)
@@ -152,7 +182,7 @@ def command(
                     report.store(targets[n], report.png(report.comparison(setting, sample)))
                 advance()
             rows += [
-                evaluation.row(name, upscalers[name], setting, measured, against_published=against is not None)
+                evaluation.row(name, upscalers.get(name), setting, measured, against_published=against is not None)
                 for name, measured in every.items()
             ]
     _print(rows)
@@ -191,19 +221,64 @@ def _named(
     return dict(zip(names, upscalers, strict=True))
 
 
-def _check_outputs(paths: Sequence[Path], pictures: Path | None, found: Sequence[PictureSet], force: bool) -> None:
+def _found(
+    path: Path,
+    lr: Path | None,
+    scales: Sequence[int],
+    of_pictures: Sequence[Metric],
+    of_films: Sequence[Metric],
+    frames: Frames,
+) -> PictureSet | FilmSet:
+    """The set of a folder, or of a film."""
+    from hyperacuity import formats
+    from hyperacuity.evaluate import films, sets
+
+    if not formats.is_film(path):
+        return sets.find(path, scales, of_pictures, lr=lr)
+    if lr is not None:
+        raise UsageError(f"--lr is for folders: the LR of {path}, a film, is made by bicubic")
+    return films.find(path, scales, of_films, frames)
+
+
+def _check(result: Sequence[Path], data: Sequence[Path], lr: Sequence[Path], against: str | None) -> None:
+    """Options that go with others."""
+    if against not in (None, "published"):
+        raise UsageError(f"--against {against}: there is only published")
+    if lr and len(lr) != len(data):
+        raise UsageError(f"--lr has {len(lr)} folders and --data {len(data)}: give one for each, in the same order")
+    if result and (len(data) != 1 or data[0].is_dir()):
+        raise UsageError("--result is held against one film: give that alone with --data")
+
+
+def _made(results: Sequence[Path], found: Sequence[PictureSet | FilmSet]) -> dict[str, Made]:
+    """Films by their names in tables."""
+    from hyperacuity.evaluate.films import FilmSet, Made
+
+    names = [path.name if [one.name for one in results].count(path.name) == 1 else str(path) for path in results]
+    return {
+        name: Made(path, each)
+        for name, path in zip(names, results, strict=True)
+        for each in found
+        if isinstance(each, FilmSet)
+    }
+
+
+def _check_outputs(
+    paths: Sequence[Path], pictures: Path | None, found: Sequence[PictureSet | FilmSet], force: bool
+) -> None:
     """Nothing shall be in the way of the results when they have been computed."""
-    inputs = [path.resolve() for each in found for member in each.members for path in (member.path, member.lr) if path]
+    inputs = [path.resolve() for each in found for path in each.files]
     if pictures is not None:
         if pictures.exists() and not pictures.is_dir():
             raise UsageError(f"{pictures} is a file: name a folder for the pictures")
         if not pictures.absolute().parent.is_dir():
             raise UsageError(f"there is no folder {pictures.parent}: make it first")
-        if any(each.folder.resolve() in (pictures.resolve(), *pictures.resolve().parents) for each in found):
+        folders = [path.resolve() for each in found if (path := each.path).is_dir()]
+        if any(folder in (pictures.resolve(), *pictures.resolve().parents) for folder in folders):
             raise UsageError(f"{pictures} lies in a set that is measured: choose a folder outside")
     for path in paths:
         if path.resolve() in inputs:
-            raise UsageError(f"{path} is one of the pictures that are measured: choose another name")
+            raise UsageError(f"{path} is one of the files that are measured: choose another name")
         if paths.count(path) > 1:
             raise UsageError(f"two results would be {path}: choose another name for one of them")
         if path.exists() and not force:
@@ -219,10 +294,10 @@ def _progress(settings: Sequence[Setting]) -> Iterator[Callable[[], None]]:
     from rich.progress import Progress
 
     console = Console(stderr=True)
-    total = sum(len(setting.pictures.members) for setting in settings)
+    total = sum(setting.pictures.count for setting in settings)
     with Progress(console=console, transient=True, disable=not sys.stderr.isatty()) as bar, warnings.catch_warnings():
         warnings.showwarning = lambda message, *_, **__: console.print(f"warning: {message}", highlight=False)
-        task = bar.add_task("pictures", total=total)
+        task = bar.add_task("pictures", total=total or None)
         yield lambda: bar.advance(task)
 
 

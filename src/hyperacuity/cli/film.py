@@ -44,16 +44,18 @@ def asked(
 
     further = {name: str(value) for name, value in settings(options, "tune=film", option="-e").items()}
     part = film.Part(
-        Fraction(0) if start is None else _seconds("--start", start),
-        None if duration is None else _seconds("--duration", duration),
+        Fraction(0) if start is None else seconds("--start", start),
+        None if duration is None else seconds("--duration", duration),
     )
     rate = None if fps is None else _rate(fps)
     return film.Settings(film.Encoding(codec or "auto", crf, preset, further), part, rate, deinterlace, strict)
 
 
-def note(report: Report) -> str:
+def note(report: Report, seconds: float) -> str:
     """What there is to say of a film that is done, beside its size."""
     said = []
+    if report.frames > report.resumed + 1:
+        said.append(f"{(report.frames - report.resumed) / seconds:.1f} a second")
     if report.resumed:
         said.append(f"{report.resumed} of them from an earlier run")
     if report.reused >= 0.005:
@@ -61,7 +63,7 @@ def note(report: Report) -> str:
     return ", ".join(said)
 
 
-def _seconds(option: str, text: str) -> Fraction:
+def seconds(option: str, text: str) -> Fraction:
     """Seconds, or minutes and hours before them, with colons between."""
     if not re.fullmatch(r"(\d+:){0,2}\d+(\.\d+)?", text, re.ASCII):
         raise UsageError(f"{option} {text}: give seconds, such as 90 or 2.5, or 1:30, or 1:02:03.5")

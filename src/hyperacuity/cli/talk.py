@@ -125,19 +125,28 @@ class Talk:
         """Work on the file `name` begins."""
         self.advance(name, 0, 0)
 
-    def advance(self, name: str, share: float, pixels: int) -> None:
-        """`share` of the file `name` is computed, `pixels` more than before."""
+    def resumed(self, name: str, share: float) -> None:
+        """`share` of the file `name` had been computed by an earlier run, which does not count for the time left."""
+        if self._bar is None:
+            return
+        with self._lock:
+            self._shares[name] = min(share, 1.0)
+            self._bar.reset(self._task, completed=self._done + sum(self._shares.values()))
+
+    def advance(self, name: str, share: float, pixels: int, rate: str = "") -> None:
+        """`share` of the file `name` is computed, `pixels` more than before; rate: how fast, instead of by pixels."""
         if self._bar is None:
             return
         with self._lock:
             self._pixels += pixels
             self._shares[name] = min(share, 1.0)
-            rate = self._pixels / 1e6 / (time.perf_counter() - self._start)
+            if not rate and self._pixels:
+                rate = f"{self._pixels / 1e6 / (time.perf_counter() - self._start):.1f} MP/s"
             self._bar.update(
                 self._task,
                 completed=self._done + sum(self._shares.values()),
                 description=self._doing(name, share),
-                rate=f"{rate:.1f} MP/s" if self._pixels else "",
+                rate=rate,
             )
 
     def _doing(self, name: str, share: float) -> str:

@@ -141,6 +141,13 @@ def command(
     strict: Annotated[
         bool, typer.Option("--strict", help="Stop at the first damaged frame.", rich_help_panel=FILM)
     ] = False,
+    preview: Annotated[
+        Path | None,
+        typer.Option(
+            help="Only write this picture of one frame, before and after: from the middle, or at --start.",
+            rich_help_panel=FILM,
+        ),
+    ] = None,
 ) -> None:
     """Make pictures and films larger.
 
@@ -177,9 +184,11 @@ def command(
         deinterlace=deinterlace,
         strict=strict,
     )
+    if preview is not None and (output is not None or len(everything) > 1):
+        raise UsageError("--preview is one picture of one film: leave -o and all but one input out")
     naming = Naming(suffix, api.suffix(size), _extension(ext))
     try:
-        planned = plan(everything, output, naming, recursive=recursive)
+        planned = plan(everything, output if preview is None else str(preview), naming, recursive=recursive)
     except OSError as error:
         raise UsageError(
             f"{error.filename or 'the current folder'}: {(error.strerror or str(error)).lower()}"
@@ -195,7 +204,7 @@ def command(
         tta=tta,
     )
     talk = Talk(sys.stderr if piped else sys.stdout, quiet=quiet or as_json, json=as_json)
-    batch = _Batch(upscaler, size, quality, force, skip_existing, naming.extension, films, talk)
+    batch = _Batch(upscaler, size, quality, force, skip_existing, naming.extension, films, preview is not None, talk)
     raise typer.Exit(batch.run(planned, jobs))
 
 
@@ -267,10 +276,11 @@ class _Batch:
         skip_existing: bool,
         extension: str | None,
         films: Settings | None,
+        preview: bool,
         talk: Talk,
     ) -> None:
         self.upscaler, self.size, self.quality, self.extension = upscaler, size, quality, extension
-        self.films = films
+        self.films, self.preview = films, preview
         self.force, self.skip_existing, self.talk = force, skip_existing, talk
         self.stop = threading.Event()
 
@@ -345,23 +355,36 @@ class _Batch:
         if self.quality is not None:
             raise UsageError("--quality is for pictures: films have --crf")
 
+        begun = time.perf_counter()
+
         def watch(progress: film.Progress) -> None:
             if self.stop.is_set():
                 raise KeyboardInterrupt
-            self.talk.advance(name, progress.done / max(1, progress.frames), progress.after[0] * progress.after[1])
+            share = progress.done / max(1, progress.frames)
+            if progress.done == progress.resumed:
+                self.talk.resumed(name, share)
+                return
+            rate = (progress.done - progress.resumed) / (time.perf_counter() - begun)
+            self.talk.advance(name, share, 0, rate=f"{rate:.1f} fps")
 
         if job.target != PIPE:
             with storing(job.target):
                 job.target.parent.mkdir(parents=True, exist_ok=True)
-        report = film.upscale(
-            self.upscaler,
-            sys.stdin.buffer if job.source == PIPE else job.source,
-            sys.stdout.buffer if job.target == PIPE else job.target,
-            self.size,
-            self.films or film.Settings(),
-            force=self.force,
-            watch=watch,
-        )
+        settings = self.films or film.Settings()
+        if self.preview:
+            if PIPE in (job.source, job.target):
+                raise UsageError("--preview needs a film that is a file, and a name for the picture")
+            report = film.preview(self.upscaler, job.source, job.target, self.size, settings, force=self.force)
+        else:
+            report = film.upscale(
+                self.upscaler,
+                sys.stdin.buffer if job.source == PIPE else job.source,
+                sys.stdout.buffer if job.target == PIPE else job.target,
+                self.size,
+                settings,
+                force=self.force,
+                watch=watch,
+            )
         return Done(
             str(job.source),
             str(job.target),
@@ -369,7 +392,7 @@ class _Batch:
             after=report.after,
             frames=report.frames,
             models=report.models,
-            note=note(report),
+            note=note(report, time.perf_counter() - begun),
         )
 
     def _upscale(self, job: Job) -> Result:
@@ -377,8 +400,8 @@ class _Batch:
         from hyperacuity.cli.jobs import PIPE
         from hyperacuity.formats.partial import storing
 
-        if self.films is not None:
-            raise UsageError("this is a picture: --codec, --start and the like are for films")
+        if self.films is not None or self.preview:
+            raise UsageError("this is a picture: --codec, --start, --preview and the like are for films")
         data = sys.stdin.buffer.read() if job.source == PIPE else job.source
         if job.target != PIPE:
             with storing(job.target):

@@ -6,10 +6,11 @@ was cut. Each protocol here has a name and says all that in one sentence, which 
 
 from __future__ import annotations
 
+import math
 import statistics
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from hyperacuity.api import Upscaler
 from hyperacuity.datasets import Pair, Picture
 from hyperacuity.errors import UsageError, nearest
 from hyperacuity.evaluate import measures, sets
+from hyperacuity.evaluate.films import FilmSet, Made
 from hyperacuity.evaluate.measures import Compared, Metric
 from hyperacuity.evaluate.published import Published, find
 from hyperacuity.evaluate.sets import PictureSet
@@ -78,7 +80,7 @@ PROTOCOLS = {
 class Setting:
     """What is measured: one set at one scale, by one protocol."""
 
-    pictures: PictureSet
+    pictures: PictureSet | FilmSet
     scale: int
     how: Protocol
     metrics: Sequence[Metric]
@@ -107,12 +109,13 @@ class Sample:
 
 @dataclass(frozen=True)
 class Row:
-    """One model in one setting. scores: means over the pictures. seconds: for a megapixel of the result, the median
-    over the pictures. parameters: 0 for resamplers.
+    """One model in one setting. count: of pictures. scores: means. seconds: for a megapixel of the result, the
+    median over the pictures; 0 for results that were there already. parameters: 0 for resamplers, and for these.
     """
 
     model: str
     setting: Setting
+    count: int
     scores: Mapping[str, float]
     parameters: int
     seconds: float
@@ -129,13 +132,13 @@ class Row:
             "scale": str(setting.scale),
             "protocol": setting.how.name,
             "lr": "given" if setting.pictures.given_lr else "",
-            "pictures": str(len(setting.pictures.members)),
+            "pictures": str(self.count),
             **{metric.column: metric.figure(self.scores[metric.name]) for metric in setting.metrics},
             "published_psnr": f"{known.psnr:.2f}" if known else "",
             "difference": difference,
             "published_ssim": f"{known.ssim:.4f}" if known and known.ssim is not None else "",
             "parameters": str(self.parameters),
-            "seconds_per_megapixel": f"{self.seconds:.3f}",
+            "seconds_per_megapixel": f"{self.seconds:.3f}" if self.seconds else "",
         }
 
 
@@ -153,37 +156,51 @@ def check_scale(upscaler: Upscaler, scale: int) -> None:
         raise UsageError(f"{upscaler.family[0].card.family} is made for {scales}, not for x{scale}")
 
 
-def samples(upscalers: Mapping[str, Upscaler], setting: Setting) -> Iterator[Sample]:
+def samples(
+    upscalers: Mapping[str, Upscaler], setting: Setting, made: Mapping[str, Made] | None = None
+) -> Iterator[Sample]:
     """Enlarge every picture of a set from its low resolution, once by each model, and compare.
 
-    The models take turns at each picture, so that what else the machine does falls on all of them alike.
+    The models take turns at each picture, so that what else the machine does falls on all of them alike. made: films
+    to be compared too, as they are.
     """
     scale = setting.scale
     for upscaler in upscalers.values():
         check_scale(upscaler, scale)
-    for n, member in enumerate(setting.pictures.members):
-        pair = member.pair(scale)
+    before: dict[str, Compared] = {}
+    for n, (called, pair) in enumerate(setting.pictures.pairs(scale)):
         if n == 0:
             for upscaler in upscalers.values():
                 upscaler.array(pair.lr[:_WARM_UP, :_WARM_UP], Size(scale=scale))
-        both = {name: _measured(upscaler, pair, setting) for name, upscaler in upscalers.items()}
-        results = {name: result for name, (result, _) in both.items()}
-        measured = {name: figures for name, (_, figures) in both.items()}
-        yield Sample(member.name, pair.hr, pair.lr, results, measured)
+        compared = {name: _enlarged(upscaler, pair, setting) for name, upscaler in upscalers.items()}
+        compared |= {name: (_viewed(film.next(pair), pair, setting), 0.0) for name, film in (made or {}).items()}
+        results, measured = {}, {}
+        for name, (alone, seconds) in compared.items():
+            one = alone
+            if isinstance(setting.pictures, FilmSet):
+                one = replace(alone, before=before.get(name))
+                before[name] = alone
+            results[name] = one.result
+            scores = {metric.name: metric.measure(one) for metric in setting.metrics}
+            measured[name] = Measured(scores, seconds / (pair.hr[..., 0].size / 1e6))
+        yield Sample(called, pair.hr, pair.lr, results, measured)
 
 
-def _measured(upscaler: Upscaler, pair: Pair, setting: Setting) -> tuple[Picture, Measured]:
+def _enlarged(upscaler: Upscaler, pair: Pair, setting: Setting) -> tuple[Compared, float]:
+    """A model's result beside the truth, and the seconds it took."""
     scale, how = setting.scale, setting.how
     if how.exact_luma and (upscaler.classical or upscaler.family[0].card.channels == "Y"):
         truth = datasets.luma(pair.hr)
         given = datasets.luma(pair.lr) if setting.pictures.given_lr else datasets.pair(truth, scale, exact=True).lr
         seen, seconds = _from_exact_luma(upscaler, given, scale, grey=pair.hr.shape[-1] == 1)
-        compared = Compared(seen, truth, given, _coloured(seen, pair.lr), pair.hr, scale)
-    else:
-        result, seconds = _timed(upscaler, pair.lr, scale)
-        compared = Compared(how.view(result), how.view(pair.hr), how.view(pair.lr), result, pair.hr, scale)
-    scores = {metric.name: metric.measure(compared) for metric in setting.metrics}
-    return compared.result, Measured(scores, seconds / (pair.hr[..., 0].size / 1e6))
+        return Compared(seen, truth, given, _coloured(seen, pair.lr), pair.hr, scale), seconds
+    result, seconds = _timed(upscaler, pair.lr, scale)
+    return _viewed(result, pair, setting), seconds
+
+
+def _viewed(result: Picture, pair: Pair, setting: Setting) -> Compared:
+    view = setting.how.view
+    return Compared(view(result), view(pair.hr), view(pair.lr), result, pair.hr, setting.scale)
 
 
 def _timed(upscaler: Upscaler, pixels: Pixels, scale: int) -> tuple[Pixels, float]:
@@ -236,13 +253,28 @@ def evaluate(
 
 
 def row(
-    name: str, upscaler: Upscaler, setting: Setting, every: Sequence[Measured], *, against_published: bool = False
+    name: str,
+    upscaler: Upscaler | None,
+    setting: Setting,
+    every: Sequence[Measured],
+    *,
+    against_published: bool = False,
 ) -> Row:
-    """The means over pictures as a row; the papers' figures are for the classic protocol only."""
-    means = {metric.name: statistics.mean(one.scores[metric.name] for one in every) for metric in setting.metrics}
+    """The means over pictures as a row; the papers' figures are for the classic protocol only. upscaler: None for
+    results that were there already.
+    """
+    means = {metric.name: _mean([one.scores[metric.name] for one in every]) for metric in setting.metrics}
+    if upscaler is None:
+        return Row(name, setting, len(every), means, 0, 0.0, None)
     card = upscaler.family[0].card
     comparable = against_published and setting.how.name == "classic"
     known = find(card, setting.pictures.name, setting.scale) if comparable else None
     used = next((step.model.card for step in zoo.steps(upscaler.family) if step.scale == setting.scale), card)
     seconds = statistics.median(one.seconds for one in every)
-    return Row(name, setting, means, used.parameters, seconds, known)
+    return Row(name, setting, len(every), means, used.parameters, seconds, known)
+
+
+def _mean(values: Sequence[float]) -> float:
+    """Of those that are numbers."""
+    numbers = [value for value in values if not math.isnan(value)]
+    return statistics.mean(numbers) if numbers else math.nan

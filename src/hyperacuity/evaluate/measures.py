@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import importlib.util
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,12 +21,13 @@ from hyperacuity.resize import resize
 Pixels = NDArray[Any]
 
 DEFAULT = ("psnr", "ssim", "lr-psnr")
+DEFAULT_OF_FILMS = (*DEFAULT, "flicker")
 
 
 @dataclass(frozen=True)
 class Compared:
     """One result beside its truth. seen, truth, given: result, HR and LR as the protocol sees them, (H, W) or
-    (H, W, C) on 0..255. result, hr: the same as pictures, (H, W, C) uint8.
+    (H, W, C) on 0..255. result, hr: the same as pictures, (H, W, C) uint8. before: the frame before, in films.
     """
 
     seen: Pixels
@@ -34,12 +36,14 @@ class Compared:
     result: Picture
     hr: Picture
     scale: int
+    before: Compared | None = None
 
 
 @dataclass(frozen=True)
 class Metric:
-    """A number for one result. digits: those after the point in a table. least: pixels that a side must have; where
-    `bordered`, after the border of `scale` pixels is cut. statement: stands beside each table that has the metric.
+    """A number for one result, NaN where it has none. digits: those after the point in a table. least: pixels that a
+    side must have; where `bordered`, after the border of `scale` pixels is cut. of_films: needs a frame before.
+    statement: stands beside each table that has the metric.
     """
 
     name: str
@@ -50,6 +54,7 @@ class Metric:
     measure: Callable[[Compared], float]
     unit: str = ""
     bordered: bool = True
+    of_films: bool = False
 
     @property
     def column(self) -> str:
@@ -61,7 +66,7 @@ class Metric:
 
     def figure(self, value: float) -> str:
         """As it stands in a table."""
-        return f"{value:.{self.digits}f}"
+        return "" if math.isnan(value) else f"{value:.{self.digits}f}"
 
     def shown(self, value: float) -> str:
         """With its unit."""
@@ -83,6 +88,12 @@ def _ms_ssim(one: Compared) -> float:
 def _lr_psnr(one: Compared) -> float:
     again = resize(one.seen.astype(np.float64), size=one.given.shape[:2])
     return metrics.psnr(again, one.given, border=0, peak=255)
+
+
+def _flicker(one: Compared) -> float:
+    if one.before is None:
+        return math.nan
+    return metrics.flicker(one.seen, one.before.seen, one.truth, one.before.truth, border=one.scale)
 
 
 METRICS = {
@@ -110,6 +121,16 @@ METRICS = {
             _lr_psnr,
             unit="dB",
             bordered=False,
+        ),
+        Metric(
+            "flicker",
+            "Flicker",
+            3,
+            1,
+            "of films: how far the change from one measured frame to the next is from that of HR, the mean absolute "
+            "difference on 0-255, over pixels and frames; 0 is as steady as HR",
+            _flicker,
+            of_films=True,
         ),
     )
 }

@@ -51,7 +51,7 @@ def draw(rows: Sequence[Row], suffix: str) -> bytes:
                         color="tab:grey",
                     )
             _points(left, [(row.parameters, row.scores[metric.name], row.model) for row in networks])
-            _points(right, [(row.seconds, row.scores[metric.name], row.model) for row in own])
+            _points(right, [(row.seconds, row.scores[metric.name], row.model) for row in own if row.seconds])
             left.set_xlabel("parameters")
             right.set_xlabel("seconds for a megapixel of the result, measured here")
             left.set_ylabel(f"{metric.title}{f', {metric.unit}' if metric.unit else ''}")

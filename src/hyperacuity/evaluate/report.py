@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hyperacuity.errors import UsageError
 from hyperacuity.evaluate import Row, Sample, Setting
+from hyperacuity.evaluate.films import FilmSet
 from hyperacuity.formats.partial import Partial, storing
 from hyperacuity.resize import resize
 
@@ -36,10 +38,15 @@ SECONDS = (
 def to_csv(records: Sequence[Mapping[str, str]]) -> str:
     """All records with all columns: those of rows, or of `per_picture`."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, list(records[0]), lineterminator="\n")
+    writer = csv.DictWriter(text, _columns(records), restval="", lineterminator="\n")
     writer.writeheader()
     writer.writerows(records)
     return text.getvalue()
+
+
+def _columns(records: Sequence[Mapping[str, str]]) -> list[str]:
+    """Of all records; films have more of them than pictures."""
+    return list(dict.fromkeys(name for record in sorted(records, key=len, reverse=True) for name in record))
 
 
 def per_picture(setting: Setting, sample: Sample) -> list[dict[str, str]]:
@@ -51,7 +58,7 @@ def per_picture(setting: Setting, sample: Sample) -> list[dict[str, str]]:
             "scale": str(setting.scale),
             "protocol": setting.how.name,
             "picture": sample.name,
-            **{metric.column: f"{one.scores[metric.name]:.6f}" for metric in setting.metrics},
+            **{metric.column: f"{one.scores[metric.name]:.6f}".replace("nan", "") for metric in setting.metrics},
             "seconds_per_megapixel": f"{one.seconds:.6f}",
         }
         for model, one in sample.measured.items()
@@ -61,8 +68,8 @@ def per_picture(setting: Setting, sample: Sample) -> list[dict[str, str]]:
 def table(rows: Sequence[Row]) -> tuple[list[str], list[list[str]]]:
     """The names of the columns that are not empty throughout, and the rows under them."""
     records = [row.record() for row in rows]
-    columns = [name for name in records[0] if any(record[name] != "" for record in records)]
-    return columns, [[record[name] for name in columns] for record in records]
+    columns = [name for name in _columns(records) if any(record.get(name) for record in records)]
+    return columns, [[record.get(name, "") for name in columns] for record in records]
 
 
 def to_markdown(rows: Sequence[Row]) -> str:
@@ -78,6 +85,8 @@ def statements(rows: Sequence[Row]) -> list[str]:
     settings = [row.setting for row in rows]
     protocols = dict.fromkeys(_protocol(setting) for setting in settings)
     metrics = {metric.name: metric for setting in settings for metric in setting.metrics}
+    if any(isinstance(setting.pictures, FilmSet) for setting in settings):
+        protocols |= {"Films: each frame is a picture in 8-bit R, G, B by the film's own matrix and range.": None}
     said = [f"{metric.title}: {metric.statement}." for metric in metrics.values() if metric.statement]
     return [*protocols, *said, SECONDS]
 
@@ -89,8 +98,10 @@ def _protocol(setting: Setting) -> str:
 
 
 def targets(folder: Path, setting: Setting) -> list[Path]:
-    """Where the comparisons of a set go, one for each picture, in their order."""
+    """Where the comparisons of a set go, one for each picture, in their order. Raises `UsageError` for a film."""
     pictures = setting.pictures
+    if isinstance(pictures, FilmSet):
+        raise UsageError(f"--pictures is for folders, and {pictures.path} is a film: hyperacuity upscale has --preview")
     return [
         folder / f"{pictures.name}-{member.name.replace('/', '-')}-x{setting.scale}.png" for member in pictures.members
     ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,12 +45,25 @@ class PictureSet:
     """A folder of pictures; the set is called like it."""
 
     name: str
-    folder: Path
+    path: Path
     members: Sequence[Member]
 
     @property
     def given_lr(self) -> bool:
         return self.members[0].lr is not None
+
+    @property
+    def count(self) -> int:
+        return len(self.members)
+
+    @property
+    def files(self) -> Sequence[Path]:
+        return [path for member in self.members for path in (member.path, member.lr) if path is not None]
+
+    def pairs(self, scale: int) -> Iterator[tuple[str, Pair]]:
+        """The name of each picture, and both its resolutions."""
+        for member in self.members:
+            yield member.name, member.pair(scale)
 
 
 def find(folder: Path, scales: Sequence[int], metrics: Sequence[Metric], *, lr: Path | None = None) -> PictureSet:
@@ -61,6 +74,9 @@ def find(folder: Path, scales: Sequence[int], metrics: Sequence[Metric], *, lr: 
     Raises `UsageError` where there are none, some have no LR or another size, or are too small for a metric;
     `DamagedFile` and `UnsupportedFormat` for a file that is no picture.
     """
+    for metric in metrics:
+        if metric.of_films:
+            raise UsageError(f"{metric.name} is measured between the frames of a film, and {folder} is a folder")
     for below in (folder, lr):
         if below is not None and not below.is_dir():
             raise UsageError(f"there is no folder {below}")

@@ -7,7 +7,7 @@
 enlarging, chroma, still    a frame at another size; what did not change is not computed again
 threads                     reading, network and writing at the same time
 work                        segments on disk, from which a killed run goes on
-steadiness                  how far a result flickers, and how near it is to a reference
+pictures, preview           frames as pictures; one of them before and after
 """
 
 from __future__ import annotations
@@ -16,13 +16,14 @@ import hashlib
 import os
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import IO, Any
 
 from hyperacuity.api import Upscaler
 from hyperacuity.errors import UsageError
+from hyperacuity.film import preview as previewing
 from hyperacuity.film.enlarging import Enlarged, Enlarger
 from hyperacuity.film.still import Savings
 from hyperacuity.film.threads import ahead, behind
@@ -30,12 +31,12 @@ from hyperacuity.film.work import LENGTH, Open, Segment, Work
 from hyperacuity.formats.partial import storing
 from hyperacuity.formats.seam import LossWarning
 from hyperacuity.formats.video import raw, writing
-from hyperacuity.formats.video.codecs import Encoder, Encoding, Target, fitting, losses
+from hyperacuity.formats.video.codecs import CODECS, Encoder, Encoding, Target, fitting, losses
 from hyperacuity.formats.video.frames import Layout
 from hyperacuity.formats.video.reading import WHOLE, Film, Part, is_pattern
 from hyperacuity.size import Size
 
-__all__ = ["WHOLE", "Encoding", "Part", "Progress", "Report", "Settings", "upscale"]
+__all__ = ["WHOLE", "Encoding", "Part", "Progress", "Report", "Settings", "preview", "upscale"]
 
 
 @dataclass(frozen=True)
@@ -53,10 +54,13 @@ class Settings:
 
 @dataclass(frozen=True)
 class Progress:
-    """Where the work stands: `frames` is about how many there will be, 0 where nobody knows."""
+    """Where the work stands: `frames` is about how many there will be; of those `done`, `resumed` had been finished by
+    an earlier run.
+    """
 
     done: int
     frames: int
+    resumed: int
     before: tuple[int, int]
     after: tuple[int, int]
 
@@ -106,7 +110,13 @@ def upscale(
     target = _size(film, size)
     encoding = settings.encoding.resolved(output.suffix.lower())
     stored = _stored(film, fitting(film.layout.resized(*target), encoding), target)
-    encoder = Target(encoding, stored, film.time_base, film.rate, _aspect(film, size, target))
+    encoder = Target(encoding, stored, film.time_base, film.rate, _aspect(film, size, target), film.screen)
+    if film.screen is not None and CODECS[encoding.codec].parameters is None:
+        warnings.warn(
+            f"{film.name}: {encoding.codec} cannot say what HDR10 says of screen and light; it is left out",
+            LossWarning,
+            stacklevel=2,
+        )
     Encoder(encoder)  # shows whether it starts at all
     writing.check_container(output, encoder)
     enlarger = Enlarger(upscaler, film.layout, target, stored)
@@ -120,11 +130,14 @@ def upscale(
             )
         resumed = work.frames
         try:
-            _Run(film, enlarger, encoder, work, _teller(watch, film, target)).all()
+            tell = _teller(watch, film, target, resumed)
+            tell(resumed)
+            _Run(film, enlarger, encoder, work, tell).all()
             _put_together(film, encoder, work, output)
         except BaseException:
             if not work.segments or not isinstance(source, Path):
                 work.remove()  # nothing to go on from
+            work.close()
             raise
         work.remove()
     last = work.segments[-1]
@@ -134,6 +147,29 @@ def upscale(
     return Report(
         output, before, target, upscaler.names(before, target), work.frames, resumed, last.damaged, savings.share
     )
+
+
+def preview(
+    upscaler: Upscaler,
+    source: Path,
+    output: Path,
+    size: Size,
+    settings: Settings = Settings(),
+    *,
+    force: bool = False,
+) -> Report:
+    """Write one frame of a film as the picture `output`: left enlarged by bicubic, right by the model.
+
+    It is the first of `settings.part`, or one in the middle where that begins at 0. Raises as `upscale` does.
+    """
+    _may_write(output, source, force)
+    film = _open(source, settings)
+    if not settings.part.start:
+        film = _open(source, replace(settings, part=previewing.middle(film)))
+    before, target = (film.layout.height, film.layout.width), _size(film, size)
+    with storing(output):
+        previewing.write(upscaler, film, target, output)
+    return Report(output, before, target, upscaler.names(before, target), 1, 0, 0, 0.0)
 
 
 def _unencoded(
@@ -219,15 +255,19 @@ def _stored(film: Film, stored: Layout, target: tuple[int, int]) -> Layout:
     return stored
 
 
-def _teller(watch: Callable[[Progress], None], film: Film, target: tuple[int, int]) -> Callable[[int], None]:
+def _teller(
+    watch: Callable[[Progress], None], film: Film, target: tuple[int, int], resumed: int = 0
+) -> Callable[[int], None]:
     before = film.layout.height, film.layout.width
-    return lambda done: watch(Progress(done, max(film.frames, done), before, target))
+    return lambda done: watch(Progress(done, max(film.frames, done), resumed, before, target))
 
 
 def _tell_damage(film: Film, damaged: int) -> None:
     if damaged:
         warnings.warn(
-            f"{film.name}: {damaged} frames are damaged; the one before stands in for each", LossWarning, stacklevel=3
+            f"{film.name}: {damaged} damaged frame{'s' if damaged > 1 else ''}; the one before stands in",
+            LossWarning,
+            stacklevel=3,
         )
 
 
@@ -248,7 +288,7 @@ def _identity(
         "models": upscaler.names((film.layout.height, film.layout.width), target),
         "weights": [hashlib.sha256(file.read_bytes()).hexdigest() for file in files if file is not None],
         "tta": upscaler.tta,
-        "encoder": [encoder.encoding.codec, encoder.encoding.settings(), encoder.look.format, str(encoder.aspect)],
+        "encoder": [encoder.encoding.codec, encoder.settings(), encoder.look.format, str(encoder.aspect)],
         "pyav": av.__version__,
         "segment": LENGTH,
     }
@@ -257,20 +297,23 @@ def _identity(
 def _put_together(film: Film, encoder: Target, work: Work, output: Path) -> None:
     """Make the file of the segments and of all else, hold it against them, and give it its name."""
     kind = writing.FORMATS[output.suffix.lower()]
-    written = writing.mux(
-        work.result,
-        kind,
-        film,
-        encoder,
-        work.packets(),
-        work.times(),
-        duration=work.segments[-1].duration,
-        name=str(output),
-    )
-    writing.verify(work.result, str(output), written)
-    with work.result.open("rb") as file:
-        os.fsync(file.fileno())
-    os.replace(work.result, os.path.realpath(output))
+    try:
+        written = writing.mux(
+            work.result,
+            kind,
+            film,
+            encoder,
+            work.packets(),
+            work.times(),
+            duration=work.segments[-1].duration,
+            name=str(output),
+        )
+        writing.verify(work.result, str(output), written)
+        with work.result.open("rb") as file:
+            os.fsync(file.fileno())
+        os.replace(work.result, os.path.realpath(output))
+    finally:
+        work.result.unlink(missing_ok=True)  # what failed shall not keep a full disk full
 
 
 class _Run:

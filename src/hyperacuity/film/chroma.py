@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -76,6 +77,14 @@ def to_rgb(luma: Planes, chroma: Planes, look: Layout) -> Planes:
     b = y + np.float32(2 * (1 - blue)) * cb
     g = (y - np.float32(red) * r - np.float32(blue) * b) / np.float32(1 - red - blue)
     return np.stack([r, g, b])
+
+
+def seen(planes: tuple[Any, ...], look: Layout) -> Planes:
+    """The planes of a frame as R, G, B (3, H, W), black 0 and white 1."""
+    if look.rgb:
+        return np.stack(planes).astype(np.float32) / np.float32(look.levels[1])
+    colours = resized(np.stack(planes[1:]).astype(np.float32), look, replace(look, chroma=(1, 1)))
+    return to_rgb(planes[0].astype(np.float32), colours, look)
 
 
 def from_rgb(rgb: Planes, look: Layout) -> tuple[Planes, Planes]:

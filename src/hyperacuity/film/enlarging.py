@@ -79,9 +79,7 @@ class Enlarger:
             return luma
         if self.source.rgb:
             return np.stack(frame.planes, -1).astype(np.float32)
-        full = replace(self.source, chroma=(1, 1))
-        colours = chroma.resized(_stacked(frame), self.source, full)
-        return chroma.to_rgb(luma, colours, self.source).transpose(1, 2, 0)
+        return chroma.seen(frame.planes, self.source).transpose(1, 2, 0)
 
     def finish(self, enlarged: Enlarged) -> tuple[Array, ...]:
         """The planes to store."""

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
 import struct
+import sys
 from collections.abc import Iterator
 from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from hyperacuity.errors import UsageError
 from hyperacuity.formats.video.packets import Stored, store, stored, stored_times
 
 # Frames of a segment: each begins with a key frame, and what a killed run loses is at most one.
 LENGTH = 100
+_LOCK = "lock"
 _HEAD = struct.Struct("<qqqqq?")
 
 
@@ -36,7 +40,9 @@ class Work:
     """Segments of one film being made for `output`, in a hidden folder beside it.
 
     identity: what makes the result what it is. Where the folder holds the work for another, that is thrown away, and
-    `begun_anew` says so.
+    `begun_anew` says so. Only one may have it at a time: `close` gives it up, and so does the end of a process.
+
+    Raises `UsageError` where another has it.
     """
 
     def __init__(self, output: Path, identity: dict[str, Any]) -> None:
@@ -45,13 +51,13 @@ class Work:
         manifest = self.folder / "work.json"
         # As it will be read back: JSON knows no tuples.
         identity = json.loads(json.dumps(identity))
-        self.begun_anew = False
-        if self.folder.exists() and _read(manifest) != identity:
-            self.begun_anew = True
-            shutil.rmtree(self.folder)
         self.folder.mkdir(exist_ok=True)
-        for left_over in self.folder.glob("*.part"):
-            left_over.unlink()
+        self._lock = (self.folder / _LOCK).open("ab")
+        if not _locked(self._lock):
+            self._lock.close()
+            raise UsageError(f"{output} is being made by another run: let that end, or choose another name")
+        self.begun_anew = manifest.exists() and _read(manifest) != identity
+        self._empty("*" if self.begun_anew else "*.part")
         if not manifest.exists():
             _whole(manifest, json.dumps(identity, indent=1).encode())
         self.segments: list[Segment] = []
@@ -88,7 +94,18 @@ class Work:
         """The pts of all packets."""
         return [pts for n in range(len(self.segments)) for pts in stored_times(self._path(n), _HEAD.size)]
 
+    def _empty(self, pattern: str) -> None:
+        for path in self.folder.glob(pattern):
+            if path.name != _LOCK:
+                path.unlink()
+
+    def close(self) -> None:
+        """Leave what there is to the next run."""
+        self._lock.close()
+
     def remove(self) -> None:
+        self._empty("*")
+        self.close()
         shutil.rmtree(self.folder)
 
 
@@ -118,6 +135,22 @@ class Open:
     def close(self) -> None:
         """Give up what is not finished."""
         self._file.close()
+
+
+def _locked(file: IO[bytes]) -> bool:
+    """Whether nobody else has it, who then cannot until it is closed; True where a file system knows no locks."""
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        return error.errno not in (errno.EAGAIN, errno.EACCES, errno.EDEADLK)
+    return True
 
 
 def _read(manifest: Path) -> Any:

@@ -49,6 +49,8 @@ _FOREIGN = (
     (0, b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive; unpack it first"),
     (0, b"Rar!", "a RAR archive; unpack it first"),
     (8, b"WAVE", "a sound file"),
+    (0, b"ID3", "a sound file"),
+    (0, b"fLaC", "a sound file"),
     (0, b"8BPS", "a Photoshop document; save a flattened copy as TIFF or PNG"),
     (0, b"\0\0\1\0", "an icon; convert it to PNG first"),
     (0, b"\xff\x0a", "a JPEG XL picture; convert it to PNG first"),

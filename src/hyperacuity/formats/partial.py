@@ -70,6 +70,8 @@ def storing(path: Path) -> Iterator[None]:
     """Turn what the file system says about writing `path` into a `UsageError` that names the cure."""
     try:
         yield
+    except BrokenPipeError:
+        raise  # whoever reads what we write has gone: no fault of a file
     except OSError as error:
         if error.errno in _FULL:
             cure = "the disk is full (or a quota is reached); free some space or write to another disk"

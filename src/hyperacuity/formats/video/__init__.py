@@ -3,7 +3,8 @@
 frames       av.VideoFrame <-> planes
 reading      bytes -> frames with their time stamps; what stands in for damaged ones
 codecs       encoders: which pixel formats, options and containers go together
-writing      frames -> packets -> a file, with all other streams of the source
+copying      what a file holds beside the film: which of it another takes, and under which names
+writing      frames -> packets -> a file, with all of that
 
 Films go frame by frame and keep what a picture has not (sound, time stamps), so they are no `Source` of images:
 `hyperacuity.film` puts these pieces together.

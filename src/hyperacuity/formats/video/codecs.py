@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hyperacuity.errors import UsageError, nearest
-from hyperacuity.formats.video.frames import BT709, Array, Colour, Layout, to_av
+from hyperacuity.formats.video.frames import BT709, Array, Colour, Layout, Screen, to_av
 
 if TYPE_CHECKING:
     import av
@@ -28,21 +28,32 @@ FROM_RGB = Colour(BT709, BT709, BT709, 1)
 class Codec:
     """One of FFmpeg's encoders. crf: quality without another being asked for, smaller is better; None for lossless.
 
-    even: whether sides must be whole chroma samples.
+    even: whether sides must be whole chroma samples. tells_aspect: whether its own head says what shape pixels have.
+    parameters: FFmpeg's option for what only the encoder knows, among it HDR10's screen.
     """
 
     encoder: str
     crf: float | None
     preset: str | None
     even: bool = False
+    tells_aspect: bool = False
+    parameters: str | None = None
     options: Mapping[str, str] = field(default_factory=dict)
 
 
-# The presets are those beyond which time grows faster than files shrink (benchmarks/video.py has their share).
+# The presets are those beyond which time grows faster than files shrink.
 CODECS = {
-    "h264": Codec("libx264", 17, "veryfast", even=True),
-    "h265": Codec("libx265", 19, "fast", even=True, options={"x265-params": "log-level=error"}),
-    "av1": Codec("libsvtav1", 24, "8"),
+    "h264": Codec("libx264", 17, "veryfast", even=True, tells_aspect=True, parameters="x264-params"),
+    "h265": Codec(
+        "libx265",
+        19,
+        "fast",
+        even=True,
+        tells_aspect=True,
+        parameters="x265-params",
+        options={"x265-params": "log-level=error"},
+    ),
+    "av1": Codec("libsvtav1", 24, "8", parameters="svtav1-params"),
     "ffv1": Codec("ffv1", None, None, options={"level": "3", "slicecrc": "1"}),
 }
 _ALIASES = {"hevc": "h265", "avc": "h264", "x264": "h264", "x265": "h265"} | {
@@ -127,15 +138,60 @@ def _candidates(look: Layout) -> Iterator[Layout]:
             yield replace(look, chroma=chroma, depth=depth)
 
 
+def _by_x265(screen: Screen) -> list[str]:
+    """In units of 0.00002, and of 0.0001 cd/m2."""
+    said = []
+    if screen.primaries is not None and screen.luminance is not None:
+        red, green, blue, white = ((round(x * 50_000), round(y * 50_000)) for x, y in screen.primaries)
+        least, most = (round(value * 10_000) for value in screen.luminance)
+        points = f"G({green[0]},{green[1]})B({blue[0]},{blue[1]})R({red[0]},{red[1]})WP({white[0]},{white[1]})"
+        said.append(f"master-display={points}L({most},{least})")
+    if screen.light is not None:
+        said.append(f"max-cll={screen.light[0]},{screen.light[1]}")
+    return [*said, "hdr10=1"]
+
+
+def _by_x264(screen: Screen) -> list[str]:
+    names = {"master-display": "mastering-display", "max-cll": "cll"}
+    said = (one.split("=") for one in _by_x265(screen))
+    return [f"{names[name]}={value}" for name, value in said if name in names]
+
+
+def _by_svt_av1(screen: Screen) -> list[str]:
+    said = []
+    if screen.primaries is not None and screen.luminance is not None:
+        red, green, blue, white = (f"({float(x):.5f},{float(y):.5f})" for x, y in screen.primaries)
+        least, most = screen.luminance
+        said.append(f"mastering-display=G{green}B{blue}R{red}WP{white}L({float(most):.4f},{float(least):.4f})")
+    if screen.light is not None:
+        said.append(f"content-light={screen.light[0]},{screen.light[1]}")
+    return said
+
+
+# How each encoder is told of HDR10's screen, by the option that tells it.
+_SCREENS = {"x264-params": _by_x264, "x265-params": _by_x265, "svtav1-params": _by_svt_av1}
+
+
 @dataclass(frozen=True)
 class Target:
-    """What an encoder is to make: of which layout, in which unit of time, at about which rate; aspect of a pixel."""
+    """What an encoder is to make: of which layout, in which unit of time, at about which rate; aspect: of a pixel;
+    screen: HDR10's.
+    """
 
     encoding: Encoding
     look: Layout
     time_base: Fraction
     rate: Fraction
     aspect: Fraction | None = None
+    screen: Screen | None = None
+
+    def settings(self) -> dict[str, str]:
+        """For FFmpeg's encoder."""
+        settings, name = self.encoding.settings(), CODECS[self.encoding.codec].parameters
+        if name is not None and self.screen is not None:
+            known = [settings[name]] if name in settings else []
+            settings[name] = ":".join([*_SCREENS[name](self.screen), *known])  # what was asked for comes last and wins
+        return settings
 
     def configure(self, context: Any) -> None:
         """Set up an encoder, or the stream of a file that shall hold its packets."""
@@ -145,7 +201,7 @@ class Target:
         os.environ.setdefault("SVT_LOG", "1")
         context.width, context.height, context.pix_fmt = self.look.width, self.look.height, self.look.format
         context.time_base, context.framerate = self.time_base, self.rate
-        context.options = self.encoding.settings()
+        context.options = self.settings()
         context.flags |= av.codec.context.Flags.global_header
         colour = self.look.colour
         context.colorspace, context.color_range = colour.matrix, colour.range
@@ -172,7 +228,7 @@ class Encoder:
                 self._context.open()
         except (av.FFmpegError, ValueError) as error:
             raise UsageError(
-                f"{encoding.codec} does not start with {encoding.settings()} for {look.width}x{look.height} "
+                f"{encoding.codec} does not start with {target.settings()} for {look.width}x{look.height} "
                 f"in {look.format}: leave out --crf, --preset or -e, or take another --codec"
             ) from error
 

@@ -6,6 +6,7 @@ Every pixel format of FFmpeg becomes the planar one that holds the same: grey, o
 
 from __future__ import annotations
 
+import struct
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
@@ -34,6 +35,19 @@ class Colour:
     primaries: int = UNSPECIFIED
     transfer: int = UNSPECIFIED
     range: int = 0
+
+
+@dataclass(frozen=True)
+class Screen:
+    """What HDR10 says of the screen on which a film was made, and of the film's light; None where it does not.
+
+    primaries: (x, y) of red, green, blue and white; luminance: of black and white, in cd/m2. light: of the brightest
+    pixel and of the brightest frame on the average, in cd/m2.
+    """
+
+    primaries: tuple[tuple[Fraction, Fraction], ...] | None = None
+    luminance: tuple[Fraction, Fraction] | None = None
+    light: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -127,6 +141,22 @@ def layout(frame: av.VideoFrame, *, centred: bool = False) -> Layout:
     if depth in (9, 14, 16) and chroma not in (None, (1, 1), (1, 2), (2, 2)):
         chroma = (1, 1)  # FFmpeg has the rarer ones in few depths
     return Layout(frame.height, frame.width, depth, chroma, colour, centred)
+
+
+def screen(frame: av.VideoFrame) -> Screen | None:
+    """What a frame's side data says of its screen; None where that is nothing."""
+    mastering: Any = frame.side_data.get("MASTERING_DISPLAY_METADATA")
+    level: Any = frame.side_data.get("CONTENT_LIGHT_LEVEL")
+    found = Screen()
+    if mastering is not None:
+        *numbers, has_primaries, has_luminance = struct.unpack_from("=22i", bytes(mastering))
+        each = [Fraction(a, b or 1) for a, b in zip(numbers[::2], numbers[1::2], strict=True)]
+        if has_primaries and has_luminance:
+            points = tuple(zip(each[0:8:2], each[1:8:2], strict=True))
+            found = replace(found, primaries=points, luminance=(each[8], each[9]))
+    if level is not None:
+        found = replace(found, light=struct.unpack_from("=2I", bytes(level)))
+    return None if found == Screen() else found
 
 
 def has_alpha(frame: av.VideoFrame) -> bool:

@@ -17,7 +17,7 @@ from typing import IO, TYPE_CHECKING, Any
 from hyperacuity.errors import DamagedFile, UnsupportedFormat, UsageError
 from hyperacuity.formats import video
 from hyperacuity.formats.seam import LossWarning
-from hyperacuity.formats.video.frames import Frame, from_av, has_alpha, layout
+from hyperacuity.formats.video.frames import Frame, from_av, has_alpha, layout, screen
 
 if TYPE_CHECKING:
     import av
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 _COUNTER = re.compile(r"%(0\d+)?d")
 # These lay chroma in the middle of its luma samples; all others beside the left ones.
 _CENTRED = ("mjpeg", "mpeg1video")
+# A film that ends so many seconds before its tags say has lost something.
+_EARLY = Fraction(1, 2)
 _PROGRESSIVE = (0, 1)  # not said, and said to be so
 
 
@@ -52,7 +54,7 @@ class Film:
     of putting the one before in its place.
 
     `layout`, `time_base`, `aspect` (of a pixel; None = not said), `matrix` (nine numbers of the display matrix that
-    turns or mirrors the picture, or None) say what the film is.
+    turns or mirrors the picture, or None), `screen` (HDR10's, or None) say what the film is.
 
     Raises `DamagedFile`, `UnsupportedFormat` for files without video, `UsageError`, `MissingDependency`.
     """
@@ -88,6 +90,7 @@ class Film:
         self.start = stream.start_time or 0
         self._promised = len(_numbers(source)) if self._format == "image2" else stream.frames  # type: ignore[arg-type]
         self._seconds = _seconds(container, stream)
+        self._end = _tagged_end(stream)
         if self._format == "yuv4mpegpipe":
             self._pipe = container
             first = self._blank(stream)
@@ -95,6 +98,7 @@ class Film:
             first = self._first(container, stream)
             container.close()
         self.matrix = _matrix(first)
+        self.screen = screen(first)
         self.layout = layout(first, centred=self.codec in _CENTRED)
         if has_alpha(first):
             warnings.warn(f"{self.name}: films keep no transparency; it is left out", LossWarning, stacklevel=2)
@@ -197,8 +201,10 @@ class Film:
             stream = self._video(container)
             first = self.start + round(self.part.start / self.time_base)
             end = None if self.part.duration is None else first + self.part.duration / self.time_base
-            if self.part.start:
-                container.seek(first, stream=stream)
+            if self.part.start and self._pipe is None and not self._leads_to(first, container, stream):
+                container.close()
+                container = self._open()
+                stream = self._video(container)
             last: int | None = None
             for frame in self._mended(container, stream):
                 if frame.pts < first:
@@ -222,6 +228,20 @@ class Film:
                     LossWarning,
                     stacklevel=2,
                 )
+
+    def _leads_to(self, first: int, container: av.container.InputContainer, stream: av.VideoStream) -> bool:
+        """Whether a file can go to the last key frame before `first`, where it then is; MPEG streams often cannot."""
+        import av
+
+        try:
+            container.seek(first, stream=stream)
+            key = next((packet for packet in container.demux(stream) if packet.is_keyframe), None)
+            if key is None or key.pts is None or key.pts > first:
+                return False
+            container.seek(first, stream=stream)
+        except av.FFmpegError:
+            return False
+        return True
 
     def _mended(self, container: av.container.InputContainer, stream: av.VideoStream) -> Iterator[Frame]:
         """All frames; the last good one, at their own times, for those that are damaged or do not come.
@@ -297,20 +317,29 @@ class Film:
         """The video's packets, the empty last one too; a file that breaks off just ends."""
         import av
 
-        count = 0
+        count, end = 0, Fraction(0)
         try:
             for packet in container.demux(stream):
-                count += packet.size > 0 and not packet.is_discard
+                if packet.pts is not None:
+                    end = max(end, (packet.pts + (packet.duration or 0)) * self.time_base)
+                count += packet.size > 0  # hidden ones too: MP4 counts them
                 yield packet
         except av.FFmpegError as error:
             if self.strict:
                 raise DamagedFile(f"{self.name} breaks off: {_plain(error)}") from error
             warnings.warn(f"{self.name} is damaged and ends early: {_plain(error)}", LossWarning, stacklevel=2)
             return
-        if count < self._promised and self.part == WHOLE and self._format is None:
+        if self.part != WHOLE or self._format is not None:
+            return
+        message = ""
+        if count < self._promised:
             message = f"{self.name} is cut short: {count} of {self._promised} frames are there"
-            if self.strict:
-                raise DamagedFile(message)
+        elif end < self._end - _EARLY:
+            when = f"{float(end):.2f} of {float(self._end):.2f} s"
+            message = f"{self.name} is damaged or cut short: its picture ends at {when}"
+        if message and self.strict:
+            raise DamagedFile(message)
+        if message:
             warnings.warn(message, LossWarning, stacklevel=2)
 
     def _frame(self, frame: av.VideoFrame) -> Frame:
@@ -398,6 +427,12 @@ def _seconds(container: av.container.InputContainer, stream: av.VideoStream) -> 
     if stream.duration is not None and stream.time_base is not None:
         return stream.duration * stream.time_base
     return None if container.duration is None else Fraction(container.duration, 1_000_000)
+
+
+def _tagged_end(stream: av.VideoStream) -> Fraction:
+    """When the film ends as Matroska's tags have it, in seconds; 0 where they say nothing."""
+    match = re.fullmatch(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)", stream.metadata.get("DURATION", ""))
+    return 3600 * Fraction(match[1]) + 60 * Fraction(match[2]) + Fraction(match[3]) if match else Fraction(0)
 
 
 def _matrix(frame: av.VideoFrame) -> tuple[int, ...] | None:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hyperacuity.errors import BadOutput, UnsupportedFormat
 from hyperacuity.formats.seam import LossWarning
+from hyperacuity.formats.video import copying
 from hyperacuity.formats.video.codecs import CODECS, Target, same_priority
 from hyperacuity.formats.video.packets import Stored, decoding_times
 from hyperacuity.formats.video.reading import Film
@@ -20,66 +22,29 @@ if TYPE_CHECKING:
     import av
 
 FORMATS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
-# What containers say of themselves, and not of the film.
-_OF_THE_FILE = {"major_brand", "minor_version", "compatible_brands", "encoder", "duration", "number_of_frames"}
-# What MP4 and QuickTime have fields for; with other keys the file gets FFmpeg's table of free ones.
-_NAMED = {
-    *("title", "artist", "album_artist", "composer", "album", "date", "comment", "genre", "copyright", "grouping"),
-    *("lyrics", "description", "synopsis", "show", "episode_id", "network", "keywords", "track", "disc", "location"),
-    *("creation_time", "author", "year", "compilation", "media_type", "hd_video", "timecode", "language"),
-}
-# Programs count their clock from anywhere; a file of ours begins at 0.
+# These count their clock from anywhere; a file of ours begins at 0.
 _BROADCAST = ("mpegts", "mpeg")
+# These know no times before 0, where MP4 keeps the packets that only prepare a decoder of sound.
+_FROM_ZERO = ("matroska", "webm")
 # How far a copied stream may begin or end from where it did, in seconds: Matroska counts in milliseconds.
 TOLERANCE = Fraction(1, 100)
 
 
-@dataclass(frozen=True)
-class Shape:
-    """What a stream is seen to be by whoever demuxes it: for comparing files. Times in seconds."""
-
-    kind: str
-    packets: int
-    start: Fraction
-    end: Fraction
-
-
-@dataclass
-class _Copy:
-    """One stream of the source on its way into the result."""
-
-    source: av.stream.Stream
-    target: av.stream.Stream
-    packets: int = 0
-    start: Fraction | None = None
-    end: Fraction = Fraction(0)
-
-    def count(self, packet: av.Packet[Any]) -> None:
-        time = packet.pts if packet.pts is not None else packet.dts
-        assert time is not None
-        self.packets += 1
-        begin = time * packet.time_base
-        self.start = begin if self.start is None else min(self.start, begin)
-        self.end = max(self.end, begin + (packet.duration or 0) * packet.time_base)
-
-    @property
-    def shape(self) -> Shape:
-        return Shape(self.source.type, self.packets, self.start or Fraction(0), self.end)
-
-
 @dataclass
 class Written:
-    """What was put into a file, to be held against it; index: of the video among its streams."""
+    """What was put into a file, to be held against it; index: of the video among its streams. attached: cover pictures
+    and attachments.
+    """
 
     index: int
     pts: Sequence[int]
     time_base: Fraction
-    end: Fraction
-    copies: list[Shape] = field(default_factory=list)
+    copies: Sequence[copying.Shape]
+    attached: int
 
 
 def check_container(path: Path, encoder: Target) -> None:
-    """Raises `UnsupportedFormat` where a file of this ending cannot hold what the encoder makes."""
+    """Raises `UnsupportedFormat` where a file of this ending cannot hold what is encoded; warns of what it loses."""
     import av
 
     kind = FORMATS[path.suffix.lower()]
@@ -91,6 +56,14 @@ def check_container(path: Path, encoder: Target) -> None:
             raise UnsupportedFormat(
                 f"{path.suffix} cannot hold {encoder.encoding.codec}: write {path.stem}.mkv, or take another --codec"
             ) from error
+    # PyAV gives Matroska's muxer no shape of pixels, so only codecs that say it themselves have one there.
+    if kind in _FROM_ZERO and encoder.aspect not in (None, 1) and not CODECS[encoder.encoding.codec].tells_aspect:
+        warnings.warn(
+            f"{path}: that its pixels are {encoder.aspect} as wide as high cannot be said of {encoder.encoding.codec} "
+            f"in {path.suffix}: write {path.stem}.mp4, or take another --codec",
+            LossWarning,
+            stacklevel=3,
+        )
 
 
 class _Nothing:
@@ -117,82 +90,141 @@ def mux(
     """Write the file `path` of a `kind` of `FORMATS`: the encoded packets, and what else the film's source holds.
 
     pts: of the packets, in their order, in the film's time base. duration: of the last frame shown. name: of the file,
-    for warnings. Warns with `LossWarning` of what the container does not take.
+    for warnings. Warns with `LossWarning` of what the container does not take; raises `BadOutput` where FFmpeg fails.
     """
     import av
 
-    source = _source(film)
+    source = film.again() if film.holds_more else None
     try:
-        origin = _origin(film, source, min(pts))
-        options = {"movflags": "+faststart"} if kind in ("mp4", "mov") else {}
-        keys = set(source.metadata) - _OF_THE_FILE if source else set()
-        if options and keys - _NAMED:
-            options["movflags"] += "+use_metadata_tags"
-        for kinds in (("audio", "subtitle", "video", "attachment", "data"), ("audio", "subtitle", "video")):
-            target = av.open(str(path), "w", format=kind, container_options=options)
-            copies = []
-            for stream in source.streams if source else ():
-                if stream.index == film.index:
-                    video = _video(target, film, encoder, stream)
-                elif not _chapters(stream):
-                    copies += _copy(target, stream, kinds, name)
-            if source is None:
-                video = _video(target, film, encoder, None)
-            else:
-                _describe(target, source, origin)
-            try:
-                with same_priority():
-                    target.start_encoding()
-                break
-            except av.FFmpegError:
-                if kinds[-1] == "video":
-                    raise
-                _close_quietly(target)
-        with target:
-            index = video.index
-            shift = origin / film.time_base
-            own = _encoded(video, packets, pts, shift, film.time_base, duration)
-            _interleave(target, own, _others(film, source, copies, origin) if source and copies else iter(()))
-        return Written(
-            index,
-            [time - int(shift) for time in sorted(pts)],
-            film.time_base,
-            (max(pts) + duration) * film.time_base - origin,
-            [copy.shape for copy in copies],
-        )
+        begin = _begin(film, source, min(pts))
+        opened = _opened(path, kind, film, encoder, source, begin, name)
+        shift = int(opened.origin / film.time_base)
+        with opened.container as target:
+            index = opened.video.index
+            own = _encoded(opened.video, packets, pts, shift, film.time_base, duration)
+            copies = opened.copies
+            others = copying.others(film, source, copies, begin, opened.origin) if source and copies else iter(())
+            _interleave(target, own, others)
+        shown = [time - shift for time in sorted(pts)]
+        return Written(index, shown, film.time_base, [copy.shape for copy in copies if copy.packets], opened.attached)
+    except av.FFmpegError as error:
+        if isinstance(error, OSError):
+            raise  # of the disk
+        log: Any = error.log
+        cure = "" if kind == "matroska" else "; Matroska (.mkv) may hold it"
+        raise BadOutput(f"{name} cannot be put together: {log[2].strip() if log else error}{cure}") from error
     finally:
         if source is not None:
             source.close()
 
 
-def _source(film: Film) -> av.container.InputContainer | None:
-    """The film's file once more, for its other streams; None for pipes and frame folders, which have none."""
-    return film.again() if film.holds_more else None
+@dataclass
+class _Opened:
+    """A file that waits for packets of `video` and `copies`; its covers and attachments, `attached` many, are there.
+    origin: the time of the source, in seconds, that is 0 in it.
+    """
+
+    container: av.container.OutputContainer
+    video: av.VideoStream
+    copies: list[copying.Copy]
+    attached: int
+    origin: Fraction
 
 
-def _close_quietly(container: av.container.OutputContainer) -> None:
+def _opened(
+    path: Path,
+    kind: str,
+    film: Film,
+    encoder: Target,
+    source: av.container.InputContainer | None,
+    begin: Fraction,
+    name: str,
+) -> _Opened:
+    """Warns of what the container does not take."""
     import av
 
-    with contextlib.suppress(av.FFmpegError):
-        container.close()
+    streams = list(source.streams) if source else []
+    covers = copying.covers(film) if source else {}
+    options, lost = _options(kind, film, source, bool(covers))
+    for without in ((), ("data",)):  # what a container takes of these shows when its head is written
+        target = av.open(str(path), "w", format=kind, container_options=options)
+        video = _video(target, film, encoder, next((one for one in streams if one.index == film.index), None))
+        copies: list[copying.Copy] = []
+        told = list(lost)
+        for stream in streams:
+            if stream.index == film.index or copying.is_chapters(stream) or copying.is_timecode(stream):
+                continue
+            copy = None if stream.type in without else copying.begun(target, stream, covers.get(stream.index))
+            if copy is None:
+                told.append(copying.loss(stream, kind))
+                continue
+            if stream.type == "video" and stream.index not in covers:
+                told.append(f"stream {stream.index} is a second film; it is copied as it is")
+            copies.append(copy)
+        timed = [copy for copy in copies if not copying.is_timeless(copy.source)]
+        origin = _origin(film, begin, [copy.source.index for copy in timed], kind)
+        if source is not None:
+            copying.describe(target, source, origin)
+        try:
+            with same_priority():
+                target.start_encoding()
+            break
+        except av.FFmpegError:
+            if without:
+                raise
+            with contextlib.suppress(av.FFmpegError):
+                target.close()
+    if origin < begin and not film.part.start:
+        told.append(
+            f"all is {float(begin - origin):.3f} s later than in the source, whose sound begins before 0, which this "
+            "kind of file cannot say; picture and sound stay together"
+        )
+    for line in told:
+        warnings.warn(f"{name}: {line}", LossWarning, stacklevel=5)
+    for copy in copies:
+        if kind in copying.ISO and copying.is_cover(copy.source):
+            copying.mux_cover(target, copy, covers[copy.source.index])
+    return _Opened(target, video, timed, len(copies) - len(timed), origin)
 
 
-def _origin(film: Film, source: av.container.InputContainer | None, first: int) -> Fraction:
-    """The time, in seconds, that becomes 0."""
+def _options(
+    kind: str, film: Film, source: av.container.InputContainer | None, covers: bool
+) -> tuple[dict[str, str], list[str]]:
+    """For FFmpeg's muxer; and what it cannot hold, in words."""
+    if kind not in copying.ISO:
+        return {}, []
+    # Its own clock counts milliseconds, to which it would round the times at which streams begin.
+    options = {"movflags": "+faststart", "movie_timescale": str(film.time_base.denominator)}
+    further = sorted(set(copying.tags(source, kind)) - copying.NAMED) if source else []
+    if further and covers:
+        return options, [
+            f"its tags {', '.join(further)} are left out, which this kind of file cannot hold beside a cover"
+        ]
+    if further:
+        options["movflags"] += "+use_metadata_tags"
+    return options, []
+
+
+def _begin(film: Film, source: av.container.InputContainer | None, first: int) -> Fraction:
+    """The time, in seconds, from which streams are copied; first: that of the first frame."""
     if film.part.start:
         return first * film.time_base
     if source is None or source.format.name not in _BROADCAST:
         return Fraction(0)
     starts = [s.start_time * s.time_base for s in source.streams if s.start_time is not None and s.time_base]
-    earliest = min(starts, default=Fraction(0))
-    return Fraction(int(earliest / film.time_base)) * film.time_base
+    return _floored(min(starts, default=Fraction(0)), film)
 
 
-def _chapters(stream: av.stream.Stream) -> bool:
-    """Whether this is how MP4 stores chapters, which are written again as such."""
-    import av
+def _origin(film: Film, begin: Fraction, indices: Sequence[int], kind: str) -> Fraction:
+    """The time, in seconds, that becomes 0; indices: of the streams that are copied."""
+    if kind not in _FROM_ZERO or not indices:
+        return begin
+    return min(begin, _floored(copying.earliest(film, begin, indices), film))
 
-    return stream.type == "data" and stream.discard == av.stream.Discard.all
+
+def _floored(time: Fraction, film: Film) -> Fraction:
+    """In whole units of the film's time base."""
+    return math.floor(time / film.time_base) * film.time_base
 
 
 def _video(
@@ -206,63 +238,16 @@ def _video(
     if film.matrix is not None:
         stream.set_display_matrix(film.matrix)
     if like is not None:
-        stream.metadata.update(_kept(like.metadata))
+        stream.metadata.update(copying.kept(like.metadata))
         stream.disposition = like.disposition
     return stream
-
-
-def _kept(metadata: dict[str, str]) -> dict[str, str]:
-    """Without what belongs to the old file: its brands, and the statistics that mkvmerge leaves."""
-    return {
-        key: value
-        for key, value in metadata.items()
-        if key.lower() not in _OF_THE_FILE and not key.startswith(("_STATISTICS", "BPS", "NUMBER_OF", "DURATION"))
-    }
-
-
-def _copy(
-    target: av.container.OutputContainer, stream: av.stream.Stream, kinds: Sequence[str], name: str
-) -> list[_Copy]:
-    """One stream to be copied; none where the container does not take it, which is said."""
-    import av
-
-    language = f", {stream.language}" if stream.language not in (None, "und") else ""
-    what = f"stream {stream.index} ({stream.type}{language})"
-    try:
-        if stream.type not in kinds:
-            raise ValueError
-        copy = target.add_stream_from_template(stream, opaque=True)
-    except ValueError:
-        warnings.warn(
-            f"{name}: {what} does not fit into this kind of file and is left out; Matroska (.mkv) holds most",
-            LossWarning,
-            stacklevel=4,
-        )
-        return []
-    copy.metadata.update(_kept(stream.metadata))
-    copy.disposition = stream.disposition
-    if stream.type == "video" and not stream.disposition & av.stream.Disposition.attached_pic:
-        warnings.warn(f"{name}: {what} is a second film; it is copied as it is", LossWarning, stacklevel=4)
-    return [_Copy(stream, copy)]
-
-
-def _describe(target: av.container.OutputContainer, source: av.container.InputContainer, origin: Fraction) -> None:
-    """Metadata and chapters."""
-    target.metadata.update(_kept(source.metadata))
-    chapters = []
-    for chapter in source.chapters():
-        base = chapter["time_base"] or Fraction(1, 1000)
-        moved = round(origin / base)
-        if chapter["end"] > moved:
-            chapters.append({**chapter, "start": max(0, chapter["start"] - moved), "end": chapter["end"] - moved})
-    target.set_chapters(chapters)  # type: ignore[arg-type]
 
 
 def _encoded(
     stream: av.VideoStream,
     packets: Iterable[Stored],
     pts: Sequence[int],
-    shift: Fraction,
+    shift: int,
     time_base: Fraction,
     duration: int,
 ) -> Iterator[av.Packet[Any]]:
@@ -272,45 +257,12 @@ def _encoded(
     following = dict(zip(shown, [*shown[1:], shown[-1] + duration], strict=True))
     for packet, dts in zip(packets, decoding_times(pts), strict=True):
         new = av.Packet(packet.data)
-        new.pts, new.dts = packet.pts - int(shift), dts - int(shift)
+        new.pts, new.dts = packet.pts - shift, dts - shift
         new.duration = following[packet.pts] - packet.pts
         new.time_base = time_base
         new.is_keyframe = packet.key
         new.stream = stream
         yield new
-
-
-def _others(
-    film: Film, source: av.container.InputContainer, copies: Sequence[_Copy], origin: Fraction
-) -> Iterator[av.Packet[Any]]:
-    """The packets of the copied streams that lie in the part taken, counted from `origin`."""
-    import av
-
-    by_index = {copy.source.index: copy for copy in copies}
-    end = None if film.part.duration is None else origin + film.part.duration
-    wanted = [copy.source for copy in copies if copy.source.type != "attachment"]
-    if film.part.start:
-        source.seek(int(origin * 1_000_000))
-    try:
-        for packet in source.demux(wanted):
-            if packet.size == 0 or packet.dts is None:
-                continue
-            copy = by_index[packet.stream_index]
-            time = packet.pts if packet.pts is not None else packet.dts
-            begin = time * packet.time_base
-            cover = copy.source.disposition & av.stream.Disposition.attached_pic
-            outside = begin + (packet.duration or 0) * packet.time_base <= origin if film.part.start else False
-            if (outside or (end is not None and begin >= end)) and not cover:
-                continue
-            moved = round(origin / packet.time_base)
-            packet.dts -= moved
-            if packet.pts is not None:
-                packet.pts -= moved
-            copy.count(packet)
-            packet.stream = copy.target
-            yield packet
-    except av.FFmpegError:
-        return  # said already when the frames were read
 
 
 def _interleave(
@@ -346,8 +298,10 @@ def verify(path: Path, name: str, written: Written) -> None:
         with av.open(str(path)) as container:
             own = container.streams[written.index]
             base = own.time_base or Fraction(1)
-            streams = [s for s in container.streams if s.type != "attachment" and not _chapters(s)]
-            found = {stream.index: _Copy(stream, stream) for stream in streams}
+            attached = sum(copying.is_timeless(stream) for stream in container.streams)
+            timed = [s for s in container.streams if not copying.is_timeless(s)]
+            streams = [s for s in timed if not (copying.is_chapters(s) or copying.is_timecode(s))]
+            found = {stream.index: copying.Copy(stream, stream) for stream in streams}
             shown: list[int] = []
             for packet in container.demux(streams):
                 if packet.size == 0:
@@ -356,7 +310,7 @@ def verify(path: Path, name: str, written: Written) -> None:
                 if packet.stream_index == own.index:
                     assert packet.pts is not None
                     shown.append(packet.pts)
-            shapes = [copy.shape for index, copy in found.items() if index != own.index]
+            shapes = [copy.shape for index, copy in found.items() if index != own.index and copy.packets]
     except (av.FFmpegError, IndexError) as error:
         raise BadOutput(f"{name} cannot be read back: {error}") from error
     if len(shown) != len(written.pts):
@@ -365,14 +319,16 @@ def verify(path: Path, name: str, written: Written) -> None:
         moved = abs(time * base - wanted * written.time_base)
         if moved >= base:
             raise BadOutput(f"{name}: frame {number} is shown {float(moved):.4f} s too early or too late")
-    wanted_shapes = [shape for shape in written.copies if shape.kind != "attachment"]
-    if len(shapes) != len(wanted_shapes):
-        raise BadOutput(f"{name} holds {len(shapes)} streams beside the video, not {len(wanted_shapes)}")
-    for here, shape in zip(shapes, wanted_shapes, strict=True):
-        off = max(abs(here.start - shape.start), abs(here.end - shape.end))
-        if here.packets != shape.packets or (shape.packets and off > TOLERANCE):
+    if (len(shapes), attached) != (len(written.copies), written.attached):
+        raise BadOutput(
+            f"{name} holds {len(shapes)} streams and {attached} attachments beside the video, not "
+            f"{len(written.copies)} and {written.attached}"
+        )
+    for here, shape in zip(shapes, written.copies, strict=True):
+        off = max(abs(here.first - shape.first), abs(here.last - shape.last))
+        if here.packets != shape.packets or off > TOLERANCE:
             raise BadOutput(
-                f"{name}: {shape.kind} has {here.packets} packets from {float(here.start):.3f} to "
-                f"{float(here.end):.3f} s, the source {shape.packets} from {float(shape.start):.3f} to "
-                f"{float(shape.end):.3f} s"
+                f"{name}: {shape.kind} has {here.packets} packets from {float(here.first):.3f} to "
+                f"{float(here.last):.3f} s, the source {shape.packets} from {float(shape.first):.3f} to "
+                f"{float(shape.last):.3f} s"
             )
