@@ -51,7 +51,7 @@ def transport(frames: int, height: int = 36, width: int = 48, *, sound: bool = F
 class Camera:
     """An HTTP server that sends pieces of MPEG-TS, one each 1/25 s, over and over; a connection is served once.
 
-    cut: after so many pieces it hangs up. stall: after so many it says nothing more. Each connection takes the next of
+    cut: after so many pieces it hangs up. stall: after so many it says nothing more. length: what it promises. Each connection takes the next of
     `faults`, such as {"cut": 20}; the last one counts for all that follow.
     """
 
@@ -90,7 +90,8 @@ class Camera:
         with connection, contextlib.suppress(OSError):
             connection.settimeout(2)
             connection.recv(4096)
-            connection.sendall(b"HTTP/1.0 200 OK\r\nContent-Type: video/mp2t\r\n\r\n")
+            length = f"Content-Length: {fault['length']}\r\n" if "length" in fault else ""
+            connection.sendall(f"HTTP/1.0 200 OK\r\nContent-Type: video/mp2t\r\n{length}\r\n".encode())
             start = time.monotonic()
             for n in range(fault.get("cut", 10**6)):
                 if n >= fault.get("stall", 10**6):

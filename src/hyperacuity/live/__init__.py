@@ -196,6 +196,7 @@ class _Run:
         Encoder(target)  # shows whether it starts at all
         pictures = Pictures(self.upscalers, first.layout, size, stored)
         chosen = self._chosen(pictures, first)
+        self.reader.latest.put_back(first)
         ladder = Ladder([each.seconds for each in chosen], float(1 / stream.rate), self.settings.latency)
         self.writer = Writer(
             self.sink,

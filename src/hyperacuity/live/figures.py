@@ -79,7 +79,8 @@ class Figures:
                 fps = (self.sent - 1) / span if span > 0 else 0.0
                 median, high = self._quantile(0.5), self._quantile(0.95)
             else:
-                fps = len(recent) / min(WINDOW, max(now - (self._first or now), 0.04)) if recent else 0.0
+                running = now - (now if self._first is None else self._first)
+                fps = len(recent) / min(WINDOW, max(running, 0.04))
                 median = recent[len(recent) // 2] if recent else 0.0
                 high = recent[min(len(recent) - 1, int(len(recent) * 0.95))] if recent else 0.0
             return Status(

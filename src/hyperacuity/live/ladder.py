@@ -11,7 +11,8 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-# It goes down when, in the last PATIENCE seconds, this share of at least ENOUGH frames was late or dropped.
+# It goes down when, in the last PATIENCE seconds, this share of at least ENOUGH frames was late or dropped, and more
+# than a single one.
 PATIENCE, SHARE, ENOUGH = 2.0, 0.1, 5
 # It looks up after so many seconds without; each look in vain doubles them.
 CALM, LONGEST_CALM = 10.0, 320.0
@@ -92,7 +93,7 @@ class Ladder:
         while self._seen[0][0] < now - PATIENCE:
             self._seen.popleft()
         frames, bad = sum(n for _, n, _ in self._seen), sum(n for _, _, n in self._seen)
-        if frames >= ENOUGH and bad > SHARE * frames and self.rung < self._lightest:
+        if frames >= ENOUGH and bad > max(1, SHARE * frames) and self.rung < self._lightest:
             self.rung += 1
             self._seen.clear()
             # Who came up and had to go down at once waits longer the next time; who held out does not.

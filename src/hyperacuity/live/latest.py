@@ -30,6 +30,14 @@ class Latest(Generic[T]):
             item, self._item = self._item, None
             return item
 
+    def put_back(self, item: T) -> None:
+        """Take it after all, if nothing newer is there."""
+        with self._changed:
+            if self._item is None:
+                self._item = item
+            else:
+                self.dropped += 1
+
     def end(self) -> None:
         """No more will come; the one that waits can still be taken."""
         with self._changed:

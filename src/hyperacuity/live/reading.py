@@ -139,9 +139,11 @@ class Reader:
         except HyperacuityError:
             raise
         except av.FFmpegError as error:
-            if self._stop.is_set():
+            # What FFmpeg says where a server hangs up that had not said how much there is.
+            cut = isinstance(error, OSError) and error.errno == errno.EIO
+            if self._stop.is_set() or (cut and self._timeline.paced):
                 return
-            raise self._wrong(error) from error
+            raise self._wrong(error, cut=cut) from error
         except OSError as error:
             raise Unreachable(f"{self.source.shown}: {(error.strerror or str(error)).lower()}") from error
         finally:
@@ -170,7 +172,7 @@ class Reader:
             raise MissingDependency(f"PyAV was built without {self.source.format}: {error}") from error
         return container
 
-    def _wrong(self, error: Any) -> HyperacuityError:
+    def _wrong(self, error: Any, *, cut: bool) -> HyperacuityError:
         """What FFmpeg's error means: final before the first frame where trying again would not help."""
         import av
 
@@ -188,8 +190,6 @@ class Reader:
                 return UnsupportedFormat(f"{name} sends no video that is known")
             if isinstance(error, av.error.LookupError | av.error.PermissionError | av.error.ArgumentError):
                 return UsageError(f"{name}: {plain(error)}")
-        # What FFmpeg says of a connection that ends in the middle of things.
-        cut = isinstance(error, OSError) and error.errno == errno.EIO
         return Unreachable("the connection was cut" if cut else plain(error))
 
     def _read(self, container: av.container.InputContainer) -> None:

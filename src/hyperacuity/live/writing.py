@@ -76,9 +76,10 @@ def check(sink: Sink, *, force: bool) -> None:
             for segment in sink.path.parent.iterdir() if force else ():
                 if re.fullmatch(re.escape(sink.path.stem) + r"-\d{6,}\.ts", segment.name):
                     segment.unlink()
-        with sink.path.open("wb"):
-            pass
-        sink.path.unlink()
+        if not sink.path.exists():  # shows whether it can be written
+            with sink.path.open("xb"):
+                pass
+            sink.path.unlink()
 
 
 class Writer:
