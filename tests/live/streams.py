@@ -51,8 +51,8 @@ def transport(frames: int, height: int = 36, width: int = 48, *, sound: bool = F
 class Camera:
     """An HTTP server that sends pieces of MPEG-TS, one each 1/25 s, over and over; a connection is served once.
 
-    cut: after so many pieces it hangs up. stall: after so many it says nothing more. length: what it promises. Each connection takes the next of
-    `faults`, such as {"cut": 20}; the last one counts for all that follow.
+    cut: after so many pieces it hangs up. stall: after so many it says nothing more. length: the bytes it promises.
+    Each connection takes the next of `faults`, such as {"cut": 20}; the last one counts for all that follow.
     """
 
     def __init__(self, pieces: list[bytes], *faults: dict[str, int], interval: float = 1 / RATE) -> None:
@@ -168,14 +168,17 @@ class Consumer:
 
 def played(data: Any) -> tuple[list[Any], list[float], int]:
     """The frames of a stream (bytes, or a path) as RGB, their times in seconds from the first, packets of sound."""
+    frames: list[Any] = []
+    times: list[float] = []
+    sounds = 0
+    decoded: Any
     with av.open(io.BytesIO(data) if isinstance(data, bytes) else str(data)) as container:
-        frames, times, sounds = [], [], 0
         for packet in container.demux():
             sounds += packet.stream.type == "audio" and packet.size > 0
             if packet.stream.type == "video":
-                for frame in packet.decode():
-                    frames.append(frame.to_ndarray(format="rgb24"))
-                    times.append(float(frame.pts * frame.time_base))
+                for decoded in packet.decode():
+                    frames.append(decoded.to_ndarray(format="rgb24"))
+                    times.append(float(decoded.pts * decoded.time_base))
     return frames, [time - times[0] for time in times], sounds
 
 

@@ -85,17 +85,16 @@ def test_a_stream_comes_larger_in_time_and_with_its_sound(bicubic: Upscaler, pie
 
 def test_a_cut_is_mended_and_the_clock_goes_on(bicubic: Upscaler, pieces: list[bytes], tmp_path: Path) -> None:
     seen: list[str] = []
-    with Camera(pieces, {"cut": 15}, {"cut": 0}, {}) as camera:
+    with Camera(pieces, {"cut": 15}, {}) as camera:
         sink = live.sink(str(tmp_path / "a.ts"))
-        status = live.run([bicubic], live.source(camera.url), sink, Size(2), Settings(duration=3.2), watch=states(seen))
-        assert camera.connections == 3
+        status = live.run([bicubic], live.source(camera.url), sink, Size(2), Settings(duration=1.8), watch=states(seen))
+        assert camera.connections == 2
     assert status.reconnects == 1
     assert any("trying again in 0.5 s" in state for state in seen)
-    assert any("trying again in 1 s" in state for state in seen)
     _, times, sounds = played(tmp_path / "a.ts")
     gap = max(np.diff(times))
-    assert 1.4 < gap < 2.4  # what passed on the wall
-    assert times[-1] == pytest.approx(3.2, abs=0.4)
+    assert 0.4 < gap < 1.2  # what passed on the wall
+    assert times[-1] == pytest.approx(1.8, abs=0.4)
     assert sounds > 20
 
 
@@ -107,19 +106,19 @@ def test_a_source_that_falls_silent_is_opened_anew(bicubic: Upscaler, pieces: li
             live.source(camera.url),
             live.sink(str(tmp_path / "a.mkv")),
             Size(2),
-            Settings(duration=2.2, timeout=0.6),
+            Settings(duration=1.2, timeout=0.4),
             watch=states(seen),
         )
         assert camera.connections == 2
     assert status.reconnects == 1
-    assert any("nothing came for 0.6 s" in state for state in seen)
-    assert played(tmp_path / "a.mkv")[1][-1] > 1.5
+    assert any("nothing came for 0.4 s" in state for state in seen)
+    assert played(tmp_path / "a.mkv")[1][-1] > 0.9
 
 
+@pytest.mark.slow
 def test_who_is_gone_for_long_is_given_up(bicubic: Upscaler, pieces: list[bytes], tmp_path: Path) -> None:
     with Camera(pieces, {"cut": 10}, {"cut": 0}) as camera, pytest.raises(Unreachable, match="no frame for 1 s"):
-        source = live.source(camera.url.replace("//", "//user:secret@"))
-        live.run([bicubic], source, live.sink(str(tmp_path / "a.ts")), Size(2), Settings(give_up=1.0))
+        live.run([bicubic], live.source(camera.url), live.sink(str(tmp_path / "a.ts")), Size(2), Settings(give_up=1.0))
     assert len(played(tmp_path / "a.ts")[0]) > 3
 
 
@@ -160,21 +159,23 @@ def test_who_is_slow_drops_frames_and_not_time(
     slow = Slow(0.1, monkeypatch)
     with Camera(pieces) as camera:
         sink = live.sink(str(tmp_path / "a.ts"))
-        status = live.run([slow], live.source(camera.url), sink, Size(2), Settings(duration=2, latency=0.05))
-    assert 12 <= status.sent <= 21
+        status = live.run([slow], live.source(camera.url), sink, Size(2), Settings(duration=1.2, latency=0.05))
+    assert 7 <= status.sent <= 14
     assert status.arrived - 2 <= status.sent + status.dropped <= status.arrived
     assert status.late == status.sent
     assert 0.1 <= status.latency <= status.latency95 < 0.2  # and not more from frame to frame
     _, times, _ = played(tmp_path / "a.ts")
     assert len(times) == status.sent
     assert even(times)
-    assert times[-1] == pytest.approx(2, abs=0.3)
+    assert times[-1] == pytest.approx(1.2, abs=0.3)
 
 
+@pytest.mark.slow
 def test_a_lighter_model_takes_over(
     acute: Upscaler, bicubic: Upscaler, pieces: list[bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(live, "timed", lambda compute, costs=iter([0.02, 0.001]): next(costs))
+    costs = iter([0.02, 0.001])
+    monkeypatch.setattr(live, "timed", lambda compute: next(costs))
     compute = Pictures.compute
 
     def slowly(self: Pictures, frame: Any, look: Any, rung: int) -> Any:
@@ -189,13 +190,14 @@ def test_a_lighter_model_takes_over(
             live.source(camera.url),
             live.sink(str(tmp_path / "a.ts")),
             Size(2),
-            Settings(duration=2.5),
+            Settings(duration=1.5),
             watch=lambda status: models.append(status.model),
         )
     assert list(dict.fromkeys(model for model in models if model)) == ["acute-50k-x2", "bicubic"]
     assert status.models["bicubic"] > status.models["acute-50k-x2"] > 0
 
 
+@pytest.mark.slow
 def test_a_consumer_that_leaves_is_waited_for(bicubic: Upscaler, pieces: list[bytes]) -> None:
     seen: list[str] = []
     left: list[int] = []
@@ -216,6 +218,7 @@ def test_a_consumer_that_leaves_is_waited_for(bicubic: Upscaler, pieces: list[by
         assert len(played(data)[0]) > 8
 
 
+@pytest.mark.slow
 def test_whoever_connects_is_served(bicubic: Upscaler, pieces: list[bytes]) -> None:
     import socket
 
@@ -244,7 +247,7 @@ def test_whoever_connects_is_served(bicubic: Upscaler, pieces: list[bytes]) -> N
 
 def test_datagrams_hold_whole_packets(bicubic: Upscaler, pieces: list[bytes]) -> None:
     with Camera(pieces) as camera, Consumer("udp") as consumer:
-        live.run([bicubic], live.source(camera.url), live.sink(consumer.url), Size(2), Settings(duration=0.8))
+        live.run([bicubic], live.source(camera.url), live.sink(consumer.url), Size(2), Settings(duration=0.5))
         time.sleep(0.1)
     data = consumer.received[0]
     assert len(data) % 188 == 0
@@ -255,19 +258,19 @@ def test_datagrams_hold_whole_packets(bicubic: Upscaler, pieces: list[bytes]) ->
 def test_hls_is_a_playlist_that_plays(bicubic: Upscaler, pieces: list[bytes], tmp_path: Path) -> None:
     from fractions import Fraction
 
-    output = Output(live.Encoding(), keys=Fraction(1, 2), segments=3)
+    output = Output(live.Encoding(), keys=Fraction(1, 2), segments=2)
     sink = live.sink(f"{tmp_path}/hls/")
     with Camera(pieces) as camera:
-        status = live.run([bicubic], live.source(camera.url), sink, Size(2), Settings(output, duration=2.7))
+        status = live.run([bicubic], live.source(camera.url), sink, Size(2), Settings(output, duration=1.9))
     lines = (tmp_path / "hls/index.m3u8").read_text().splitlines()
     assert lines[0] == "#EXTM3U"
     assert lines[-1] == "#EXT-X-ENDLIST"
     lengths = [float(line.partition(":")[2].rstrip(",")) for line in lines if line.startswith("#EXTINF")]
-    assert lengths[:2] == pytest.approx([0.5, 0.5], abs=0.05)
+    assert lengths[0] == pytest.approx(0.5, abs=0.05)
     listed = [line for line in lines if line.endswith(".ts")]
-    assert len(listed) == len(lengths) == 3
+    assert len(listed) == len(lengths) == 2
     assert set(listed) <= {path.name for path in (tmp_path / "hls").iterdir()}
-    assert len(list((tmp_path / "hls").iterdir())) <= 6  # old ones are deleted
+    assert len(list((tmp_path / "hls").iterdir())) <= 4  # old ones are deleted
     frames, times, sounds = played(tmp_path / "hls/index.m3u8")
     assert 0 < len(frames) <= status.sent
     assert even(times)
@@ -278,6 +281,7 @@ def test_hls_is_a_playlist_that_plays(bicubic: Upscaler, pieces: list[bytes], tm
         live.run([bicubic], live.source(camera.url), sink, Size(2))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "codec"), [("a.mp4", "h264"), ("a.mkv", "ffv1"), ("a.webm", "auto")])
 def test_files_are_whole(name: str, codec: str, bicubic: Upscaler, pieces: list[bytes], tmp_path: Path) -> None:
     settings = Settings(Output(live.Encoding(codec)), duration=0.6)
@@ -290,6 +294,7 @@ def test_files_are_whole(name: str, codec: str, bicubic: Upscaler, pieces: list[
     assert (sounds > 0) == (name != "a.webm")
 
 
+@pytest.mark.slow
 def test_a_file_plays_at_its_own_pace_and_ends(bicubic: Upscaler, pieces: list[bytes], tmp_path: Path) -> None:
     (tmp_path / "a.ts").write_bytes(b"".join(pieces[:25]))
     begin = time.monotonic()
@@ -300,6 +305,7 @@ def test_a_file_plays_at_its_own_pace_and_ends(bicubic: Upscaler, pieces: list[b
     assert (status.sent, status.dropped) == (25, 0)
 
 
+@pytest.mark.slow
 def test_a_pipe_is_a_source(bicubic: Upscaler, pieces: list[bytes], tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
 
@@ -319,6 +325,7 @@ def test_a_pipe_is_a_source(bicubic: Upscaler, pieces: list[bytes], tmp_path: Pa
     assert status.sent + status.dropped == 25
 
 
+@pytest.mark.slow
 def test_a_recording_behind_a_url_is_held_back(bicubic: Upscaler, tmp_path: Path) -> None:
     pieces = transport(100)
     with Camera(pieces, {"cut": 100}, interval=0) as camera:
@@ -332,8 +339,8 @@ def test_rtsp(bicubic: Upscaler, tmp_path: Path) -> None:
     with Server("secret") as server:
         source = live.source(f"rtsp://user:secret@{server.address}")
         live.run([bicubic], source, live.sink(str(tmp_path / "a.ts")), Size(2), Settings(duration=0.6))
+        wrong = live.source(f"rtsp://user:guess@{server.address}")
         with pytest.raises(UsageError, match="right user and password") as error:
-            wrong = live.source(f"rtsp://user:guess@{server.address}")
             live.run([bicubic], wrong, live.sink(str(tmp_path / "b.ts")), Size(2), Settings())
     assert "guess" not in str(error.value)
     frames, times, _ = played(tmp_path / "a.ts")
@@ -341,6 +348,7 @@ def test_rtsp(bicubic: Upscaler, tmp_path: Path) -> None:
     assert even(times)
 
 
+@pytest.mark.slow
 def test_a_change_of_size_keeps_the_result(bicubic: Upscaler, tmp_path: Path) -> None:
     small, wide = transport(20), transport(20, 36, 96, start=20)
     with Camera(small + wide) as camera:
@@ -362,14 +370,16 @@ def test_a_hostile_playlist_reads_no_local_file(bicubic: Upscaler, pieces: list[
     (tmp_path / "list.m3u8").write_text(PLAYLIST.format(secret))
     hostile = PLAYLIST.format(secret.as_uri()).encode()
     concat = f"ffconcat version 1.0\nfile '{secret}'\n".encode()
+
+    def refused(source: live.Source) -> None:
+        sink = live.sink(str(tmp_path / "a.ts"))
+        with pytest.raises((UsageError, Unreachable)):
+            live.run([bicubic], source, sink, Size(2), Settings(give_up=0.6))
+
     for content in (hostile, concat):
-        fault = {"cut": 1, "length": len(content)}
-        with Camera([content], fault, interval=0) as camera, pytest.raises((UsageError, Unreachable)):
-            source = live.source(camera.url.replace("live.ts", "list.m3u8"))
-            live.run([bicubic], source, live.sink(str(tmp_path / "a.ts")), Size(2), Settings(give_up=0.6))
-    with pytest.raises((UsageError, Unreachable)):
-        source = live.source(str(tmp_path / "list.m3u8"))
-        live.run([bicubic], source, live.sink(str(tmp_path / "a.ts")), Size(2), Settings(give_up=0.6))
+        with Camera([content], {"cut": 1, "length": len(content)}, interval=0) as camera:
+            refused(live.source(camera.url.replace("live.ts", "list.m3u8")))
+    refused(live.source(str(tmp_path / "list.m3u8")))
     assert not (tmp_path / "a.ts").exists()
 
 
@@ -383,6 +393,6 @@ def test_what_is_no_video_is_told(bicubic: Upscaler, tmp_path: Path) -> None:
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a disk that is full")
 def test_a_full_disk_is_told(bicubic: Upscaler, pieces: list[bytes], tmp_path: Path) -> None:
     (tmp_path / "a.ts").symlink_to("/dev/full")
+    sink, settings = live.sink(str(tmp_path / "a.ts")), Settings(duration=2, force=True)
     with Camera(pieces) as camera, pytest.raises(UsageError, match="disk is full"):
-        sink = live.sink(str(tmp_path / "a.ts"))
-        live.run([bicubic], live.source(camera.url), sink, Size(2), Settings(duration=2, force=True))
+        live.run([bicubic], live.source(camera.url), sink, Size(2), settings)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import sys
 import threading
 from fractions import Fraction
 from pathlib import Path
@@ -91,7 +93,7 @@ def test_it_tries_ever_more_rarely_what_does_not_fit() -> None:
     gaps = np.diff([0.0, *trials])
     assert machine.ladder.rung == 1
     assert 4 <= len(trials) <= 8
-    assert all(later > earlier * 1.5 for earlier, later in zip(gaps[:4], gaps[1:4], strict=False))
+    assert all(later > earlier * 1.5 for earlier, later in itertools.pairwise(gaps[:4]))
 
 
 def test_a_frame_now_and_then_changes_nothing() -> None:
@@ -312,7 +314,7 @@ def test_cameras_go_through_one_door(
     options: dict[str, str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(addresses.sys, "platform", system)
+    monkeypatch.setattr(sys, "platform", system)
     exists = Path.exists
     monkeypatch.setattr(Path, "exists", lambda path: str(path).startswith("/dev/video") or exists(path))
     source = addresses.source(text, capture)
@@ -331,5 +333,5 @@ def test_encoders_look_at_nothing_ahead(tmp_path: Path) -> None:
     chosen = for_live(Encoding(crf=20, options={"tune": "film"}), udp)
     assert (chosen.codec, chosen.crf, chosen.preset, chosen.options["tune"]) == ("h264", 20, "superfast", "film")
     assert for_live(Encoding("ffv1"), file).codec == "ffv1"
-    with pytest.raises(UsageError, match="ffv1 goes into .mkv"):
+    with pytest.raises(UsageError, match=r"ffv1 goes into \.mkv"):
         for_live(Encoding("ffv1"), udp)

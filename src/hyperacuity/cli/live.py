@@ -155,10 +155,7 @@ def command(
     opened = live.source(source, capture, {name: str(value) for name, value in for_source.items()})
     sink = live.sink(output)
     machine: dict[str, Any] = {"engine": engine, "device": device, "precision": precision}
-    if model == "auto":
-        upscalers = live.automatic(**machine)
-    else:
-        upscalers = [api.load(model_path or model, **machine)]
+    upscalers = live.automatic(**machine) if model == "auto" else [api.load(model_path or model, **machine)]
     talk = _Talk(quiet=quiet or as_json)
     with _stopping() as stop, talk.shown():
         status = live.run(
@@ -173,7 +170,7 @@ def command(
     talk.end(status)
     if as_json:
         # A pipe for the result is no place for anything else.
-        print(json.dumps(_record(status), indent=2), file=sys.stderr if output == PIPE else sys.stdout)  # noqa: T201
+        print(json.dumps(_record(status), indent=2), file=sys.stderr if output == PIPE else sys.stdout)
 
 
 def _check_pipes(reading: bool, writing: bool) -> None:
@@ -293,7 +290,7 @@ class _Talk:
         if self._line is not None:
             self._console.print(text, markup=False, highlight=False, soft_wrap=True)
         else:
-            print(text, file=sys.stderr, flush=True)  # noqa: T201
+            print(text, file=sys.stderr, flush=True)  # noqa: T201 - the command line is what may print
 
 
 def _times(size: tuple[int, int]) -> str:

@@ -29,7 +29,7 @@ def settings(changes: Iterable[str], example: str, *, option: str = "--set") -> 
 
 
 def seconds(option: str, text: str) -> Fraction:
-    """A span of time: seconds, or with a unit (200ms, 5s, 10min, 2h), or with colons between hours, minutes, seconds."""
+    """A span of time: seconds, or with a unit (200ms, 5s, 10min, 2h), or h:min:s with colons."""
     units = {"ms": Fraction(1, 1000), "": Fraction(1), "s": Fraction(1), "min": Fraction(60), "h": Fraction(3600)}
     match = re.fullmatch(r"((?:\d+:){0,2})(\d+(?:\.\d+)?) ?(ms|s|min|h|)", text, re.ASCII)
     if match is None or (match[1] and match[3]):

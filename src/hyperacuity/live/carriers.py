@@ -173,3 +173,25 @@ class _Tcp(Carrier):
         if self._server is not None:
             self._server.close()
             self._server = None
+
+
+class Disk:
+    """A file of an HLS folder. What goes wrong is put into `faults`: PyAV can hand on only one error at a time."""
+
+    def __init__(self, path: str, faults: list[OSError]) -> None:
+        self._file, self._faults = open(path, "wb", buffering=0), faults  # noqa: SIM115 - closed by `close`
+
+    def write(self, data: bytes) -> int:
+        rest = memoryview(data)
+        try:
+            while rest:
+                rest = rest[self._file.write(rest) :]
+        except OSError as error:
+            self._faults.append(error)
+        return len(data)
+
+    def close(self) -> None:
+        try:
+            self._file.close()
+        except OSError as error:  # network file systems say only now that they are full
+            self._faults.append(error)

@@ -232,6 +232,7 @@ class _Open:
         self._target, self._keys = target, output.keys
         self._next_key = -math.inf
         self._file = file
+        self._faults: list[OSError] = []
         self._heard: int | None = None  # dts of the last sound, in its own unit
         self._container: Any = av.open(
             str(sink.path) if file is None else file,
@@ -239,6 +240,8 @@ class _Open:
             format=sink.format,
             container_options=_container_options(sink, output),
             buffer_size=carriers.DATAGRAM if sink.kind == "udp" else 32768,
+            # FFmpeg's HLS goes on as if nothing were when the disk is full; files of ours tell.
+            io_open=self._written if sink.kind == "hls" else None,
         )
         self._stream: Any = self._container.add_stream(CODECS[target.encoding.codec].encoder, rate=target.rate)
         target.configure(self._stream.codec_context)
@@ -262,6 +265,14 @@ class _Open:
         for packet in packets:
             packet.stream = self._stream
             self._container.mux_one(packet)
+        self._check()
+
+    def _check(self) -> None:
+        if self._faults:
+            raise self._faults[0]
+
+    def _written(self, path: str, flags: int, options: dict[str, str]) -> carriers.Disk:
+        return carriers.Disk(path, self._faults)
 
     def _mux_sounds(self, sounds: deque[tuple[Any, Fraction]]) -> None:
         while sounds:
@@ -282,6 +293,7 @@ class _Open:
         self._mux_sounds(sounds)
         self._mux(self._encoder.finish())
         self._container.close()
+        self._check()
 
     def abandon(self) -> None:
         """Write nothing more."""
