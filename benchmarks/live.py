@@ -88,7 +88,7 @@ def number(luma: Any) -> int:
 def delays(left: dict[int, float], came: list[tuple[int, float]], data: bytes) -> list[float]:
     """From glass to sink, of every frame that got there."""
     found = []
-    with av.open(io.BytesIO(data)) as container:
+    with av.open(io.BytesIO(data), "r") as container:
         packets = [packet for packet in container.demux(video=0) if packet.size]
         ends = [packet.pos for packet in packets[1:]] + [len(data)]
         for packet, end in zip(packets, ends, strict=True):

@@ -172,7 +172,7 @@ def played(data: Any) -> tuple[list[Any], list[float], int]:
     times: list[float] = []
     sounds = 0
     decoded: Any
-    with av.open(io.BytesIO(data) if isinstance(data, bytes) else str(data)) as container:
+    with av.open(io.BytesIO(data) if isinstance(data, bytes) else str(data), "r") as container:
         for packet in container.demux():
             sounds += packet.stream.type == "audio" and packet.size > 0
             if packet.stream.type == "video":

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import http.server
 import os
+import socket
 import threading
 import time
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +55,13 @@ def nothing_is_left_behind() -> Any:
         time.sleep(0.02)
     assert not list(still_running())
     assert descriptors() <= before[0]
+
+
+def free_port(kind: int) -> int:
+    with socket.socket(type=kind) as one:
+        one.bind(("127.0.0.1", 0))
+        port: int = one.getsockname()[1]
+        return port
 
 
 def states(seen: list[str]) -> Any:
@@ -220,10 +230,7 @@ def test_a_consumer_that_leaves_is_waited_for(bicubic: Upscaler, pieces: list[by
 
 @pytest.mark.slow
 def test_whoever_connects_is_served(bicubic: Upscaler, pieces: list[bytes]) -> None:
-    import socket
-
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port(socket.SOCK_STREAM)
     seen: list[str] = []
     received = b""
 
@@ -256,8 +263,6 @@ def test_datagrams_hold_whole_packets(bicubic: Upscaler, pieces: list[bytes]) ->
 
 
 def test_hls_is_a_playlist_that_plays(bicubic: Upscaler, pieces: list[bytes], tmp_path: Path) -> None:
-    from fractions import Fraction
-
     output = Output(live.Encoding(), keys=Fraction(1, 2), segments=2)
     sink = live.sink(f"{tmp_path}/hls/")
     with Camera(pieces) as camera:
@@ -346,6 +351,65 @@ def test_rtsp(bicubic: Upscaler, tmp_path: Path) -> None:
     frames, times, _ = played(tmp_path / "a.ts")
     assert len(frames) > 8
     assert even(times)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["udp", "tcp"])
+def test_what_one_run_sends_another_takes(kind: str, bicubic: Upscaler, pieces: list[bytes], tmp_path: Path) -> None:
+    port = free_port(socket.SOCK_DGRAM if kind == "udp" else socket.SOCK_STREAM)
+    sink = live.sink(f"{kind}://127.0.0.1:{port}" + "?listen" * (kind == "tcp"))
+    source = live.source(f"{kind}://127.0.0.1:{port}")
+    stop = threading.Event()
+    with Camera(pieces) as camera:
+        arguments = [bicubic], live.source(camera.url), sink, Size(2)
+        thread = threading.Thread(target=live.run, args=arguments, kwargs={"stop": stop})
+        thread.start()
+        second = live.run([bicubic], source, live.sink(str(tmp_path / "b.ts")), Size(2), Settings(duration=1.5))
+        stop.set()
+        thread.join()
+    assert (second.before, second.after) == ((72, 96), (144, 192))
+    frames, times, sounds = played(tmp_path / "b.ts")
+    assert second.sent == len(frames) > 20
+    assert even(times)
+    assert sounds > 20
+
+
+@pytest.mark.slow
+def test_hls_is_a_source(bicubic: Upscaler, pieces: list[bytes], tmp_path: Path) -> None:
+    """Its pictures come in lumps of a segment and are shown as time passes."""
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def __init__(self, *arguments: Any) -> None:
+            super().__init__(*arguments, directory=str(tmp_path / "hls"))
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    output = Output(live.Encoding(), keys=Fraction(1, 2), segments=0)
+    stop = threading.Event()
+    with Camera(pieces) as camera, http.server.ThreadingHTTPServer(("127.0.0.1", 0), Quiet) as server:
+        threads = [
+            threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}),
+            threading.Thread(
+                target=live.run,
+                args=([bicubic], live.source(camera.url), live.sink(f"{tmp_path}/hls/"), Size(2), Settings(output)),
+                kwargs={"stop": stop},
+            ),
+        ]
+        for thread in threads:
+            thread.start()
+        time.sleep(2.5)
+        source = live.source(f"http://127.0.0.1:{server.server_address[1]}/index.m3u8")
+        status = live.run([bicubic], source, live.sink(str(tmp_path / "b.ts")), Size(2), Settings(duration=3))
+        stop.set()
+        server.shutdown()
+        for thread in threads:
+            thread.join()
+    assert status.reconnects == 0
+    assert status.dropped <= 3
+    _, times, _ = played(tmp_path / "b.ts")
+    assert even(times)
+    assert len(times) == pytest.approx(75, abs=15)
 
 
 @pytest.mark.slow
