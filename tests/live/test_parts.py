@@ -119,7 +119,8 @@ def test_what_is_dropped_moves_nothing() -> None:
     timeline = Timeline()
     timeline.connect(paced=False)
     places = [timeline.place(Fraction(n, 25) + 100, 3 + n / 25) for n in (0, 1, 5, 6, 30)]
-    assert [place - places[0] for place in places] == [Fraction(n, 25) for n in (0, 1, 5, 6, 30)]
+    assert timeline.place(Fraction(101), 4.3) is None  # too late
+    assert [place - places[0] for place in places if place and places[0]] == [Fraction(n, 25) for n in (0, 1, 5, 6, 30)]
     assert places[0] == 3
     assert timeline.shifted(Fraction(101)) == 4
 
@@ -143,7 +144,10 @@ def test_time_never_goes_back() -> None:
     timeline.connect(paced=False)
     early = [timeline.place(Fraction(n), 0.1 * n) for n in range(3)]  # a burst of what a server had kept
     timeline.connect(paced=False)
-    assert timeline.place(Fraction(0), 0.5) > early[-1]
+    later = timeline.place(Fraction(0), 0.5)
+    assert later is not None
+    assert early[-1] is not None
+    assert later > early[-1]
 
 
 def test_a_stall_and_the_burst_after_it_are_no_new_clock() -> None:
@@ -161,6 +165,7 @@ def test_a_source_that_runs_ahead_is_held_back() -> None:
     now = 0.0
     for n in range(250):
         place = timeline.place(Fraction(n, 25), now)
+        assert place is not None
         wait = timeline.early(place, now) if timeline.paced else 0.0
         waits.append(wait)
         now += wait + 0.001
@@ -175,6 +180,7 @@ def test_a_clock_that_is_a_little_wrong_is_a_camera_all_the_same() -> None:
     for n in range(0, 2_000_000, 100):
         timeline.place(Fraction(n, 25), n / 25 * 0.9995)
     assert not timeline.paced
+    assert timeline.period == pytest.approx(4)
 
 
 def test_waiting_doubles_until_it_has_worked() -> None:

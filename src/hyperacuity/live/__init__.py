@@ -129,6 +129,8 @@ class _Run:
         self.upscalers, self.source, self.sink, self.size = upscalers, source, sink, size
         self.settings, self.stop, self.watch = settings, stop, watch
         self.encoding = for_live(settings.output.encoding, sink)
+        if source.kind == "file" and sink.path.is_file() and sink.path.samefile(source.url):
+            raise UsageError(f"{sink.shown} is the source: choose another name")
         check(sink, force=settings.force)
         self.start = time.monotonic()
         self.figures = Figures(settings.latency)
@@ -159,9 +161,9 @@ class _Run:
             raise self.reader.error
         return self._status(whole=True)
 
-    def _take(self) -> Arrived | None:
-        """The newest frame; None when there will be no more."""
-        while not self.stop.is_set():
+    def _take(self, end: float | None = None) -> Arrived | None:
+        """The newest frame; None when there will be no more, or none until `end`."""
+        while not self.stop.is_set() and (end is None or self._now() < end):
             arrived = self.reader.latest.take(_TICK)
             while self.reader.remarks:
                 warnings.warn(self.reader.remarks.popleft(), LossWarning, stacklevel=2)
@@ -197,7 +199,7 @@ class _Run:
         pictures = Pictures(self.upscalers, first.layout, size, stored)
         chosen = self._chosen(pictures, first)
         self.reader.latest.put_back(first)
-        ladder = Ladder([each.seconds for each in chosen], float(1 / stream.rate), self.settings.latency)
+        ladder = Ladder([each.seconds for each in chosen], self.reader.period, self.settings.latency)
         self.writer = Writer(
             self.sink,
             target,
@@ -221,10 +223,10 @@ class _Run:
                     self.watch(self._status())
                     continue
                 waited = self._now() - asked
-                arrived = self._take()
+                arrived = self._take(end)
                 if arrived is None:
                     break
-                begin = self._now()
+                begin, ladder.period = self._now(), self.reader.period
                 rung = ladder.choose(begin)
                 picture = pictures.compute(arrived.frame, arrived.layout, chosen[rung].index)
                 seconds = self._now() - begin

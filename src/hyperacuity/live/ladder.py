@@ -56,18 +56,23 @@ def timed(compute: Callable[[], object]) -> float:
 class Ladder:
     """The state of the choice.
 
-    seconds: what a frame takes on each rung, best and slowest first. period: seconds between two frames of the source.
-    budget: the latency that is asked for, in seconds.
+    seconds: what a frame takes on each rung, best and slowest first. period: seconds between two frames of the source,
+    which may change. budget: the latency that is asked for, in seconds.
     """
 
     def __init__(self, seconds: Sequence[float], period: float, budget: float) -> None:
-        self._most = min(ROOM * period, ROOM_IN_BUDGET * budget)
+        self.period, self._budget = period, budget
         self._lightest = len(seconds) - 1
         self.rung = next((n for n, each in enumerate(seconds) if each <= self._most), self._lightest)
         self._seen: deque[tuple[float, int, int]] = deque()  # when, frames, of them missed
         self._calm_since: float | None = None
         self._calm = CALM
         self._rose: float | None = None
+
+    @property
+    def _most(self) -> float:
+        """What a frame may take."""
+        return min(ROOM * self.period, ROOM_IN_BUDGET * self._budget)
 
     def choose(self, now: float) -> int:
         """The rung for the frame that is computed now: `rung`, or the one above for a trial."""

@@ -96,6 +96,12 @@ class Reader:
     def start(self) -> None:
         self.thread.start()
 
+    @property
+    def period(self) -> float:
+        """Seconds between two frames of the source, about."""
+        assert self.stream is not None
+        return self._timeline.period or float(1 / self.stream.rate)
+
     def close(self) -> None:
         self._stop.set()
         self.thread.join(_PARTING)
@@ -193,14 +199,10 @@ class Reader:
         return Unreachable("the connection was cut" if cut else plain(error))
 
     def _read(self, container: av.container.InputContainer) -> None:
-        import av
-
         if not container.streams.video or container.streams.video[0].codec_context is None:
             raise UnsupportedFormat(f"{self.source.shown} has no video that can be decoded")
         stream = container.streams.video[0]
         stream.thread_type = "SLICE"  # threads by frames hold frames back
-        flag: Any = av.codec.context.Flags.low_delay
-        stream.codec_context.flags |= flag
         sound = self._sound(container)
         self._timeline.connect(paced=self.source.paced or container.format.name.split(",")[0] in _LUMPS)
         fields = Fields(stream) if self._deinterlace else None
@@ -247,6 +249,9 @@ class Reader:
         base = frame.time_base or stream.time_base or Fraction(1, 90_000)
         stamp = Fraction(arrival) if frame.pts is None else frame.pts * base
         place = self._timeline.place(stamp, arrival)
+        if place is None:
+            self.figures.damaged += 1
+            return
         if self._timeline.paced:
             early = self._timeline.early(place, arrival)
             if early and self._stop.wait(early):

@@ -11,6 +11,10 @@ _FORGOTTEN = 0.01
 # A step of the source's time that is longer than the wait for it by so many seconds is a new clock.
 _JUMP, _JUMP_PACED = 1.0, 10.0
 _TICK = Fraction(1, 1000)
+# A step back by less is a frame that the decoder gives too late to be shown, and not a clock that begins anew.
+_BACK = Fraction(1, 2)
+# How much of the time between two frames is that of the last two, and how much was known before.
+_FRESH = 0.1
 
 
 class Timeline:
@@ -29,15 +33,18 @@ class Timeline:
         self._latest: Fraction | None = None  # place
         self._lead = 0.0
         self._moved = 0.0  # from a frame's place to when it is due
+        self.period: float | None = None  # between two frames, on the average of late
 
     def connect(self, *, paced: bool) -> None:
         """Another connection: its clock is a new one."""
         self._offset, self.paced = None, paced
 
-    def place(self, stamp: Fraction, arrival: float) -> Fraction:
-        """When a video frame with this time stamp is shown."""
+    def place(self, stamp: Fraction, arrival: float) -> Fraction | None:
+        """When a video frame with this time stamp is shown; None where it comes too late."""
         before, earlier = self._last
         step, gap = stamp - before, arrival - earlier
+        if self._offset is not None and -_BACK < step <= 0:
+            return None
         if self._offset is None or step <= 0 or step > gap + (_JUMP_PACED if self.paced else _JUMP + AHEAD):
             place = Fraction(arrival).limit_denominator(90_000)
             if self._latest is not None:
@@ -45,6 +52,8 @@ class Timeline:
             self._offset, self._lead, self._moved = place - stamp, 0.0, arrival - float(place)
         else:
             place = stamp + self._offset
+            known = float(step) if self.period is None else self.period
+            self.period = known + _FRESH * (float(step) - known)
             self._lead = (self._lead + float(step) - gap) * max(0.0, 1 - _FORGOTTEN * gap)
             if self._lead > AHEAD and not self.paced:
                 self.paced, self._moved = True, arrival - float(place)
