@@ -229,6 +229,23 @@ def test_a_consumer_that_leaves_is_waited_for(bicubic: Upscaler, pieces: list[by
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("gone", [10, 40])
+def test_it_stops_while_it_waits_for_a_consumer(gone: int, bicubic: Upscaler, pieces: list[bytes]) -> None:
+    stop = threading.Event()
+    with Camera(pieces) as camera, Consumer() as consumer:
+
+        def watch(status: Status) -> None:
+            if status.sent >= 8 and len(consumer.received) == 1:
+                consumer.__exit__()
+            if status.sink_reconnects:
+                threading.Timer(gone / 100, stop.set).start()
+
+        sink = live.sink(consumer.url)
+        status = live.run([bicubic], live.source(camera.url), sink, Size(2), stop=stop, watch=watch)
+    assert status.sink_reconnects == 1
+
+
+@pytest.mark.slow
 def test_whoever_connects_is_served(bicubic: Upscaler, pieces: list[bytes]) -> None:
     port = free_port(socket.SOCK_STREAM)
     seen: list[str] = []
@@ -247,7 +264,7 @@ def test_whoever_connects_is_served(bicubic: Upscaler, pieces: list[bytes]) -> N
         sink = live.sink(f"tcp://127.0.0.1:{port}?listen")
         live.run([bicubic], live.source(camera.url), sink, Size(2), Settings(duration=1.6), watch=states(seen))
     thread.join()
-    assert any("waiting for a consumer" in state for state in seen)
+    assert f"waiting for a consumer at tcp://127.0.0.1:{port}" in seen
     frames, _, _ = played(received)
     assert len(frames) > 8
 

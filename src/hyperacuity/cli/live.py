@@ -263,8 +263,7 @@ class _Talk:
         if self._quiet:
             return
         if status.state != self._state:
-            back = "" if status.before == (0, 0) or not self._state else "running again"
-            self._say(status.state or back)
+            self._say(status.state or ("running again" if self._model else ""))
             self._state = status.state
         if status.model != self._model and status.model:
             if self._model:
@@ -307,5 +306,5 @@ def _line(status: Status) -> str:
     counts = {"late": status.late, "damaged": status.damaged}
     said += [f"{count} {name}" for name, count in counts.items() if count]
     lost = {"source": status.reconnects, "sink": status.sink_reconnects}
-    said += [f"{name} lost {count} times" for name, count in lost.items() if count]
+    said += [f"{name} lost: {count}" for name, count in lost.items() if count]
     return ", ".join([*said, status.model] if status.model else said)

@@ -140,10 +140,12 @@ class Writer:
             raise
 
     def _write(self, picture: Picture, arrived: Arrived) -> None:
+        if self._open is None:  # the end has come before a consumer has
+            self.lost += 1
+            return
         self.ready.set()
         planes = self._pictures.finish(picture)
         try:
-            assert self._open is not None
             pts = max(self._latest + 1, round(arrived.place / TIME_BASE))
             with self._storing():
                 self._open.write(planes, pts, self._sounds)
