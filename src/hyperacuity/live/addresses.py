@@ -170,7 +170,9 @@ def _of_network(text: str, parts: SplitResult) -> Sink:
             "tcp://host:port?listen to wait for a consumer"
         )
     kind: Literal["udp", "tcp"] = "tcp" if parts.scheme == "tcp" else "udp"
-    return Sink(kind, shown(text).partition("?")[0], "mpegts", host=parts.hostname or "", port=port, listen=listen, ttl=int(ttl))
+    return Sink(
+        kind, shown(text).partition("?")[0], "mpegts", host=parts.hostname or "", port=port, listen=listen, ttl=int(ttl)
+    )
 
 
 def _of_path(path: Path, further: dict[str, str]) -> Source:
