@@ -21,6 +21,7 @@ from hyperacuity.errors import Unreachable, UnsupportedFormat, UsageError
 from hyperacuity.formats.seam import LossWarning
 from hyperacuity.live import Output, Settings, Status
 from hyperacuity.live.pictures import Pictures
+from hyperacuity.live.reading import Reader
 from tests.film.films import make, pictures
 from tests.live.rtsp import Server
 from tests.live.streams import Camera, Consumer, played, still_running, transport
@@ -146,6 +147,36 @@ def test_it_stops_when_it_is_told_even_while_nothing_comes(bicubic: Upscaler, tm
     assert time.monotonic() - begin < 1.5
     assert status.sent == 0
     assert not (tmp_path / "a.ts").exists()
+
+
+@pytest.mark.slow
+def test_a_device_that_hangs_holds_up_nothing(
+    bicubic: Upscaler, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a driver does that never answers: no time-out reaches it."""
+    answers = threading.Event()
+    opened = []
+
+    def hang(reader: Reader, file: Any) -> Any:
+        opened.append(threading.current_thread())
+        answers.wait(30)
+        raise Unreachable("it was unplugged")
+
+    monkeypatch.setattr(Reader, "_open", hang)
+    begin = time.monotonic()
+    with pytest.raises(Unreachable, match=r"no frame for 0\.3 s; connecting to"):
+        live.run(
+            [bicubic],
+            live.source("tcp://127.0.0.1:1"),
+            live.sink(str(tmp_path / "a.ts")),
+            Size(2),
+            Settings(give_up=0.3, timeout=0.1),
+        )
+    assert time.monotonic() - begin < 2
+    assert len(opened) == 1  # nobody piles up behind it
+    answers.set()
+    opened[0].join(2)
+    assert not opened[0].is_alive()
 
 
 class Slow(Upscaler):

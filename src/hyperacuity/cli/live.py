@@ -125,11 +125,13 @@ def command(
     ] = False,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print errors only.", rich_help_panel=SINK)] = False,
 ) -> None:
-    """Make a camera or a stream larger while it runs. Ctrl-C ends it, and the sink properly.
+    """Make a camera or a stream larger while it runs.
+
+    Ctrl-C ends it, and the sink properly.
 
     hyperacuity live /dev/video0 -o hls/                               for browsers
     hyperacuity live rtsp://camera/stream -o udp://239.1.1.1:5000      for players and recorders
-    hyperacuity live http://host/live.ts -n auto -o tcp://:9000?listen
+    hyperacuity live http://host/live.ts -n auto -o 'tcp://:9000?listen'
     ffmpeg ... -f mpegts - | hyperacuity live - -o - | ffplay -        in a pipe
     """
     from hyperacuity import api, live
