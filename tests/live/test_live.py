@@ -12,6 +12,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 import pytest
 
@@ -410,6 +411,27 @@ def test_frames_that_are_sent_out_of_order_are_shown_in_theirs(bicubic: Upscaler
     assert even(played(tmp_path / "b.mkv")[1])
     with pytest.raises(UsageError, match="is the source"):
         live.run([bicubic], live.source(str(source)), live.sink(str(source)), Size(2), Settings(force=True))
+
+
+@pytest.mark.slow
+def test_fields_are_told_or_made_whole(bicubic: Upscaler, tmp_path: Path) -> None:
+    with av.open(str(tmp_path / "a.ts"), "w") as container:
+        stream: Any = container.add_stream("libx264", rate=25)
+        stream.height, stream.width, stream.pix_fmt = 64, 96, "yuv420p"
+        stream.options = {"flags": "+ildct+ilme", "x264-params": "tff=1"}
+        for n, picture in enumerate(pictures(20, 64, 96)):
+            frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+            frame.pts, frame.time_base = n, Fraction(1, 25)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    source, sink = live.source(str(tmp_path / "a.ts")), live.sink(str(tmp_path / "b.mkv"))
+    with pytest.warns(LossWarning, match="is interlaced: --deinterlace"):
+        live.run([bicubic], source, sink, Size(2), Settings())
+    status = live.run([bicubic], source, sink, Size(2), Settings(deinterlace=True, force=True))
+    assert status.sent == 20
+    times = played(tmp_path / "b.mkv")[1]
+    assert even(times)
+    assert times[-1] == pytest.approx(19 / 25, abs=0.002)
 
 
 @pytest.mark.slow

@@ -219,6 +219,8 @@ class Reader:
                         came = time.monotonic()
             if time.monotonic() - came > self.timeout:
                 raise Unreachable(f"no picture came for {self.timeout:g} s")
+        for whole in fields.flush() if fields else ():
+            self._hand_on(whole, stream)
 
     def _decoded(self, packet: av.Packet[Any]) -> list[Any]:
         import av

@@ -359,6 +359,7 @@ class Fields:
             # The filter counts in half units.
             frame.pts = round(frame.pts * frame.time_base / self._time_base)
             frame.duration = round((frame.duration or 0) * frame.time_base / self._time_base)
+            frame.time_base = self._time_base
             yield frame
 
 
