@@ -21,6 +21,7 @@ from hyperacuity.api import Upscaler
 from hyperacuity.errors import Unreachable, UnsupportedFormat, UsageError
 from hyperacuity.formats.seam import LossWarning
 from hyperacuity.live import Output, Settings, Status
+from hyperacuity.live.ladder import Cost
 from hyperacuity.live.pictures import Pictures
 from hyperacuity.live.reading import Reader
 from tests.film.films import make, pictures
@@ -216,8 +217,7 @@ def test_who_is_slow_drops_frames_and_not_time(
 def test_a_lighter_model_takes_over(
     acute: Upscaler, bicubic: Upscaler, pieces: list[bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    costs = iter([0.02, 0.001])
-    monkeypatch.setattr(live, "timed", lambda compute: next(costs))
+    monkeypatch.setattr(live, "costs", lambda *_: [Cost(0, 0.02), Cost(1, 0.001)])
     compute = Pictures.compute
 
     def slowly(self: Pictures, frame: Any, look: Any, rung: int) -> Any:

@@ -31,7 +31,7 @@ from hyperacuity.formats.seam import LossWarning
 from hyperacuity.formats.video.codecs import Encoder, Encoding, Target, fitting, losses
 from hyperacuity.live.addresses import Capture, Sink, Source, sink, source
 from hyperacuity.live.figures import Figures, Status
-from hyperacuity.live.ladder import Cost, Ladder, rungs, timed
+from hyperacuity.live.ladder import Cost, Ladder, costs, most, rungs
 from hyperacuity.live.pictures import Pictures
 from hyperacuity.live.reading import Arrived, Reader
 from hyperacuity.live.writing import TIME_BASE, Output, Writer, check, for_live
@@ -242,11 +242,14 @@ class _Run:
         count = len(self.upscalers)
         if count == 1:
             return [Cost(0, 0.0)]
-        costs = []
-        for index in range(count):
+        before = first.layout.height, first.layout.width
+
+        def compute(index: int) -> None:
             self.watch(self._status(f"timing {pictures.name(first.layout, index)}"))
-            costs.append(Cost(index, timed(lambda index=index: pictures.anew(first.frame, first.layout, index))))  # type: ignore[misc]
-        return rungs(costs)
+            pictures.anew(first.frame, first.layout, index)
+
+        works = [_multiply_adds(upscaler, before, self.figures.after) for upscaler in self.upscalers]
+        return rungs(costs(works, compute, most(self.reader.period, self.settings.latency)))
 
     @property
     def _missed(self) -> int:
@@ -263,3 +266,13 @@ class _Run:
             yield writer
         finally:
             writer.close()
+
+
+def _multiply_adds(upscaler: Upscaler, before: tuple[int, int], after: tuple[int, int]) -> float:
+    """Of all networks that bring a frame from one (height, width) to another."""
+    pixels, work = float(before[0] * before[1]), 0.0
+    for step in upscaler.chain(before, after):
+        pixels *= step.enlarge**2
+        work += pixels * step.model.card.multiply_adds
+        pixels *= step.model.card.network_scale**2
+    return work

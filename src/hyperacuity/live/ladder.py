@@ -23,6 +23,9 @@ ROOM, ROOM_IN_BUDGET = 0.7, 0.5
 LIGHTER = 0.8
 # How often a model is timed before it starts, and for how many seconds at most.
 ROUNDS, SECONDS = 3, 1.0
+# A network that would take so many times what a rung may, judged by its multiply-adds and a lighter one's time, is not
+# even timed: it would hold up the beginning for nothing. Judged so, networks are up to five times off.
+HOPELESS = 10.0
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,28 @@ def rungs(candidates: Sequence[Cost]) -> list[Cost]:
         if not chosen or each.seconds <= LIGHTER * chosen[-1].seconds:
             chosen.append(each)
     return chosen
+
+
+def costs(works: Sequence[float], compute: Callable[[int], object], most: float) -> list[Cost]:
+    """Time a frame on each model that is not hopeless; the best first, as they are given.
+
+    works: their multiply-adds for a frame, 0 for resamplers. compute: makes a frame by the model of an index. most:
+    the seconds that a rung may take.
+    """
+    found: list[Cost] = []
+    rate = 0.0  # seconds for a multiply-add, in the last network
+    for index in sorted(range(len(works)), key=works.__getitem__):
+        if rate * works[index] > HOPELESS * most:
+            break
+        seconds = timed(lambda index=index: compute(index))  # type: ignore[misc]
+        found.append(Cost(index, seconds))
+        rate = seconds / works[index] if works[index] else 0.0
+    return sorted(found, key=lambda cost: cost.index)
+
+
+def most(period: float, budget: float) -> float:
+    """The seconds that a frame may take on a rung."""
+    return min(ROOM * period, ROOM_IN_BUDGET * budget)
 
 
 def timed(compute: Callable[[], object]) -> float:
@@ -71,8 +96,7 @@ class Ladder:
 
     @property
     def _most(self) -> float:
-        """What a frame may take."""
-        return min(ROOM * self.period, ROOM_IN_BUDGET * self._budget)
+        return most(self.period, self._budget)
 
     def choose(self, now: float) -> int:
         """The rung for the frame that is computed now: `rung`, or the one above for a trial."""
