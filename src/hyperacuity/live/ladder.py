@@ -24,8 +24,8 @@ LIGHTER = 0.8
 # How often a model is timed before it starts, and for how many seconds at most.
 ROUNDS, SECONDS = 3, 1.0
 # A network that would take so many times what a rung may, judged by its multiply-adds and a lighter one's time, is not
-# even timed: it would hold up the beginning for nothing. Judged so, networks are up to five times off.
-HOPELESS = 10.0
+# even timed: it would hold up the beginning for nothing. Judged so, networks are easily five times off.
+HOPELESS = 50.0
 
 
 @dataclass(frozen=True)
