@@ -22,7 +22,7 @@ from hyperacuity.live.ladder import Cost, Ladder
 from hyperacuity.live.latest import Latest
 from hyperacuity.live.pictures import Pictures
 from hyperacuity.live.timeline import Timeline
-from hyperacuity.live.writing import for_live
+from hyperacuity.live.writing import for_live, playable
 
 
 def test_the_newest_wins_and_the_others_are_counted() -> None:
@@ -339,6 +339,13 @@ def test_a_camera_that_is_not_here_is_told() -> None:
         addresses.source("/dev/video99")
     with pytest.raises(UsageError, match="are for cameras"):
         addresses.source("http://127.0.0.1/", live.Capture(rate="30"))
+
+
+def test_streams_are_what_players_decode() -> None:
+    webcam, grey = Layout(36, 48, 10, (1, 2)), Layout(36, 48, 8, None)
+    assert playable(webcam, Encoding("h264")).format == "yuv420p"
+    assert playable(webcam, Encoding("h265")).format == "yuv420p10le"
+    assert playable(grey, Encoding("h264")).format == "yuv420p"
 
 
 def test_encoders_look_at_nothing_ahead(tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ from hyperacuity.live.figures import Figures, Status
 from hyperacuity.live.ladder import Cost, Ladder, costs, most, rungs
 from hyperacuity.live.pictures import Pictures
 from hyperacuity.live.reading import Arrived, Reader
-from hyperacuity.live.writing import TIME_BASE, Output, Writer, check, for_live
+from hyperacuity.live.writing import TIME_BASE, Output, Writer, check, for_live, playable
 from hyperacuity.size import Size
 
 __all__ = [
@@ -187,13 +187,14 @@ class _Run:
         assert stream is not None
         before = first.layout.height, first.layout.width
         size = self.size.of(*before)
-        stored = fitting(first.layout.resized(*size), self.encoding)
-        for loss in losses(first.layout.resized(*size), stored):
+        joined = self.sink.format in ("mpegts", "hls")
+        wanted = first.layout.resized(*size)
+        stored = fitting(playable(wanted, self.encoding) if joined else wanted, self.encoding)
+        for loss in losses(wanted, stored):
             warnings.warn(f"{self.source.shown}: {loss}", LossWarning, stacklevel=4)
         self.figures.before, self.figures.after = before, size
         output, gop = self.settings.output, max(1, round(2 * stream.rate * self.settings.output.keys))
         encoding = replace(self.encoding, options={"g": str(gop)} | dict(self.encoding.options))
-        joined = self.sink.format in ("mpegts", "hls")
         target = Target(encoding, stored, TIME_BASE, stream.rate, stream.aspect, joined)
         Encoder(target)  # shows whether it starts at all
         pictures = Pictures(self.upscalers, first.layout, size, stored)

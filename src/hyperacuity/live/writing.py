@@ -17,6 +17,7 @@ from hyperacuity.errors import UnsupportedFormat, UsageError
 from hyperacuity.formats.partial import storing
 from hyperacuity.formats.seam import LossWarning
 from hyperacuity.formats.video.codecs import CODECS, Encoder, Encoding, Target
+from hyperacuity.formats.video.frames import Layout
 from hyperacuity.live import carriers
 from hyperacuity.live.addresses import Sink
 from hyperacuity.live.backoff import Backoff
@@ -39,7 +40,7 @@ LOW_LATENCY: Mapping[str, tuple[str | None, Mapping[str, str]]] = {
 }
 # FFmpeg writes others into MPEG-TS as private data, which nobody plays.
 _SOUND_IN_TS = ("aac", "aac_latm", "mp2", "mp3", "mp3float", "ac3", "eac3", "opus", "libopus", "dca")
-_VIDEO_IN_TS = ("h264", "h265")
+_DEPTHS = {"h264": 8, "h265": 10}  # what players take of those that MPEG-TS holds
 # How long video may wait for sound that comes late, in microseconds.
 _INTERLEAVE = "100000"
 
@@ -59,9 +60,14 @@ def for_live(encoding: Encoding, sink: Sink) -> Encoding:
     """With nothing left open, set for low latency. Raises `UsageError` for what the sink cannot hold."""
     chosen = encoding.resolved(sink.path.suffix.lower())
     preset, options = LOW_LATENCY[chosen.codec]
-    if sink.format in ("mpegts", "hls") and chosen.codec not in _VIDEO_IN_TS:
-        raise UnsupportedFormat(f"MPEG-TS and HLS hold {' and '.join(_VIDEO_IN_TS)}; {chosen.codec} goes into .mkv")
+    if sink.format in ("mpegts", "hls") and chosen.codec not in _DEPTHS:
+        raise UnsupportedFormat(f"MPEG-TS and HLS hold {' and '.join(_DEPTHS)}; {chosen.codec} goes into .mkv")
     return replace(chosen, preset=encoding.preset or preset, options=dict(options) | dict(encoding.options))
+
+
+def playable(look: Layout, encoding: Encoding) -> Layout:
+    """What players and browsers decode: 4:2:0, in H.264 of 8 bits, in H.265 of 10 at most. Webcams give 4:2:2."""
+    return replace(look, chroma=look.chroma if look.rgb else (2, 2), depth=min(look.depth, _DEPTHS[encoding.codec]))
 
 
 def check(sink: Sink, *, force: bool) -> None:
