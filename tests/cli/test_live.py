@@ -83,6 +83,21 @@ def test_a_consumer_that_takes_nothing_cannot_hold_it(camera: Camera, tmp_path: 
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
+def test_a_pipe_that_nobody_reads_cannot_hold_it(camera: Camera, tmp_path: Path) -> None:
+    process = begin(camera.url, "-o", "-", "-n", "bicubic", "-s", "8", "--crf", "0", folder=tmp_path)
+    assert process.stdout is not None
+    assert process.stderr is not None
+    assert process.stdout.read(188)[0] == 0x47
+    time.sleep(1)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(5) == 0
+    assert b"Traceback" not in process.stderr.read()
+    process.stdout.close()
+    process.stderr.close()
+
+
+@pytest.mark.slow
 def test_pipes_on_both_sides(tmp_path: Path) -> None:
     (tmp_path / "a.ts").write_bytes(b"".join(transport(20)))
     with (tmp_path / "a.ts").open("rb") as source:

@@ -160,7 +160,7 @@ class Writer:
             self.ready.clear()
             self.lost += 1
             self._give_up(error)
-            self._connect()
+            self._connect()  # which does nothing when it is the end that has broken it off
             return
         now = self._clock()
         self._figures.count_sent(now, now - arrived.arrival, picture.model)
@@ -175,9 +175,15 @@ class Writer:
             self._open.abandon()
             self._open = None
         self._carrier.disconnect()
+        if self._broken_off(error):
+            return
         if not self.sink.lasting:
             raise error
         self._figures.sink_reconnects += 1
+
+    def _broken_off(self, error: OSError) -> bool:
+        """Whether it was waiting for a slow consumer when the end came."""
+        return self._stop.is_set() and isinstance(error, TimeoutError)
 
     def _connect(self) -> None:
         """Open the sink, however often it takes."""
@@ -223,9 +229,9 @@ class Writer:
                 try:
                     with self._storing():
                         opened.close(self._sounds)
-                except OSError:
+                except OSError as error:
                     opened.abandon()
-                    if not self.sink.lasting:
+                    if not (self.sink.lasting or self._broken_off(error)):
                         raise
         finally:
             self._carrier.close()
