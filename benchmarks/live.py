@@ -4,9 +4,9 @@
 
 A camera on loopback sends 480x270 at 25 frames a second, as MPEG-TS over HTTP; `hyperacuity live` makes it 960x540 and
 sends it on over TCP. Each frame carries its number in its pixels, so "glass to sink" is what passes from the last byte
-of a frame leaving the camera to its last byte reaching the consumer: the network, the demuxer, which has a frame only
-when the next one begins, and everything between. "latency" is what the command says itself, from a frame's arrival.
-"kept" is the share of the camera's frames, from the first that got there to the last.
+of a frame leaving the camera to its last byte reaching the consumer: the network, FFmpeg's demuxer, which is sure of a
+frame of MPEG-TS only some two frames later, and everything between. "latency" is what the command says itself, from a
+frame's arrival. "kept" is the share of the camera's frames, from the first that got there to the last.
 Writes results/live.csv.
 """
 
@@ -33,6 +33,7 @@ HEIGHT, WIDTH, RATE = 270, 480, 25
 SECONDS = 15
 MODELS = ("acute-50k", "auto", "bicubic")
 BITS, CELL = 12, 16  # of the number in a frame's first rows
+TABLES = 3 * 188  # bytes that come with the next frame, before it
 
 
 def camera() -> list[bytes]:
@@ -93,7 +94,7 @@ def received(came: list[tuple[int, float]], data: bytes) -> dict[int, float]:
         packets = [packet for packet in container.demux(video=0) if packet.size]
         ends = [packet.pos for packet in packets[1:]] + [len(data)]
         for packet, end in zip(packets, ends, strict=True):
-            when = came[bisect.bisect_left(came, (end, 0.0))][1]
+            when = came[bisect.bisect_left(came, (end - TABLES, 0.0))][1]
             for frame in packet.decode():
                 luma = np.frombuffer(memoryview(frame.planes[0]), np.uint8).reshape(frame.height, -1)
                 found[number(luma)] = when
