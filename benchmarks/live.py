@@ -92,7 +92,7 @@ def received(came: list[tuple[int, float]], data: bytes) -> dict[int, float]:
     found = {}
     with av.open(io.BytesIO(data), "r") as container:
         packets = [packet for packet in container.demux(video=0) if packet.size]
-        ends = [packet.pos for packet in packets[1:]] + [len(data)]
+        ends = [packet.pos or 0 for packet in packets[1:]] + [len(data)]
         for packet, end in zip(packets, ends, strict=True):
             when = came[bisect.bisect_left(came, (end - TABLES, 0.0))][1]
             for frame in packet.decode():
