@@ -7,6 +7,7 @@
     ├── DamagedFile (ValueError)         the file's bytes are not what they claim to be
     ├── WeightsError                     a model file that cannot be trusted or used
     ├── BadOutput                        a network answered with something that is not its image
+    ├── Unreachable (ConnectionError)     a camera, a stream or whoever takes ours does not answer
     ├── MissingDependency (ImportError)  an optional package is not installed
     └── OutOfMemory (MemoryError)        not even the smallest piece of work fits
 
@@ -47,6 +48,10 @@ class WeightsError(HyperacuityError):
 
 class BadOutput(HyperacuityError):
     """A network's answer that failed the check every tile goes through (NaN, Inf, a mean colour far off)."""
+
+
+class Unreachable(HyperacuityError, ConnectionError):
+    """A camera, a stream, or whoever takes ours, that does not answer or has gone."""
 
 
 class MissingDependency(HyperacuityError, ImportError):

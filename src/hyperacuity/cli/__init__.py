@@ -13,7 +13,7 @@ import typer
 from typer.core import TyperGroup
 
 import hyperacuity
-from hyperacuity.cli import evaluate, import_, interpolate, models, train, tune, upscale
+from hyperacuity.cli import evaluate, import_, interpolate, live, models, train, tune, upscale
 from hyperacuity.cli.talk import OutputError
 
 
@@ -36,6 +36,7 @@ app = typer.Typer(
     cls=_Commands,
 )
 app.command("upscale")(upscale.command)
+app.command("live")(live.command)
 app.command("models")(models.command)
 app.command("tune")(tune.command)
 app.command("train")(train.command)

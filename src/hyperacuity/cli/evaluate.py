@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from hyperacuity.cli.film import seconds
+from hyperacuity.cli.settings import seconds
 from hyperacuity.errors import UsageError
 
 if TYPE_CHECKING:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hyperacuity.cli.settings import settings
+from hyperacuity.cli.settings import seconds, settings
 from hyperacuity.errors import UsageError
 
 if TYPE_CHECKING:
@@ -61,16 +60,6 @@ def note(report: Report, seconds: float) -> str:
     if report.reused >= 0.005:
         said.append(f"{report.reused:.0%} did not change")
     return ", ".join(said)
-
-
-def seconds(option: str, text: str) -> Fraction:
-    """Seconds, or minutes and hours before them, with colons between."""
-    if not re.fullmatch(r"(\d+:){0,2}\d+(\.\d+)?", text, re.ASCII):
-        raise UsageError(f"{option} {text}: give seconds, such as 90 or 2.5, or 1:30, or 1:02:03.5")
-    total = Fraction(0)
-    for part in text.split(":"):
-        total = 60 * total + Fraction(part)
-    return total
 
 
 def _rate(text: str) -> Fraction:

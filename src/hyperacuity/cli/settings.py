@@ -1,9 +1,11 @@
-"""`--set KEY=VALUE` and its like, the same for all commands that have it."""
+"""Values that people write, the same for all commands that take them: `--set KEY=VALUE`, spans of time."""
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Iterable
+from fractions import Fraction
 from typing import Any
 
 from hyperacuity.errors import UsageError
@@ -24,3 +26,15 @@ def settings(changes: Iterable[str], example: str, *, option: str = "--set") -> 
         except tomllib.TOMLDecodeError:
             found[key] = text
     return found
+
+
+def seconds(option: str, text: str) -> Fraction:
+    """A span of time: seconds, or with a unit (200ms, 5s, 10min, 2h), or h:min:s with colons."""
+    units = {"ms": Fraction(1, 1000), "": Fraction(1), "s": Fraction(1), "min": Fraction(60), "h": Fraction(3600)}
+    match = re.fullmatch(r"((?:\d+:){0,2})(\d+(?:\.\d+)?) ?(ms|s|min|h|)", text, re.ASCII)
+    if match is None or (match[1] and match[3]):
+        raise UsageError(f"{option} {text}: give seconds, such as 90 or 2.5, or 200ms, 10min, 1:30, 1:02:03.5")
+    total = Fraction(0)
+    for part in [*match[1].split(":")[:-1], match[2]]:
+        total = 60 * total + Fraction(part)
+    return total * units[match[3]]

@@ -26,8 +26,8 @@ class _End:
 class _Channel(Generic[T]):
     """A short queue that can be given up by either end."""
 
-    def __init__(self) -> None:
-        self._items: queue.Queue[Any] = queue.Queue(WAITING)
+    def __init__(self, waiting: int = WAITING) -> None:
+        self._items: queue.Queue[Any] = queue.Queue(waiting)
         self.stop = threading.Event()
 
     def put(self, item: Any) -> bool:
@@ -77,12 +77,12 @@ def ahead(source: Iterable[T]) -> Iterator[Iterator[T]]:
 
 
 @contextmanager
-def behind(sink: Callable[[T], None]) -> Iterator[Callable[[T], None]]:
+def behind(sink: Callable[[T], None], waiting: int = WAITING) -> Iterator[Callable[[T], None]]:
     """A function that has `sink` take its items in a thread of their own; all are taken when the block ends well.
 
-    An error there is raised by the next call, or at the end.
+    waiting: how many may wait for it. An error there is raised by the next call, or at the end.
     """
-    channel: _Channel[T] = _Channel()
+    channel: _Channel[T] = _Channel(waiting)
     failed: list[BaseException] = []
 
     def work() -> None:

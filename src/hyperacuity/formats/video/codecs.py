@@ -176,6 +176,8 @@ _SCREENS = {"x264-params": _by_x264, "x265-params": _by_x265, "svtav1-params": _
 class Target:
     """What an encoder is to make: of which layout, in which unit of time, at about which rate; aspect: of a pixel;
     screen: HDR10's.
+
+    joined: may be seen from any key frame on (a broadcast), so that each says all that a decoder needs to begin.
     """
 
     encoding: Encoding
@@ -184,6 +186,7 @@ class Target:
     rate: Fraction
     aspect: Fraction | None = None
     screen: Screen | None = None
+    joined: bool = False
 
     def settings(self) -> dict[str, str]:
         """For FFmpeg's encoder."""
@@ -202,7 +205,10 @@ class Target:
         context.width, context.height, context.pix_fmt = self.look.width, self.look.height, self.look.format
         context.time_base, context.framerate = self.time_base, self.rate
         context.options = self.settings()
-        context.flags |= av.codec.context.Flags.global_header
+        if self.joined:
+            context.flags &= ~av.codec.context.Flags.global_header
+        else:
+            context.flags |= av.codec.context.Flags.global_header
         colour = self.look.colour
         context.colorspace, context.color_range = colour.matrix, colour.range
         context.color_primaries, context.color_trc = colour.primaries, colour.transfer
@@ -213,15 +219,17 @@ class Target:
 class Encoder:
     """Frames in, packets out; each opens with a key frame and looks at nothing before it.
 
+    context: of the stream that is to hold the packets, where there is one already.
+
     Raises `UsageError` for settings that FFmpeg does not take.
     """
 
-    def __init__(self, target: Target) -> None:
+    def __init__(self, target: Target, context: Any = None) -> None:
         import av
 
         self.target = target
         encoding, look = target.encoding, target.look
-        self._context: Any = av.CodecContext.create(CODECS[encoding.codec].encoder, "w")
+        self._context: Any = context or av.CodecContext.create(CODECS[encoding.codec].encoder, "w")
         target.configure(self._context)
         try:
             with same_priority():
@@ -232,10 +240,18 @@ class Encoder:
                 f"in {look.format}: leave out --crf, --preset or -e, or take another --codec"
             ) from error
 
-    def encode(self, planes: tuple[Array, ...], pts: int) -> list[av.Packet[Any]]:
-        """The packets that are ready; `planes` may be smaller than the layout, their last row and column go on."""
+    def encode(self, planes: tuple[Array, ...], pts: int, *, key: bool = False) -> list[av.Packet[Any]]:
+        """The packets that are ready; `planes` may be smaller than the layout, their last row and column go on.
+
+        key: make it a key frame.
+        """
+        import av
+
         whole = tuple(_grown(plane, shape) for plane, shape in zip(planes, self.target.look.shapes, strict=True))
-        packets: list[av.Packet[Any]] = self._context.encode(to_av(whole, self.target.look, pts, self.target.time_base))
+        frame = to_av(whole, self.target.look, pts, self.target.time_base)
+        if key:
+            frame.pict_type = av.video.frame.PictureType.I
+        packets: list[av.Packet[Any]] = self._context.encode(frame)
         return packets
 
     def finish(self) -> list[av.Packet[Any]]:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 # A frame folder is named by a pattern such as "frames/%06d.png".
 _COUNTER = re.compile(r"%(0\d+)?d")
 # These lay chroma in the middle of its luma samples; all others beside the left ones.
-_CENTRED = ("mjpeg", "mpeg1video")
+CENTRED = ("mjpeg", "mpeg1video")
 # A film that ends so many seconds before its tags say has lost something.
 _EARLY = Fraction(1, 2)
 _PROGRESSIVE = (0, 1)  # not said, and said to be so
@@ -99,7 +99,7 @@ class Film:
             container.close()
         self.matrix = _matrix(first)
         self.screen = screen(first)
-        self.layout = layout(first, centred=self.codec in _CENTRED)
+        self.layout = layout(first, centred=self.codec in CENTRED)
         if has_alpha(first):
             warnings.warn(f"{self.name}: films keep no transparency; it is left out", LossWarning, stacklevel=2)
         if self._fields(stream, first) and not deinterlace:
@@ -149,7 +149,7 @@ class Film:
         except PermissionError as error:
             raise UsageError(f"{self.name} may not be read; check its permissions") from error
         except (av.FFmpegError, ValueError) as error:
-            raise DamagedFile(f"{self.name} is damaged or cut short: {_plain(error)}") from error
+            raise DamagedFile(f"{self.name} is damaged or cut short: {plain(error)}") from error
         flag: Any = av.container.Flags.gen_pts  # AVI says only in which order frames are decoded
         container.flags |= flag.value
         return container
@@ -218,7 +218,7 @@ class Film:
             if last is None:
                 raise UsageError(f"{self.name} has no frame after {float(self.part.start):g} s")
         except av.FFmpegError as error:
-            raise DamagedFile(f"{self.name}: {_plain(error)}") from error
+            raise DamagedFile(f"{self.name}: {plain(error)}") from error
         finally:
             if self._pipe is None:
                 container.close()
@@ -285,7 +285,7 @@ class Film:
         """
         import av
 
-        fields = _Fields(stream) if self.deinterlace else None
+        fields = Fields(stream) if self.deinterlace else None
         corrupt: set[int] = set()
         broken = False
         for packet in self._packets(container, stream):
@@ -295,7 +295,7 @@ class Film:
                 decoded = packet.decode()
             except (av.InvalidDataError, av.error.PatchWelcomeError) as error:
                 if self.strict:
-                    raise DamagedFile(f"{self.name}: the frame at {self._time(packet.pts)}: {_plain(error)}") from error
+                    raise DamagedFile(f"{self.name}: the frame at {self._time(packet.pts)}: {plain(error)}") from error
                 decoded, broken = [], True
             if broken and packet.pts is not None and not packet.is_discard:
                 heapq.heappush(expected, packet.pts)
@@ -326,8 +326,8 @@ class Film:
                 yield packet
         except av.FFmpegError as error:
             if self.strict:
-                raise DamagedFile(f"{self.name} breaks off: {_plain(error)}") from error
-            warnings.warn(f"{self.name} is damaged and ends early: {_plain(error)}", LossWarning, stacklevel=2)
+                raise DamagedFile(f"{self.name} breaks off: {plain(error)}") from error
+            warnings.warn(f"{self.name} is damaged and ends early: {plain(error)}", LossWarning, stacklevel=2)
             return
         if self.part != WHOLE or self._format is not None:
             return
@@ -350,7 +350,7 @@ class Film:
         return "an unknown time" if pts is None else f"{float((pts - self.start) * self.time_base):.2f} s"
 
 
-class _Fields:
+class Fields:
     """FFmpeg's bwdif: each pair of fields becomes one picture, at the time of the first."""
 
     def __init__(self, stream: av.VideoStream) -> None:
@@ -388,6 +388,7 @@ class _Fields:
             # The filter counts in half units.
             frame.pts = round(frame.pts * frame.time_base / self._time_base)
             frame.duration = round((frame.duration or 0) * frame.time_base / self._time_base)
+            frame.time_base = self._time_base
             yield frame
 
 
@@ -442,6 +443,6 @@ def _matrix(frame: av.VideoFrame) -> tuple[int, ...] | None:
     return None if numbers == (1 << 16, 0, 0, 0, 1 << 16, 0, 0, 0, 1 << 30) else numbers
 
 
-def _plain(error: Exception) -> str:
+def plain(error: Exception) -> str:
     """What FFmpeg says, without its number."""
     return re.sub(r"^\[Errno -?\d+\] ", "", str(error)).split(":")[0].lower()

@@ -1,0 +1,543 @@
+"""Live runs from end to end: a camera on loopback, the networks, a consumer that plays what comes."""
+
+from __future__ import annotations
+
+import contextlib
+import http.server
+import os
+import socket
+import threading
+import time
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+
+from hyperacuity import Size, live, load
+from hyperacuity.api import Upscaler
+from hyperacuity.errors import Unreachable, UnsupportedFormat, UsageError
+from hyperacuity.formats.seam import LossWarning
+from hyperacuity.live import Output, Settings, Status
+from hyperacuity.live.ladder import Cost
+from hyperacuity.live.pictures import Pictures
+from hyperacuity.live.reading import Reader
+from tests.film.films import make, pictures
+from tests.live.rtsp import Server
+from tests.live.streams import Camera, Consumer, played, still_running, transport
+
+
+@pytest.fixture(scope="module")
+def bicubic() -> Upscaler:
+    return load("bicubic")
+
+
+@pytest.fixture(scope="module")
+def acute() -> Upscaler:
+    return load("acute-50k")
+
+
+@pytest.fixture(scope="module")
+def pieces() -> list[bytes]:
+    return transport(50, sound=True)
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left_behind() -> Any:
+    """No thread of ours lives on, and no file or socket stays open."""
+
+    def descriptors() -> int:
+        return len(os.listdir("/proc/self/fd")) if os.path.exists("/proc/self/fd") else 0
+
+    before = descriptors(), threading.active_count()
+    yield
+    end = time.monotonic() + 3
+    while time.monotonic() < end and (descriptors(), threading.active_count()) > before:
+        time.sleep(0.02)
+    assert not list(still_running())
+    assert descriptors() <= before[0]
+
+
+def free_port(kind: int) -> int:
+    with socket.socket(type=kind) as one:
+        one.bind(("127.0.0.1", 0))
+        port: int = one.getsockname()[1]
+        return port
+
+
+def states(seen: list[str]) -> Any:
+    def watch(status: Status) -> None:
+        if not seen or seen[-1] != status.state:
+            seen.append(status.state)
+
+    return watch
+
+
+def even(times: list[float], step: float = 0.04) -> bool:
+    """Whether all times lie on one grid, but for the millisecond that clocks may differ by."""
+    return all(abs(time / step - round(time / step)) * step < 0.002 for time in times)
+
+
+def test_a_stream_comes_larger_in_time_and_with_its_sound(bicubic: Upscaler, pieces: list[bytes]) -> None:
+    with Camera(pieces) as camera, Consumer() as consumer:
+        status = live.run([bicubic], live.source(camera.url), live.sink(consumer.url), Size(2), Settings(duration=1.2))
+        assert camera.connections == 1
+    frames, times, sounds = played(consumer.received[0])
+    assert status.sent == len(frames) > 8
+    assert status.arrived >= status.sent
+    assert (status.before, status.after, status.models) == ((36, 48), (72, 96), {"bicubic": status.sent})
+    assert 0 < status.latency <= status.latency95
+    assert frames[0].shape == (72, 96, 3)
+    small = min(np.abs(frames[0].reshape(36, 2, 48, 2, 3).mean((1, 3)) - picture).mean() for picture in pictures(50))
+    assert small < 12  # chroma is coarse
+    assert even(times)
+    assert sounds > 8
+
+
+def test_a_cut_is_mended_and_the_clock_goes_on(bicubic: Upscaler, pieces: list[bytes], tmp_path: Path) -> None:
+    seen: list[str] = []
+    with Camera(pieces, {"cut": 15}, {}) as camera:
+        sink = live.sink(str(tmp_path / "a.ts"))
+        status = live.run([bicubic], live.source(camera.url), sink, Size(2), Settings(duration=1.8), watch=states(seen))
+        assert camera.connections == 2
+    assert status.reconnects == 1
+    assert any("trying again in 0.5 s" in state for state in seen)
+    _, times, sounds = played(tmp_path / "a.ts")
+    gap = max(np.diff(times))
+    assert 0.4 < gap < 2  # what passed on the wall
+    assert times[-1] == pytest.approx(1.8, abs=0.8)
+    assert sounds > 8
+
+
+def test_a_source_that_falls_silent_is_opened_anew(bicubic: Upscaler, pieces: list[bytes], tmp_path: Path) -> None:
+    seen: list[str] = []
+    with Camera(pieces, {"stall": 10}, {}) as camera:
+        status = live.run(
+            [bicubic],
+            live.source(camera.url),
+            live.sink(str(tmp_path / "a.mkv")),
+            Size(2),
+            Settings(duration=1.2, timeout=0.4),
+            watch=states(seen),
+        )
+        assert camera.connections == 2
+    assert status.reconnects == 1
+    assert any("nothing came for 0.4 s" in state for state in seen)
+    assert played(tmp_path / "a.mkv")[1][-1] > 0.5
+
+
+@pytest.mark.slow
+def test_who_is_gone_for_long_is_given_up(bicubic: Upscaler, pieces: list[bytes], tmp_path: Path) -> None:
+    with Camera(pieces, {"cut": 10}, {"cut": 0}) as camera, pytest.raises(Unreachable, match="no frame for 1 s"):
+        live.run([bicubic], live.source(camera.url), live.sink(str(tmp_path / "a.ts")), Size(2), Settings(give_up=1.0))
+    assert len(played(tmp_path / "a.ts")[0]) > 3
+
+
+def test_it_stops_when_it_is_told_even_while_nothing_comes(bicubic: Upscaler, tmp_path: Path) -> None:
+    stop = threading.Event()
+    threading.Timer(0.3, stop.set).start()
+    begin = time.monotonic()
+    status = live.run(
+        [bicubic],
+        live.source("tcp://127.0.0.1:1"),
+        live.sink(str(tmp_path / "a.ts")),
+        Size(2),
+        stop=stop,
+    )
+    assert time.monotonic() - begin < 1.5
+    assert status.sent == 0
+    assert not (tmp_path / "a.ts").exists()
+
+
+@pytest.mark.slow
+def test_a_device_that_hangs_holds_up_nothing(
+    bicubic: Upscaler, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a driver does that never answers: no time-out reaches it."""
+    answers = threading.Event()
+    opened = []
+
+    def hang(reader: Reader, file: Any) -> Any:
+        opened.append(threading.current_thread())
+        answers.wait(30)
+        raise Unreachable("it was unplugged")
+
+    monkeypatch.setattr(Reader, "_open", hang)
+    begin = time.monotonic()
+    with pytest.raises(Unreachable, match=r"no frame for 0\.3 s; connecting to"):
+        live.run(
+            [bicubic],
+            live.source("tcp://127.0.0.1:1"),
+            live.sink(str(tmp_path / "a.ts")),
+            Size(2),
+            Settings(give_up=0.3, timeout=0.1),
+        )
+    assert time.monotonic() - begin < 2
+    assert len(opened) == 1  # nobody piles up behind it
+    answers.set()
+    opened[0].join(2)
+    assert not opened[0].is_alive()
+
+
+class Slow(Upscaler):
+    """Takes its time."""
+
+    def __init__(self, seconds: float, monkeypatch: pytest.MonkeyPatch) -> None:
+        bicubic = load("bicubic")
+        self.__dict__ |= bicubic.__dict__
+        compute = Pictures.compute
+
+        def slowly(pictures: Pictures, *arguments: Any) -> Any:
+            time.sleep(seconds)
+            return compute(pictures, *arguments)
+
+        monkeypatch.setattr(Pictures, "compute", slowly)
+
+
+def test_who_is_slow_drops_frames_and_not_time(
+    pieces: list[bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow = Slow(0.1, monkeypatch)
+    with Camera(pieces) as camera:
+        sink = live.sink(str(tmp_path / "a.ts"))
+        status = live.run([slow], live.source(camera.url), sink, Size(2), Settings(duration=1.2, latency=0.05))
+    assert 2 <= status.sent <= 14
+    assert status.arrived - 2 <= status.sent + status.dropped <= status.arrived
+    assert status.late == status.sent
+    assert 0.1 <= status.latency <= status.latency95 < 0.6  # and not more from frame to frame
+    _, times, _ = played(tmp_path / "a.ts")
+    assert len(times) == status.sent
+    assert even(times)
+    assert times[-1] == pytest.approx(1.2, abs=0.6)
+
+
+@pytest.mark.slow
+def test_a_lighter_model_takes_over(
+    acute: Upscaler, bicubic: Upscaler, pieces: list[bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "costs", lambda *_: [Cost(0, 0.02), Cost(1, 0.001)])
+    compute = Pictures.compute
+
+    def slowly(self: Pictures, frame: Any, look: Any, rung: int) -> Any:
+        time.sleep(0.12 * (rung == 0))
+        return compute(self, frame, look, rung)
+
+    monkeypatch.setattr(Pictures, "compute", slowly)
+    models: list[str] = []
+    with Camera(pieces) as camera:
+        status = live.run(
+            [acute, bicubic],
+            live.source(camera.url),
+            live.sink(str(tmp_path / "a.ts")),
+            Size(2),
+            Settings(duration=4),
+            watch=lambda status: models.append(status.model),
+        )
+    assert list(dict.fromkeys(model for model in models if model)) == ["acute-50k-x2", "bicubic"]
+    assert status.models["bicubic"] > status.models["acute-50k-x2"] > 0
+
+
+@pytest.mark.slow
+def test_a_consumer_that_leaves_is_waited_for(bicubic: Upscaler, pieces: list[bytes]) -> None:
+    seen: list[str] = []
+    left: list[int] = []
+    with Camera(pieces) as camera, Consumer() as consumer:
+
+        def watch(status: Status) -> None:
+            states(seen)(status)
+            if status.sent >= 12 and not left:
+                left.append(status.sent)
+                consumer.hang_up()
+
+        status = live.run(
+            [bicubic], live.source(camera.url), live.sink(consumer.url), Size(2), Settings(duration=2), watch=watch
+        )
+    assert status.sink_reconnects == 1
+    assert len(consumer.received) == 2
+    for data in consumer.received:
+        assert len(played(data)[0]) > 8
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("gone", [10, 40])
+def test_it_stops_while_it_waits_for_a_consumer(gone: int, bicubic: Upscaler, pieces: list[bytes]) -> None:
+    stop = threading.Event()
+    with Camera(pieces) as camera, Consumer() as consumer:
+
+        def watch(status: Status) -> None:
+            if status.sent >= 8 and len(consumer.received) == 1:
+                consumer.__exit__()
+            if status.sink_reconnects:
+                threading.Timer(gone / 100, stop.set).start()
+
+        sink = live.sink(consumer.url)
+        status = live.run([bicubic], live.source(camera.url), sink, Size(2), stop=stop, watch=watch)
+    assert status.sink_reconnects == 1
+
+
+@pytest.mark.slow
+def test_whoever_connects_is_served(bicubic: Upscaler, pieces: list[bytes]) -> None:
+    port = free_port(socket.SOCK_STREAM)
+    seen: list[str] = []
+    received = b""
+
+    def listen() -> None:
+        nonlocal received
+        time.sleep(0.8)
+        with socket.create_connection(("127.0.0.1", port), 2) as connection:
+            while data := connection.recv(1 << 16):
+                received += data
+
+    thread = threading.Thread(target=listen)
+    thread.start()
+    with Camera(pieces) as camera:
+        sink = live.sink(f"tcp://127.0.0.1:{port}?listen")
+        live.run([bicubic], live.source(camera.url), sink, Size(2), Settings(duration=1.6), watch=states(seen))
+    thread.join()
+    assert f"waiting for a consumer at tcp://127.0.0.1:{port}" in seen
+    frames, _, _ = played(received)
+    assert len(frames) > 8
+
+
+def test_datagrams_hold_whole_packets(bicubic: Upscaler, pieces: list[bytes]) -> None:
+    with Camera(pieces) as camera, Consumer("udp") as consumer:
+        live.run([bicubic], live.source(camera.url), live.sink(consumer.url), Size(2), Settings(duration=0.5))
+        time.sleep(0.1)
+    data = consumer.received[0]
+    assert len(data) % 188 == 0
+    assert set(data[::188]) == {0x47}
+    assert len(played(data)[0]) > 8
+
+
+def test_hls_is_a_playlist_that_plays(bicubic: Upscaler, pieces: list[bytes], tmp_path: Path) -> None:
+    output = Output(live.Encoding(), keys=Fraction(1, 2), segments=2)
+    sink = live.sink(f"{tmp_path}/hls/")
+    with Camera(pieces) as camera:
+        status = live.run([bicubic], live.source(camera.url), sink, Size(2), Settings(output, duration=1.9))
+    lines = (tmp_path / "hls/index.m3u8").read_text().splitlines()
+    assert lines[0] == "#EXTM3U"
+    assert lines[-1] == "#EXT-X-ENDLIST"
+    lengths = [float(line.partition(":")[2].rstrip(",")) for line in lines if line.startswith("#EXTINF")]
+    assert lengths[0] == pytest.approx(0.5, abs=0.2)
+    listed = [line for line in lines if line.endswith(".ts")]
+    assert len(listed) == len(lengths) == 2
+    assert set(listed) <= {path.name for path in (tmp_path / "hls").iterdir()}
+    assert len(list((tmp_path / "hls").iterdir())) <= 4  # old ones are deleted
+    frames, times, sounds = played(tmp_path / "hls/index.m3u8")
+    assert 0 < len(frames) <= status.sent
+    assert even(times)
+    assert sounds
+    for name in listed:  # each begins with a key frame and says all
+        assert played((tmp_path / "hls" / name).read_bytes())[0]
+    with pytest.raises(UsageError, match="exists"):
+        live.run([bicubic], live.source(camera.url), sink, Size(2))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "codec"), [("a.mp4", "h264"), ("a.mkv", "ffv1"), ("a.webm", "auto")])
+def test_files_are_whole(name: str, codec: str, bicubic: Upscaler, pieces: list[bytes], tmp_path: Path) -> None:
+    settings = Settings(Output(live.Encoding(codec)), duration=0.6)
+    expected: Any = contextlib.nullcontext() if name != "a.webm" else pytest.warns(LossWarning, match="sound in mp2")
+    with Camera(pieces) as camera, expected:
+        status = live.run([bicubic], live.source(camera.url), live.sink(str(tmp_path / name)), Size(2), settings)
+    frames, times, sounds = played(tmp_path / name)
+    assert len(frames) == status.sent > 3
+    assert even(times)
+    assert (sounds > 0) == (name != "a.webm")
+
+
+@pytest.mark.slow
+def test_a_file_plays_at_its_own_pace_and_ends(bicubic: Upscaler, pieces: list[bytes], tmp_path: Path) -> None:
+    (tmp_path / "a.ts").write_bytes(b"".join(pieces[:25]))
+    begin = time.monotonic()
+    status = live.run(
+        [bicubic], live.source(str(tmp_path / "a.ts")), live.sink(str(tmp_path / "b.mkv")), Size(2), Settings()
+    )
+    assert 0.9 < time.monotonic() - begin < 2
+    assert (status.sent, status.dropped) == (25, 0)
+
+
+@pytest.mark.slow
+def test_a_pipe_is_a_source(bicubic: Upscaler, pieces: list[bytes], tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+
+    def feed() -> None:
+        with (tmp_path / "pipe").open("wb", buffering=0) as pipe:
+            for piece in pieces[:25]:
+                pipe.write(piece)
+                time.sleep(0.04)
+
+    thread = threading.Thread(target=feed)
+    thread.start()
+    status = live.run(
+        [bicubic], live.source(str(tmp_path / "pipe")), live.sink(str(tmp_path / "b.mkv")), Size(2), Settings()
+    )
+    thread.join()
+    assert status.arrived == 25
+    assert status.sent + status.dropped == 25
+
+
+@pytest.mark.slow
+def test_a_recording_behind_a_url_is_held_back(bicubic: Upscaler, tmp_path: Path) -> None:
+    pieces = transport(100)
+    with Camera(pieces, {"cut": 100}, interval=0) as camera:
+        status = live.run([bicubic], live.source(camera.url), live.sink(str(tmp_path / "a.ts")), Size(2), Settings())
+        assert camera.connections == 1  # it has ended, and is not begun again
+    assert status.arrived == 100
+    assert status.sent >= 24  # of the last second
+
+
+def test_rtsp(bicubic: Upscaler, tmp_path: Path) -> None:
+    with Server("secret") as server:
+        source = live.source(f"rtsp://user:secret@{server.address}")
+        live.run([bicubic], source, live.sink(str(tmp_path / "a.ts")), Size(2), Settings(duration=0.8))
+        wrong = live.source(f"rtsp://user:guess@{server.address}")
+        with pytest.raises(UsageError, match="right user and password") as error:
+            live.run([bicubic], wrong, live.sink(str(tmp_path / "b.ts")), Size(2), Settings())
+    assert "guess" not in str(error.value)
+    frames, times, _ = played(tmp_path / "a.ts")
+    assert len(frames) > 10
+    settled = times[5:]  # the first report of RTCP may move what has come before it
+    assert even([time - settled[0] for time in settled])
+
+
+@pytest.mark.slow
+def test_frames_that_are_sent_out_of_order_are_shown_in_theirs(bicubic: Upscaler, tmp_path: Path) -> None:
+    source = make(tmp_path / "a.mkv", pictures(30), codec="libx264")
+    status = live.run([bicubic], live.source(str(source)), live.sink(str(tmp_path / "b.mkv")), Size(2), Settings())
+    assert (status.sent, status.damaged) == (30, 0)
+    assert even(played(tmp_path / "b.mkv")[1])
+    with pytest.raises(UsageError, match="is the source"):
+        live.run([bicubic], live.source(str(source)), live.sink(str(source)), Size(2), Settings(force=True))
+
+
+@pytest.mark.slow
+def test_fields_are_told_or_made_whole(bicubic: Upscaler, tmp_path: Path) -> None:
+    with av.open(str(tmp_path / "a.ts"), "w") as container:
+        stream: Any = container.add_stream("libx264", rate=25)
+        stream.height, stream.width, stream.pix_fmt = 64, 96, "yuv420p"
+        stream.options = {"flags": "+ildct+ilme", "x264-params": "tff=1"}
+        for n, picture in enumerate(pictures(20, 64, 96)):
+            frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+            frame.pts, frame.time_base = n, Fraction(1, 25)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    source, sink = live.source(str(tmp_path / "a.ts")), live.sink(str(tmp_path / "b.mkv"))
+    with pytest.warns(LossWarning, match="is interlaced: --deinterlace"):
+        live.run([bicubic], source, sink, Size(2), Settings())
+    status = live.run([bicubic], source, sink, Size(2), Settings(deinterlace=True, force=True))
+    assert status.sent == 20
+    times = played(tmp_path / "b.mkv")[1]
+    assert even(times)
+    assert times[-1] == pytest.approx(19 / 25, abs=0.002)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["udp", "tcp"])
+def test_what_one_run_sends_another_takes(kind: str, bicubic: Upscaler, pieces: list[bytes], tmp_path: Path) -> None:
+    port = free_port(socket.SOCK_DGRAM if kind == "udp" else socket.SOCK_STREAM)
+    sink = live.sink(f"{kind}://127.0.0.1:{port}" + "?listen" * (kind == "tcp"))
+    source = live.source(f"{kind}://127.0.0.1:{port}")
+    stop = threading.Event()
+    with Camera(pieces) as camera:
+        arguments = [bicubic], live.source(camera.url), sink, Size(2)
+        thread = threading.Thread(target=live.run, args=arguments, kwargs={"stop": stop})
+        thread.start()
+        second = live.run([bicubic], source, live.sink(str(tmp_path / "b.ts")), Size(2), Settings(duration=1.5))
+        stop.set()
+        thread.join()
+    assert (second.before, second.after) == ((72, 96), (144, 192))
+    frames, times, sounds = played(tmp_path / "b.ts")
+    assert second.sent == len(frames) > 8
+    assert even(times)
+    assert sounds > 8
+
+
+@pytest.mark.slow
+def test_hls_is_a_source(bicubic: Upscaler, pieces: list[bytes], tmp_path: Path) -> None:
+    """Its pictures come in lumps of a segment and are shown as time passes."""
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def __init__(self, *arguments: Any) -> None:
+            super().__init__(*arguments, directory=str(tmp_path / "hls"))
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    output = Output(live.Encoding(), keys=Fraction(1, 2), segments=0)
+    stop = threading.Event()
+    with Camera(pieces) as camera, http.server.ThreadingHTTPServer(("127.0.0.1", 0), Quiet) as server:
+        threads = [
+            threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}),
+            threading.Thread(
+                target=live.run,
+                args=([bicubic], live.source(camera.url), live.sink(f"{tmp_path}/hls/"), Size(2), Settings(output)),
+                kwargs={"stop": stop},
+            ),
+        ]
+        for thread in threads:
+            thread.start()
+        time.sleep(2.5)
+        source = live.source(f"http://127.0.0.1:{server.server_address[1]}/index.m3u8")
+        status = live.run([bicubic], source, live.sink(str(tmp_path / "b.ts")), Size(2), Settings(duration=3))
+        stop.set()
+        server.shutdown()
+        for thread in threads:
+            thread.join()
+    assert status.reconnects == 0
+    assert status.sent > 2 * status.dropped
+    _, times, _ = played(tmp_path / "b.ts")
+    assert even(times)
+    assert len(times) == pytest.approx(75, abs=40)
+
+
+@pytest.mark.slow
+def test_a_change_of_size_keeps_the_result(bicubic: Upscaler, tmp_path: Path) -> None:
+    small, wide = transport(20), transport(20, 36, 96, start=20)
+    with Camera(small + wide) as camera:
+        sink = live.sink(str(tmp_path / "a.ts"))
+        live.run([bicubic], live.source(camera.url), sink, Size(2), Settings(duration=1.2))
+    frames, _, _ = played(tmp_path / "a.ts")
+    assert {frame.shape for frame in frames} == {(72, 96, 3)}
+    black = [bool(frame[:16].max() < 24) for frame in frames]
+    assert black[0] is False
+    assert any(black)
+
+
+PLAYLIST = "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\n{}\n#EXT-X-ENDLIST\n"
+
+
+def test_a_hostile_playlist_reads_no_local_file(bicubic: Upscaler, pieces: list[bytes], tmp_path: Path) -> None:
+    secret = tmp_path / "secret.ts"
+    secret.write_bytes(b"".join(pieces))
+    (tmp_path / "list.m3u8").write_text(PLAYLIST.format(secret))
+    hostile = PLAYLIST.format(secret.as_uri()).encode()
+    concat = f"ffconcat version 1.0\nfile '{secret}'\n".encode()
+
+    def refused(source: live.Source) -> None:
+        sink = live.sink(str(tmp_path / "a.ts"))
+        with pytest.raises((UsageError, Unreachable)):
+            live.run([bicubic], source, sink, Size(2), Settings(give_up=0.6))
+
+    for content in (hostile, concat):
+        with Camera([content], {"cut": 1, "length": len(content)}, interval=0) as camera:
+            refused(live.source(camera.url.replace("live.ts", "list.m3u8")))
+    refused(live.source(str(tmp_path / "list.m3u8")))
+    assert not (tmp_path / "a.ts").exists()
+
+
+def test_what_is_no_video_is_told(bicubic: Upscaler, tmp_path: Path) -> None:
+    page = b"<html>" + b"nothing here " * 1000
+    fault = {"cut": 1, "length": len(page)}
+    with Camera([page], fault, interval=0) as camera, pytest.raises(UnsupportedFormat, match="no video"):
+        live.run([bicubic], live.source(camera.url), live.sink(str(tmp_path / "a.ts")), Size(2), Settings())
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a disk that is full")
+def test_a_full_disk_is_told(bicubic: Upscaler, pieces: list[bytes], tmp_path: Path) -> None:
+    (tmp_path / "a.ts").symlink_to("/dev/full")
+    sink, settings = live.sink(str(tmp_path / "a.ts")), Settings(duration=2, force=True)
+    with Camera(pieces) as camera, pytest.raises(UsageError, match="disk is full"):
+        live.run([bicubic], live.source(camera.url), sink, Size(2), settings)

@@ -1,0 +1,357 @@
+"""The parts of a live run that need no stream: what is dropped, whose turn it is, what time it is, what URLs mean."""
+
+from __future__ import annotations
+
+import itertools
+import sys
+import threading
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from hyperacuity import live, load
+from hyperacuity.errors import UsageError
+from hyperacuity.formats.video.frames import Frame, Layout
+from hyperacuity.live import Encoding, addresses, ladder
+from hyperacuity.live.backoff import Backoff
+from hyperacuity.live.figures import Figures
+from hyperacuity.live.ladder import Cost, Ladder
+from hyperacuity.live.latest import Latest
+from hyperacuity.live.pictures import Pictures
+from hyperacuity.live.timeline import Timeline
+from hyperacuity.live.writing import for_live, playable
+
+
+def test_the_newest_wins_and_the_others_are_counted() -> None:
+    latest: Latest[int] = Latest()
+    for n in range(5):
+        latest.put(n)
+    assert (latest.take(0), latest.dropped, latest.take(0)) == (4, 4, None)
+    latest.put_back(5)
+    latest.put_back(4)
+    assert latest.dropped == 5
+    latest.end()
+    assert not latest.ended
+    assert (latest.take(0), latest.ended, latest.take(9)) == (5, True, None)
+
+
+def test_who_waits_for_a_frame_gets_it_from_another_thread() -> None:
+    latest: Latest[int] = Latest()
+    timer = threading.Timer(0.02, latest.put, [7])
+    timer.start()
+    assert latest.take(5) == 7
+    timer.join()
+
+
+class Load:
+    """A machine on a clock of its own: a frame each 40 ms, each rung takes what `seconds` says just now."""
+
+    def __init__(self, seconds: list[float], budget: float = 0.2) -> None:
+        self.seconds, self.now, self.budget = seconds, 0.0, budget
+        self.ladder = Ladder(seconds, 0.04, budget)
+        self.rungs: list[tuple[float, int]] = []
+
+    def run(self, duration: float) -> int:
+        """Where it stands after that."""
+        end = self.now + duration
+        while self.now < end:
+            rung = self.ladder.choose(self.now)
+            took = self.seconds[rung]
+            frames = max(1, round(took / 0.04))
+            self.now += frames * 0.04
+            self.rungs.append((self.now, rung))
+            self.ladder.tell(self.now, rung, took, frames - 1 + (took > self.budget))
+        return self.ladder.rung
+
+
+def test_it_begins_with_the_best_that_fits() -> None:
+    assert Ladder([0.1, 0.02, 0.001], 0.04, 0.2).rung == 1
+    assert Ladder([0.01, 0.005], 0.04, 0.2).rung == 0
+    assert Ladder([0.5, 0.1], 0.04, 0.2).rung == 1  # nothing fits: the lightest
+    assert Ladder([0.02, 0.001], 0.04, 0.03).rung == 1  # in time for the next frame, and too late for the budget
+
+
+def test_it_goes_down_under_load_and_comes_back() -> None:
+    machine = Load([0.02, 0.01, 0.001])
+    assert machine.run(5) == 0
+    machine.seconds[:2] = [0.12, 0.09]  # something else runs
+    assert machine.run(3) in (1, 2)
+    assert machine.run(3) == 2
+    assert machine.run(60) == 2
+    machine.seconds[:2] = [0.02, 0.01]
+    machine.run(400)
+    assert machine.ladder.rung == 0
+
+
+def test_it_tries_ever_more_rarely_what_does_not_fit() -> None:
+    machine = Load([0.12, 0.001])
+    machine.run(1000)
+    trials = [when for when, rung in machine.rungs if rung == 0]
+    gaps = np.diff([0.0, *trials])
+    assert machine.ladder.rung == 1
+    assert 4 <= len(trials) <= 8
+    assert all(later > earlier * 1.5 for earlier, later in itertools.pairwise(gaps[:4]))
+
+
+def test_a_frame_now_and_then_changes_nothing() -> None:
+    rungs = Ladder([0.02, 0.001], 0.04, 0.2)
+    for n in range(1000):
+        rungs.tell(n * 0.04, rungs.choose(n * 0.04), 0.02, int(n % 20 == 0))
+    assert rungs.rung == 0
+
+
+def test_rungs_are_those_that_are_lighter_than_every_better_one() -> None:
+    costs = [Cost(0, 0.04), Cost(1, 0.06), Cost(2, 0.035), Cost(3, 0.01), Cost(4, 0.002)]
+    assert [cost.index for cost in ladder.rungs(costs)] == [0, 3, 4]
+
+
+def test_what_is_hopeless_is_not_even_timed(monkeypatch: pytest.MonkeyPatch) -> None:
+    seconds = {2: 0.03, 3: 0.02, 4: 0.001}  # of a second and a minute for the others nobody shall hear
+    monkeypatch.setattr(ladder, "timed", lambda compute: seconds[compute()])
+    found = ladder.costs([60e9, 8e9, 30e6, 80e6, 0], lambda index: index, ladder.most(0.04, 0.2))
+    assert [cost.index for cost in found] == [2, 3, 4]
+
+
+def test_the_automatic_choice_is_between_the_zoo_and_bicubic() -> None:
+    names = [upscaler.family[0].card.family for upscaler in live.automatic()]
+    assert names[0] == "acute-50k"
+    assert names[-1] == "bicubic"
+    assert "fsrcnn" in names
+
+
+def test_what_is_dropped_moves_nothing() -> None:
+    timeline = Timeline()
+    timeline.connect(paced=False)
+    places = [timeline.place(Fraction(n, 25) + 100, 3 + n / 25) for n in (0, 1, 5, 6, 30)]
+    assert timeline.place(Fraction(101), 4.3) is None  # too late
+    assert [place - places[0] for place in places if place and places[0]] == [Fraction(n, 25) for n in (0, 1, 5, 6, 30)]
+    assert places[0] == 3
+    assert timeline.shifted(Fraction(101)) == 4
+
+
+def test_another_connection_goes_on_by_the_clock_on_the_wall() -> None:
+    timeline = Timeline()
+    timeline.connect(paced=False)
+    timeline.place(Fraction(50), 0.5)
+    assert timeline.place(Fraction(52), 2.5) == Fraction(5, 2)
+    timeline.connect(paced=False)
+    assert timeline.shifted(Fraction(0)) is None
+    assert timeline.place(Fraction(7), 6.0) == 6
+    assert timeline.place(Fraction(8), 7.0) == 7
+    # Within a connection: a clock that begins anew, and one that leaps.
+    assert timeline.place(Fraction(1), 8.0) == 8
+    assert timeline.place(Fraction(5000), 9.0) == 9
+
+
+def test_time_never_goes_back() -> None:
+    timeline = Timeline()
+    timeline.connect(paced=False)
+    early = [timeline.place(Fraction(n), 0.1 * n) for n in range(3)]  # a burst of what a server had kept
+    timeline.connect(paced=False)
+    later = timeline.place(Fraction(0), 0.5)
+    assert later is not None
+    assert early[-1] is not None
+    assert later > early[-1]
+
+
+def test_a_stall_and_the_burst_after_it_are_no_new_clock() -> None:
+    timeline = Timeline()
+    timeline.connect(paced=False)
+    places = [timeline.place(Fraction(n, 25), n / 25 if n < 50 else 12 + n / 1000) for n in range(300)]
+    assert places == [Fraction(n, 25) for n in range(300)]
+    assert not timeline.paced
+
+
+def test_a_source_that_runs_ahead_is_held_back() -> None:
+    timeline = Timeline()
+    timeline.connect(paced=False)
+    waits = []
+    now = 0.0
+    for n in range(250):
+        place = timeline.place(Fraction(n, 25), now)
+        assert place is not None
+        wait = timeline.early(place, now) if timeline.paced else 0.0
+        waits.append(wait)
+        now += wait + 0.001
+    assert timeline.paced
+    assert waits[:70] == [0.0] * 70
+    assert all(wait == pytest.approx(0.039, abs=0.002) for wait in waits[100:])
+
+
+def test_a_clock_that_is_a_little_wrong_is_a_camera_all_the_same() -> None:
+    timeline = Timeline()
+    timeline.connect(paced=False)
+    for n in range(0, 2_000_000, 100):
+        timeline.place(Fraction(n, 25), n / 25 * 0.9995)
+    assert not timeline.paced
+    assert timeline.period == pytest.approx(4)
+
+
+def test_waiting_doubles_until_it_has_worked() -> None:
+    backoff = Backoff()
+    assert [backoff.failed() for _ in range(9)] == [0.5, 1, 2, 4, 8, 16, 30, 30, 30]
+    backoff.succeeded()
+    assert backoff.failed() == 0.5
+
+
+def test_figures_are_of_the_last_seconds_and_of_all() -> None:
+    figures = Figures(budget=0.1)
+    for n in range(100):
+        figures.count_sent(n / 25, 0.05, "heavy")
+    for n in range(100, 200):
+        figures.count_sent(n / 25, 0.25, "light")
+    now, whole = figures.status(7.96, "", 3), figures.status(7.96, "", 3, whole=True)
+    assert (now.sent, now.late, now.dropped, now.models) == (200, 100, 3, {"heavy": 100, "light": 100})
+    assert now.fps == pytest.approx(25, rel=0.05)
+    assert whole.fps == pytest.approx(25)
+    assert (now.latency, now.latency95) == (0.25, 0.25)
+    assert whole.latency == pytest.approx(0.05, rel=0.01)
+    assert whole.latency95 == pytest.approx(0.25, rel=0.01)
+    assert figures.status(99, "", 0).fps == 0
+
+
+def test_a_source_of_another_size_is_fitted_into_the_result() -> None:
+    first, wide = Layout(36, 48), Layout(36, 96)
+    pictures = Pictures([load("bicubic")], first, (72, 96), Layout(72, 96))
+
+    def grey(look: Layout) -> Frame:
+        return Frame(tuple(np.full(shape, 180 - 40 * n, np.uint8) for n, shape in enumerate(look.shapes)), 0)
+
+    whole = pictures.finish(pictures.compute(grey(first), first))
+    assert [plane.shape for plane in whole] == Layout(72, 96).shapes
+    assert {int(value) for value in np.unique(whole[0])} == {180}
+    framed = pictures.finish(pictures.compute(grey(wide), wide))
+    assert [plane.shape for plane in framed] == Layout(72, 96).shapes
+    assert {int(value) for value in np.unique(framed[0][18:54])} == {180}
+    assert {int(value) for value in np.unique(framed[0][:18])} == {16}
+    assert {int(value) for value in np.unique(framed[1][:9])} == {128}
+    again = pictures.finish(pictures.compute(grey(Layout(72, 96)), Layout(72, 96)))
+    assert {int(value) for value in np.unique(again[0])} == {180}
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("rtsp://user:secret@camera:554/a?token=secret", "rtsp://camera:554/a?..."),
+        ("http://10.0.0.1/live.ts", "http://10.0.0.1/live.ts"),
+        ("rtsp://us@er:se/cret@[::1]:554/a", "rtsp://"),
+    ],
+)
+def test_secrets_are_not_shown(url: str, shown: str) -> None:
+    assert addresses.source(url).shown.startswith(shown)
+    assert "secret" not in addresses.source(url).shown
+
+
+def test_urls_may_open_what_they_need_and_nothing_else() -> None:
+    for scheme in addresses.PROTOCOLS:
+        options = addresses.source(f"{scheme}://127.0.0.1:1/a").options
+        allowed = options["protocol_whitelist"].split(",")
+        assert not {"file", "concat", "data", "pipe", "subfile", "fd", "cache", "async"} & set(allowed)
+    assert addresses.source("-").options["protocol_whitelist"] == "none"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("file:///etc/passwd", "not taken as a source"),
+        ("concat:a.ts|b.ts", "not taken as a source"),
+        ("data:text/plain;base64,AA", "not taken as a source"),
+        ("rtspp://camera", "Did you mean 'rtsp'"),
+        ("http:", "names no host"),
+        ("missing.ts", "does not exist"),
+        (".", "is a folder"),
+        ("http://[::1", "no URL"),
+    ],
+)
+def test_what_is_no_source_is_told(text: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        addresses.source(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("udp://host", "write udp://host:port"),
+        ("tcp://host:99999", "write udp://host:port"),
+        ("udp://host:5000?listen", "write udp://host:port"),
+        ("udp://host:5000?ttl=900", "write udp://host:port"),
+        ("srt://host:5000", "not taken as a sink"),
+        ("a.avi", "written as .ts"),
+        ("a.m3u", "Did you mean '.m3u8'"),
+    ],
+)
+def test_what_is_no_sink_is_told(text: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        addresses.sink(text)
+
+
+def test_sinks_are_what_they_look_like(tmp_path: Path) -> None:
+    def kind(text: str) -> Any:
+        sink = addresses.sink(text)
+        return sink.kind, sink.format
+
+    assert kind("-") == ("pipe", "mpegts")
+    assert kind(str(tmp_path)) == kind("hls/") == kind("hls") == kind("a.m3u8") == ("hls", "hls")
+    assert kind("a.mkv") == ("file", "matroska")
+    assert addresses.sink("tcp://:9000?listen").listen
+    multicast = addresses.sink("udp://239.1.1.1:5000?ttl=4")
+    assert (multicast.host, multicast.port, multicast.ttl) == ("239.1.1.1", 5000, 4)
+
+
+@pytest.mark.parametrize(
+    ("system", "text", "capture", "url", "module", "options"),
+    [
+        ("linux", "/dev/video0", live.Capture(), "/dev/video0", "video4linux2", {}),
+        (
+            "linux",
+            "camera:2",
+            live.Capture((720, 1280), "30"),
+            "/dev/video2",
+            "video4linux2",
+            {"video_size": "1280x720", "framerate": "30"},
+        ),
+        ("darwin", "camera", live.Capture(), "0:none", "avfoundation", {"framerate": "30"}),
+        ("darwin", "camera:FaceTime", live.Capture(rate="25"), "FaceTime:none", "avfoundation", {"framerate": "25"}),
+        ("win32", "camera:HD Webcam", live.Capture(), "video=HD Webcam", "dshow", {}),
+    ],
+)
+def test_cameras_go_through_one_door(
+    system: str,
+    text: str,
+    capture: live.Capture,
+    url: str,
+    module: str,
+    options: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sys, "platform", system)
+    exists = Path.exists
+    monkeypatch.setattr(Path, "exists", lambda path: str(path).startswith("/dev/video") or exists(path))
+    source = addresses.source(text, capture)
+    assert (source.kind, source.url, source.format, dict(source.options)) == ("camera", url, module, options)
+
+
+def test_a_camera_that_is_not_here_is_told() -> None:
+    with pytest.raises(UsageError, match=r"/dev/video99: no such camera is here; there is"):
+        addresses.source("/dev/video99")
+    with pytest.raises(UsageError, match="are for cameras"):
+        addresses.source("http://127.0.0.1/", live.Capture(rate="30"))
+
+
+def test_streams_are_what_players_decode() -> None:
+    webcam, grey = Layout(36, 48, 10, (1, 2)), Layout(36, 48, 8, None)
+    assert playable(webcam, Encoding("h264")).format == "yuv420p"
+    assert playable(webcam, Encoding("h265")).format == "yuv420p10le"
+    assert playable(grey, Encoding("h264")).format == "yuv420p"
+
+
+def test_encoders_look_at_nothing_ahead(tmp_path: Path) -> None:
+    udp, file = addresses.sink("udp://127.0.0.1:1"), addresses.sink(str(tmp_path / "a.mkv"))
+    chosen = for_live(Encoding(crf=20, options={"tune": "film"}), udp)
+    assert (chosen.codec, chosen.crf, chosen.preset, chosen.options["tune"]) == ("h264", 20, "superfast", "film")
+    assert for_live(Encoding("ffv1"), file).codec == "ffv1"
+    with pytest.raises(UsageError, match=r"ffv1 goes into \.mkv"):
+        for_live(Encoding("ffv1"), udp)
