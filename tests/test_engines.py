@@ -118,7 +118,7 @@ def test_transposed_convolutions_become_others_with_the_same_picture(scale: int,
     card = Card(f"f-x{scale}", "fsrcnn", scale, "Y", "", "", "", config, **export.measured(network))
     export.write(network, card, tmp_path)
     opened = engines.open(zoo.open_file(tmp_path / f"f-x{scale}.onnx"), engine=engine)
-    for side in (1, 2, 7, 200):  # below and above what OpenVINO compiles for its shape
+    for side in (1, 2, 7, 200):
         batch = noise(2, 1, side, side + 3)
         with torch.inference_mode():
             expected = network(torch.from_numpy(batch)).numpy()
