@@ -38,23 +38,27 @@ class OpenVino:
     precision = "fp32"
 
     def __init__(self, model: Model) -> None:
-        import openvino
-
-        self._threads = threading.local()
+        self._path = str(model.onnx)
         self.scale = model.card.network_scale
         self.channels = model.card.channel_count
         self.multiple = model.card.multiple
         self.halo = model.card.halo
         self.activation_bytes = model.card.activation_bytes
-        core = openvino.Core()
         try:
-            network = core.read_model(str(model.onnx))
-            _as_convolutions(network)
-            # Once, for all shapes: compiled for the shape of a tile it is no faster, and compiling takes as long as half
-            # a tile. Without the hint it takes bfloat16 where the processor has it.
-            self._compiled = core.compile_model(network, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+            self._compile()
         except RuntimeError as error:
             raise WeightsError(f"OpenVINO cannot load {model.card.name}: {error}") from error
+
+    def _compile(self) -> None:
+        """Once, for all shapes: for the shape of a tile alone it is no faster, and takes as long as half a tile."""
+        import openvino
+
+        core = openvino.Core()
+        network = core.read_model(self._path)
+        _as_convolutions(network)
+        # Else it takes bfloat16 where the processor has it.
+        self._compiled = core.compile_model(network, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+        self._threads = threading.local()
 
     def available(self) -> int:
         return memory.available()
@@ -64,15 +68,17 @@ class OpenVino:
             result: NDArray[np.float32] = self._request().infer([batch], share_inputs=True)[0]
         except (MemoryError, RuntimeError) as error:
             if isinstance(error, MemoryError) or any(text in str(error) for text in _NO_MEMORY):
+                self._compile()  # what has been compiled would ask for the same memory again, whatever the shape
                 raise OutOfMemory("OpenVINO ran out of memory") from error
             raise
         return result
 
     def _request(self) -> Any:
         """One for each thread: a request can do one thing at a time."""
-        if not hasattr(self._threads, "request"):
-            self._threads.request = self._compiled.create_infer_request()
-        return self._threads.request
+        own = self._threads
+        if not hasattr(own, "request"):
+            own.request = self._compiled.create_infer_request()
+        return own.request
 
     def in_float32(self) -> OpenVino:
         return self
