@@ -23,7 +23,8 @@ from hyperacuity.image import Header, Image, Strips
 from hyperacuity.resize import Kernel, Taps, resample, taps
 
 Planes = NDArray[np.float32]
-Given, Made = TypeVar("Given"), TypeVar("Made")
+Given = TypeVar("Given")
+Made = TypeVar("Made")
 
 # A tile forty times as long as its halo reads a tenth more than it owns. Larger ones save less than their results lose
 # by leaving the cache (60 megapixels through FSRCNN: 8.2 megapixels a second in tiles of 64 MiB, 7.6 in 256), and
