@@ -95,6 +95,17 @@ def test_tile_size_counts_all_that_a_run_computes(
     assert max(shape[0] * shape[2] * shape[3] for shape in engine.runs) <= 2500
 
 
+def test_networks_that_reach_far_do_not_compute_their_halo_over_and_over() -> None:
+    class Deep(Blur):
+        def run(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+            self.runs.append(batch.shape)
+            return batch.repeat(self.scale, axis=2).repeat(self.scale, axis=3)
+
+    engine = Deep(halo=36, activation_bytes=4096, free=16 << 30)  # as EDSR-baseline
+    enlarged(picture(540, 960), engine)
+    assert sum(shape[2] * shape[3] for shape in engine.runs) < 1.2 * 540 * 960
+
+
 def test_wide_images_are_not_cut_into_slivers(monkeypatch: pytest.MonkeyPatch) -> None:
     """The results of a row of tiles may take more memory than planned before most of the work is halo."""
     monkeypatch.setattr(pipeline, "STRIP_MEMORY", 1)

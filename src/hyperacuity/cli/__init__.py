@@ -39,6 +39,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     cls=_Commands,
 )
+
+
 def _version(wanted: bool) -> None:
     if wanted:
         typer.echo(f"hyperacuity {hyperacuity.__version__}")
