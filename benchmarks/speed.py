@@ -2,6 +2,7 @@
 
     python benchmarks/speed.py                      everything, some ten minutes
     python benchmarks/speed.py runtimes --only VDSR a part, and of it one network
+    python benchmarks/speed.py sizes --one-core     in seconds of the processor, on one core: for a machine that is busy
 
 Parts, each with its file in results/, in which only what has been measured anew is replaced:
 
@@ -21,6 +22,7 @@ from __future__ import annotations
 
 import argparse
 import functools
+import os
 import statistics
 import subprocess
 import sys
@@ -63,6 +65,7 @@ HEAVY: dict[str, tuple[str, dict[str, Any], tuple[int, int]]] = {
     "RRDB x4": ("rrdb", {"scale": 4, "blocks": 3}, (90, 160)),
     "SwinIR x2": ("swinir", {"scale": 2}, (48, 48)),
 }
+MODELS = Path(tempfile.gettempdir(), "hyperacuity-speed")  # those with random weights
 TOLERANCE = 1e-3
 ROUNDS = 3
 FAR_BEHIND = 4  # whoever takes this many times as long as the fastest runs once
@@ -108,6 +111,7 @@ step("encoding")
 
 Run = Callable[[Any], Any]
 Row = dict[str, Any]
+clock = time.perf_counter  # or what the processor spends, see `main`
 
 
 class Timed:
@@ -120,11 +124,11 @@ class Timed:
         return getattr(self._engine, name)
 
     def run(self, batch: engines.Batch) -> engines.Batch:
-        start = time.perf_counter()
+        start = clock()
         try:
             return self._engine.run(batch)
         finally:
-            self.seconds += time.perf_counter() - start
+            self.seconds += clock() - start
 
 
 def photo(height: int, width: int) -> Any:
@@ -143,10 +147,10 @@ def sizes(only: str | None) -> None:
         height = round((size / 4 * 1e6 * 3 / 4) ** 0.5)
         image = Image.of(photo(height, height * 4 // 3))
         whole, network = [], []
-        for _ in range(4 if size > 10 else 8):
-            engine.seconds, start = 0.0, time.perf_counter()
+        for _ in range(3 if size > 10 else 6):
+            engine.seconds, start = 0.0, clock()
             pipeline.stream(image, 2 * image.header.height, 2 * image.header.width).gather()
-            whole.append(time.perf_counter() - start)
+            whole.append(clock() - start)
             network.append(engine.seconds)
         seconds = statistics.median(whole[1:])
         row = {
@@ -315,13 +319,17 @@ def interleaved(work: dict[str, Callable[[], Any]]) -> dict[str, list[float]]:
         for name, run in work.items():
             if taken[name] and taken[name][0] > FAR_BEHIND * min(times[0] for times in taken.values() if times):
                 continue
-            start = time.perf_counter()
+            start = clock()
             run()
-            taken[name].append(time.perf_counter() - start)
+            taken[name].append(clock() - start)
     return taken
 
 
-def random_model(name: str, folder: Path) -> Model:
+def random_model(name: str) -> Model:
+    """A network of the tables; exported once, since that takes longer than to measure it."""
+    path = MODELS / f"{name.replace(' ', '-')}.onnx"
+    if path.exists():
+        return zoo.open_file(path)
     from hyperacuity import export
     from hyperacuity.networks import build, described
 
@@ -329,7 +337,7 @@ def random_model(name: str, folder: Path) -> Model:
     network = build(architecture, config).eval()
     told = described(network)
     card = Card(
-        name.replace(" ", "-"),
+        path.stem,
         architecture,
         told.scale,
         "Y" if told.channels == 1 else "RGB",
@@ -339,8 +347,8 @@ def random_model(name: str, folder: Path) -> Model:
         config=config,
         **export.measured(network),
     )
-    export.write(network, card, folder)
-    return zoo.open_file(folder / f"{card.name}.onnx")
+    export.write(network, card, MODELS)
+    return zoo.open_file(path)
 
 
 def runtimes(only: str | None) -> None:
@@ -352,33 +360,26 @@ def runtimes(only: str | None) -> None:
                 rows += compared(name, model, height, height * 16 // 9)
             record.save("speed_runtimes", rows, key="network")
     for name in NETWORKS if only is None else {only} & set(NETWORKS):
-        with tempfile.TemporaryDirectory() as folder:
-            rows = compared(name, random_model(name, Path(folder)), *NETWORKS[name][2])
-            record.save("speed_runtimes", rows, key="network")
+        record.save("speed_runtimes", compared(name, random_model(name), *NETWORKS[name][2]), key="network")
 
 
 def by_engine(only: str | None) -> None:
     """The network alone, in our engines."""
     for name in NETWORKS | HEAVY if only is None else [only]:
-        with tempfile.TemporaryDirectory() as folder:
-            model = random_model(name, Path(folder))
-            batch = batch_of(model, photo(*(side // 2 for side in (NETWORKS | HEAVY)[name][2])))
-            opened = {}
-            for engine in engines.ENGINES:
-                try:
-                    opened[engine] = engines.open(model, engine=engine, device="cpu")
-                    opened[engine].run(batch)
-                except engines.UsageError:  # ncnn has not every operator
-                    opened.pop(engine, None)
-            work = {engine: functools.partial(each.run, batch) for engine, each in opened.items()}
-            middle = {engine: statistics.median(times) for engine, times in interleaved(work).items()}
-            row: Row = {"network": name, "architecture": model.card.architecture}
-            row |= {
-                f"{engine}_ms": round(1e3 * middle[engine], 1) if engine in middle else "" for engine in engines.ENGINES
-            }
-            record.save(
-                "speed_engines", [row | {"fastest": min(middle, key=lambda engine: middle[engine])}], key="network"
-            )
+        model = random_model(name)
+        batch = batch_of(model, photo(*(side // 2 for side in (NETWORKS | HEAVY)[name][2])))
+        opened = {}
+        for engine in engines.ENGINES:
+            try:
+                opened[engine] = engines.open(model, engine=engine, device="cpu")
+                opened[engine].run(batch)
+            except engines.UsageError:  # ncnn has not every operator
+                opened.pop(engine, None)
+        taken = interleaved({engine: functools.partial(each.run, batch) for engine, each in opened.items()})
+        middle = {engine: statistics.median(times) for engine, times in taken.items()}
+        row: Row = {"network": name, "architecture": model.card.architecture}
+        row |= {f"{each}_ms": round(1e3 * middle[each], 1) if each in middle else "" for each in engines.ENGINES}
+        record.save("speed_engines", [row | {"fastest": min(middle, key=lambda each: middle[each])}], key="network")
 
 
 def start(only: str | None) -> None:
@@ -443,7 +444,12 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join(PARTS))
     parser.add_argument("--only", help="one network of runtimes or engines, a model of start, a size of sizes")
+    parser.add_argument("--one-core", action="store_true", help="seconds of the processor, on one core")
     options = parser.parse_args()
+    if options.one_core:
+        global clock  # noqa: PLW0603 - once, before anything is measured
+        clock = time.process_time
+        os.sched_setaffinity(0, {0})
     for part in options.parts or PARTS:
         PARTS[part](options.only)
 
