@@ -2,7 +2,8 @@
 
     python benchmarks/speed.py                      everything, some ten minutes
     python benchmarks/speed.py runtimes --only VDSR a part, and of it one network
-    python benchmarks/speed.py sizes --one-core     in seconds of the processor, on one core: for a machine that is busy
+    python benchmarks/speed.py sizes --one-core     seconds of the processor on one core, for a machine that is busy;
+                                                    into results/speed_one_core.csv and so on
 
 Parts, each with its file in results/, in which only what has been measured anew is replaced:
 
@@ -111,7 +112,8 @@ step("encoding")
 
 Run = Callable[[Any], Any]
 Row = dict[str, Any]
-clock = time.perf_counter  # or what the processor spends, see `main`
+# Or, on one core, what the processor spends; and what is put after the names of such results.
+clock, kind = time.perf_counter, ""
 
 
 class Timed:
@@ -160,7 +162,7 @@ def sizes(only: str | None) -> None:
             "megapixels_per_second": round(size / seconds, 2),
             "network_share": round(statistics.median(a / b for a, b in zip(network[1:], whole[1:], strict=True)), 3),
         }
-        record.save("speed", [row], key="output_megapixels")
+        record.save("speed" + kind, [row], key="output_megapixels")
 
 
 # Ours beside each runtime alone. A runner takes a model and gives what runs it on a batch; ours on an image.
@@ -358,9 +360,9 @@ def runtimes(only: str | None) -> None:
             for megapixels in PEER_MEGAPIXELS if name == MODEL else [2]:
                 height = round((megapixels / model.card.network_scale**2 * 1e6 * 9 / 16) ** 0.5)
                 rows += compared(name, model, height, height * 16 // 9)
-            record.save("speed_runtimes", rows, key="network")
+            record.save("speed_runtimes" + kind, rows, key="network")
     for name in NETWORKS if only is None else {only} & set(NETWORKS):
-        record.save("speed_runtimes", compared(name, random_model(name), *NETWORKS[name][2]), key="network")
+        record.save("speed_runtimes" + kind, compared(name, random_model(name), *NETWORKS[name][2]), key="network")
 
 
 def by_engine(only: str | None) -> None:
@@ -379,7 +381,9 @@ def by_engine(only: str | None) -> None:
         middle = {engine: statistics.median(times) for engine, times in taken.items()}
         row: Row = {"network": name, "architecture": model.card.architecture}
         row |= {f"{each}_ms": round(1e3 * middle[each], 1) if each in middle else "" for each in engines.ENGINES}
-        record.save("speed_engines", [row | {"fastest": min(middle, key=lambda each: middle[each])}], key="network")
+        record.save(
+            "speed_engines" + kind, [row | {"fastest": min(middle, key=lambda each: middle[each])}], key="network"
+        )
 
 
 def start(only: str | None) -> None:
@@ -395,7 +399,7 @@ def start(only: str | None) -> None:
             row: Row = {"model": model, "runner": name, "process_to_first_result_ms": round(1e3 * (all_of_it - second))}
             row |= {"open_and_first_ms": round(1e3 * first), "second_ms": round(1e3 * second)}
             rows.append(row | {"peak_mib": round(memory)})
-        record.save("speed_start", rows, key="model")
+        record.save("speed_start" + kind, rows, key="model")
 
 
 def command(only: str | None) -> None:
@@ -428,7 +432,7 @@ def command(only: str | None) -> None:
                 name, seconds = line.rsplit(" ", 1)
                 steps.setdefault(name, []).append(float(seconds))
         rows += [{"what": f"of it: {n}", "milliseconds": round(1e3 * statistics.median(s))} for n, s in steps.items()]
-        record.save("speed_command", rows)
+        record.save("speed_command" + kind, rows)
 
 
 PARTS: dict[str, Callable[[str | None], None]] = {
@@ -447,8 +451,8 @@ def main() -> None:
     parser.add_argument("--one-core", action="store_true", help="seconds of the processor, on one core")
     options = parser.parse_args()
     if options.one_core:
-        global clock  # noqa: PLW0603 - once, before anything is measured
-        clock = time.process_time
+        global clock, kind  # noqa: PLW0603 - once, before anything is measured
+        clock, kind = time.process_time, "_one_core"
         os.sched_setaffinity(0, {0})
     for part in options.parts or PARTS:
         PARTS[part](options.only)
