@@ -38,6 +38,7 @@ import record
 
 from hyperacuity import engines, zoo
 from hyperacuity.engines import choice
+from hyperacuity.errors import UsageError
 from hyperacuity.image import Image
 from hyperacuity.pipeline import Pipeline, Stage
 from hyperacuity.zoo import Card, Model
@@ -304,10 +305,10 @@ def compared(title: str, model: Model, height: int, width: int) -> list[Row]:
         rows.append(
             {
                 "network": title,
-                "output_megapixels": round(megapixels, 2),
+                "output_megapixels": round(megapixels, 4),
                 "runner": name,
                 "milliseconds": round(1e3 * seconds, 1),
-                "megapixels_per_second": round(megapixels / seconds, 2),
+                "megapixels_per_second": round(megapixels / seconds, 4),
                 "of_fastest_runtime": round(ratio, 2),
             }
         )
@@ -375,7 +376,7 @@ def by_engine(only: str | None) -> None:
             try:
                 opened[engine] = engines.open(model, engine=engine, device="cpu")
                 opened[engine].run(batch)
-            except engines.UsageError:  # ncnn has not every operator
+            except UsageError:  # ncnn has not every operator
                 opened.pop(engine, None)
         taken = interleaved({engine: functools.partial(each.run, batch) for engine, each in opened.items()})
         middle = {engine: statistics.median(times) for engine, times in taken.items()}
@@ -412,7 +413,7 @@ def command(only: str | None) -> None:
         api.load("bicubic").file(example, source, 2, quality=90)  # 1024 x 1024
         network = direct_onnxruntime(zoo.members(MODEL)[0])
         batch = np.random.default_rng(0).random((1, 1, 1024, 1024), np.float32)
-        asked = [sys.executable, "-m", "hyperacuity", "upscale", source, "-o", result, "--force", "--quiet"]
+        asked = [sys.executable, "-m", "hyperacuity", "upscale", str(source), "-o", str(result), "--force", "--quiet"]
         work: dict[str, Callable[[], Any]] = {
             "command": lambda: subprocess.run(asked, check=True),
             "network alone": lambda: network(batch),
@@ -427,7 +428,7 @@ def command(only: str | None) -> None:
         )
         steps: dict[str, list[float]] = {}
         for _ in range(5):
-            asked = [sys.executable, "-c", STEPS, source, result]
+            asked = [sys.executable, "-c", STEPS, str(source), str(result)]
             for line in subprocess.run(asked, capture_output=True, text=True, check=True).stdout.splitlines():
                 name, seconds = line.rsplit(" ", 1)
                 steps.setdefault(name, []).append(float(seconds))
@@ -451,7 +452,7 @@ def main() -> None:
     parser.add_argument("--one-core", action="store_true", help="seconds of the processor, on one core")
     options = parser.parse_args()
     if options.one_core:
-        global clock, kind  # noqa: PLW0603 - once, before anything is measured
+        global clock, kind
         clock, kind = time.process_time, "_one_core"
         os.sched_setaffinity(0, {0})
     for part in options.parts or PARTS:
