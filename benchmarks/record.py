@@ -21,7 +21,7 @@ def machine() -> str:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
         name = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), name)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return f"{name}, {cores} cores"
+    return f"{name}, {cores} core{'s' * (cores != 1)}"
 
 
 def commit() -> str:
@@ -35,13 +35,29 @@ def commit() -> str:
     return git("rev-parse", "--short", "HEAD") + ("+" if git("status", "--porcelain", "--", "../../src") else "")
 
 
-def save(name: str, rows: Sequence[dict[str, Any]]) -> None:
-    """Write `rows` to results/NAME.csv and to the terminal."""
+def save(name: str, rows: Sequence[dict[str, Any]], *, key: str | None = None) -> None:
+    """Write `rows` to results/NAME.csv and to the terminal.
+
+    key: a column; rows that the file has already stay, but for those whose value there has been measured again.
+    """
     context = {"machine": machine(), "commit": commit(), "date": datetime.date.today().isoformat()}
+    fresh = [row | context for row in rows]
+    if key is not None:
+        measured = {str(row[key]) for row in rows}
+        fresh = [row for row in load(name) if row[key] not in measured] + fresh
     FOLDER.mkdir(exist_ok=True)
     with (FOLDER / f"{name}.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, [*rows[0], *context], lineterminator="\n")
         writer.writeheader()
-        writer.writerows(row | context for row in rows)
+        writer.writerows(fresh)
     for row in rows:
         print("  ".join(f"{key} {value}" for key, value in row.items()))
+
+
+def load(name: str) -> list[dict[str, str]]:
+    """The rows of results/NAME.csv; none if there is no such file."""
+    path = FOLDER / f"{name}.csv"
+    if not path.exists():
+        return []
+    with path.open(encoding="utf-8") as file:
+        return list(csv.DictReader(file))

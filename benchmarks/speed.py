@@ -1,17 +1,29 @@
 """Time of the whole pipeline, array in and array out, beside the same network called directly in five runtimes.
 
-    python benchmarks/speed.py            writes results/speed, speed_runtimes, speed_start.csv and docs/speed.png
-    python benchmarks/speed.py --quick    a look in under two minutes, at fewer networks and sizes; writes the first two
+    python benchmarks/speed.py                      everything, some ten minutes
+    python benchmarks/speed.py runtimes --only VDSR a part, and of it one network
+    python benchmarks/speed.py sizes --one-core     seconds of the processor on one core, for a machine that is busy;
+                                                    into results/speed_one_core.csv and so on
+
+Parts, each with its file in results/, in which only what has been measured anew is replaced:
+
+    sizes      the default model by size of the result                                     speed.csv
+    runtimes   ours, array in and out, beside the network alone in five runtimes           speed_runtimes.csv
+    engines    every network of the table in each of our engines: what `auto` rests on     speed_engines.csv
+    start      a process of its own: to its first result, and the most memory              speed_start.csv
+    command    `hyperacuity upscale` on a JPEG of a megapixel, and where its time goes     speed_command.csv
 
 Medians over interleaved rounds in one process. Ours begins with RGB of 8 bits and ends there, with colour, resampled
 chroma and checks; a runtime alone begins with a float32 batch of the network's own input and ends with one. All are
-checked to give the same numbers. Other programs on the machine slow all of a round alike: compare within a column.
+checked to give the same numbers. Other programs on the machine slow all of a round alike: compare within a row.
+`benchmarks/speed_plots.py` draws the results.
 """
 
 from __future__ import annotations
 
 import argparse
 import functools
+import os
 import statistics
 import subprocess
 import sys
@@ -24,51 +36,85 @@ from typing import Any
 import numpy as np
 import record
 
-from hyperacuity import engines, export, zoo
+from hyperacuity import engines, zoo
 from hyperacuity.engines import choice
-from hyperacuity.engines.onnx_to_ncnn import converted
+from hyperacuity.errors import UsageError
 from hyperacuity.image import Image
-from hyperacuity.networks import build, described
-from hyperacuity.networks.acute import SIZES
 from hyperacuity.pipeline import Pipeline, Stage
 from hyperacuity.zoo import Card, Model
 
 MODEL = "acute-50k-x2"
 MEGAPIXELS = [0.1, 0.5, 1, 2, 4, 8, 24, 50]  # of the result
 PEER_MEGAPIXELS = [0.1, 0.5, 2, 8]
-ZOO = [MODEL, "fsrcnn-x2", "acute-50k-x4"]
-# Networks with random weights, and the input that they are given.
-LARGE, SMALL = (540, 960), (270, 480)
+# Networks with random weights, and the input that they are given, here and in the table of engines.
+LARGE, MIDDLE, SMALL = (540, 960), (270, 480), (180, 320)
 NETWORKS: dict[str, tuple[str, dict[str, Any], tuple[int, int]]] = {
+    "SRCNN": ("srcnn", {}, LARGE),
     "FSRCNN x2": ("fsrcnn", {"scale": 2}, LARGE),
     "ESPCN x2": ("espcn", {"scale": 2}, LARGE),
-    "Acute 10k x2": ("acute", {"scale": 2, "features": SIZES["10k"][0], "layers": SIZES["10k"][1]}, LARGE),
-    "Acute 50k x2": ("acute", {"scale": 2, "features": SIZES["50k"][0], "layers": SIZES["50k"][1]}, LARGE),
-    "Compact x4": ("compact", {"scale": 4, "features": 64, "convs": 16}, SMALL),
-    "EDSR-baseline x2": ("edsr", {"scale": 2}, SMALL),
+    "Acute 10k x2": ("acute", {"scale": 2, "features": 16, "layers": 4}, LARGE),
+    "Acute 200k x2": ("acute", {"scale": 2, "features": 48, "layers": 9}, MIDDLE),
+    "Compact x4": ("compact", {"scale": 4, "features": 64, "convs": 16}, MIDDLE),
     "VDSR": ("vdsr", {}, SMALL),
+    "IMDN x2": ("imdn", {"scale": 2}, SMALL),
+    "SPAN x2": ("span", {"scale": 2}, SMALL),
+    "EDSR-baseline x2": ("edsr", {"scale": 2}, SMALL),
+    "SRResNet x4": ("srresnet", {"scale": 4}, SMALL),
 }
-THIN = ["FSRCNN x2", "ESPCN x2", "Acute 10k x2", "Acute 50k x2"]
+# More for the table of engines.
+HEAVY: dict[str, tuple[str, dict[str, Any], tuple[int, int]]] = {
+    "MDSR x2": ("mdsr", {"scale": 2, "blocks": 16}, SMALL),
+    "RRDB x4": ("rrdb", {"scale": 4, "blocks": 3}, (90, 160)),
+    "SwinIR x2": ("swinir", {"scale": 2}, (48, 48)),
+}
+MODELS = Path(tempfile.gettempdir(), "hyperacuity-speed")  # those with random weights
 TOLERANCE = 1e-3
 ROUNDS = 3
 FAR_BEHIND = 4  # whoever takes this many times as long as the fastest runs once
-# What a process of its own does for start-up and memory: load, one picture of a megapixel, the most memory it held.
+# What a process of its own does: open, then a picture of a megapixel twice.
 ALONE = """
-import time; start = time.perf_counter()
-import sys, numpy as np, resource
+import sys, time
 sys.path.insert(0, {folder!r})
-import speed
-model = speed.zoo.members({model!r})[0]
 begin = time.perf_counter()
-run = speed.runners(model)[{runner!r}]() if {runner!r} else None
+import resource, numpy as np, speed
+model = speed.zoo.members({model!r})[0]
 image = np.zeros((433, 577, 3), np.uint8)
-if run:
-    speed.answer(model, {runner!r}, run, image)
-done = time.perf_counter()
-print(done - begin, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+start = time.perf_counter()
+run = speed.runners(model)[{runner!r}]()
+speed.answer({runner!r}, run, model, image)
+first = time.perf_counter()
+speed.answer({runner!r}, run, model, image)
+print(first - start, time.perf_counter() - first, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+"""
+# The steps of the command, as it goes through them.
+STEPS = """
+import sys, time
+from pathlib import Path
+last = time.perf_counter()
+def step(name):
+    global last
+    print(name, time.perf_counter() - last)
+    last = time.perf_counter()
+from hyperacuity import cli
+step("command line")
+from hyperacuity import api
+step("library")
+upscaler = api.load()
+step("model and runtime")
+source = api.formats.read(Path(sys.argv[1]))
+image = next(iter(source))
+step("decoding")
+result = upscaler.stream(image, 2).gather()
+step("enlarging")
+with api.formats.write(Path(sys.argv[2]), source) as sink:
+    sink.write(result.strips())
+step("encoding")
 """
 
 Run = Callable[[Any], Any]
+Row = dict[str, Any]
+# Or, on one core, what the processor spends; and what is put after the names of such results.
+clock, kind = time.perf_counter, ""
 
 
 class Timed:
@@ -81,49 +127,43 @@ class Timed:
         return getattr(self._engine, name)
 
     def run(self, batch: engines.Batch) -> engines.Batch:
-        start = time.perf_counter()
+        start = clock()
         try:
             return self._engine.run(batch)
         finally:
-            self.seconds += time.perf_counter() - start
+            self.seconds += clock() - start
 
 
 def photo(height: int, width: int) -> Any:
     return np.random.default_rng(0).integers(0, 255, (height, width, 3), np.uint8)
 
 
-# The pipeline alone, by size.
+# The pipeline alone, by size. Beside the time within it, the network's over the whole picture at once.
 
 
-def sizes(rounds: int, megapixels: list[float]) -> list[dict[str, Any]]:
-    engine: Any = Timed(engines.open(zoo.members(MODEL)[0], engine="onnxruntime"))
-    pipeline = Pipeline([Stage(engine, MODEL)])
-    images = []
-    for size in megapixels:
+def sizes(only: str | None) -> None:
+    for size in MEGAPIXELS:
+        if only is not None and only != f"{size:g}":
+            continue
+        engine: Any = Timed(engines.open(zoo.members(MODEL)[0], device="cpu"))
+        pipeline = Pipeline([Stage(engine, MODEL)])
         height = round((size / 4 * 1e6 * 3 / 4) ** 0.5)
-        images.append(Image.of(photo(height, height * 4 // 3)))
-    whole: list[list[float]] = [[] for _ in images]
-    network: list[list[float]] = [[] for _ in images]
-    for _ in range(rounds + 1):
-        for n, image in enumerate(images):
-            engine.seconds, start = 0.0, time.perf_counter()
+        image = Image.of(photo(height, height * 4 // 3))
+        whole, network = [], []
+        for _ in range(3 if size > 10 else 6):
+            engine.seconds, start = 0.0, clock()
             pipeline.stream(image, 2 * image.header.height, 2 * image.header.width).gather()
-            whole[n].append(time.perf_counter() - start)
-            network[n].append(engine.seconds)
-    rows = []
-    for n, size in enumerate(megapixels):
-        seconds = statistics.median(whole[n][1:])
-        share = statistics.median(a / b for a, b in zip(network[n][1:], whole[n][1:], strict=True))
-        rows.append(
-            {
-                "model": MODEL,
-                "output_megapixels": size,
-                "seconds": round(seconds, 4),
-                "megapixels_per_second": round(size / seconds, 2),
-                "network_share": round(share, 3),
-            }
-        )
-    return rows
+            whole.append(clock() - start)
+            network.append(engine.seconds)
+        seconds = statistics.median(whole[1:])
+        row = {
+            "model": MODEL,
+            "output_megapixels": size,
+            "seconds": round(seconds, 4),
+            "megapixels_per_second": round(size / seconds, 2),
+            "network_share": round(statistics.median(a / b for a, b in zip(network[1:], whole[1:], strict=True)), 3),
+        }
+        record.save("speed" + kind, [row], key="output_megapixels")
 
 
 # Ours beside each runtime alone. A runner takes a model and gives what runs it on a batch; ours on an image.
@@ -143,6 +183,8 @@ def ours(model: Model, engine: str) -> Run:
 def direct_torch(model: Model) -> Run:
     import safetensors.torch
     import torch
+
+    from hyperacuity.networks import build
 
     torch.set_num_threads(choice.cores())
     network = build(model.card.architecture, model.card.config).eval()
@@ -173,6 +215,8 @@ def direct_openvino(model: Model) -> Run:
 
 def direct_ncnn(model: Model) -> Run:
     import ncnn
+
+    from hyperacuity.engines.onnx_to_ncnn import converted
 
     assert model.onnx is not None
     layers, weights = converted(model.onnx)
@@ -212,12 +256,12 @@ DIRECT: dict[str, Callable[[Model], Run]] = {
     "ncnn": direct_ncnn,
     "OpenCV": direct_opencv,
 }
+OURS = ["auto", *(name for name in engines.ENGINES if name != "pytorch")]
 
 
 def runners(model: Model) -> dict[str, Callable[[], Run]]:
     """All by name; ours are called "ours ENGINE", and "ours auto" is what a user gets who asks for nothing."""
-    names = ["auto", *(name for name in engines.ENGINES if name != "pytorch")]
-    mine: dict[str, Callable[[], Run]] = {f"ours {name}": functools.partial(ours, model, name) for name in names}
+    mine: dict[str, Callable[[], Run]] = {f"ours {name}": functools.partial(ours, model, name) for name in OURS}
     return mine | {name: functools.partial(open_, model) for name, open_ in DIRECT.items()}
 
 
@@ -226,11 +270,11 @@ def batch_of(model: Model, pixels: Any) -> Any:
     return planes if model.card.channel_count == 3 else np.ascontiguousarray(planes[:, 1:2])
 
 
-def answer(model: Model, name: str, run: Run, pixels: Any) -> Any:
+def answer(name: str, run: Run, model: Model, pixels: Any) -> Any:
     return run(Image.of(pixels)) if name.startswith("ours") else run(batch_of(model, pixels))
 
 
-def compared(title: str, model: Model, height: int, width: int, rounds: int) -> list[dict[str, Any]]:
+def compared(title: str, model: Model, height: int, width: int) -> list[Row]:
     pixels = photo(height, width)
     image, batch = Image.of(pixels), batch_of(model, pixels)
     ready: dict[str, Run] = {}
@@ -249,14 +293,9 @@ def compared(title: str, model: Model, height: int, width: int, rounds: int) -> 
         if difference > (1 if mine else TOLERANCE * size):  # ours has been rounded to 8 bits
             raise AssertionError(f"{title}: {name} gives other numbers, by {difference}")
         ready[name] = run
-    taken: dict[str, list[float]] = {name: [] for name in ready}
-    for _ in range(rounds):
-        for name, run in ready.items():
-            if taken[name] and taken[name][0] > FAR_BEHIND * min(times[0] for times in taken.values() if times):
-                continue
-            start = time.perf_counter()
-            run(image if name.startswith("ours") else batch)
-            taken[name].append(time.perf_counter() - start)
+    taken = interleaved(
+        {name: functools.partial(run, image if name.startswith("ours") else batch) for name, run in ready.items()}
+    )
     fastest = min((name for name in ready if name in DIRECT), key=lambda name: statistics.median(taken[name]))
     megapixels = height * width * model.card.network_scale**2 / 1e6
     rows = []
@@ -266,23 +305,42 @@ def compared(title: str, model: Model, height: int, width: int, rounds: int) -> 
         rows.append(
             {
                 "network": title,
-                "output_megapixels": round(megapixels, 2),
+                "output_megapixels": round(megapixels, 4),
                 "runner": name,
                 "milliseconds": round(1e3 * seconds, 1),
-                "megapixels_per_second": round(megapixels / seconds, 2),
+                "megapixels_per_second": round(megapixels / seconds, 4),
                 "of_fastest_runtime": round(ratio, 2),
             }
         )
-    print(title, f"{megapixels:.2f} MP:", {row["runner"]: row["milliseconds"] for row in rows}, flush=True)
     return rows
 
 
-def random_model(name: str, folder: Path) -> Model:
-    architecture, config, _ = NETWORKS[name]
+def interleaved(work: dict[str, Callable[[], Any]]) -> dict[str, list[float]]:
+    """The seconds of each, by name, in rounds, so that other programs slow all alike."""
+    taken: dict[str, list[float]] = {name: [] for name in work}
+    for _ in range(ROUNDS):
+        for name, run in work.items():
+            if taken[name] and taken[name][0] > FAR_BEHIND * min(times[0] for times in taken.values() if times):
+                continue
+            start = clock()
+            run()
+            taken[name].append(clock() - start)
+    return taken
+
+
+def random_model(name: str) -> Model:
+    """A network of the tables; exported once, since that takes longer than to measure it."""
+    path = MODELS / f"{name.replace(' ', '-')}.onnx"
+    if path.exists():
+        return zoo.open_file(path)
+    from hyperacuity import export
+    from hyperacuity.networks import build, described
+
+    architecture, config, _ = (NETWORKS | HEAVY)[name]
     network = build(architecture, config).eval()
     told = described(network)
     card = Card(
-        name.replace(" ", "-"),
+        path.stem,
         architecture,
         told.scale,
         "Y" if told.channels == 1 else "RGB",
@@ -292,80 +350,113 @@ def random_model(name: str, folder: Path) -> Model:
         config=config,
         **export.measured(network),
     )
-    export.write(network, card, folder)
-    return zoo.open_file(folder / f"{card.name}.onnx")
+    export.write(network, card, MODELS)
+    return zoo.open_file(path)
 
 
-def start_up() -> list[dict[str, Any]]:
-    """Opening and the first picture (1 megapixel), in a process of its own; less what this script itself takes."""
-    rows = []
-    for model in ZOO[:2]:
-        for name in ["", *runners(zoo.members(model)[0])]:
+def runtimes(only: str | None) -> None:
+    for name, model in zoo.models().items():
+        if model.onnx is not None and only in (None, name):
+            rows = []
+            for megapixels in PEER_MEGAPIXELS if name == MODEL else [2]:
+                height = round((megapixels / model.card.network_scale**2 * 1e6 * 9 / 16) ** 0.5)
+                rows += compared(name, model, height, height * 16 // 9)
+            record.save("speed_runtimes" + kind, rows, key="network")
+    for name in NETWORKS if only is None else {only} & set(NETWORKS):
+        record.save("speed_runtimes" + kind, compared(name, random_model(name), *NETWORKS[name][2]), key="network")
+
+
+def by_engine(only: str | None) -> None:
+    """The network alone, in our engines."""
+    for name in NETWORKS | HEAVY if only is None else [only]:
+        model = random_model(name)
+        batch = batch_of(model, photo(*(side // 2 for side in (NETWORKS | HEAVY)[name][2])))
+        opened = {}
+        for engine in engines.ENGINES:
+            try:
+                opened[engine] = engines.open(model, engine=engine, device="cpu")
+                opened[engine].run(batch)
+            except UsageError:  # ncnn has not every operator
+                opened.pop(engine, None)
+        taken = interleaved({engine: functools.partial(each.run, batch) for engine, each in opened.items()})
+        middle = {engine: statistics.median(times) for engine, times in taken.items()}
+        row: Row = {"network": name, "architecture": model.card.architecture}
+        row |= {f"{each}_ms": round(1e3 * middle[each], 1) if each in middle else "" for each in engines.ENGINES}
+        record.save(
+            "speed_engines" + kind, [row | {"fastest": min(middle, key=lambda each: middle[each])}], key="network"
+        )
+
+
+def start(only: str | None) -> None:
+    """A megapixel in a process of its own, from its start to its first result; and the picture after that."""
+    for model in [MODEL, "fsrcnn-x2"] if only is None else [only]:
+        rows = []
+        for name in runners(zoo.members(model)[0]):
             program = ALONE.format(folder=str(Path(__file__).parent), model=model, runner=name)
+            begin = time.perf_counter()
             told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
-            seconds, memory = map(float, told.split())
-            rows.append(
-                {
-                    "model": model,
-                    "runner": name or "nothing",
-                    "open_and_first_ms": round(1e3 * seconds),
-                    "peak_mib": round(memory),
-                }
-            )
-    return rows
+            all_of_it = time.perf_counter() - begin
+            first, second, memory = map(float, told.split())
+            row: Row = {"model": model, "runner": name, "process_to_first_result_ms": round(1e3 * (all_of_it - second))}
+            row |= {"open_and_first_ms": round(1e3 * first), "second_ms": round(1e3 * second)}
+            rows.append(row | {"peak_mib": round(memory)})
+        record.save("speed_start" + kind, rows, key="model")
 
 
-def plot(rows: list[dict[str, Any]]) -> None:
-    import matplotlib as mpl
+def command(only: str | None) -> None:
+    """Process start to file written, in turns with the network alone over the whole picture; then step by step."""
+    with tempfile.TemporaryDirectory() as folder:
+        source, result = Path(folder, "photo.jpg"), Path(folder, "larger.jpg")
+        example = Path(__file__).parents[1] / "examples" / "astronaut.png"
+        from hyperacuity import api
 
-    mpl.use("Agg")
-    from matplotlib import pyplot
-
-    titles = list(dict.fromkeys(row["network"] for row in rows))
-    # Of a network measured at several sizes, the one of two megapixels.
-    near = {
-        t: min((r["output_megapixels"] for r in rows if r["network"] == t), key=lambda m: abs(m - 2)) for t in titles
-    }
-    shown = ["ours auto", *DIRECT]
-    figure, axes = pyplot.subplots(figsize=(11, 5))
-    for n, name in enumerate(shown):
-        found = {
-            r["network"]: r["of_fastest_runtime"]
-            for r in rows
-            if r["runner"] == name and r["output_megapixels"] == near[r["network"]]
+        api.load("bicubic").file(example, source, 2, quality=90)  # 1024 x 1024
+        network = direct_onnxruntime(zoo.members(MODEL)[0])
+        batch = np.random.default_rng(0).random((1, 1, 1024, 1024), np.float32)
+        asked = [sys.executable, "-m", "hyperacuity", "upscale", str(source), "-o", str(result), "--force", "--quiet"]
+        work: dict[str, Callable[[], Any]] = {
+            "command": lambda: subprocess.run(asked, check=True),
+            "network alone": lambda: network(batch),
+            "Python alone": lambda: subprocess.run([sys.executable, "-c", ""], check=True),
         }
-        heights = [found.get(title, 0.0) for title in titles]
-        colour = "black" if name.startswith("ours") else f"C{n}"
-        axes.bar([i + (n - 2.5) * 0.14 for i in range(len(titles))], heights, 0.13, label=name, color=colour)
-    axes.axhline(1, color="grey", linewidth=0.8)
-    axes.set_xticks(range(len(titles)), titles, rotation=20, ha="right")
-    axes.set_ylabel("speed, the fastest runtime alone = 1")
-    axes.set_title(f"Whole pipeline (ours) beside the network alone in five runtimes; {record.machine()}")
-    axes.legend(ncols=6, loc="upper center", bbox_to_anchor=(0.5, -0.22), frameon=False)
-    figure.savefig(Path(__file__).parents[1] / "docs" / "speed.png", dpi=110, bbox_inches="tight")
+        network(batch)
+        taken = [interleaved(work) for _ in range(5)]
+        middle = {name: statistics.median(t for each in taken for t in each[name]) for name in work}
+        rows: list[Row] = [{"what": name, "milliseconds": round(1e3 * seconds)} for name, seconds in middle.items()]
+        rows.append(
+            {"what": "command / network", "milliseconds": round(middle["command"] / middle["network alone"], 2)}
+        )
+        steps: dict[str, list[float]] = {}
+        for _ in range(5):
+            asked = [sys.executable, "-c", STEPS, str(source), str(result)]
+            for line in subprocess.run(asked, capture_output=True, text=True, check=True).stdout.splitlines():
+                name, seconds = line.rsplit(" ", 1)
+                steps.setdefault(name, []).append(float(seconds))
+        rows += [{"what": f"of it: {n}", "milliseconds": round(1e3 * statistics.median(s))} for n, s in steps.items()]
+        record.save("speed_command" + kind, rows)
+
+
+PARTS: dict[str, Callable[[str | None], None]] = {
+    "sizes": sizes,
+    "runtimes": runtimes,
+    "engines": by_engine,
+    "start": start,
+    "command": command,
+}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--megapixels", type=float, nargs="+", default=PEER_MEGAPIXELS, help="of the zoo's models")
+    parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join(PARTS))
+    parser.add_argument("--only", help="one network of runtimes or engines, a model of start, a size of sizes")
+    parser.add_argument("--one-core", action="store_true", help="seconds of the processor, on one core")
     options = parser.parse_args()
-    quick = options.quick
-    rounds = 3 if quick else ROUNDS
-    record.save("speed", sizes(rounds, MEGAPIXELS[:5] if quick else MEGAPIXELS))
-    rows: list[dict[str, Any]] = []
-    for name in ZOO[:2] if quick else ZOO:
-        model = zoo.members(name)[0]
-        for megapixels in [2] if quick else options.megapixels:
-            height = round((megapixels / model.card.network_scale**2 * 1e6 * 9 / 16) ** 0.5)
-            rows += compared(name, model, height, height * 16 // 9, rounds)
-    with tempfile.TemporaryDirectory() as folder:
-        for name in THIN if quick else NETWORKS:
-            rows += compared(name, random_model(name, Path(folder)), *NETWORKS[name][2], rounds)
-    record.save("speed_runtimes", rows)
-    if not quick:
-        plot(rows)
-        record.save("speed_start", start_up())
+    if options.one_core:
+        global clock, kind
+        clock, kind = time.process_time, "_one_core"
+        os.sched_setaffinity(0, {0})
+    for part in options.parts or PARTS:
+        PARTS[part](options.only)
 
 
 if __name__ == "__main__":

@@ -118,7 +118,7 @@ def test_transposed_convolutions_become_others_with_the_same_picture(scale: int,
     card = Card(f"f-x{scale}", "fsrcnn", scale, "Y", "", "", "", config, **export.measured(network))
     export.write(network, card, tmp_path)
     opened = engines.open(zoo.open_file(tmp_path / f"f-x{scale}.onnx"), engine=engine)
-    for side in (1, 2, 7, 200):  # below and above what OpenVINO compiles for its shape
+    for side in (1, 2, 7, 200):
         batch = noise(2, 1, side, side + 3)
         with torch.inference_mode():
             expected = network(torch.from_numpy(batch)).numpy()
@@ -162,19 +162,22 @@ def test_ncnn_names_the_operator_that_it_lacks(model: Model) -> None:
 
 def test_auto_takes_onnx_runtime_on_a_cpu(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engines, "_has_driver", lambda: False)
-    if model.card.architecture not in engines.FASTER_IN_OPENVINO:
+    if model.card.architecture not in engines.FASTER:
         assert isinstance(engines.open(model), onnx_runtime.OnnxRuntime)
     assert isinstance(engines.open(replace(model, onnx=None)), pytorch.PyTorch)
     assert isinstance(engines.open(model, precision="bf16", device="cpu"), pytorch.PyTorch)
 
 
-def test_auto_takes_openvino_where_it_is_measured_to_be_faster(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_auto_takes_what_is_measured_to_be_faster_and_can_run_it(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engines, "_has_driver", lambda: False)
-    fsrcnn, acute = zoo.members("fsrcnn-x2")[0], zoo.members("acute-50k-x2")[0]
-    assert isinstance(engines.open(fsrcnn), openvino.OpenVino)
-    assert isinstance(engines.open(acute), onnx_runtime.OnnxRuntime)
-    monkeypatch.setattr(openvino, "installed", lambda: False)
-    assert isinstance(engines.open(fsrcnn), onnx_runtime.OnnxRuntime)
+    faster = engines.FASTER.get(model.card.architecture, ())
+    assert set(faster) <= set(runs(model))
+    if not faster:
+        return
+    assert isinstance(engines.open(model), {"openvino": openvino.OpenVino, "ncnn": ncnn.Ncnn}[faster[0]])
+    for name in faster:
+        monkeypatch.setattr(engines.ENGINES[name], "installed", lambda: False)
+    assert isinstance(engines.open(model), onnx_runtime.OnnxRuntime)
 
 
 def test_auto_takes_what_was_tuned(monkeypatch: pytest.MonkeyPatch) -> None:

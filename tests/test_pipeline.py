@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from hyperacuity import engines, pipeline, zoo
+from hyperacuity.engines import choice
 from hyperacuity.errors import BadOutput, OutOfMemory, UsageError
 from hyperacuity.image import Image
 from hyperacuity.pipeline import Pipeline, PrecisionWarning, Stage, windows
@@ -56,7 +57,7 @@ def test_small_strips_change_nothing(size: tuple[int, int], monkeypatch: pytest.
     engine = Blur(halo=7, channels=1, activation_bytes=100)
     whole = enlarged(image, engine)
     monkeypatch.setattr(pipeline, "STRIP_MEMORY", 1)  # a strip for each row
-    monkeypatch.setattr(pipeline, "BLOCK_ROWS", 3)
+    monkeypatch.setattr(pipeline, "BLOCK", 500)
     np.testing.assert_array_equal(enlarged(image, engine), whole)
 
 
@@ -92,6 +93,17 @@ def test_tile_size_counts_all_that_a_run_computes(
     engine = Blur(halo=4, activation_bytes=1000, free=4 * 1000 * 2500)
     enlarged(picture(*size, channels), engine)
     assert max(shape[0] * shape[2] * shape[3] for shape in engine.runs) <= 2500
+
+
+def test_networks_that_reach_far_do_not_compute_their_halo_over_and_over() -> None:
+    class Deep(Blur):
+        def run(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+            self.runs.append(batch.shape)
+            return batch.repeat(self.scale, axis=2).repeat(self.scale, axis=3)
+
+    engine = Deep(halo=36, activation_bytes=4096, free=16 << 30)  # as EDSR-baseline
+    enlarged(picture(540, 960), engine)
+    assert sum(shape[2] * shape[3] for shape in engine.runs) < 1.2 * 540 * 960
 
 
 def test_wide_images_are_not_cut_into_slivers(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -372,11 +384,12 @@ def test_networks_on_luma_take_chroma_from_bicubic() -> None:
     np.testing.assert_allclose(whole, resize(image.pixels, scale=2), atol=1e-5)
 
 
-def test_rows_come_before_the_whole_is_computed() -> None:
+def test_rows_come_before_the_whole_is_computed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(choice, "cores", lambda: 1)
     engine = Blur()
     rows = iter(Pipeline([Stage(engine, "blur")], tile=10).stream(picture(100, 10), 200, 20).rows)
     next(rows)
-    assert len(engine.runs) == 1
+    assert len(engine.runs) == 2  # one block for each core is in work already
 
 
 @pytest.mark.parametrize("spans", [[(0, 3), (0, 9), (5, 6), (8, 20), (19, 20)], [(0, 1), (4, 5), (15, 20)]])

@@ -32,14 +32,26 @@ def luma8(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.floor(y + 0.5).astype(np.uint8)
 
 
-def with_luma(rgb: Array, y: Array) -> Array:
-    """`rgb` (3, H, W) with its luma replaced by `y` (H, W), its chroma kept. Overwrites `rgb`.
+def differences(rgb: Array, y: Array) -> Array:
+    """Colour without luma: how far red and blue of (3, H, W) lie above the grey that has their luma `y` (H, W).
 
-    The same as going to Y, Cb, Cr, exchanging Y and coming back: the inverse matrix adds luma to R, G and B alike.
+    (2, H, W). Linear, and so is `joined`: a picture may be resampled as its luma and these two planes.
     """
-    y = y - luma(rgb, axis=0)
-    y *= rgb.dtype.type(255 / 219)
-    rgb += y
+    grey = from_studio(y)
+    result: Array = rgb[::2] - grey
+    return result
+
+
+def joined(y: Array, differences: Array) -> Array:
+    """The inverse: R, G, B (3, H, W) of luma (H, W) and colour differences. Overwrites `differences`."""
+    red, green, blue = rgb = np.empty((3, *y.shape), y.dtype)
+    grey = from_studio(y)
+    np.add(grey, differences[0], out=red)
+    np.add(grey, differences[1], out=blue)
+    # Luma of the differences is 0, which says what green's is.
+    differences *= (_LUMA[::2] / _LUMA[1]).astype(y.dtype)[:, None, None]
+    grey -= differences[0]
+    np.subtract(grey, differences[1], out=green)
     return rgb
 
 
@@ -51,7 +63,8 @@ def to_studio(grey: Array) -> Array:
 
 def from_studio(y: Array) -> Array:
     """The inverse of `to_studio`."""
-    grey: Array = (y - y.dtype.type(_BLACK)) * y.dtype.type(255 / 219)
+    grey: Array = y - y.dtype.type(_BLACK)
+    grey *= y.dtype.type(255 / 219)
     return grey
 
 

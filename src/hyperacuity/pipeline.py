@@ -7,32 +7,39 @@ image's size. Inside, rows are planes: (C, h, W) float32, black 0 and white 1.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hyperacuity import colour, tiles
-from hyperacuity.engines import Engine
+from hyperacuity.engines import Engine, choice
 from hyperacuity.errors import BadOutput, OutOfMemory, UsageError
 from hyperacuity.image import Header, Image, Strips
 from hyperacuity.resize import Kernel, Taps, resample, taps
 
 Planes = NDArray[np.float32]
+Given = TypeVar("Given")
+Made = TypeVar("Made")
 
 # A tile forty times as long as its halo reads a tenth more than it owns. Larger ones save less than their results lose
 # by leaving the cache (60 megapixels through FSRCNN: 8.2 megapixels a second in tiles of 64 MiB, 7.6 in 256), and
 # smaller ones let progress be seen and Ctrl-C be heard.
 TILE_SIDE = 40
 TILE_PIXELS = 1 << 16  # what a tile may read however small its halo: each run has a cost of its own
-TILE_MEMORY = 256 << 20
+# What a tile may take where four times as much is free. Networks that reach far need it: for each pixel that a tile of
+# SRResNet x4 (halo 40, 16 KiB a pixel) owns it reads 2.1, and 7 in 256 MiB; of EDSR-baseline (36, 4 KiB) 1.3 and 1.9.
+TILE_MEMORY = 1 << 30
 # What one row of tiles may hold of results while its pieces are put together. Where a row of the image is so wide that
 # this would leave less of it than the halo, a row of tiles is as high as the halo on both sides, and reads twice that.
 STRIP_MEMORY = 64 << 20
-# Rows that go through the last steps (colour, resizing, rounding) at a time, so that they stay in the cache.
-BLOCK_ROWS = 32
+# Pixels that go through the steps around the network (colour, resizing, rounding) at a time: few enough to stay in the
+# second-level cache, and enough for numpy's calls to cost little. Each core works on a block of its own.
+BLOCK = 1 << 16
 # Pixels that a tile may always read, however little memory seems to be left: less would never end.
 SMALLEST_TILE = 128 * 128
 # How far below black floats may lie, in parts of the range, and be taken as they are. Bicubic and Lanczos undershoot by
@@ -96,22 +103,25 @@ class Pipeline:
         return Strips(header.resized(height, width), self._rows(image, height, width))
 
     def _rows(self, image: Image, height: int, width: int) -> Iterator[NDArray[Any]]:
+        with ThreadPoolExecutor(choice.cores(), "hyperacuity") as pool:
+            yield from self._computed(pool, image, height, width)
+
+    def _computed(self, pool: Executor, image: Image, height: int, width: int) -> Iterator[NDArray[Any]]:
         image, opacity = _prepare_alpha(image)
         codes = _Codes.of(image)
         size = image.header.height, image.header.width
-        strips = _planes(image, codes)
+        strips = _ahead(pool, codes.planes, _blocks(image.pixels, axis=0))
         for stage in self.stages:
             if stage.enlarge > 1:
                 larger = size[0] * stage.enlarge, size[1] * stage.enlarge
-                strips, size = _resized(strips, size, larger, "bicubic"), larger
-            strips = _Run(stage, self.tile, self.tta, size, image.header).strips(strips)
+                strips, size = _resized(pool, strips, size, larger, "bicubic"), larger
+            strips = _Run(stage, self.tile, self.tta, size, image.header).strips(pool, strips)
             size = size[0] * stage.engine.scale, size[1] * stage.engine.scale
         if size != (height, width):
-            strips = _resized(strips, size, (height, width), self.kernel)
+            strips = _resized(pool, strips, size, (height, width), self.kernel)
+        blocks = (block for strip in strips for block in _blocks(strip))
         try:
-            for strip in strips:
-                for block in _blocks(strip):
-                    yield codes.stored(block, opacity)
+            yield from _ahead(pool, lambda block: codes.stored(block, opacity), blocks)
         except OutOfMemory:
             raise
         except MemoryError as error:  # not of a network, whose tiles can shrink, but of the rows around it
@@ -136,7 +146,7 @@ def _prepare_alpha(image: Image) -> tuple[Image, float | None]:
 
 @dataclass(frozen=True)
 class _Codes:
-    """Between stored values and planes, black 0 and white 1; black is (C, 1, 1), span one number.
+    """Between stored values and planes: `black` (C, 1, 1) becomes 0, and what is `span` above it 1.
 
     Floats may lie beyond their nominal levels and are not cut off. Networks take what is above white as it is, being
     nearly linear there (measured on FSRCNN: 0.4 % off at 1000 times white); squeezing it all into [0, 1] instead would
@@ -145,8 +155,9 @@ class _Codes:
     """
 
     dtype: np.dtype[Any]
-    black: Planes
+    low: np.float32
     span: np.float32
+    black: Planes
     alpha: bool
 
     @classmethod
@@ -157,7 +168,7 @@ class _Codes:
         if header.dtype.kind == "f":
             least = float(image.pixels[..., : header.colours].min())
             black[: header.colours] = least if least < low - UNDERSHOOT * (high - low) else low
-        return cls(header.dtype, black, np.float32(high - low), header.alpha)
+        return cls(header.dtype, np.float32(low), np.float32(high - low), black, header.alpha)
 
     def planes(self, rows: NDArray[Any]) -> Planes:
         """(h, W, C) as stored -> (C, h, W)."""
@@ -169,12 +180,11 @@ class _Codes:
     def stored(self, planes: Planes, opacity: float | None) -> NDArray[Any]:
         """(C, h, W) -> (h, W, C) as stored, with an alpha of `opacity` added if there is one; overwrites `planes`."""
         integer = self.dtype.kind != "f"
-        clipped = planes if integer else planes[-1:] if self.alpha else planes[:0]
-        np.clip(clipped, 0, 1, out=clipped)
         planes *= self.span
-        planes += self.black
-        if integer:
-            planes += np.float32(0.5)
+        planes += self.black + np.float32(0.5) if integer else self.black
+        clipped = planes if integer else planes[-1:] if self.alpha else planes[:0]
+        np.clip(clipped, self.low, self.low + self.span, out=clipped)
+        if self.dtype.kind == "i":  # what is not negative is rounded down by being stored
             np.floor(planes, out=planes)
         rows = np.empty((*planes.shape[1:], len(planes) + (opacity is not None)), self.dtype)
         for n, plane in enumerate(planes):  # a third of the time of all at once
@@ -184,15 +194,27 @@ class _Codes:
         return rows
 
 
-def _planes(image: Image, codes: _Codes) -> Iterator[Planes]:
-    for top in range(0, image.header.height, BLOCK_ROWS):
-        yield codes.planes(image.pixels[top : top + BLOCK_ROWS])
+def _blocks(strip: NDArray[Any], axis: int = -2) -> Iterator[NDArray[Any]]:
+    """A strip, or a batch of strips, (..., h, W), a block of rows at a time; or other pixels with rows on `axis`."""
+    rows = _block_rows(strip.shape[axis + 1])
+    for top in range(0, strip.shape[axis], rows):
+        yield strip[..., top : top + rows, :] if axis == -2 else strip[top : top + rows]
 
 
-def _blocks(strip: Planes) -> Iterator[Planes]:
-    """A strip, or a batch of strips, (..., h, W), `BLOCK_ROWS` rows at a time."""
-    for top in range(0, strip.shape[-2], BLOCK_ROWS):
-        yield strip[..., top : top + BLOCK_ROWS, :]
+def _block_rows(width: int) -> int:
+    return max(1, BLOCK // width)
+
+
+def _ahead(pool: Executor, work: Callable[[Given], Made], items: Iterable[Given]) -> Iterator[Made]:
+    """`map` in the threads of a pool, in order and an item for each core ahead of whoever takes the results."""
+    waiting: deque[Future[Made]] = deque()
+    cores = choice.cores()
+    for item in items:
+        waiting.append(pool.submit(work, item))
+        if len(waiting) > cores:
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()
 
 
 def windows(strips: Iterable[Planes], spans: Iterable[tuple[int, int]]) -> Iterator[Planes]:
@@ -219,20 +241,21 @@ def _monotone(reaches: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
 
 
 def _resized(
-    strips: Iterable[Planes], size: tuple[int, int], target: tuple[int, int], kernel: Kernel
+    pool: Executor, strips: Iterable[Planes], size: tuple[int, int], target: tuple[int, int], kernel: Kernel
 ) -> Iterator[Planes]:
     """The rows of an image of `size` at another size."""
     rows, columns = taps(size[0], target[0], kernel), taps(size[1], target[1], kernel)
-    return _resampled(strips, rows, columns)
+    return _resampled(pool, strips, rows, columns)
 
 
-def _resampled(strips: Iterable[Planes], rows: Taps, columns: Taps) -> Iterator[Planes]:
-    """The rows that `rows` makes of a stream, `BLOCK_ROWS` at a time; `columns` goes over each row once."""
-    cuts = [rows[top : top + BLOCK_ROWS] for top in range(0, len(rows), BLOCK_ROWS)]
+def _resampled(pool: Executor, strips: Iterable[Planes], rows: Taps, columns: Taps) -> Iterator[Planes]:
+    """The rows that `rows` makes of a stream, a block at a time; `columns` goes over each row once."""
+    height = _block_rows(len(columns))
+    cuts = [rows[top : top + height] for top in range(0, len(rows), height)]
     reaches = _monotone([cut.reach for cut in cuts])
-    across = (resample(strip, columns, -1) for strip in strips)
-    for cut, (low, _), window in zip(cuts, reaches, windows(across, reaches), strict=True):
-        yield resample(window, cut.shifted(low), -2)
+    across = _ahead(pool, lambda strip: resample(strip, columns, -1), strips)
+    down = [cut.shifted(low) for cut, (low, _) in zip(cuts, reaches, strict=True)]
+    return _ahead(pool, lambda pair: resample(pair[0], pair[1], -2), zip(windows(across, reaches), down, strict=True))
 
 
 class _Run:
@@ -263,7 +286,7 @@ class _Run:
             affordable = min(affordable, max(TILE_PIXELS, ((TILE_SIDE + 2) * halo) ** 2))
             self.max_pixels = max(self.least, int(max(SMALLEST_TILE, affordable) / growth))
 
-    def strips(self, source: Iterable[Planes]) -> Iterator[Planes]:
+    def strips(self, pool: Executor, source: Iterable[Planes]) -> Iterator[Planes]:
         """The rows of the image at `scale` times its size, a row of tiles at a time."""
         scale, channels = self.engine.scale, self.engine.channels
         keeps_chroma = channels == 1 and self.colours == 3
@@ -276,19 +299,23 @@ class _Run:
         reaches = _monotone(reaches)
 
         for n, (row, (low, _), window) in enumerate(zip(grid.rows, reaches, windows(source, reaches), strict=True)):
-            batch = self._strip(_to_network(window, channels), low, row)
+            picture = _to_network(window, channels)
+            batch = self._strip(picture, low, row)
             if not keeps_chroma:
                 yield _from_network(batch, channels, self.colours)
                 continue
-            chroma = _resampled(_blocks(window[:3]), cuts[n].shifted(low), across)
+            pairs = zip(_blocks(window[:3]), _blocks(picture[0, 0]), strict=True)
+            differences = (colour.differences(rgb, luma) for rgb, luma in pairs)
+            chroma = _resampled(pool, differences, cuts[n].shifted(low), across)
             for bicubic, block in zip(chroma, _blocks(batch), strict=True):
-                rgb = colour.with_luma(bicubic, block[0, 0])
+                rgb = colour.joined(block[0, 0], bicubic)
                 yield np.concatenate([rgb, colour.from_studio(block[1:, 0])]) if self.alpha else rgb
 
     def _affordable_rows(self) -> int | None:
         if self.tile == 0:
             return None
-        row = 4 * self.width * self.engine.scale**2 * (1 + self.alpha) * self.engine.channels
+        scale, channels = self.engine.scale, self.engine.channels
+        row = 4 * self.width * scale**2 * (1 + self.alpha) * channels
         return max(1, 2 * self.engine.halo, STRIP_MEMORY // row)
 
     def _plan(self, **limits: Any) -> tiles.Grid:

@@ -29,7 +29,7 @@ KERNELS: tuple[Kernel, ...] = get_args(Kernel)
 
 # Taps are applied to blocks of about this many output values, so that the accumulator and its operands stay in the
 # processor's second-level cache; and to about this many neighbours at a time, so that one instruction does several.
-_BLOCK = 1 << 16
+_BLOCK = 1 << 15
 _LANES = 96
 # Enlargements by a whole number, up to this one, read their samples in a row for each phase: no gathering.
 _PHASES = 8
@@ -174,6 +174,8 @@ def _even_run(index: NDArray[np.intp]) -> tuple[int, int, int]:
     """
     middle = len(index) // 2
     for phases in range(1, min(_PHASES, len(index) - middle - 1) + 1):
+        if (index[middle + phases] - index[middle] != 1).any():
+            continue
         moves = (index[phases:] - index[:-phases] == 1).all(axis=1)
         stops = np.flatnonzero(~moves)  # at the mirrored borders
         cut = np.searchsorted(stops, middle)
@@ -187,6 +189,8 @@ def _even_run(index: NDArray[np.intp]) -> tuple[int, int, int]:
 def _slide(source: Array, start: NDArray[np.intp], weights: Array, out: Array) -> None:
     """Fill `out` (lead, n, inner), output i of which reads the samples `start + i`; the same sums as by gathering."""
     lead, count, inner = out.shape
+    if (weights == weights[0]).all():
+        weights = weights[:1]  # a number, which is quicker to multiply with than a table, to the same bits
     deep = max(1, _BLOCK // max(1, count * inner))
     for top in range(0, lead, deep):
         block = source[top : top + deep]

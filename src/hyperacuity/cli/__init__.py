@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import keyword
 import os
 import shlex
 import signal
@@ -13,15 +15,17 @@ import typer
 from typer.core import TyperGroup
 
 import hyperacuity
-from hyperacuity.cli import evaluate, import_, interpolate, live, models, train, tune, upscale
 from hyperacuity.cli.talk import OutputError
+
+# Each is a module here by its name, of which `command` is the command.
+COMMANDS = ("upscale", "live", "models", "tune", "train", "interpolate", "import", "evaluate")
 
 
 class _Commands(TyperGroup):
     """The commands; a picture where one belongs gets the whole line as an answer."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        if args and args[0] not in self.commands and os.path.exists(args[0]):
+        if args and args[0] not in COMMANDS and os.path.exists(args[0]):
             ctx.fail(f"Say what to do with {args[0]!r}: hyperacuity upscale {shlex.quote(args[0])}")
         return super().resolve_command(ctx, args)
 
@@ -35,14 +39,6 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     cls=_Commands,
 )
-app.command("upscale")(upscale.command)
-app.command("live")(live.command)
-app.command("models")(models.command)
-app.command("tune")(tune.command)
-app.command("train")(train.command)
-app.command("interpolate")(interpolate.command)
-app.command("import")(import_.command)
-app.command("evaluate", cls=evaluate.SeveralValues)(evaluate.command)
 
 
 def _version(wanted: bool) -> None:
@@ -73,6 +69,7 @@ def main() -> None:
         if number is not None and signal.getsignal(number) == signal.SIG_DFL:
             signal.signal(number, _terminate)
     try:
+        _add(sys.argv[1:2])
         app()
     except hyperacuity.HyperacuityError as error:
         sys.exit(f"hyperacuity: {error}")
@@ -83,6 +80,13 @@ def main() -> None:
     except OutputError as error:
         _forget_output()
         sys.exit(f"hyperacuity: {error}")
+
+
+def _add(asked: list[str]) -> None:
+    """Make the command that is asked for known, or all of them: importing the others would delay it."""
+    for name in [each for each in asked if each in COMMANDS] or COMMANDS:
+        module = importlib.import_module(f"hyperacuity.cli.{name}{'_' * keyword.iskeyword(name)}")
+        app.command(name, cls=getattr(module, "SeveralValues", None))(module.command)
 
 
 def _open_closed_streams() -> None:

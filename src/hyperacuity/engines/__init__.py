@@ -20,9 +20,18 @@ from hyperacuity.engines import choice, ncnn, onnx_runtime, openvino, pytorch
 from hyperacuity.errors import MissingDependency, UsageError, nearest
 from hyperacuity.zoo import Model
 
-# 960 x 540 to 1920 x 1080 on two cores, AMD EPYC, whole pipeline: FSRCNN 132 ms, where ONNX Runtime takes 251. On plain
-# 3x3 networks with ReLU it is level or behind (Acute: 165 ms, ONNX Runtime 147).
-FASTER_IN_OPENVINO = ("fsrcnn",)
+# What is faster than ONNX Runtime on a CPU, fastest first, by architecture (benchmarks/results/speed_engines.csv).
+# ncnn gains by Winograd's convolutions on wide 3x3 layers, OpenVINO by fusing PReLU and on large kernels.
+FASTER: dict[str, tuple[str, ...]] = {
+    "compact": ("ncnn", "openvino"),
+    "edsr": ("ncnn", "openvino"),
+    "fsrcnn": ("openvino",),
+    "rrdb": ("ncnn",),
+    "span": ("ncnn",),
+    "srcnn": ("openvino",),
+    "srresnet": ("openvino", "ncnn"),
+    "vdsr": ("ncnn",),
+}
 
 Batch = NDArray[np.float32]
 Precision = Literal["auto", "fp32", "fp16", "bf16"]
@@ -76,7 +85,7 @@ def open(model: Model, *, engine: str = "auto", device: str = "auto", precision:
     """Make a model of the zoo (or of a file) ready to run.
 
     engine: a name of `ENGINES`, or "auto": PyTorch where a GPU is at hand for it, else what `hyperacuity tune` has
-        found to be the fastest, else OpenVINO where it is installed and faster, else ONNX Runtime.
+        found to be the fastest, else the first of `FASTER` that is installed, else ONNX Runtime.
     device: "auto", "cpu", "cuda", "cuda:1", "mps". precision: "auto" is float32 on a CPU and half on a GPU.
 
     Raises `MissingDependency` with the line that installs what is missing, `UsageError` for what cannot be had.
@@ -103,8 +112,8 @@ def _choose(model: Model, device: str, precision: str) -> str:
     tuned = choice.remembered(model)
     if tuned in ENGINES:
         return tuned
-    faster = model.card.architecture in FASTER_IN_OPENVINO and openvino.installed()
-    return "openvino" if faster else "onnxruntime"
+    faster = FASTER.get(model.card.architecture, ())
+    return next((name for name in faster if ENGINES[name].installed()), "onnxruntime")
 
 
 def _has_driver() -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.metadata
 import json
 import os
 import platform
@@ -71,6 +70,8 @@ def cores() -> int:
 
 
 def _version(package: str) -> str:
+    import importlib.metadata  # which takes as long as all of this package's own modules
+
     try:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import importlib.util
 import threading
 from typing import Any
@@ -15,10 +14,6 @@ from hyperacuity.engines.subpixel import as_convolution
 from hyperacuity.errors import MissingDependency, OutOfMemory, UsageError, WeightsError
 from hyperacuity.zoo import Model
 
-# A network compiled for one shape is a fifth faster than one for all shapes, and compiling takes as long as some ten
-# thousand pixels: so for tiles of this many pixels or more. A picture has few shapes of tiles.
-WORTH_COMPILING = 1 << 15
-SHAPES = 8
 _NO_MEMORY = ("bad_alloc", "Failed to allocate", "out of memory", "Cannot allocate memory")
 
 
@@ -43,55 +38,47 @@ class OpenVino:
     precision = "fp32"
 
     def __init__(self, model: Model) -> None:
-        import openvino
-
-        self._core = openvino.Core()
         self._path = str(model.onnx)
-        self._threads = threading.local()
-        self._compiling = threading.Lock()
-        self._compiled = functools.lru_cache(SHAPES)(self._compile)
         self.scale = model.card.network_scale
         self.channels = model.card.channel_count
         self.multiple = model.card.multiple
         self.halo = model.card.halo
         self.activation_bytes = model.card.activation_bytes
         try:
-            self._compiled(None)
+            self._compile()
         except RuntimeError as error:
             raise WeightsError(f"OpenVINO cannot load {model.card.name}: {error}") from error
 
-    def _compile(self, shape: tuple[int, ...] | None) -> Any:
-        """For one shape, or for all."""
-        network = self._core.read_model(self._path)
+    def _compile(self) -> None:
+        """Once, for all shapes: for the shape of a tile alone it is no faster, and takes as long as half a tile."""
+        import openvino
+
+        core = openvino.Core()
+        network = core.read_model(self._path)
         _as_convolutions(network)
-        if shape is not None:
-            network.reshape(list(shape))
         # Else it takes bfloat16 where the processor has it.
-        return self._core.compile_model(network, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+        self._compiled = core.compile_model(network, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+        self._threads = threading.local()
 
     def available(self) -> int:
         return memory.available()
 
     def run(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
-        shape = batch.shape if batch.shape[-2] * batch.shape[-1] >= WORTH_COMPILING else None
         try:
-            with self._compiling:
-                compiled = self._compiled(shape)
-            result: NDArray[np.float32] = self._request(compiled).infer([batch])[0].copy()
+            result: NDArray[np.float32] = self._request().infer([batch], share_inputs=True)[0]
         except (MemoryError, RuntimeError) as error:
             if isinstance(error, MemoryError) or any(text in str(error) for text in _NO_MEMORY):
+                self._compile()  # what has been compiled would ask for the same memory again, whatever the shape
                 raise OutOfMemory("OpenVINO ran out of memory") from error
             raise
         return result
 
-    def _request(self, compiled: Any) -> Any:
+    def _request(self) -> Any:
         """One for each thread: a request can do one thing at a time."""
-        known = self._threads.__dict__.setdefault("requests", {})
-        if id(compiled) not in known:
-            if len(known) >= SHAPES:
-                known.clear()
-            known[id(compiled)] = compiled, compiled.create_infer_request()
-        return known[id(compiled)][1]
+        own = self._threads
+        if not hasattr(own, "request"):
+            own.request = self._compiled.create_infer_request()
+        return own.request
 
     def in_float32(self) -> OpenVino:
         return self

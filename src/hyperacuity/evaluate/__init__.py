@@ -225,8 +225,8 @@ def _coloured(luma: Picture, lr: Picture) -> Picture:
     """The picture of this luma, (H, W), and the chroma of its LR enlarged by bicubic, as the pipeline makes it."""
     if lr.shape[-1] == 1:
         return luma[..., None]
-    bicubic = resize(lr.astype(np.float64) / 255, size=(luma.shape[0], luma.shape[1]))
-    rgb = colour.with_luma(bicubic.transpose(2, 0, 1), luma / 255)
+    bicubic = resize(lr.astype(np.float64) / 255, size=(luma.shape[0], luma.shape[1])).transpose(2, 0, 1)
+    rgb = colour.joined(luma / 255, colour.differences(bicubic, colour.luma(bicubic, axis=0)))
     return round_to(rgb.transpose(1, 2, 0) * 255, np.dtype(np.uint8))
 
 

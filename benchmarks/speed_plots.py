@@ -1,0 +1,139 @@
+"""Draw what `speed.py` has measured: docs/speed.png and docs/quality-time.png; and print the second as a table.
+
+    python benchmarks/speed_plots.py             of speed_runtimes.csv
+    python benchmarks/speed_plots.py _one_core   of speed_runtimes_one_core.csv: seconds of the processor
+
+quality-time: PSNR on luma of Set5 x2 against the time for two megapixels of result. Ours are the zoo's models, at the
+figures on their cards, through the whole pipeline (colour, chroma, checks) with the engine that `auto` takes; others
+are networks alone, without colour, in whichever of five runtimes is fastest for them, at the figures of their papers
+(src/hyperacuity/evaluate/published.csv). Times are scaled in proportion to the pixels.
+"""
+
+from __future__ import annotations
+
+import csv
+import sys
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import record
+
+from hyperacuity import zoo
+
+mpl.use("Agg")
+from matplotlib import pyplot
+
+ROOT = Path(__file__).parents[1]
+# The papers' networks among those that are measured, by their names there.
+PAPERS = {
+    "SRCNN": "SRCNN",
+    "FSRCNN x2": "FSRCNN",
+    "VDSR": "VDSR",
+    "IMDN x2": "IMDN",
+    "EDSR-baseline x2": "EDSR-baseline",
+    "SwinIR x2": "SwinIR-light",
+}
+MEGAPIXELS = 2
+DIRECT = ("PyTorch", "ONNX Runtime", "OpenVINO", "ncnn", "OpenCV")
+
+Row = dict[str, str]
+
+
+def nearest(rows: list[Row]) -> list[Row]:
+    """Of a network measured at several sizes, the size nearest to two megapixels."""
+    size = min((float(row["output_megapixels"]) for row in rows), key=lambda m: abs(m - MEGAPIXELS))
+    return [row for row in rows if float(row["output_megapixels"]) == size]
+
+
+def seconds(row: Row) -> float:
+    return MEGAPIXELS / float(row["megapixels_per_second"])
+
+
+def points(measured: dict[str, list[Row]]) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    for name, model in zoo.models().items():
+        psnr = model.card.quality.get("Set5")
+        if name in measured and model.card.scale == 2 and psnr is not None:
+            row = next(row for row in measured[name] if row["runner"] == "ours auto")
+            found.append({"network": name, "runner": "ours", "seconds": seconds(row), "psnr": psnr})
+    with (ROOT / "src/hyperacuity/evaluate/published.csv").open(encoding="utf-8") as file:
+        published = {row["model"]: row for row in csv.DictReader(file) if (row["scale"], row["set"]) == ("2", "Set5")}
+    for name, paper in PAPERS.items():
+        if name in measured:
+            row = min((row for row in measured[name] if row["runner"] in DIRECT), key=seconds)
+            psnr = float(published[paper]["psnr_db"])
+            found.append({"network": paper, "runner": row["runner"], "seconds": seconds(row), "psnr": psnr})
+    return found
+
+
+def quality_time(found: list[dict[str, Any]], where: str) -> None:
+    figure, axes = pyplot.subplots(figsize=(8, 5))
+    for mine, colour, label in (
+        (True, "black", "ours, the whole pipeline"),
+        (False, "C0", "papers' networks alone, fastest runtime"),
+    ):
+        chosen = [each for each in found if (each["runner"] == "ours") == mine]
+        axes.scatter(
+            [each["seconds"] for each in chosen], [each["psnr"] for each in chosen], c=colour, label=label, zorder=3
+        )
+        for each in chosen:
+            axes.annotate(
+                each["network"],
+                (each["seconds"], each["psnr"]),
+                (0, 7) if mine else (7, -4),
+                textcoords="offset points",
+                ha="center" if mine else "left",
+                fontsize=9,
+                color=colour,
+            )
+    axes.set_xscale("log")
+    axes.margins(x=0.15)
+    axes.set_xlabel(f"seconds for {MEGAPIXELS} megapixels of result (logarithmic)")
+    axes.set_ylabel("PSNR on luma, Set5 x2, dB")
+    axes.set_title(f"Quality against measured time; {where}", fontsize=10)
+    axes.grid(alpha=0.3)
+    axes.legend(loc="lower right", frameon=False)
+    figure.savefig(ROOT / "docs" / "quality-time.png", dpi=110, bbox_inches="tight")
+
+
+def speed(measured: dict[str, list[Row]], where: str) -> None:
+    shown = ["ours auto", *DIRECT]
+    figure, axes = pyplot.subplots(figsize=(11, 5))
+    for n, name in enumerate(shown):
+        ratios = {
+            title: float(row["of_fastest_runtime"])
+            for title, rows in measured.items()
+            for row in rows
+            if row["runner"] == name
+        }
+        heights = [ratios.get(title, 0.0) for title in measured]
+        colour = "black" if name.startswith("ours") else f"C{n}"
+        axes.bar([i + (n - 2.5) * 0.14 for i in range(len(measured))], heights, 0.13, label=name, color=colour)
+    axes.axhline(1, color="grey", linewidth=0.8)
+    axes.set_xticks(range(len(measured)), list(measured), rotation=20, ha="right")
+    axes.set_ylabel("speed, the fastest runtime alone = 1")
+    axes.set_title(f"Whole pipeline (ours) beside the network alone in five runtimes; {where}")
+    axes.legend(ncols=6, loc="upper center", bbox_to_anchor=(0.5, -0.22), frameon=False)
+    figure.savefig(ROOT / "docs" / "speed.png", dpi=110, bbox_inches="tight")
+
+
+def main() -> None:
+    kind = "".join(sys.argv[1:2])
+    by_network: dict[str, list[Row]] = {}
+    for row in record.load("speed_runtimes" + kind):
+        by_network.setdefault(row["network"], []).append(row)
+    measured = {title: nearest(rows) for title, rows in by_network.items()}
+    rows = next(iter(measured.values()))
+    where = f"{rows[0]['machine']}{', time of the processor' * bool(kind)}"
+    speed(measured, where)
+    found = points(measured)
+    quality_time(found, where)
+    lines = [["network", "runs in", "s for 2 MP", "Set5 x2, dB"], ["---"] * 4]
+    for each in sorted(found, key=lambda each: each["seconds"]):
+        lines.append([each["network"], each["runner"], f"{each['seconds']:.2f}", f"{each['psnr']:.2f}"])
+    sys.stdout.write("\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n")
+
+
+if __name__ == "__main__":
+    main()
