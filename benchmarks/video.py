@@ -24,7 +24,6 @@ import numpy as np
 import PIL.Image
 import record
 from memory import peak
-from speed import random_model
 
 from hyperacuity import Size, film, load
 from hyperacuity.api import Upscaler
@@ -32,7 +31,7 @@ from hyperacuity.api import Upscaler
 EXAMPLE = Path(__file__).parents[1] / "examples" / "astronaut.png"
 # Height and width of a frame; how many in a film, and how many of them go the plain way.
 CASES = [(270, 480, 150, 20), (540, 960, 45, 6)]
-SMALLEST = "Acute 10k x2"  # with random weights: they make no difference to its speed
+MODELS = ("acute-50k", "acute-10k")
 ROUNDS = 3
 RATE = 25
 
@@ -150,11 +149,7 @@ def main() -> None:
         if options.memory:
             record.save("video_memory", memory(folder))
             return
-        smallest = random_model(SMALLEST, folder)
-        rows = speeds("acute-50k", load("acute-50k"), folder)
-        assert smallest.onnx is not None
-        rows += speeds("acute-10k", load(smallest.onnx), folder)
-        record.save("video", rows)
+        record.save("video", [row for name in MODELS for row in speeds(name, load(name), folder)])
 
 
 if __name__ == "__main__":
