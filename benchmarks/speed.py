@@ -3,7 +3,8 @@
     python benchmarks/speed.py                      everything, some ten minutes
     python benchmarks/speed.py runtimes --only VDSR a part, and of it one network
     python benchmarks/speed.py sizes --one-core     seconds of the processor on one core, for a machine that is busy;
-                                                    into results/speed_one_core.csv and so on
+                                                    into results/speed_one_core.csv and so on; sides of random networks'
+                                                    pictures are halved
 
 Parts, each with its file in results/, in which only what has been measured anew is replaced:
 
@@ -358,12 +359,13 @@ def runtimes(only: str | None) -> None:
     for name, model in zoo.models().items():
         if model.onnx is not None and only in (None, name):
             rows = []
-            for megapixels in PEER_MEGAPIXELS if name == MODEL else [2]:
+            for megapixels in PEER_MEGAPIXELS if name == MODEL and not kind else [2]:
                 height = round((megapixels / model.card.network_scale**2 * 1e6 * 9 / 16) ** 0.5)
                 rows += compared(name, model, height, height * 16 // 9)
             record.save("speed_runtimes" + kind, rows, key="network")
     for name in NETWORKS if only is None else {only} & set(NETWORKS):
-        record.save("speed_runtimes" + kind, compared(name, random_model(name), *NETWORKS[name][2]), key="network")
+        height, width = (side // (2 if kind else 1) for side in NETWORKS[name][2])
+        record.save("speed_runtimes" + kind, compared(name, random_model(name), height, width), key="network")
 
 
 def by_engine(only: str | None) -> None:

@@ -314,7 +314,7 @@ def test_models_are_listed(tmp_path: Path) -> None:
     result = run("models", folder=tmp_path)
     assert result.returncode == 0
     line = next(line for line in result.stdout.splitlines() if "acute-50k-x2" in line)
-    for word in ("default", "x2", "47,716", "Apache-2.0", "kB"):
+    for word in ("balanced", "default", "x2", "47,716", "37.39", "0.9579", "Apache-2.0"):
         assert word in line
     cards = json.loads(run("models", "--json", folder=tmp_path).stdout)
     assert cards["acute-50k-x2"]["halo"] > 0

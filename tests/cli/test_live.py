@@ -13,12 +13,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 from typer.testing import CliRunner
 
-from hyperacuity.cli import app
+from hyperacuity.cli import live
 from hyperacuity.errors import HyperacuityError
 from tests.cli.test_command import COMMAND, run
 from tests.live.streams import Camera, played, transport
+
+
+app = typer.Typer()
+app.command()(live.command)
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +46,7 @@ def wait_for(path: Path, size: int) -> None:
 
 def test_programs_get_json(camera: Camera, tmp_path: Path) -> None:
     sink = str(tmp_path / "a.ts")
-    result = CliRunner().invoke(app, ["live", camera.url, "-o", sink, "--duration", "600ms", "-n", "bicubic", "--json"])
+    result = CliRunner().invoke(app, [camera.url, "-o", sink, "--duration", "600ms", "-n", "bicubic", "--json"])
     assert result.exit_code == 0, result.output
     assert result.stderr == ""
     said = json.loads(result.stdout)
@@ -150,7 +155,7 @@ def test_a_disk_that_fills_up_is_told(camera: Camera, tmp_path: Path) -> None:
 def test_mistakes_are_told(arguments: list[str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "there.ts").touch()
-    error = CliRunner().invoke(app, ["live", *arguments]).exception
+    error = CliRunner().invoke(app, arguments).exception
     assert isinstance(error, HyperacuityError)
     assert message in str(error)
     assert {path.name for path in tmp_path.iterdir()} == {"there.ts"}
