@@ -77,11 +77,11 @@ def quality_time(found: list[dict[str, Any]], where: str) -> None:
         axes.scatter(
             [each["seconds"] for each in chosen], [each["psnr"] for each in chosen], c=colour, label=label, zorder=3
         )
-        for each in chosen:
+        for n, each in enumerate(sorted(chosen, key=lambda each: each["psnr"])):
             axes.annotate(
                 each["network"],
                 (each["seconds"], each["psnr"]),
-                (0, 7) if mine else (7, -4),
+                ((0, 7) if n else (0, -15)) if mine else (7, -4),  # the lowest from below: another is close above
                 textcoords="offset points",
                 ha="center" if mine else "left",
                 fontsize=9,
