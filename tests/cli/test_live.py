@@ -21,7 +21,6 @@ from hyperacuity.errors import HyperacuityError
 from tests.cli.test_command import COMMAND, run
 from tests.live.streams import Camera, played, transport
 
-
 app = typer.Typer()
 app.command()(live.command)
 
