@@ -25,7 +25,9 @@ def command(
         sys.stdout.write("\n")
         return
 
-    table = Table("name", "also", "scale", "parameters", "GMAC", "Set5", "SSIM", "MP/s", "colour", "licence", box=None)
+    table = Table(box=None, padding=(0, 1, 0, 0))
+    for head in ("name", "also", "scale", "parameters", "GMAC", "Set5", "SSIM", "MP/s", "licence"):
+        table.add_column(head, no_wrap=head != "also")
     speed, machine = zoo.speed()
     for model in zoo.models().values():
         card = model.card
@@ -39,7 +41,6 @@ def command(
             f"{card.quality['Set5']:.2f}" if "Set5" in card.quality else "-",
             f"{card.ssim['Set5']:.4f}" if "Set5" in card.ssim else "-",
             f"{speed[card.name]:.1f}" if card.name in speed else "-",
-            card.channels,
             card.licence,
         )
     # Without a terminal the table shall not be folded to some assumed width.
