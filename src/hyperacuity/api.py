@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from hyperacuity import engines, formats, zoo
 from hyperacuity.engines import Engine, Precision
 from hyperacuity.errors import OutOfMemory, UsageError
-from hyperacuity.formats.partial import storing
+from hyperacuity.formats.partial import may_write
 from hyperacuity.image import Image, Strips
 from hyperacuity.pipeline import Pipeline, Stage
 from hyperacuity.resize import Kernel
@@ -207,11 +207,7 @@ class Upscaler:
         quality: 1 to 100, for the formats that have one. watch: may wrap the rows of each frame as they pass; it
             gets them, the frame's number from 0 on, and how many there are.
         """
-        with storing(output):
-            if isinstance(data, Path) and output.exists() and data.exists() and output.samefile(data):
-                raise UsageError(f"{output} is the input: choose another name")
-            if output.exists() and not force:
-                raise UsageError(f"{output} exists: choose another name, or overwrite it with force")
+        may_write(output, data, force=force)
         before = after = (0, 0)
         with _memory(), formats.read(data) as source, formats.write(output, source, quality=quality) as sink:
             for frame, image in enumerate(source):

@@ -314,8 +314,7 @@ class _Run:
     def _affordable_rows(self) -> int | None:
         if self.tile == 0:
             return None
-        scale, channels = self.engine.scale, self.engine.channels
-        row = 4 * self.width * scale**2 * (1 + self.alpha) * channels
+        row = 4 * self.width * self.engine.scale**2 * (1 + self.alpha) * self.engine.channels
         return max(1, 2 * self.engine.halo, STRIP_MEMORY // row)
 
     def _plan(self, **limits: Any) -> tiles.Grid:

@@ -7,7 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hyperacuity.cli.settings import seconds, settings
+from hyperacuity.cli.settings import seconds, texts
 from hyperacuity.errors import UsageError
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def asked(
         return None
     from hyperacuity import film
 
-    further = {name: str(value) for name, value in settings(options, "tune=film", option="-e").items()}
+    further = texts(options, "tune=film", option="-e")
     part = film.Part(
         Fraction(0) if start is None else seconds("--start", start),
         None if duration is None else seconds("--duration", duration),

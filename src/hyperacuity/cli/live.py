@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hyperacuity.cli.settings import seconds, settings
+from hyperacuity.cli.settings import seconds, texts
 from hyperacuity.errors import UsageError
 
 if TYPE_CHECKING:
@@ -141,8 +141,8 @@ def command(
     if model is not None and model_path is not None:
         raise UsageError("give a model by name (-n) or by file (-m), not both")
     _check_pipes(source == PIPE, output == PIPE)
-    further = {name: str(value) for name, value in settings(encoder or [], "tune=film", option="-e").items()}
-    for_source = settings(source_options or [], "rtsp_transport=udp", option="--source-option")
+    further = texts(encoder or [], "tune=film", option="-e")
+    for_source = texts(source_options or [], "rtsp_transport=udp", option="--source-option")
     chosen = live.Settings(
         live.Output(live.Encoding(codec or "auto", crf, preset, further), seconds("--keys", keys), segments),
         latency=float(seconds("--latency", latency)),
@@ -154,7 +154,7 @@ def command(
         force=force,
     )
     capture = live.Capture(_sides(capture_size), capture_rate)
-    opened = live.source(source, capture, {name: str(value) for name, value in for_source.items()})
+    opened = live.source(source, capture, for_source)
     sink = live.sink(output)
     machine: dict[str, Any] = {"engine": engine, "device": device, "precision": precision}
     upscalers = live.automatic(**machine) if model == "auto" else [api.load(model_path or model, **machine)]

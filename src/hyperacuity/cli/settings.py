@@ -28,6 +28,11 @@ def settings(changes: Iterable[str], example: str, *, option: str = "--set") -> 
     return found
 
 
+def texts(changes: Iterable[str], example: str, *, option: str) -> dict[str, str]:
+    """The same with all values as texts, which is how FFmpeg takes them."""
+    return {name: str(value) for name, value in settings(changes, example, option=option).items()}
+
+
 def seconds(option: str, text: str) -> Fraction:
     """A span of time: seconds, or with a unit (200ms, 5s, 10min, 2h), or h:min:s with colons."""
     units = {"ms": Fraction(1, 1000), "": Fraction(1), "s": Fraction(1), "min": Fraction(60), "h": Fraction(3600)}

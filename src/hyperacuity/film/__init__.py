@@ -28,7 +28,7 @@ from hyperacuity.film.enlarging import Enlarged, Enlarger
 from hyperacuity.film.still import Savings
 from hyperacuity.film.threads import ahead, behind
 from hyperacuity.film.work import LENGTH, Open, Segment, Work
-from hyperacuity.formats.partial import storing
+from hyperacuity.formats.partial import may_write, storing
 from hyperacuity.formats.seam import LossWarning
 from hyperacuity.formats.video import raw, writing
 from hyperacuity.formats.video.codecs import CODECS, Encoder, Encoding, Target, fitting, losses
@@ -105,7 +105,7 @@ def upscale(
     if output.suffix.lower() not in writing.FORMATS:
         kinds = ", ".join(writing.FORMATS)
         raise UsageError(f"{output} names no film: give it one of {kinds}, or name frames such as frames/%06d.png")
-    _may_write(output, source, force)
+    may_write(output, source, force=force)
     film = _open(source, settings)
     target = _size(film, size)
     encoding = settings.encoding.resolved(output.suffix.lower())
@@ -162,7 +162,7 @@ def preview(
 
     It is the first of `settings.part`, or one in the middle where that begins at 0. Raises as `upscale` does.
     """
-    _may_write(output, source, force)
+    may_write(output, source, force=force)
     film = _open(source, settings)
     if not settings.part.start:
         film = _open(source, replace(settings, part=previewing.middle(film)))
@@ -184,7 +184,7 @@ def _unencoded(
     """The frames alone, into a folder or as Y4M."""
     folder = isinstance(output, Path) and is_pattern(output)
     if isinstance(output, Path):
-        _may_write(output.with_name(output.name % 1) if folder else output, source, force)
+        may_write(output.with_name(output.name % 1) if folder else output, source, force=force)
     if settings.encoding != Encoding():
         raise UsageError("--codec, --crf, --preset and -e are for encoded films: leave them out, or name one with -o")
     film = _open(source, settings)
@@ -218,14 +218,6 @@ def _unencoded(
     before = film.layout.height, film.layout.width
     names, share = upscaler.names(before, target), enlarger.savings.share
     return Report(output if isinstance(output, Path) else Path("-"), before, target, names, done, 0, damaged, share)
-
-
-def _may_write(output: Path, source: Path | IO[bytes], force: bool) -> None:
-    with storing(output):
-        if isinstance(source, Path) and output.exists() and source.exists() and output.samefile(source):
-            raise UsageError(f"{output} is the input: choose another name")
-        if output.exists() and not force:
-            raise UsageError(f"{output} exists: choose another name, or overwrite it with force")
 
 
 def _open(source: Path | IO[bytes], settings: Settings) -> Film:

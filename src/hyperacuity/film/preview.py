@@ -26,7 +26,7 @@ GAP = 8
 
 def middle(film: Film) -> Part:
     """The part of a film that begins in its middle; the whole where nobody knows how long it is."""
-    return Part(math.floor(film.frames / film.rate / 2) + Fraction(0))
+    return Part(Fraction(math.floor(film.frames / film.rate / 2)))
 
 
 def write(upscaler: Upscaler, film: Film, target: tuple[int, int], path: Path) -> None:

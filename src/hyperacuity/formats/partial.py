@@ -65,6 +65,15 @@ class Partial:
         _open.discard(self)
 
 
+def may_write(output: Path, source: object, *, force: bool) -> None:
+    """Raises `UsageError` where `output` is there already and is not to be overwritten, or is the file `source`."""
+    with storing(output):
+        if isinstance(source, Path) and output.exists() and source.exists() and output.samefile(source):
+            raise UsageError(f"{output} is the input: choose another name")
+        if output.exists() and not force:
+            raise UsageError(f"{output} exists: choose another name, or overwrite it with force")
+
+
 @contextlib.contextmanager
 def storing(path: Path) -> Iterator[None]:
     """Turn what the file system says about writing `path` into a `UsageError` that names the cure."""

@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from hyperacuity.errors import UnsupportedFormat, UsageError
-from hyperacuity.formats.partial import storing
+from hyperacuity.errors import UnsupportedFormat
+from hyperacuity.formats.partial import may_write, storing
 from hyperacuity.formats.seam import LossWarning
 from hyperacuity.formats.video.codecs import CODECS, Encoder, Encoding, Target
 from hyperacuity.formats.video.frames import Layout
@@ -74,9 +74,8 @@ def check(sink: Sink, *, force: bool) -> None:
     """Raises `UsageError` where the sink is there already, and is not to be overwritten, or its folder is not."""
     if sink.kind not in ("file", "hls"):
         return
+    may_write(sink.path, None, force=force)
     with storing(sink.path):
-        if sink.path.exists() and not force:
-            raise UsageError(f"{sink.path} exists: choose another name, or overwrite it with force")
         if sink.kind == "hls":
             sink.path.parent.mkdir(parents=True, exist_ok=True)
             for segment in sink.path.parent.iterdir() if force else ():
