@@ -15,14 +15,15 @@ Array = NDArray[Any]
 
 # Y of MATLAB's rgb2ycbcr for R, G, B in [0, 1], 1 standing for code 255.
 _LUMA = np.array([65.481, 128.553, 24.966]) / 255
-_BLACK = 16 / 255
+# Of studio range: its black, and how far its white is above it.
+STUDIO_BLACK, STUDIO_SPAN = 16 / 255, 219 / 255
 
 
 def luma(rgb: Array, *, axis: int = -1) -> Array:
     """BT.601 luma in studio range of R, G, B on `axis`, which goes: 0 -> 16/255, 1 -> 235/255."""
     red, green, blue = np.moveaxis(rgb, axis, 0)
     weights = _LUMA.astype(rgb.dtype)
-    y: Array = weights[0] * red + weights[1] * green + weights[2] * blue + rgb.dtype.type(_BLACK)
+    y: Array = weights[0] * red + weights[1] * green + weights[2] * blue + rgb.dtype.type(STUDIO_BLACK)
     return y
 
 
@@ -57,14 +58,14 @@ def joined(y: Array, differences: Array) -> Array:
 
 def to_studio(grey: Array) -> Array:
     """Grey in [0, 1] as studio-range luma: what `luma` gives for R = G = B = grey."""
-    y: Array = grey * grey.dtype.type(219 / 255) + grey.dtype.type(_BLACK)
+    y: Array = grey * grey.dtype.type(STUDIO_SPAN) + grey.dtype.type(STUDIO_BLACK)
     return y
 
 
 def from_studio(y: Array) -> Array:
     """The inverse of `to_studio`."""
-    grey: Array = y - y.dtype.type(_BLACK)
-    grey *= y.dtype.type(255 / 219)
+    grey: Array = y - y.dtype.type(STUDIO_BLACK)
+    grey *= y.dtype.type(1 / STUDIO_SPAN)
     return grey
 
 

@@ -6,6 +6,8 @@ image's size. Inside, rows are planes: (C, h, W) float32, black 0 and white 1.
 
 from __future__ import annotations
 
+import functools
+import os
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -103,19 +105,18 @@ class Pipeline:
         return Strips(header.resized(height, width), self._rows(image, height, width))
 
     def _rows(self, image: Image, height: int, width: int) -> Iterator[NDArray[Any]]:
-        with ThreadPoolExecutor(choice.cores(), "hyperacuity") as pool:
-            yield from self._computed(pool, image, height, width)
-
-    def _computed(self, pool: Executor, image: Image, height: int, width: int) -> Iterator[NDArray[Any]]:
+        pool = _pool(os.getpid())
         image, opacity = _prepare_alpha(image)
-        codes = _Codes.of(image)
+        # Grey through networks on luma is luma all the way.
+        grey = image.header.colours == 1 and {stage.engine.channels for stage in self.stages} == {1}
+        codes = _Codes.of(image, studio=grey)
         size = image.header.height, image.header.width
         strips = _ahead(pool, codes.planes, _blocks(image.pixels, axis=0))
         for stage in self.stages:
             if stage.enlarge > 1:
                 larger = size[0] * stage.enlarge, size[1] * stage.enlarge
                 strips, size = _resized(pool, strips, size, larger, "bicubic"), larger
-            strips = _Run(stage, self.tile, self.tta, size, image.header).strips(pool, strips)
+            strips = _Run(stage, self.tile, self.tta, size, image.header, studio=grey).strips(pool, strips)
             size = size[0] * stage.engine.scale, size[1] * stage.engine.scale
         if size != (height, width):
             strips = _resized(pool, strips, size, (height, width), self.kernel)
@@ -128,6 +129,14 @@ class Pipeline:
             raise OutOfMemory(
                 f"no memory for rows of {width} pixels: close other programs, leave --tile at auto, or ask for less"
             ) from error
+
+
+@functools.cache
+def _pool(process: int) -> ThreadPoolExecutor:
+    """Threads for what numpy does beside the networks, the same for all images: starting them would take longer than a
+    small one does. A process that was forked has none of them and starts its own.
+    """
+    return ThreadPoolExecutor(choice.cores(), "hyperacuity")
 
 
 def _prepare_alpha(image: Image) -> tuple[Image, float | None]:
@@ -146,34 +155,41 @@ def _prepare_alpha(image: Image) -> tuple[Image, float | None]:
 
 @dataclass(frozen=True)
 class _Codes:
-    """Between stored values and planes: `black` (C, 1, 1) becomes 0, and what is `span` above it 1.
+    """Between stored values, from `low` to `high`, and planes: `zero` (C, 1, 1) becomes 0, what is `span` above it 1.
 
-    Floats may lie beyond their nominal levels and are not cut off. Networks take what is above white as it is, being
-    nearly linear there (measured on FSRCNN: 0.4 % off at 1000 times white); squeezing it all into [0, 1] instead would
-    multiply their error in the rest of the picture. Far below black they know nothing, so there black moves; but not
-    for the undershoot of an earlier resampling, since that moves the whole picture (it cost 2.5 dB on Set14's ppt3).
+    0 is black and 1 white, or those of codes in studio range. Floats may lie beyond their nominal levels and are not
+    cut off. Networks take what is above white as it is, being nearly linear there (measured on FSRCNN: 0.4 % off at
+    1000 times white); squeezing it all into [0, 1] instead would multiply their error in the rest of the picture. Far
+    below black they know nothing, so there black moves; but not for the undershoot of an earlier resampling, since that
+    moves the whole picture (it cost 2.5 dB on Set14's ppt3).
     """
 
     dtype: np.dtype[Any]
     low: np.float32
+    high: np.float32
+    zero: Planes
     span: np.float32
-    black: Planes
     alpha: bool
 
     @classmethod
-    def of(cls, image: Image) -> _Codes:
+    def of(cls, image: Image, *, studio: bool) -> _Codes:
         header = image.header
         low, high = header.levels
-        black = np.full((header.channels, 1, 1), low, np.float32)
+        span, zero = high - low, np.full((header.channels, 1, 1), low, np.float64)
         if header.dtype.kind == "f":
             least = float(image.pixels[..., : header.colours].min())
-            black[: header.colours] = least if least < low - UNDERSHOOT * (high - low) else low
-        return cls(header.dtype, np.float32(low), np.float32(high - low), black, header.alpha)
+            zero[: header.colours] = least if least < low - UNDERSHOOT * span else low
+        if studio:
+            span /= colour.STUDIO_SPAN
+            zero -= colour.STUDIO_BLACK * span
+        return cls(
+            header.dtype, np.float32(low), np.float32(high), zero.astype(np.float32), np.float32(span), header.alpha
+        )
 
     def planes(self, rows: NDArray[Any]) -> Planes:
         """(h, W, C) as stored -> (C, h, W)."""
         planes = np.array(rows.transpose(2, 0, 1), np.float32, order="C")
-        planes -= self.black
+        planes -= self.zero
         planes /= self.span
         return planes
 
@@ -181,9 +197,9 @@ class _Codes:
         """(C, h, W) -> (h, W, C) as stored, with an alpha of `opacity` added if there is one; overwrites `planes`."""
         integer = self.dtype.kind != "f"
         planes *= self.span
-        planes += self.black + np.float32(0.5) if integer else self.black
+        planes += self.zero + np.float32(0.5) if integer else self.zero
         clipped = planes if integer else planes[-1:] if self.alpha else planes[:0]
-        np.clip(clipped, self.low, self.low + self.span, out=clipped)
+        np.clip(clipped, self.low, self.high, out=clipped)
         if self.dtype.kind == "i":  # what is not negative is rounded down by being stored
             np.floor(planes, out=planes)
         rows = np.empty((*planes.shape[1:], len(planes) + (opacity is not None)), self.dtype)
@@ -263,8 +279,11 @@ class _Run:
     failed.
     """
 
-    def __init__(self, stage: Stage, tile: int | None, tta: bool, size: tuple[int, int], header: Header) -> None:
+    def __init__(
+        self, stage: Stage, tile: int | None, tta: bool, size: tuple[int, int], header: Header, *, studio: bool
+    ) -> None:
         self.name, self.engine, self.tile, self.tta = stage.name, stage.engine, tile, tta
+        self.studio = studio
         self.height, self.width = size
         self.colours, self.alpha = header.colours, header.alpha
         halo, multiple = self.engine.halo, self.engine.multiple
@@ -299,8 +318,11 @@ class _Run:
         reaches = _monotone(reaches)
 
         for n, (row, (low, _), window) in enumerate(zip(grid.rows, reaches, windows(source, reaches), strict=True)):
-            picture = _to_network(window, channels)
+            picture = window[:, None] if self.studio else _to_network(window, channels)
             batch = self._strip(picture, low, row)
+            if self.studio:
+                yield batch[:, 0]
+                continue
             if not keeps_chroma:
                 yield _from_network(batch, channels, self.colours)
                 continue

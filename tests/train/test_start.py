@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -37,16 +38,44 @@ def test_the_best_of_a_training_is_begun_from(tmp_path: Path) -> None:
     assert torch.equal(network.get_parameter("first.point.weight"), before.get_parameter("first.point.weight"))
 
 
-def test_folded_branches_are_not_begun_from_unseen(tmp_path: Path) -> None:
+@pytest.mark.parametrize("folded", [False, True])
+def test_a_folded_model_is_gone_on_with_folded_or_with_branches(folded: bool, tmp_path: Path) -> None:
     network = build("acute", {"features": 4, "layers": 1})
     card = Card("a-x2", "acute", 2, "Y", "", "", "", {"features": 4, "layers": 1}, **measured(network))
     write(network, card, tmp_path)
-    with pytest.raises(UsageError, match="folded"):
-        start.begin_from(build("acute", {"features": 4, "layers": 1}), str(tmp_path / "a-x2.safetensors"))
-    folded = build("acute", {"features": 4, "layers": 1, "folded": True})
-    start.begin_from(folded, str(tmp_path / "a-x2.safetensors"))
+    again = build("acute", {"features": 4, "layers": 1, "folded": folded})
+    start.begin_from(again, str(tmp_path / "a-x2.safetensors"))
     x = torch.rand(1, 1, 9, 9)
-    torch.testing.assert_close(folded(x), network.eval()(x), rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(again(x), network.eval()(x), rtol=1e-4, atol=1e-5)
+
+
+def test_of_a_folded_model_only_what_fits_is_unfolded() -> None:
+    network = build("acute", {"features": 32, "layers": 6, "scale": 3})
+    with pytest.warns(start.StartWarning, match=r"hidden\.5\..*last\."):
+        start.begin_from(network, "acute-50k-x2")
+    folded: Any = start.model("acute-50k-x2")
+    kernel, bias = network.hidden[2].kernel()  # type: ignore[index,union-attr]
+    torch.testing.assert_close(kernel, folded.hidden[2].square.weight)
+    torch.testing.assert_close(bias, folded.hidden[2].square.bias)
+    assert network.hidden[2].widen.weight.abs().max() > 0  # type: ignore[index,union-attr]
+
+
+def test_a_folded_model_without_a_way_back_says_so(tmp_path: Path) -> None:
+    config = {"features": 4, "scale": 2}
+    network = build("span", config)
+    card = Card("s-x2", "span", 2, "RGB", "", "", "", config, **measured(network))
+    write(network, card, tmp_path)
+    with pytest.raises(UsageError, match="folded into one"):
+        start.begin_from(build("span", config), str(tmp_path / "s-x2.safetensors"))
+
+
+def test_what_is_to_begin_fresh_does_though_it_fits() -> None:
+    network, other = build("fsrcnn", {"scale": 3}), build("fsrcnn", {"scale": 3})
+    start.begin_from(network, "fsrcnn-x2", fresh=("deconvolve.",))
+    learnt, fresh = start.model("fsrcnn-x2"), "deconvolve.bias"
+    assert torch.equal(network.get_parameter("map.3.0.weight"), learnt.get_parameter("map.3.0.weight"))
+    assert torch.equal(network.get_parameter(fresh), other.get_parameter(fresh))
+    assert not torch.equal(network.get_parameter(fresh), learnt.get_parameter(fresh))
 
 
 def test_resamplers_and_strangers_are_no_models_to_begin_from() -> None:

@@ -40,7 +40,8 @@ class Network(Protocol):
 
     Some have more. `folded()`: those that train with more branches than they need; the same function as a new network
     whose config says `folded=True`, with one convolution for each set of branches, or the network itself where it is
-    so already. Models are written in that form. `elbo_terms(lr, hr)`: those that learn a distribution, see `vae`.
+    so already. Models are written in that form. `unfolded(weights)`: the way back, to train such a model further with
+    its branches. `elbo_terms(lr, hr)`: those that learn a distribution, see `vae`.
     A module inside with `whole = True` takes statistics over the whole picture: no halo makes tiles exact then.
     """
 

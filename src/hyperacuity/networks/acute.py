@@ -12,6 +12,7 @@ PReLU makes a network 1.6 times slower on CPUs. Written for Hyperacuity, Apache-
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import torch
@@ -86,6 +87,21 @@ class Acute(nn.Module):
                 network.get_parameter(f"{name}.square.weight").copy_(weight)
                 network.get_parameter(f"{name}.square.bias").copy_(bias)
         return network.train(self.training)
+
+    @torch.no_grad()
+    def unfolded(self, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Weights of the folded form as weights of this one: the 3x3 branch makes up for what the others add, which
+        stay as they are. Layers that are not there, or of another shape, are left out.
+        """
+        taken: dict[str, Tensor] = {}
+        for name, layer in self.named_modules():
+            if isinstance(layer, _Layer):
+                kernel, square = weights.get(f"{name}.square.weight"), layer.square.weight
+                if kernel is not None and kernel.shape == square.shape:
+                    taken |= {f"{name}.{key}": value for key, value in layer.state_dict().items()}
+                    taken[f"{name}.square.weight"] = kernel - (layer.kernel()[0] - square)
+                    taken[f"{name}.square.bias"] = weights[f"{name}.square.bias"]
+        return taken
 
 
 class _Layer(nn.Module):

@@ -71,7 +71,7 @@ class _Training:
         self.plain = build(recipe.model.architecture, recipe.model.config)
         self.scales = _scales(recipe, self.plain)
         if recipe.model.start:
-            start.begin_from(self.plain, recipe.model.start)
+            start.begin_from(self.plain, recipe.model.start, recipe.model.fresh)
         self.enlarged = described(self.plain).scale == 1
         _check(recipe, self.plain, self.enlarged)
         self.fabric = fabric = _fabric(recipe, device, several=len(self.scales) > 1 and not self.enlarged)

@@ -29,6 +29,7 @@ class Model(_Record):
     architecture: str
     config: dict[str, Any] = {}
     start: str = ""  # a model by name or file, or a best.pt, to begin from: from all its weights that fit
+    fresh: tuple[str, ...] = ()  # but not from those whose names begin so
     licence: str
     trained_on: str
     paper: str
@@ -192,9 +193,10 @@ class Recipe(_Record):
     def hash(self) -> str:
         """Twelve hex digits that change with anything that decides the weights (so not with paths of reports)."""
         # What came later counts only where it is used, so that trainings from before can be gone on with.
-        later = set() if self.data.hardest_of > 1 else {"hardest_of"}
+        data = {"reports", "workers"} | ({"hardest_of"} if self.data.hardest_of == 1 else set())
+        model = set() if self.model.fresh else {"fresh"}
         content = self.model_dump_json(
-            exclude={"data": {"reports", "workers", *later}, "validate_every": True, "keep": True, "quick": True}
+            exclude={"data": data, "model": model, "validate_every": True, "keep": True, "quick": True}
         )
         return hashlib.sha256(content.encode()).hexdigest()[:12]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,11 +37,13 @@ def model(name: str) -> nn.Module:
     return network.eval().requires_grad_(False)
 
 
-def begin_from(network: nn.Module, name: str) -> None:
+def begin_from(network: nn.Module, name: str, fresh: Sequence[str] = ()) -> None:
     """Give a network all weights that fit, by name and shape, of a model by name or file, or of a best.pt.
 
     What does not fit begins fresh, as a last layer does that makes x3 of a network for x2; a `StartWarning` says so.
-    Raises `UsageError` when nothing fits, and for a model whose branches are folded where this network's are not.
+    So does what `fresh` names, the beginnings of parameters' names: one that fits by its shape alone.
+    Raises `UsageError` when nothing fits, and for a model whose branches are folded where this network's are not and
+    it knows no way back.
     """
     if Path(name).suffix == ".pt":
         weights: Weights = checkpoint.load(Path(name))["weights"]
@@ -48,18 +51,22 @@ def begin_from(network: nn.Module, name: str) -> None:
         card, weights = of_model(name)
         mine: Any = getattr(network, "config", None)
         if card.config.get("folded") and not getattr(mine, "folded", True):
-            raise UsageError(
-                f"the branches of {name} are folded into one: begin from the best.pt of its training, or set "
-                "model.config.folded = true"
-            )
+            unfolded = getattr(network, "unfolded", None)
+            if unfolded is None:
+                raise UsageError(
+                    f"the branches of {name} are folded into one: begin from the best.pt of its training, or set "
+                    "model.config.folded = true"
+                )
+            weights = unfolded(weights)
     own = network.state_dict()
-    fitting = {key: value for key, value in weights.items() if key in own and own[key].shape == value.shape}
+    known = {key: value for key, value in weights.items() if not key.startswith(tuple(fresh))}
+    fitting = {key: value for key, value in known.items() if key in own and own[key].shape == value.shape}
     if not fitting:
         raise UsageError(f"no weight of {name} fits this network: begin from another model, or leave out model.start")
     network.load_state_dict(own | fitting)
-    fresh = [key for key in own if key not in fitting]
-    if fresh:
-        warnings.warn(f"fresh, since {name} has none that fit: {', '.join(fresh)}", StartWarning, stacklevel=2)
+    unlike = [key for key in own if key not in fitting and not key.startswith(tuple(fresh))]
+    if unlike:
+        warnings.warn(f"fresh, since {name} has none that fit: {', '.join(unlike)}", StartWarning, stacklevel=2)
 
 
 def of_model(name: str) -> tuple[zoo.Card, Weights]:
