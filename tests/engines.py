@@ -51,6 +51,9 @@ class Blur:
             batch = total
         return batch.repeat(self.scale, axis=2).repeat(self.scale, axis=3)
 
+    def alone(self) -> None:
+        return None
+
     def in_float32(self) -> Blur:
         if self.precision == "fp32":
             return self

@@ -125,7 +125,7 @@ def test_transposed_convolutions_become_others_with_the_same_picture(scale: int,
         np.testing.assert_allclose(opened.run(batch), expected, atol=1e-4 * size_of(expected))
 
 
-@pytest.mark.parametrize("engine", ["openvino", "ncnn"])
+@pytest.mark.parametrize("engine", ["onnxruntime", "openvino", "ncnn"])
 def test_an_engine_serves_several_threads(model: Model, engine: str) -> None:
     if engine not in runs(model):
         pytest.skip(f"has {NOT_FOR_NCNN[model.card.architecture]}")
@@ -134,8 +134,10 @@ def test_an_engine_serves_several_threads(model: Model, engine: str) -> None:
     batches = [noise(1, model.card.channel_count, 8 * step * n, 8 * step) for n in range(1, 4)] * 3
     alone = [opened.run(batch) for batch in batches]
     with ThreadPoolExecutor(3) as pool:
-        for together, one in zip(pool.map(opened.run, batches), alone, strict=True):
-            np.testing.assert_allclose(together, one, atol=1e-5 * size_of(one))
+        for several in (opened, opened.alone()):
+            assert several is not None
+            for together, one in zip(pool.map(several.run, batches), alone, strict=True):
+                np.testing.assert_allclose(together, one, atol=1e-5 * size_of(one))
 
 
 @pytest.mark.parametrize("engine", ["openvino", "ncnn"])

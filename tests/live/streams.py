@@ -183,5 +183,6 @@ def played(data: Any) -> tuple[list[Any], list[float], int]:
 
 
 def still_running() -> Iterator[str]:
-    """The names of our threads that live."""
-    return (thread.name for thread in threading.enumerate() if thread.name.startswith("hyperacuity"))
+    """The names of our threads that live, but for those of the pipeline's pool, which stay."""
+    names = (thread.name for thread in threading.enumerate())
+    return (name for name in names if name.startswith("hyperacuity") and not name.startswith("hyperacuity-pixels"))

@@ -51,13 +51,13 @@ def nothing_is_left_behind() -> Any:
     def descriptors() -> int:
         return len(os.listdir("/proc/self/fd")) if os.path.exists("/proc/self/fd") else 0
 
-    before = descriptors(), threading.active_count()
+    before = descriptors()
     yield
     end = time.monotonic() + 3
-    while time.monotonic() < end and (descriptors(), threading.active_count()) > before:
+    while time.monotonic() < end and (descriptors() > before or any(still_running())):
         time.sleep(0.02)
     assert not list(still_running())
-    assert descriptors() <= before[0]
+    assert descriptors() <= before
 
 
 def free_port(kind: int) -> int:

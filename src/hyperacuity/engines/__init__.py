@@ -80,6 +80,12 @@ class Engine(Protocol):
         """The same network in full precision; itself if it already is."""
         ...
 
+    def alone(self) -> Engine | None:
+        """The same network with one core for each run, for callers that have as many runs as cores at once, none of
+        which then waits for the others' parts; None where a run takes what there is.
+        """
+        ...
+
 
 def open(model: Model, *, engine: str = "auto", device: str = "auto", precision: Precision = "auto") -> Engine:
     """Make a model of the zoo (or of a file) ready to run.

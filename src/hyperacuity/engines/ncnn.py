@@ -38,11 +38,16 @@ def open(model: Model, device: str, precision: str) -> Ncnn:
     if model.onnx is None:
         raise UsageError(f"{model.card.name} has no ONNX file beside it: add --engine pytorch")
 
+    return Ncnn(model, choice.cores())
+
+
+def _net(model: Model, threads: int) -> Net:
     import ncnn
     from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
     from hyperacuity.engines.onnx_to_ncnn import converted
 
+    assert model.onnx is not None
     try:
         layers, weights = converted(model.onnx)
     except DecodeError as error:
@@ -51,20 +56,21 @@ def open(model: Model, device: str, precision: str) -> Ncnn:
     for option in dir(net.opt):
         if option.startswith(("use_fp16", "use_bf16", "use_int8")):
             setattr(net.opt, option, False)
-    net.opt.num_threads = choice.cores()
+    net.opt.num_threads = threads
     with tempfile.TemporaryDirectory(prefix="hyperacuity-") as folder:
         file = Path(folder, "weights.bin")
         file.write_bytes(weights)
         if net.load_param_mem(layers) != 0 or net.load_model(str(file)) != 0:
             raise WeightsError(f"ncnn cannot load {model.card.name}: add --engine onnxruntime")
-    return Ncnn(model, net)
+    return net
 
 
 class Ncnn:
     precision = "fp32"
 
-    def __init__(self, model: Model, net: Net) -> None:
-        self._net = net
+    def __init__(self, model: Model, threads: int) -> None:
+        self._model = model
+        self._net = _net(model, threads)
         self.scale = model.card.network_scale
         self.channels = model.card.channel_count
         self.multiple = model.card.multiple
@@ -80,6 +86,12 @@ class Ncnn:
         for picture, answer in zip(batch, result, strict=True):
             answer[...] = self._one(picture)
         return result
+
+    def in_float32(self) -> Ncnn:
+        return self
+
+    def alone(self) -> Ncnn:
+        return Ncnn(self._model, threads=1)
 
     def _one(self, picture: NDArray[np.float32]) -> NDArray[np.float32]:
         import ncnn

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
 
+Providers = list[tuple[str, dict[str, Any]]]
+
 _NO_MEMORY = ("bad_alloc", "Failed to allocate memory", "out of memory", "CUDNN_STATUS_ALLOC_FAILED")
 
 
@@ -40,15 +42,22 @@ def open(model: Model, device: str, precision: str) -> OnnxRuntime:
             f"this ONNX Runtime cannot use {device}: take --device cpu, or --engine pytorch, "
             "or install onnxruntime-gpu in place of onnxruntime"
         )
+    return OnnxRuntime(model, [(provider, options)])
+
+
+def _session(model: Model, providers: Providers, threads: int) -> InferenceSession:
+    """threads: of a run; 0 for one on each core."""
+    import onnxruntime
+
     settings = onnxruntime.SessionOptions()
     settings.log_severity_level = 4  # faults are raised; they need not be printed as well
+    settings.intra_op_num_threads = threads
     try:
-        session = onnxruntime.InferenceSession(model.onnx, settings, providers=[(provider, options)])
+        return onnxruntime.InferenceSession(model.onnx, settings, providers=providers)
     except MemoryError as error:
         raise OutOfMemory(f"no memory to load {model.card.name}: close other programs") from error
     except Exception as error:  # ONNX Runtime's own exceptions share no base class but this
         raise WeightsError(f"ONNX Runtime cannot load {model.card.name}: {error}") from error
-    return OnnxRuntime(model, session)
 
 
 def _provider(device: str) -> tuple[str, dict[str, Any]]:
@@ -63,9 +72,10 @@ def _provider(device: str) -> tuple[str, dict[str, Any]]:
 class OnnxRuntime:
     precision = "fp32"
 
-    def __init__(self, model: Model, session: InferenceSession) -> None:
-        self._session = session
-        self._input = session.get_inputs()[0].name
+    def __init__(self, model: Model, providers: Providers, threads: int = 0) -> None:
+        self._model, self._providers = model, providers
+        self._session = _session(model, providers, threads)
+        self._input = self._session.get_inputs()[0].name
         self.scale = model.card.network_scale
         self.channels = model.card.channel_count
         self.multiple = model.card.multiple
@@ -89,3 +99,7 @@ class OnnxRuntime:
 
     def in_float32(self) -> OnnxRuntime:
         return self
+
+    def alone(self) -> OnnxRuntime | None:
+        on_cpu = self._providers[0][0] == "CPUExecutionProvider"
+        return OnnxRuntime(self._model, self._providers, threads=1) if on_cpu else None

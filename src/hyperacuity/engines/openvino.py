@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hyperacuity import memory
+from hyperacuity.engines import choice
 from hyperacuity.engines.subpixel import as_convolution
 from hyperacuity.errors import MissingDependency, OutOfMemory, UsageError, WeightsError
 from hyperacuity.zoo import Model
@@ -37,8 +38,8 @@ def open(model: Model, device: str, precision: str) -> OpenVino:
 class OpenVino:
     precision = "fp32"
 
-    def __init__(self, model: Model) -> None:
-        self._path = str(model.onnx)
+    def __init__(self, model: Model, streams: int = 1) -> None:
+        self._model, self._streams = model, streams
         self.scale = model.card.network_scale
         self.channels = model.card.channel_count
         self.multiple = model.card.multiple
@@ -54,10 +55,11 @@ class OpenVino:
         import openvino
 
         core = openvino.Core()
-        network = core.read_model(self._path)
+        network = core.read_model(str(self._model.onnx))
         _as_convolutions(network)
         # Else it takes bfloat16 where the processor has it.
-        self._compiled = core.compile_model(network, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+        settings: dict[str, Any] = {"INFERENCE_PRECISION_HINT": "f32", "NUM_STREAMS": self._streams}
+        self._compiled = core.compile_model(network, "CPU", settings)
         self._threads = threading.local()
 
     def available(self) -> int:
@@ -82,6 +84,9 @@ class OpenVino:
 
     def in_float32(self) -> OpenVino:
         return self
+
+    def alone(self) -> OpenVino:
+        return OpenVino(self._model, streams=choice.cores())  # which share the cores
 
 
 def _as_convolutions(network: Any) -> None:

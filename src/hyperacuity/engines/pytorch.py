@@ -135,6 +135,9 @@ class PyTorch:
                 self._full = PyTorch(self._model, self._device, "fp32")
             return self._full
 
+    def alone(self) -> None:
+        return None  # how many threads PyTorch takes is one number for the whole process
+
     @contextmanager
     def _exact(self) -> Iterator[None]:
         """Let fp32 be fp32: by default cuDNN's convolutions round it to TF32, which has no more bits than fp16."""

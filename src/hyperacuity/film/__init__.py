@@ -15,7 +15,8 @@ from __future__ import annotations
 import hashlib
 import os
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
@@ -32,7 +33,7 @@ from hyperacuity.formats.partial import may_write, storing
 from hyperacuity.formats.seam import LossWarning
 from hyperacuity.formats.video import raw, writing
 from hyperacuity.formats.video.codecs import CODECS, Encoder, Encoding, Target, fitting, losses
-from hyperacuity.formats.video.frames import Layout
+from hyperacuity.formats.video.frames import Frame, Layout
 from hyperacuity.formats.video.reading import WHOLE, Film, Part, is_pattern
 from hyperacuity.size import Size
 
@@ -195,6 +196,7 @@ def _unencoded(
     tell = _teller(watch, film, target)
     sink: raw.Raw
     done = damaged = 0
+    savings = Savings()
     with storing(output if isinstance(output, Path) else Path("-")):
         if isinstance(output, Path) and folder:
             sink = raw.Folder(output, stored)
@@ -202,13 +204,14 @@ def _unencoded(
             sink = raw.Y4M(output, stored, film.rate, _aspect(film, size, target))
 
         def write(enlarged: Enlarged) -> None:
-            sink.write(enlarger.finish(enlarged))
+            sink.write(enlarged.planes)
 
         try:
-            with ahead(film) as frames, behind(write) as store:
-                for done, frame in enumerate(frames, 1):
-                    store(enlarger.compute(frame))
-                    damaged += frame.stands_in
+            with ahead(film) as frames, behind(write) as store, closing(enlarger.all(frames)) as results:
+                for done, enlarged in enumerate(results, 1):
+                    store(enlarged)
+                    damaged += enlarged.frame.stands_in
+                    savings += enlarged.savings
                     tell(done)
             sink.close()
         except BaseException:
@@ -216,8 +219,8 @@ def _unencoded(
             raise
     _tell_damage(film, damaged)
     before = film.layout.height, film.layout.width
-    names, share = upscaler.names(before, target), enlarger.savings.share
-    return Report(output if isinstance(output, Path) else Path("-"), before, target, names, done, 0, damaged, share)
+    path, names = output if isinstance(output, Path) else Path("-"), upscaler.names(before, target)
+    return Report(path, before, target, names, done, 0, damaged, savings.share)
 
 
 def _open(source: Path | IO[bytes], settings: Settings) -> Film:
@@ -319,7 +322,7 @@ class _Run:
         self._encoder: Encoder | None = None
         self._frames = 0
         self._last: Enlarged | None = None
-        self._damaged = 0
+        self._damaged, self._savings = 0, Savings()
 
     def all(self) -> None:
         """Finish every segment that is not."""
@@ -327,33 +330,39 @@ class _Run:
             return
         if self.work.segments:
             before = self.work.segments[-1]
-            self._damaged = before.damaged
-            self.enlarger.savings = Savings(before.total, before.saved)
+            self._damaged, self._savings = before.damaged, Savings(before.total, before.saved)
         first = self.work.frames
         try:
             with ahead(self.film) as frames, behind(self._store) as store:
-                for number, frame in enumerate(frames):
-                    if number < first:
-                        continue  # decoded all the same: only so is it certain that the rest comes out as it would have
-                    if number % LENGTH == 0:
-                        self.enlarger.forget()  # so that it is all one where a run was cut off
-                    store(self.enlarger.compute(frame))
-                    self.tell(number + 1)
+                with closing(self.enlarger.all(self._from(first, frames))) as results:
+                    for number, enlarged in enumerate(results, first + 1):
+                        store(enlarged)
+                        self.tell(number)
                 store(None)
         finally:
             if self._segment is not None:
                 self._segment.close()
 
+    def _from(self, first: int, frames: Iterable[Frame]) -> Iterator[Frame]:
+        """Those that no earlier run has finished."""
+        for number, frame in enumerate(frames):
+            if number < first:
+                continue  # decoded all the same: only so is it certain that the rest comes out as it would have
+            if number % LENGTH == 0:
+                self.enlarger.forget()  # so that it is all one where a run was cut off
+            yield frame
+
     def _store(self, enlarged: Enlarged | None) -> None:
-        """In the thread behind: finish the frame and encode it; None after the last."""
+        """In the thread behind: encode the frame; None after the last."""
         if enlarged is None or self._frames == LENGTH:
             self._finish(last=enlarged is None)
         if enlarged is None:
             return
         if self._segment is None or self._encoder is None:
             self._segment, self._encoder, self._frames = self.work.begin(), Encoder(self.target), 0
-        self._segment.write(self._encoder.encode(self.enlarger.finish(enlarged), enlarged.frame.pts))
+        self._segment.write(self._encoder.encode(enlarged.planes, enlarged.frame.pts))
         self._frames += 1
+        self._savings += enlarged.savings
         self._damaged += enlarged.frame.stands_in
         self._last = enlarged
 
@@ -363,7 +372,7 @@ class _Run:
         assert self._encoder is not None
         assert self._last is not None
         self._segment.write(self._encoder.finish())
-        savings = self._last.savings
+        savings = self._savings
         # A film whose last frame says not how long it stays gives it what one frame has on the average.
         duration = self._last.frame.duration or max(1, round(1 / self.film.rate / self.film.time_base))
         self._segment.finish(Segment(self._frames, duration, self._damaged, savings.total, savings.saved, last))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable, Generator, Iterable
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -9,8 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hyperacuity.api import Upscaler
+from hyperacuity.engines import choice
 from hyperacuity.film import chroma
-from hyperacuity.film.still import Savings, remembering
+from hyperacuity.film.still import Memory, Remembering, Savings
+from hyperacuity.film.threads import abreast
 from hyperacuity.formats.video.frames import Array, Frame, Layout
 from hyperacuity.image import Image
 
@@ -19,54 +24,112 @@ Plane = NDArray[np.float32]
 
 @dataclass(frozen=True, eq=False)
 class Enlarged:
-    """A frame and what the network made of it. still: it is the frame before once more. savings: up to this frame."""
+    """A frame and its planes at the new size, as they are stored. still: it is the frame before once more. savings: of
+    this frame.
+    """
 
     frame: Frame
-    planes: Plane
+    planes: tuple[Array, ...]
     still: bool
     savings: Savings
+
+
+@dataclass(frozen=True, eq=False)
+class _Begun:
+    """A frame that is being computed, or is done: what the next one may take of it."""
+
+    frame: Frame
+    done: Future[Enlarged]
+    memories: list[Memory]
 
 
 class Enlarger:
     """Makes frames of one layout into those of another, `size` being what the network is asked for.
 
     Networks on luma get the luma plane: in studio range code / 255 is just what they were trained on. Networks on RGB
-    get R, G, B by the film's own matrix and range, and their answer goes back through both. `compute` and `finish` may
-    run in two threads, each seeing all frames in their order.
+    get R, G, B by the film's own matrix and range, and their answer goes back through both.
     """
 
     def __init__(self, upscaler: Upscaler, source: Layout, size: tuple[int, int], stored: Layout) -> None:
         self.source, self.size, self.stored = source, size, stored
-        self.savings = Savings()
-        self._pipeline, self._memories = remembering(
-            upscaler.pipeline((source.height, source.width), size), self.savings
-        )
+        self._pipeline = upscaler.pipeline((source.height, source.width), size)
         # Resamplers do the same to R, G, B and to Y, Cb, Cr.
         self._on_luma = not source.rgb and all(stage.engine.channels == 1 for stage in self._pipeline.stages)
-        self._last: Enlarged | None = None
-        self._finished: tuple[Array, ...] = ()
-        self._whole = 0
+        self._last: _Begun | None = None
+        self._abreast, self._stop = 1, threading.Event()
+        self._look_at_memory()
+
+    def _look_at_memory(self) -> None:
+        """How much a run may take: asked now and then, since it costs milliseconds."""
+        self._available = [stage.engine.available() // self._abreast for stage in self._pipeline.stages]
 
     def forget(self) -> None:
         """The next frame is computed whole, whatever came before."""
         self._last = None
-        for memory in self._memories:
-            memory.forget()
+        self._look_at_memory()
+
+    def all(self, frames: Iterable[Frame]) -> Generator[Enlarged]:
+        """Frames in their order, several of them computed at once where that is faster than all cores on one: where
+        the engine can be given one core for each.
+        """
+        stages = self._pipeline.stages
+        engines = [engine for stage in stages if (engine := stage.engine.alone()) is not None]
+        if engines and len(engines) == len(stages):
+            alone = [replace(stage, engine=engine) for stage, engine in zip(stages, engines, strict=True)]
+            self._pipeline, self._abreast = replace(self._pipeline, stages=alone), choice.cores()
+            self._look_at_memory()
+        self._stop.clear()
+        yield from abreast((self._begin(frame) for frame in frames), self._abreast, self._stop)
 
     def compute(self, frame: Frame) -> Enlarged:
-        """The network's part: (h, w) luma, or (h, w, 3) RGB, in codes of the source that are not rounded."""
-        if self._last is not None and frame.same(self._last.frame):
-            self.savings.total += self._whole
-            self.savings.saved += self._whole
-            return Enlarged(frame, self._last.planes, True, replace(self.savings))
-        for memory in self._memories:
-            memory.next_frame()
-        before = self.savings.total
+        """One frame, by all cores."""
+        return self._begin(frame)()
+
+    def _begin(self, frame: Frame) -> Callable[[], Enlarged]:
+        """To be called in the order of the frames; what it returns computes this one, in any thread."""
+        before, done = self._last, Future[Enlarged]()
+        still = before is not None and frame.same(before.frame)
+        memories = before.memories if before and still else [Memory() for _ in self._pipeline.stages]
+        self._last = _Begun(frame, done, memories)
+
+        def work() -> Enlarged:
+            try:
+                if before and still:
+                    earlier = before.done.result()
+                    whole = Savings(earlier.savings.total, earlier.savings.total)
+                    result = Enlarged(frame, earlier.planes, True, whole)
+                else:
+                    result = self._computed(frame, before.memories if before else None, memories)
+            except BaseException as error:
+                done.set_exception(error)
+                raise
+            finally:
+                for memory in memories:
+                    memory.close()
+            done.set_result(result)
+            return result
+
+        return work
+
+    def _computed(self, frame: Frame, before: list[Memory] | None, own: list[Memory]) -> Enlarged:
+        savings = Savings()
+        stages = [
+            replace(
+                stage,
+                engine=Remembering(
+                    stage.engine,
+                    before[n] if before else None,
+                    own[n],
+                    savings,
+                    available=self._available[n],
+                    stop=self._stop,
+                ),
+            )
+            for n, stage in enumerate(self._pipeline.stages)
+        ]
         image = Image.of(self._seen(frame), levels=self._levels)
-        larger = self._pipeline.stream(image, *self.size).gather().pixels
-        self._whole = self.savings.total - before
-        self._last = Enlarged(frame, larger[..., 0] if self._on_luma else larger, False, replace(self.savings))
-        return self._last
+        pixels = replace(self._pipeline, stages=stages).stream(image, *self.size).gather().pixels
+        return Enlarged(frame, self._planes(frame, pixels[..., 0] if self._on_luma else pixels), False, savings)
 
     @property
     def _levels(self) -> tuple[float, float]:
@@ -81,20 +144,15 @@ class Enlarger:
             return np.stack(frame.planes, -1).astype(np.float32)
         return chroma.seen(frame.planes, self.source).transpose(1, 2, 0)
 
-    def finish(self, enlarged: Enlarged) -> tuple[Array, ...]:
-        """The planes to store."""
-        if not enlarged.still:
-            self._finished = self._planes(enlarged)
-        return self._finished
-
-    def _planes(self, enlarged: Enlarged) -> tuple[Array, ...]:
+    def _planes(self, frame: Frame, larger: Plane) -> tuple[Array, ...]:
+        """The planes to store, of the network's (h, w) luma, or (h, w, 3) RGB, in codes of the source not rounded."""
         source, stored = self.source, self.stored
         target = stored.resized(*self.size)
         if source.chroma is None or self._on_luma:
-            luma = enlarged.planes.reshape(self.size)
+            luma = larger.reshape(self.size)
             if stored.rgb:
                 full = replace(source, chroma=(1, 1)).resized(*self.size)
-                colours = chroma.resized(_stacked(enlarged.frame), source, full)
+                colours = chroma.resized(_stacked(frame), source, full)
                 rgb = chroma.to_rgb(luma, colours, source.resized(*self.size))
                 return tuple(_rounded(rgb * np.float32(stored.levels[1]), stored))
             luma = chroma.recoded(luma, source, stored, chroma=False)
@@ -103,10 +161,10 @@ class Enlarger:
             if source.chroma is None:
                 colours = np.full((2, *target.shapes[1]), 1 << stored.depth - 1, np.float32)
             else:
-                colours = chroma.resized(_stacked(enlarged.frame), source, target)
+                colours = chroma.resized(_stacked(frame), source, target)
                 colours = chroma.recoded(colours, source, stored, chroma=True)
             return _rounded(luma, stored), *_rounded(colours, stored)
-        rgb = enlarged.planes.transpose(2, 0, 1)
+        rgb = larger.transpose(2, 0, 1)
         if stored.rgb:
             codes = rgb if source.rgb else rgb * np.float32(stored.levels[1])
             return tuple(_rounded(chroma.recoded(codes, source, stored, chroma=False) if source.rgb else codes, stored))

@@ -50,7 +50,7 @@ def _enlarged(upscaler: Upscaler, film: Film, frame: Frame, target: tuple[int, i
     """(H, W, C) in 8 bits, from its own luma and chroma as in the film."""
     stored = replace(folder_layout(film.layout.resized(*target)), depth=8)
     enlarger = Enlarger(upscaler, film.layout, target, stored)
-    planes = enlarger.finish(enlarger.compute(frame))
+    planes = enlarger.compute(frame).planes
     return picture(replace(frame, planes=planes), stored)
 
 

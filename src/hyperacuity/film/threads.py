@@ -1,10 +1,12 @@
-"""Work beside the network's: reading ahead of it, and writing behind it."""
+"""Work at the same time: reading ahead of the network, several frames in it, and writing behind it."""
 
 from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any, Generic, TypeVar
 
@@ -74,6 +76,25 @@ def ahead(source: Iterable[T]) -> Iterator[Iterator[T]]:
 
     with _running(work, channel):
         yield iter(channel)
+
+
+def abreast(jobs: Iterable[Callable[[], T]], workers: int, stop: threading.Event) -> Generator[T]:
+    """What the jobs return, in their order, `workers` of them at work; each begins before those after it.
+
+    stop: is set when no more are wanted, so that those at work may end.
+    """
+    pool = ThreadPoolExecutor(workers, "hyperacuity-frames")
+    running: deque[Future[T]] = deque()
+    try:
+        for job in jobs:
+            running.append(pool.submit(job))
+            if len(running) > workers:
+                yield running.popleft().result()
+        while running:
+            yield running.popleft().result()
+    finally:
+        stop.set()
+        pool.shutdown(cancel_futures=True)
 
 
 @contextmanager

@@ -9,16 +9,16 @@ from typing import Any
 import numpy as np
 
 from hyperacuity.api import Upscaler
-from hyperacuity.film.enlarging import Enlarged, Enlarger
+from hyperacuity.film.enlarging import Enlarger
 from hyperacuity.formats.video.frames import Array, Frame, Layout
 
 
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """A frame that a network has made larger, on its way to the encoder."""
+    """A frame that a model has made larger, on its way to the encoder; `size` is its (height, width)."""
 
-    enlarger: Enlarger
-    enlarged: Enlarged
+    planes: tuple[Array, ...]
+    size: tuple[int, int]
     model: str
 
 
@@ -34,9 +34,9 @@ class Pictures:
         self._enlargers: dict[tuple[int, Layout], Enlarger] = {}
 
     def compute(self, frame: Frame, look: Layout, rung: int = 0) -> Picture:
-        """The network's part of the work."""
+        """All but what is beside the picture."""
         enlarger = self._enlarger(look, rung)
-        return Picture(enlarger, enlarger.compute(frame), self.name(look, rung))
+        return Picture(enlarger.compute(frame).planes, enlarger.size, self.name(look, rung))
 
     def anew(self, frame: Frame, look: Layout, rung: int) -> None:
         """The same for nothing, without what is remembered of the frame before: to time it."""
@@ -56,10 +56,8 @@ class Pictures:
         return " + ".join(names) or "same size"
 
     def finish(self, picture: Picture) -> tuple[Array, ...]:
-        """The rest of it: planes of the stored layout."""
-        planes = picture.enlarger.finish(picture.enlarged)
-        inner = picture.enlarger.size
-        return planes if inner == self._size else self._framed(planes, inner)
+        """Planes of the stored layout."""
+        return picture.planes if picture.size == self._size else self._framed(picture.planes, picture.size)
 
     def _fitted(self, look: Layout) -> tuple[int, int]:
         """The largest size of the frame's shape in that of the result; whole chroma samples where it is not all."""
