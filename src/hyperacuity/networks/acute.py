@@ -1,4 +1,4 @@
-"""Acute: our own family for CPUs and phones, plain 3x3 convolutions on luma in four sizes.
+"""Acute: our own family for CPUs and phones, plain 3x3 convolutions on luma in five sizes.
 
 No paper. Each layer trains as several branches (3x3, 1x1, 1x1 then 3x3, and the input itself) and works as the one 3x3
 kernel that they amount to: Ding et al., "RepVGG", CVPR 2021, arXiv 2101.03697; Zhang et al., "Edge-oriented Convolution
@@ -23,6 +23,7 @@ from hyperacuity.errors import UsageError, nearest
 
 # Channels and hidden layers of each size, which is named by its parameters at x2 and without branches.
 SIZES = {
+    "3k": (8, 4),  # 2,708; receptive field 13 x 13
     "10k": (16, 4),  # 10,020; receptive field 13 x 13
     "50k": (32, 5),  # 47,716; 15 x 15
     "200k": (48, 9),  # 189,268; 23 x 23
@@ -40,7 +41,7 @@ class AcuteConfig:
 
     @classmethod
     def sized(cls, size: str, scale: int) -> AcuteConfig:
-        """The config of "10k", "50k", "200k" or "1m" parameters. Raises `UsageError` for another size."""
+        """The config of "3k", "10k", "50k", "200k" or "1m" parameters. Raises `UsageError` for another size."""
         if size not in SIZES:
             raise UsageError(f"no size {size!r}; there are {', '.join(SIZES)}{nearest(size, SIZES)}")
         features, layers = SIZES[size]
