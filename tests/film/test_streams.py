@@ -173,6 +173,23 @@ def test_titles_and_other_tags_cross_containers(upscaler: Upscaler, tmp_path: Pa
     assert kept == {"title": "Night", "artist": "Resnais", "MY_KEY": "mine"}
 
 
+@pytest.mark.parametrize("suffix", [".mov", ".mp4"])
+def test_quicktimes_time_code_goes_on(suffix: str, upscaler: Upscaler, tmp_path: Path) -> None:
+    """Its track is written anew by whoever writes the film; copied, it would be there twice."""
+    with av.open(str(tmp_path / f"a{suffix}"), "w") as container:
+        stream: Any = container.add_stream("libx264", rate=25)
+        stream.height, stream.width, stream.pix_fmt = 36, 48, "yuv420p"
+        stream.metadata["timecode"] = "10:00:00:12"
+        for picture in pictures(3):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        container.mux(stream.encode(None))
+    film.upscale(upscaler, tmp_path / f"a{suffix}", tmp_path / f"b{suffix}", Size(2))
+    for name in "ab":
+        with av.open(str(tmp_path / f"{name}{suffix}")) as container:
+            assert [one.type for one in container.streams] == ["video", "data"]
+            assert {one.metadata["timecode"] for one in container.streams} == {"10:00:00:12"}
+
+
 def test_turned_films_stay_turned(upscaler: Upscaler, tmp_path: Path) -> None:
     def turned(before: Any, after: Any) -> list[Any]:
         after.streams.video[0].set_display_rotation(90)
