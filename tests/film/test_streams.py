@@ -277,6 +277,25 @@ def test_what_hdr10_says_of_the_screen_is_said_again(upscaler: Upscaler, tmp_pat
         film.upscale(upscaler, tmp_path / "a.mp4", tmp_path / "b.mkv", Size(1), LOSSLESS)
 
 
+def test_captions_inside_the_picture_are_missed(upscaler: Upscaler, tmp_path: Path) -> None:
+    """As ATSC A/53 part 4 puts them into H.264: a message (SEI) of the country 0xB5, the provider 0x31, "GA94"."""
+    captions = bytes([0xB5, 0x00, 0x31]) + b"GA94" + bytes([0x03, 0xC1, 0xFF, 0xFC, 0x94, 0x20, 0xFF])
+    message = b"\0\0\0\1\6" + bytes([4, len(captions)]) + captions + b"\x80"
+    with av.open(str(tmp_path / "a.ts"), "w") as container:
+        stream: Any = container.add_stream("libx264", rate=25)
+        stream.height, stream.width, stream.pix_fmt = 36, 48, "yuv420p"
+        stream.options = {"tune": "zerolatency"}
+        for picture in pictures(3):
+            for packet in stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")):
+                said = av.Packet(message + bytes(packet))
+                said.pts, said.dts, said.time_base, said.stream = packet.pts, packet.dts, packet.time_base, stream
+                said.is_keyframe = packet.is_keyframe
+                container.mux(said)
+    with pytest.warns(LossWarning, match=r"a\.ts: captions inside the picture left out"):
+        film.upscale(upscaler, tmp_path / "a.ts", tmp_path / "b.mp4", Size(2))
+    assert len(contents(tmp_path / "b.mp4")[0]) == 3
+
+
 def test_frames_that_a_file_hides_are_not_missed(upscaler: Upscaler, tmp_path: Path) -> None:
     """An MP4 cut without being encoded anew holds frames before its beginning, which its edit list hides."""
     source = make(tmp_path / "a.mp4", pictures(30), codec="libx264")

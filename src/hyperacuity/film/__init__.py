@@ -118,6 +118,8 @@ def upscale(
             LossWarning,
             stacklevel=2,
         )
+    if film.unsaid:
+        warnings.warn(f"{film.name}: {' and '.join(film.unsaid)} left out", LossWarning, stacklevel=2)
     Encoder(encoder)  # shows whether it starts at all
     writing.check_container(output, encoder)
     enlarger = Enlarger(upscaler, film.layout, target, stored)

@@ -37,6 +37,16 @@ class Colour:
     range: int = 0
 
 
+# By FFmpeg's names of side data.
+_UNSAID = {
+    "DOVI_METADATA": "Dolby Vision",
+    "DOVI_RPU_BUFFER": "Dolby Vision",
+    "DYNAMIC_HDR_PLUS": "HDR10+",
+    "DYNAMIC_HDR_VIVID": "HDR Vivid",
+    "A53_CC": "captions inside the picture",
+}
+
+
 @dataclass(frozen=True)
 class Screen:
     """What HDR10 says of the screen on which a film was made, and of the film's light; None where it does not.
@@ -141,6 +151,12 @@ def layout(frame: av.VideoFrame, *, centred: bool = False) -> Layout:
     if depth in (9, 14, 16) and chroma not in (None, (1, 1), (1, 2), (2, 2)):
         chroma = (1, 1)  # FFmpeg has the rarer ones in few depths
     return Layout(frame.height, frame.width, depth, chroma, colour, centred)
+
+
+def unsaid(frame: av.VideoFrame) -> list[str]:
+    """What lies beside a frame's pixels and is not written with a new one."""
+    found = [name for kind, name in _UNSAID.items() if frame.side_data.get(kind) is not None]
+    return list(dict.fromkeys(found))
 
 
 def screen(frame: av.VideoFrame) -> Screen | None:

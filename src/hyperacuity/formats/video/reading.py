@@ -17,7 +17,7 @@ from typing import IO, TYPE_CHECKING, Any
 from hyperacuity.errors import DamagedFile, UnsupportedFormat, UsageError
 from hyperacuity.formats import video
 from hyperacuity.formats.seam import LossWarning
-from hyperacuity.formats.video.frames import Frame, from_av, has_alpha, layout, screen
+from hyperacuity.formats.video.frames import Frame, from_av, has_alpha, layout, screen, unsaid
 
 if TYPE_CHECKING:
     import av
@@ -54,7 +54,8 @@ class Film:
     of putting the one before in its place.
 
     `layout`, `time_base`, `aspect` (of a pixel; None = not said), `matrix` (nine numbers of the display matrix that
-    turns or mirrors the picture, or None), `screen` (HDR10's, or None) say what the film is.
+    turns or mirrors the picture, or None), `screen` (HDR10's, or None) say what the film is; `unsaid` names what it
+    says beside that.
 
     Raises `DamagedFile`, `UnsupportedFormat` for files without video, `UsageError`, `MissingDependency`.
     """
@@ -99,6 +100,7 @@ class Film:
             container.close()
         self.matrix = _matrix(first)
         self.screen = screen(first)
+        self.unsaid = unsaid(first)
         self.layout = layout(first, centred=self.codec in CENTRED)
         if has_alpha(first):
             warnings.warn(f"{self.name}: films keep no transparency; it is left out", LossWarning, stacklevel=2)
