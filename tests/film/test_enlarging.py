@@ -47,6 +47,14 @@ def test_several_at_once_give_the_same_planes_in_order(workers: int, monkeypatch
     assert 0 < together[2].savings.saved < together[2].savings.total == together[3].savings.saved
 
 
+def test_frames_that_memory_cannot_hold_side_by_side_come_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(choice, "cores", lambda: 4)
+    enlarger = Enlarger(load("acute-10k", engine="onnxruntime"), LOOK, (192, 256), LOOK.resized(192, 256))
+    enlarger._available = [4 * 4 * 16 * 192 * 256 - 1]
+    assert len(list(enlarger.all(frames(2)))) == 2
+    assert enlarger._abreast == 1
+
+
 def test_each_run_has_one_core_where_several_frames_are_at_work() -> None:
     engine = load("acute-10k", engine="onnxruntime").pipeline((8, 8), (16, 16)).stages[0].engine
     assert isinstance(engine, onnx_runtime.OnnxRuntime)

@@ -21,6 +21,10 @@ from hyperacuity.image import Image
 
 Plane = NDArray[np.float32]
 
+# What a frame takes on its way for each pixel of the result and channel of the network: floats before and after the
+# steps around the network, and the rounded planes.
+FRAME_BYTES = 16
+
 
 @dataclass(frozen=True, eq=False)
 class Enlarged:
@@ -69,15 +73,17 @@ class Enlarger:
         self._look_at_memory()
 
     def all(self, frames: Iterable[Frame]) -> Generator[Enlarged]:
-        """Frames in their order, several of them computed at once where that is faster than all cores on one: where
-        the engine can be given one core for each.
+        """Frames in their order: one for each core at once where engines can compute so and memory holds them, which is
+        faster than all cores on one frame, where each waits for the others at every layer.
         """
-        stages = self._pipeline.stages
-        engines = [engine for stage in stages if (engine := stage.engine.alone()) is not None]
-        if engines and len(engines) == len(stages):
-            alone = [replace(stage, engine=engine) for stage, engine in zip(stages, engines, strict=True)]
-            self._pipeline, self._abreast = replace(self._pipeline, stages=alone), choice.cores()
-            self._look_at_memory()
+        stages, cores = self._pipeline.stages, choice.cores()
+        held = cores * FRAME_BYTES * self.size[0] * self.size[1] * (1 if self._on_luma else 3)
+        if stages and held <= min(self._available) // 4:
+            engines = [engine for stage in stages if (engine := stage.engine.alone()) is not None]
+            if len(engines) == len(stages):
+                alone = [replace(stage, engine=engine) for stage, engine in zip(stages, engines, strict=True)]
+                self._pipeline, self._abreast = replace(self._pipeline, stages=alone), cores
+                self._look_at_memory()
         self._stop.clear()
         yield from abreast((self._begin(frame) for frame in frames), self._abreast, self._stop)
 
