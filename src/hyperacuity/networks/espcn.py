@@ -56,7 +56,7 @@ class ESPCN(nn.Module):
     def _initialise(self, gain: float, centre: float) -> None:
         """Glorot's initialisation, and noise at the end; but the first channels carry gain * (x - centre)."""
         for layer in (self.extract, self.map, self.expand):
-            nn.init.kaiming_normal_(layer.weight, nonlinearity="tanh")
+            nn.init.xavier_normal_(layer.weight)
             nn.init.zeros_(layer.bias)  # type: ignore[arg-type]  # these convolutions all have one
         nn.init.normal_(self.expand.weight, std=0.001)
         phases = (torch.arange(self.scale) + 0.5) / self.scale - 0.5  # of the output pixels, within their input pixel
