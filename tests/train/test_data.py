@@ -57,7 +57,7 @@ def test_degrading_a_patch_with_its_margin_is_cutting_a_degraded_picture(folder:
     made = Patches(
         sources([folder], [], [1.0]), cuts=[Cut(2, 2 * (8 + 2 * margin), 2 * margin)], channels=1, batch=40, seed=0
     )
-    small = degrade(made[0].hr.float() / 255, 2, Bicubic(), torch.Generator())
+    small = degrade(made[0].hr, 2, Bicubic(), torch.Generator())
     inner = (small[..., margin:-margin, margin:-margin] * 255).round().byte().numpy()[:, 0]
     windows = {
         way

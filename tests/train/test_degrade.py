@@ -53,7 +53,7 @@ IDLE["second"] = IDLE["first"]
 
 def tensor(pixels: Pixels) -> Tensor:
     """(H, W) or (H, W, C) uint8 as a batch of one."""
-    return torch.from_numpy(np.atleast_3d(pixels)).permute(2, 0, 1)[None].float() / 255
+    return torch.from_numpy(np.atleast_3d(pixels)).permute(2, 0, 1)[None]
 
 
 def pixels(x: Tensor) -> Pixels:
@@ -72,9 +72,8 @@ def generator(seed: int = 0) -> torch.Generator:
 
 
 def random(*shape: int, seed: int = 0) -> Tensor:
-    """8-bit codes over 255, noise and as often black or white, where rounding clips."""
-    codes = torch.randint(-128, 384, shape, generator=generator(seed))
-    return codes.clamp(0, 255).float() / 255
+    """8-bit codes, noise and as often black or white, where rounding clips."""
+    return torch.randint(-128, 384, shape, generator=generator(seed)).clamp(0, 255).byte()
 
 
 def kernel_of(make: Any, *values: float) -> Pixels:
@@ -101,8 +100,8 @@ def test_bicubic_is_that_of_resize_to_the_bit(scale: int, height: int, width: in
     batch = random(2, channels, height * scale, width * scale, seed=seed)
     made = bicubic(batch, scale)
     for n in range(2):
-        expected = resize(pixels(batch[n : n + 1]), size=(height, width))
-        assert torch.equal(made[n : n + 1], tensor(expected))
+        expected = resize(batch[n].permute(1, 2, 0).numpy(), size=(height, width))
+        assert torch.equal(made[n : n + 1], tensor(expected) / 255)
 
 
 @pytest.mark.parametrize("scale", [2, 3, 4])
@@ -194,19 +193,19 @@ def test_lr_are_8_bit_codes_of_the_right_size_and_follow_the_generator(how: Any,
         assert not torch.equal(degrade(hr, scale, how, again), degrade(hr, scale, how, again))
 
 
-@pytest.mark.parametrize("value", [0.0, 1.0])
+@pytest.mark.parametrize("value", [0, 255])
 @pytest.mark.parametrize("shape", [(2, 3, 4, 4), (5, 1, 12, 8), (1, 3, 40, 4)])
 @pytest.mark.parametrize("how", [BlurBicubic(), Chain()], ids=["blur", "chain"])
-def test_tiny_and_flat_pictures_pass_through_everything(value: float, shape: tuple[int, ...], how: Any) -> None:
+def test_tiny_and_flat_pictures_pass_through_everything(value: int, shape: tuple[int, ...], how: Any) -> None:
     for seed in range(6):
-        lr = degrade(torch.full(shape, value), 4, how, generator(seed))
+        lr = degrade(torch.full(shape, value, dtype=torch.uint8), 4, how, generator(seed))
         assert lr.shape == (*shape[:2], shape[2] // 4, shape[3] // 4)
         assert 0 <= lr.min() <= lr.max() <= 1  # so not NaN
 
 
 def test_a_blurred_picture_is_subsampled_at_the_middle_of_each_lr_pixel() -> None:
-    hr = torch.zeros(1, 1, 12, 12)
-    hr[..., 4, 7] = 1  # the middle of the second row and third column of x3
+    hr = torch.zeros(1, 1, 12, 12, dtype=torch.uint8)
+    hr[..., 4, 7] = 255  # the middle of the second row and third column of x3
     lr = degrade(hr, 3, BlurBicubic(sigma=(0.01, 0.01), then="subsample"), generator())
     assert lr[0, 0].nonzero().tolist() == [[1, 2]]
 
@@ -287,7 +286,7 @@ def test_filtering_is_a_convolution_over_a_mirrored_picture(height: int, width: 
 
 def test_the_unsharp_mask_is_that_of_opencv() -> None:
     cv2 = pytest.importorskip("cv2")
-    hr = photo(80)
+    hr = photo(80) / 255
     image = hr[0].permute(1, 2, 0).numpy()
 
     def blurred(x: Pixels) -> Pixels:
@@ -301,12 +300,16 @@ def test_the_unsharp_mask_is_that_of_opencv() -> None:
 
 def test_the_truth_is_sharpened_only_where_the_chain_says_so() -> None:
     hr = photo()
-    assert truth(hr, Bicubic()) is hr
-    assert truth(hr, BlurBicubic()) is hr
-    assert truth(hr, Chain(sharpen_truth=False)) is hr
-    assert torch.equal(truth(hr, Chain()), usm_sharpen(hr))
-    flat = torch.full((1, 3, 64, 64), 0.3)
-    torch.testing.assert_close(truth(flat, Chain()), flat)
+    for how in (Bicubic(), BlurBicubic(), Chain(sharpen_truth=False)):
+        assert torch.equal(truth(hr, how), hr / 255)
+    assert torch.equal(truth(hr, Chain()), usm_sharpen(hr / 255))
+    flat = torch.full((1, 3, 64, 64), 80, dtype=torch.uint8)
+    torch.testing.assert_close(truth(flat, Chain()), flat / 255)
+
+
+@pytest.mark.parametrize("how", [Bicubic(), Chain()])
+def test_the_truth_without_its_margin_is_the_middle_of_the_whole(how: Bicubic | Chain) -> None:
+    assert torch.equal(truth(photo(), how, 7), truth(photo(), how)[..., 7:-7, 7:-7])
 
 
 # --- Noise
@@ -364,7 +367,7 @@ def test_our_jpeg_is_pillows(shared: Path, quality: int, colours: int) -> None:
         picture = datasets.picture(path)[100:251, 50:203]  # sides that do not divide by 16
         picture = picture[..., 0] if colours == 1 else picture
         theirs = by_pillow(picture, quality)
-        ours = pixels(jpeg(tensor(picture), torch.tensor([quality]))).squeeze()
+        ours = pixels(jpeg(tensor(picture) / 255, torch.tensor([quality]))).squeeze()
         assert distance(ours, theirs) > 42
         assert distance(ours, theirs) > distance(theirs, picture) + 6
 
@@ -372,15 +375,15 @@ def test_our_jpeg_is_pillows(shared: Path, quality: int, colours: int) -> None:
 @pytest.mark.parametrize("quality", [10, 60, 90])
 @pytest.mark.parametrize("colours", [1, 3])
 def test_our_jpeg_is_pillows_on_what_no_photo_has(quality: int, colours: int) -> None:
-    picture = pixels(photo()).copy()[..., :colours].squeeze()
+    picture = photo()[0].permute(1, 2, 0).numpy()[..., :colours].squeeze()
     theirs = by_pillow(picture, quality)
-    ours = pixels(jpeg(tensor(picture), torch.tensor([quality]))).squeeze()
+    ours = pixels(jpeg(tensor(picture) / 255, torch.tensor([quality]))).squeeze()
     assert distance(ours, theirs) > max(38, distance(theirs, picture) + 6)
 
 
 def test_jpeg_loses_less_at_a_higher_quality_and_passes_gradients() -> None:
     qualities = torch.tensor([5, 30, 49, 50, 75, 95, 100])
-    x = photo().repeat(len(qualities), 1, 1, 1).requires_grad_()
+    x = (photo() / 255).repeat(len(qualities), 1, 1, 1).requires_grad_()
     y = jpeg(x, qualities)
     lost = (y - x).square().mean((1, 2, 3))
     assert (lost[:-1] > lost[1:]).all()
@@ -396,8 +399,7 @@ def test_jpeg_loses_less_at_a_higher_quality_and_passes_gradients() -> None:
 @pytest.mark.parametrize("scale", [1, 2, 3, 4])
 def test_an_idle_chain_moves_nothing(scale: int) -> None:
     y, x = torch.meshgrid(torch.arange(96.0), torch.arange(96.0), indexing="ij")
-    hr = (0.5 + 0.4 * torch.sin(x / 17 + y / 31)).expand(4, 3, -1, -1)
-    hr = (hr * 255).round() / 255
+    hr = (127.5 + 102 * torch.sin(x / 17 + y / 31)).round().byte().expand(4, 3, -1, -1)
     lr = degrade(hr, scale, Chain.model_validate(IDLE), generator())
     inner = slice(2, -2)
     assert (lr - bicubic(hr, scale)).abs()[..., inner, inner].max() < 4 / 255  # a shift of a pixel would be 6 / 255
@@ -422,8 +424,8 @@ def test_each_part_of_each_pass_leaves_its_traces(order: str, change: Any, least
 
 
 def test_the_last_sinc_rings() -> None:
-    hr = torch.zeros(8, 1, 64, 64)
-    hr[..., 32:] = 0.5
+    hr = torch.zeros(8, 1, 64, 64, dtype=torch.uint8)
+    hr[..., 32:] = 128
     idle = degrade(hr, 2, Chain.model_validate(IDLE), generator())
     rings = degrade(hr, 2, Chain.model_validate(IDLE | {"last_sinc": 1}), generator())
     assert (rings.amax((1, 2, 3)) - idle.amax((1, 2, 3))).mean() > 0.02  # beyond the edge
@@ -433,7 +435,7 @@ def test_lr_is_made_of_the_sharpened_truth() -> None:
     hr = photo()
     how = Chain.model_validate(IDLE | {"sharpen_truth": True})
     plain = Chain.model_validate(IDLE)
-    assert torch.equal(degrade(hr, 2, how, generator()), degrade(truth(hr, how), 2, plain, generator()))
+    assert torch.equal(degrade(hr, 2, how, generator()), chain.degraded(truth(hr, how), 2, plain, generator()))
 
 
 def test_sizes_differ_within_a_batch() -> None:
@@ -442,7 +444,7 @@ def test_sizes_differ_within_a_batch() -> None:
         IDLE
         | {"second": IDLE["second"] | {"resize": {"chances": [0, 1, 0]}, "noise": {"gaussian": 1, "sigma": [9, 9]}}}
     )
-    lr = degrade(torch.full((8, 1, 128, 128), 0.5), 1, how, generator())
+    lr = degrade(torch.full((8, 1, 128, 128), 128, dtype=torch.uint8), 1, how, generator())
     grain = (lr[..., 1:] - lr[..., :-1]).square().mean((1, 2, 3)) / lr.var((1, 2, 3))
     assert grain.max() > 1.3 * grain.min()
 

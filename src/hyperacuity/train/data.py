@@ -6,6 +6,7 @@ from a sample's number within the step, so that two processes see together what 
 
 from __future__ import annotations
 
+import bisect
 import functools
 import itertools
 from collections import deque
@@ -166,7 +167,7 @@ class Patches:
             raise UsageError(f"no picture has {inner} x {inner} pixels, as a patch has: make data.patch smaller")
         self.sources = [source for source, _ in enough]
         area = np.array([height * width for _, (height, width) in enough], np.float64)
-        self._cumulated = np.cumsum(area / area.sum())
+        self._cumulated: list[float] = np.cumsum(area / area.sum()).tolist()
         own = 2 if self.sources[0].lr else 1
         self.fits = float(area.sum()) * channels * own < SHARE * memory.available()
         self._load = functools.lru_cache(None if self.fits else PICTURES)(self._decode)
@@ -206,18 +207,19 @@ class Patches:
         first = self.rank * self.size
         random = np.random.default_rng([self.seed, step])
         cut = self.cuts[int(random.integers(len(self.cuts)))]
-        drawn = random.random((self.size * self.world, 6))[first : first + self.size]
-        others = random.random((self.size * self.world, self.hardest_of - 1, 3))[first : first + self.size]
+        # Lists: one number at a time, Python's own are the faster ones.
+        drawn = random.random((self.size * self.world, 6))[first : first + self.size].tolist()
+        others = random.random((self.size * self.world, self.hardest_of - 1, 3))[first : first + self.size].tolist()
         sample = step * self.size * self.world + first
         patches = [
-            self._patch(cut, sample + n, (row[:3], *more), row[3:] < 0.5)
+            self._patch(cut, sample + n, (row[:3], *more), row[3:])
             for n, (row, more) in enumerate(zip(drawn, others, strict=True))
         ]
         hr, lr = _planes([hr for hr, _ in patches]), [lr for _, lr in patches if lr is not None]
         return Batch(cut, hr, _planes(lr) if lr else None)
 
     def _patch(
-        self, cut: Cut, sample: int, drawn: Sequence[NDArray[np.float64]], turns: NDArray[np.bool_]
+        self, cut: Cut, sample: int, drawn: Sequence[Sequence[float]], turns: Sequence[float]
     ) -> tuple[Picture, Picture | None]:
         places = [self._place(cut, sample, one) for one in drawn]
         (hr, lr, _), top, left = (
@@ -228,14 +230,13 @@ class Patches:
             return patch, None
         return patch, _turned(_window(lr, top // cut.scale, left // cut.scale, cut.side // cut.scale), turns)
 
-    def _place(self, cut: Cut, sample: int, drawn: NDArray[np.float64]) -> _Place:
+    def _place(self, cut: Cut, sample: int, drawn: Sequence[float]) -> _Place:
         """Of three numbers in [0, 1): which picture, how far down, how far across."""
-        picture = self._load(self._picture(sample, float(drawn[0])))
-        grid = 1 if picture.lr is None else cut.scale
-        top, left = (
-            int(part * ((length - cut.inner) // grid + 1)) * grid
-            for part, length in zip(drawn[1:], picture.hr.shape[:2], strict=True)
-        )
+        which, down, across = drawn
+        picture = self._load(self._picture(sample, which))
+        grid, (height, width, _) = 1 if picture.lr is None else cut.scale, picture.hr.shape
+        top = int(down * ((height - cut.inner) // grid + 1)) * grid
+        left = int(across * ((width - cut.inner) // grid + 1)) * grid
         return _Place(picture, top, left)
 
     def _picture(self, sample: int, drawn: float) -> int:
@@ -246,7 +247,7 @@ class Patches:
             held = sample % PICTURES
             turn = (sample + held * PATCHES) // (PICTURES * PATCHES)
             drawn = float(np.random.default_rng([self.seed, turn, held]).random())
-        return min(int(np.searchsorted(self._cumulated, drawn, side="right")), len(self.sources) - 1)
+        return min(bisect.bisect_right(self._cumulated, drawn), len(self.sources) - 1)
 
 
 def batches(patches: Patches, start: int, stop: int, workers: int) -> Iterator[Batch]:
@@ -283,9 +284,11 @@ def _missed(hr: Picture, lr: Picture | None, scale: int) -> NDArray[np.float32]:
     return np.pad(blocks.cumsum(0).cumsum(1), ((1, 0), (1, 0))).astype(np.float32)
 
 
-def _turned(patch: Picture, turns: NDArray[np.bool_]) -> Picture:
-    """A view of a square patch, one of eight: transposed, then flipped up-down, then left-right."""
-    transposed, upright, across = turns
+def _turned(patch: Picture, drawn: Sequence[float]) -> Picture:
+    """A view of a square patch, one of eight by three numbers in [0, 1): transposed, then flipped up-down, then
+    left-right.
+    """
+    transposed, upright, across = (number < 0.5 for number in drawn)
     patch = patch.swapaxes(0, 1) if transposed else patch
     return patch[:: -1 if upright else 1, :: -1 if across else 1]
 
@@ -301,7 +304,7 @@ def _window(picture: Picture, top: int, left: int, side: int) -> Picture:
     if top >= 0 and left >= 0 and top + side <= height and left + side <= width:
         return picture[top : top + side, left : left + side]
     rows, columns = _mirrored(top, side, height), _mirrored(left, side, width)
-    mirrored: Picture = picture[rows[:, None], columns]
+    mirrored: Picture = picture[rows].take(columns, axis=1)  # several times as fast as picture[rows[:, None], columns]
     return mirrored
 
 

@@ -203,24 +203,26 @@ class _Training:
         seed = np.random.SeedSequence([self.recipe.seed, number, self.fabric.global_rank])
         generator = torch.Generator(self.fabric.device).manual_seed(int(seed.generate_state(1, np.uint64)[0] >> 1))
         batch = batch.on(self.fabric.device)
-        how, scale, margin = self.recipe.degradation, batch.cut.scale, batch.cut.margin // batch.cut.scale
-        hr = batch.hr.float() / 255
-        lr = batch.lr.float() / 255 if batch.lr is not None else degrade(hr, scale, how, generator)
-        hr = hr if batch.lr is not None else truth(hr, how)
+        how, scale = self.recipe.degradation, batch.cut.scale
+        if batch.lr is None:
+            lr, hr = degrade(batch.hr, scale, how, generator), truth(batch.hr, how, batch.cut.margin)
+        else:
+            lr, hr = batch.lr.float() / 255, batch.hr.float() / 255
         if not self.enlarged:
             described(self.plain).scale = scale
-            lr, hr = _inner(lr, margin), _inner(hr, margin * scale)
+            lr = _inner(lr, batch.cut.margin // scale)
             return lr, hr, lr, generator
-        patch, edge = self.recipe.data.patch, margin * scale
+        patch, edge = self.recipe.data.patch, batch.cut.margin
         x = enlarge(lr, scale)[..., edge : edge + patch, edge : edge + patch]
-        return x, hr[..., edge : edge + patch, edge : edge + patch], lr, generator
+        return x, hr[..., :patch, :patch], lr, generator
 
     def _read(self, kept: list[Terms]) -> dict[str, float]:
         """Each term, averaged over steps and processes."""
         names = dict.fromkeys(name for terms in kept for name in terms)
-        means = {name: torch.stack([terms[name] for terms in kept if name in terms]).mean() for name in names}
-        every: Any = self.fabric.all_reduce(means, reduce_op="mean")
-        return {name: float(value) for name, value in every.items()}
+        means: Any = {name: torch.stack([terms[name] for terms in kept if name in terms]).mean() for name in names}
+        if self.fabric.world_size > 1:
+            means = self.fabric.all_reduce(means, reduce_op="mean")
+        return {name: float(value) for name, value in means.items()}
 
     def _in_trouble(self, losses: Mapping[str, float]) -> bool:
         if not all(math.isfinite(value) for value in losses.values()):

@@ -43,10 +43,10 @@ def preview(recipe: Recipe, path: Path) -> None:
     patches = data.Patches(files, cuts=[cut], channels=3, batch=1, seed=recipe.seed, hardest_of=hardest_of)
     pairs = []
     for n in range(PAIRS):
-        hr = patches[n].hr.float() / 255
+        hr = patches[n].hr
         lr = degrade(hr, scale, recipe.degradation, torch.Generator().manual_seed(recipe.seed * PAIRS + n))
-        sharp = truth(hr, recipe.degradation)
-        pairs.append((_inner(sharp, cut.margin, cut.inner), _inner(lr, margin, lr_side)))
+        inner = slice(margin, margin + lr_side)
+        pairs.append((truth(hr, recipe.degradation, cut.margin)[0], lr[0, :, inner, inner]))
     fresh = path.with_name(path.name + ".new")
     try:
         contact_sheet(pairs, scale).save(fresh, format="PNG")
@@ -79,10 +79,6 @@ def contact_sheet(pairs: Sequence[tuple[Tensor, Tensor]], scale: int) -> PIL.Ima
             if row == 0:
                 draw.text((x + width / 2, BAR / 2), title, fill="black", anchor="mm", font=font)
     return sheet
-
-
-def _inner(x: Tensor, margin: int, side: int) -> Tensor:
-    return x[0, :, margin : margin + side, margin : margin + side]
 
 
 def _pixels(x: Tensor) -> NDArray[np.uint8]:

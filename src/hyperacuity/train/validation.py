@@ -49,7 +49,7 @@ def held_out(sources: Sequence[Source], scale: int, channels: int, degradation: 
             hr, lr = pair.hr, pair.lr
         else:
             hr = hr[: len(hr) // scale * scale, : hr.shape[1] // scale * scale]
-            planes = torch.from_numpy(hr).permute(2, 0, 1)[None].float() / 255
+            planes = torch.from_numpy(hr).permute(2, 0, 1)[None]
             made = degrade(planes, scale, degradation, torch.Generator().manual_seed(number))
             lr, hr = _pixels(made), _pixels(truth(planes, degradation))
         yield HeldOut(source.hr.stem, scale, hr, lr)

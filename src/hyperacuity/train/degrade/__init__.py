@@ -18,12 +18,14 @@ __all__ = ["Bicubic", "BlurBicubic", "Chain", "bicubic", "degrade", "enlarge", "
 
 
 def degrade(hr: Tensor, scale: int, how: Bicubic | BlurBicubic | Chain, generator: torch.Generator) -> Tensor:
-    """(N, C, H, W) in [0, 1], of 8-bit codes over 255 -> (N, C, H / scale, W / scale) of such; sides divide by `scale`.
+    """(N, C, H, W) uint8 -> (N, C, H / scale, W / scale) float32 in [0, 1], 8-bit codes over 255; sides divide by
+    `scale`.
 
     generator: on the device of `hr`; in the same state it gives the same LR.
     """
     if isinstance(how, Bicubic):
         return bicubic(hr, scale)
+    hr = hr.float() / 255
     if isinstance(how, Chain):
         return degraded(hr, scale, how, generator)
     low, high = how.sigma
@@ -32,10 +34,16 @@ def degrade(hr: Tensor, scale: int, how: Bicubic | BlurBicubic | Chain, generato
     codes = exact(hr) * 255
     codes = to_codes(blur.filtered(codes, kernels.to(codes)))
     if how.then == "bicubic":
-        return bicubic((codes / 255).to(hr), scale)
+        return bicubic(codes.to(hr), scale)
     return (codes[..., scale // 2 :: scale, scale // 2 :: scale] / 255).to(hr)
 
 
-def truth(hr: Tensor, how: Bicubic | BlurBicubic | Chain) -> Tensor:
-    """What the network's answer is compared with: HR itself, or sharpened where the chain says so."""
-    return usm_sharpen(hr) if isinstance(how, Chain) and how.sharpen_truth else hr
+def truth(hr: Tensor, how: Bicubic | BlurBicubic | Chain, margin: int = 0) -> Tensor:
+    """(N, C, H, W) uint8 -> float32 in [0, 1], without `margin` pixels at each border: what the network's answer is
+    compared with, which is HR itself, or sharpened where the chain says so.
+    """
+    height, width = hr.shape[-2:]
+    inner = (..., slice(margin, height - margin), slice(margin, width - margin))
+    if isinstance(how, Chain) and how.sharpen_truth:
+        return usm_sharpen(hr.float() / 255)[inner]
+    return hr[inner].float() / 255

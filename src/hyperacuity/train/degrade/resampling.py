@@ -15,19 +15,16 @@ from hyperacuity.resize import taps
 BINARY = (2, 4)
 
 
-def bicubic(hr: Tensor, scale: int) -> Tensor:
-    """(N, C, H, W) of 8-bit codes over 255 -> (N, C, H / scale, W / scale) of such, bit for bit what MATLAB makes of
-    uint8 by `imresize`: rows first, rounded half up and clipped after each pass.
+def bicubic(codes: Tensor, scale: int) -> Tensor:
+    """8-bit codes (N, C, H, W), of any type -> (N, C, H / scale, W / scale) float32, such codes over 255: bit for bit
+    what MATLAB makes of uint8 by `imresize`, rows first, rounded half up and clipped after each pass.
     """
-    height, width = (side // scale for side in hr.shape[-2:])
     if scale in BINARY:
-        down, across = (_matrix(side, side // scale, hr.device) for side in hr.shape[-2:])
-        codes = (hr.float() * 255).round()
-        return (to_codes(to_codes(down @ codes) @ across.T) / 255).to(hr)
-    codes = (exact(hr) * 255).round()
-    codes = to_codes(along(codes, height, -2))
-    codes = to_codes(along(codes, width, -1))
-    return (codes / 255).to(hr)
+        down, across = (_matrix(side, side // scale, codes.device) for side in codes.shape[-2:])
+        return to_codes(to_codes(down @ codes.float()) @ across.T) / 255
+    height, width = (side // scale for side in codes.shape[-2:])
+    made = to_codes(along(to_codes(along(exact(codes), height, -2)), width, -1)) / 255
+    return made.to(codes.device, torch.float32)
 
 
 def enlarge(lr: Tensor, scale: int) -> Tensor:
@@ -52,7 +49,7 @@ def exact(x: Tensor) -> Tensor:
 
 def to_codes(values: Tensor) -> Tensor:
     """8-bit codes: rounded half up, clipped."""
-    return (values + 0.5).floor().clamp(0, 255)
+    return (values + 0.5).floor_().clamp_(0, 255)
 
 
 def along(x: Tensor, target: int, axis: int) -> Tensor:
