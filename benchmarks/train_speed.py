@@ -1,14 +1,16 @@
 """The trainer against the bare loop: forward, backward and step on one batch that lies in memory.
 
-    python benchmarks/train_speed.py
+    python benchmarks/train_speed.py [--only acute-50k-x4 ...]
 
-Chunks of steps of both in turn, in one process; medians of the chunks and of their ratios. The trainer's steps have
-all in them: cutting, turning and degrading patches, the loss, the averaged weights, the log. Writes
-results/train_speed.csv.
+Both have the same network, shapes, memory format, threads, loss and optimiser (the fused one). Chunks of a few steps in
+turn, in one process, since a machine's speed drifts within seconds; medians of the chunks and of their ratios. The
+trainer's steps have all in them: cutting, turning and degrading patches, the loss, the averaged weights, the log.
+Writes results/train_speed.csv; --only, the rows of these cases in it.
 """
 
 from __future__ import annotations
 
+import argparse
 import statistics
 import tempfile
 import time
@@ -22,30 +24,31 @@ import torch
 from torch import nn
 
 from hyperacuity.networks import build, described
-from hyperacuity.train import Log, Progress, read_recipe, train
+from hyperacuity.train import Log, Progress, Recipe, optimisation, read_recipe, train
 
 # Recipe, changes of it, steps in a chunk.
 CASES: list[tuple[str, dict[str, object], int]] = [
-    ("fsrcnn-x2", {}, 40),
-    ("acute-50k-x2", {}, 30),
-    ("acute-50k-x4", {"model.start": ""}, 30),
-    ("vdsr", {"data.batch": 4}, 3),
-    ("edsr-baseline-x2", {"data.batch": 4, "precision": "fp32"}, 2),
+    ("fsrcnn-x2", {}, 8),
+    ("acute-50k-x2", {}, 6),
+    ("acute-50k-x4", {"model.start": ""}, 6),
+    ("vdsr", {"data.batch": 4}, 1),
+    ("edsr-baseline-x2", {"data.batch": 4, "precision": "fp32"}, 1),
 ]
-CHUNKS = 9
+SECONDS = 40  # for each case
 
 
-def bare(network: nn.Module, batch: int, patch: int) -> Callable[[], None]:
+def bare(network: nn.Module, recipe: Recipe) -> Callable[[], None]:
     """One step of a loop that does nothing else."""
-    told = described(network)
+    told, batch, patch = described(network), recipe.data.batch, recipe.data.patch
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # not in PyTorch's stubs
-    optimizer = torch.optim.Adam(network.parameters())
+    optimizer = optimisation.build(network, recipe.optimizer)
+    loss = nn.functional.l1_loss if recipe.losses.l1 else nn.functional.mse_loss
     x = torch.rand(batch, told.channels, patch, patch)
     y = torch.rand(batch, told.channels, patch * told.scale, patch * told.scale)
 
     def step() -> None:
         optimizer.zero_grad()
-        nn.functional.l1_loss(network(x), y).backward()  # type: ignore[no-untyped-call]
+        loss(network(x), y).backward()  # type: ignore[no-untyped-call]
         optimizer.step()
 
     return step
@@ -58,7 +61,25 @@ def seconds(step: Callable[[], object], count: int) -> float:
     return (time.perf_counter() - start) / count
 
 
+def compared(ours: Callable[[], object], plain: Callable[[], object], count: int) -> list[tuple[float, float]]:
+    """Seconds for a step of both, chunk by chunk; who is first changes, so that no drift favours either."""
+    pairs: list[tuple[float, float]] = []
+    for step in (ours, plain):
+        seconds(step, 2 * count)
+    start = time.perf_counter()
+    while time.perf_counter() - start < SECONDS or not pairs:
+        if len(pairs) % 2:
+            floor = seconds(plain, count)
+            pairs.append((seconds(ours, count), floor))
+        else:
+            pairs.append((seconds(ours, count), seconds(plain, count)))
+    return pairs
+
+
 def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--only", nargs="+", metavar="NAME", default=[name for name, *_ in CASES])
+    asked = parser.parse_args().only
     rows = []
     recipes = Path(__file__).parents[1] / "recipes"
     with tempfile.TemporaryDirectory() as folder:
@@ -66,11 +87,13 @@ def main() -> None:
             pixels = np.random.default_rng(n).integers(0, 256, (512, 768, 3), np.uint8)
             PIL.Image.fromarray(pixels).save(Path(folder, f"{n}.png"))
         for name, changes, count in CASES:
+            if name not in asked:
+                continue
             only = {"data.train": [folder], "data.validation": [folder], "data.reports": [], "validate_every": 10**9}
             recipe = read_recipe(recipes / f"{name}.toml", {**only, **changes})
             training = train(recipe, Path(folder, "runs", name), device="cpu")
             network = build(recipe.model.architecture, recipe.model.config)
-            plain = bare(network, recipe.data.batch, recipe.data.patch)
+            plain = bare(network, recipe)
             with Log(Path(folder, "runs", name)) as log:
 
                 def ours(training: Iterator[Progress] = training, log: Log = log) -> None:
@@ -78,9 +101,7 @@ def main() -> None:
 
                 while not next(training).losses:
                     pass
-                seconds(ours, count)
-                seconds(plain, count)
-                pairs = [(seconds(ours, count), seconds(plain, count)) for _ in range(CHUNKS)]
+                pairs = compared(ours, plain, count)
                 waiting = next(training).waiting
             training.close()
             per_step, floor = (statistics.median(column) for column in zip(*pairs, strict=True))
@@ -96,7 +117,7 @@ def main() -> None:
                     "waiting_for_data": round(waiting, 4),
                 }
             )
-    record.save("train_speed", rows)
+    record.save("train_speed", rows, key="recipe")
 
 
 if __name__ == "__main__":
