@@ -5,24 +5,33 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-import psutil
-
-
 # Version 2 of the control groups says "max" for no limit, version 1 a number near 2^63.
 _NO_LIMIT = 1 << 62
 
 
 def available() -> int:
     """Bytes that can be allocated now without swapping, under the machine's, the container's and `ulimit`'s limits."""
-    limits = [int(psutil.virtual_memory().available)]
+    limits = [_machine()]
     limits += _control_groups()
     if sys.platform != "win32":
         import resource
 
         soft, _ = resource.getrlimit(resource.RLIMIT_AS)
         if soft != resource.RLIM_INFINITY:
+            import psutil
+
             limits.append(soft - psutil.Process().memory_info().vms)
     return max(0, min(limits))
+
+
+def _machine(told: Path = Path("/proc/meminfo")) -> int:
+    """What the machine has left; where Linux says so itself, without the 20 milliseconds of importing psutil."""
+    for line in _text(told).splitlines():
+        if line.startswith("MemAvailable:"):
+            return int(line.split()[1]) << 10
+    import psutil
+
+    return int(psutil.virtual_memory().available)
 
 
 def _control_groups(root: Path = Path("/sys/fs/cgroup"), membership: Path = Path("/proc/self/cgroup")) -> list[int]:
