@@ -236,7 +236,8 @@ def direct_ncnn(model: Model) -> Run:
     def run(batch: Any) -> Any:
         extractor = net.create_extractor()
         extractor.input("input", ncnn.Mat(batch[0]))
-        return np.asarray(extractor.extract("output")[1])[None]
+        height, width = (side * model.card.network_scale for side in batch.shape[2:])
+        return np.asarray(extractor.extract("output")[1])[None, :, :height, :width]
 
     return run
 

@@ -46,9 +46,9 @@ TILE_MEMORY = 1 << 30
 # this would leave less of it than the halo, a row of tiles is as high as the halo on both sides, and reads twice that.
 STRIP_MEMORY = 64 << 20
 # Pixels that go through the steps around the network (colour, resizing, rounding) at a time: few enough to stay in a
-# cache, and enough for numpy's calls, between which threads wait for one another, to cost little (chroma and rounding of
-# 2 megapixels on two cores: 34 ms in blocks of half the size, 22 in these; 29 and 25 on one). Each core works on a block
-# of its own.
+# cache, and enough for numpy's calls, between which threads wait for one another, to cost little (chroma and rounding
+# of 2 megapixels on two cores: 34 ms in blocks of half the size, 22 in these; 29 and 25 on one). Each core works on a
+# block of its own.
 BLOCK = 1 << 17
 # Pixels that a tile may always read, however little memory seems to be left: less would never end.
 SMALLEST_TILE = 128 * 128
