@@ -111,10 +111,11 @@ def _widen_last(graph: onnx.GraphProto) -> None:
     if [node.op_type for node in end] != ["Conv", "Add", "DepthToSpace"] or end[1].input[1] != graph.input[0].name:
         return
     constants = {tensor.name: tensor for tensor in graph.initializer}
-    last, bias = (onnx.numpy_helper.to_array(constants[name]) for name in end[0].input[1:])
+    last, *biases = (onnx.numpy_helper.to_array(constants[name]) for name in end[0].input[1:])
     if last.shape[0] != 4 or last.shape[2:] != (3, 3) or graph.input[0].type.tensor_type.shape.dim[1].dim_value != 1:
         return
     phases, features = len(last), last.shape[1]
+    bias = biases[0] if biases else np.zeros(phases, np.float32)  # the exporter leaves out zeros
     kernel = np.zeros((2, 2, 2, 2, features, 4, 4), np.float32)  # row, its half, column, its half
     nearest = np.zeros((2, 2, 2, 2, 1, 2, 2), np.float32)
     for row, column in np.ndindex(2, 2):
