@@ -133,7 +133,7 @@ def _widen_last(graph: onnx.GraphProto) -> None:
         graph.initializer.remove(constants[name])
     graph.initializer.extend(onnx.numpy_helper.from_array(np.ascontiguousarray(a), name) for name, a in made.items())
     picture, result, node = graph.input[0].name, graph.output[0].name, onnx.helper.make_node
-    wide = {"strides": [2, 2], "dilations": [1, 1], "group": 1}
+    wide: dict[str, Any] = {"strides": [2, 2], "dilations": [1, 1], "group": 1}
     del graph.node[-3:]
     graph.node.extend(
         [
