@@ -112,6 +112,9 @@ with api.formats.write(Path(sys.argv[2]), source) as sink:
 step("encoding")
 """
 
+# Processes run from compiled modules, as an installed package does, whatever this shell says.
+COMPILED = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+
 Run = Callable[[Any], Any]
 Row = dict[str, Any]
 # Or, on one core, what the processor spends; and what is put after the names of such results.
@@ -233,7 +236,8 @@ def direct_ncnn(model: Model) -> Run:
     def run(batch: Any) -> Any:
         extractor = net.create_extractor()
         extractor.input("input", ncnn.Mat(batch[0]))
-        return np.asarray(extractor.extract("output")[1])[None]
+        height, width = (side * model.card.network_scale for side in batch.shape[2:])
+        return np.asarray(extractor.extract("output")[1])[None, :, :height, :width]
 
     return run
 
@@ -396,7 +400,9 @@ def start(only: str | None) -> None:
         for name in runners(zoo.members(model)[0]):
             program = ALONE.format(folder=str(Path(__file__).parent), model=model, runner=name)
             begin = time.perf_counter()
-            told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+            told = subprocess.run(
+                [sys.executable, "-c", program], capture_output=True, text=True, check=True, env=COMPILED
+            ).stdout
             all_of_it = time.perf_counter() - begin
             first, second, memory = map(float, told.split())
             row: Row = {"model": model, "runner": name, "process_to_first_result_ms": round(1e3 * (all_of_it - second))}
@@ -417,11 +423,12 @@ def command(only: str | None) -> None:
         batch = np.random.default_rng(0).random((1, 1, 1024, 1024), np.float32)
         asked = [sys.executable, "-m", "hyperacuity", "upscale", str(source), "-o", str(result), "--force", "--quiet"]
         work: dict[str, Callable[[], Any]] = {
-            "command": lambda: subprocess.run(asked, check=True),
+            "command": lambda: subprocess.run(asked, check=True, env=COMPILED),
             "network alone": lambda: network(batch),
-            "Python alone": lambda: subprocess.run([sys.executable, "-c", ""], check=True),
+            "Python alone": lambda: subprocess.run([sys.executable, "-c", ""], check=True, env=COMPILED),
         }
-        network(batch)
+        for run in work.values():
+            run()
         taken = [interleaved(work) for _ in range(5)]
         middle = {name: statistics.median(t for each in taken for t in each[name]) for name in work}
         rows: list[Row] = [{"what": name, "milliseconds": round(1e3 * seconds)} for name, seconds in middle.items()]
@@ -431,7 +438,8 @@ def command(only: str | None) -> None:
         steps: dict[str, list[float]] = {}
         for _ in range(5):
             asked = [sys.executable, "-c", STEPS, str(source), str(result)]
-            for line in subprocess.run(asked, capture_output=True, text=True, check=True).stdout.splitlines():
+            told = subprocess.run(asked, capture_output=True, text=True, check=True, env=COMPILED).stdout
+            for line in told.splitlines():
                 name, seconds = line.rsplit(" ", 1)
                 steps.setdefault(name, []).append(float(seconds))
         rows += [{"what": f"of it: {n}", "milliseconds": round(1e3 * statistics.median(s))} for n, s in steps.items()]

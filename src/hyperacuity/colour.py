@@ -23,7 +23,10 @@ def luma(rgb: Array, *, axis: int = -1) -> Array:
     """BT.601 luma in studio range of R, G, B on `axis`, which goes: 0 -> 16/255, 1 -> 235/255."""
     red, green, blue = np.moveaxis(rgb, axis, 0)
     weights = _LUMA.astype(rgb.dtype)
-    y: Array = weights[0] * red + weights[1] * green + weights[2] * blue + rgb.dtype.type(STUDIO_BLACK)
+    y: Array = weights[0] * red
+    y += weights[1] * green
+    y += weights[2] * blue
+    y += rgb.dtype.type(STUDIO_BLACK)
     return y
 
 

@@ -5,20 +5,33 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-import psutil
+# Version 2 of the control groups says "max" for no limit, version 1 a number near 2^63.
+_NO_LIMIT = 1 << 62
 
 
 def available() -> int:
     """Bytes that can be allocated now without swapping, under the machine's, the container's and `ulimit`'s limits."""
-    limits = [int(psutil.virtual_memory().available)]
+    limits = [_machine()]
     limits += _control_groups()
     if sys.platform != "win32":
         import resource
 
         soft, _ = resource.getrlimit(resource.RLIMIT_AS)
         if soft != resource.RLIM_INFINITY:
+            import psutil
+
             limits.append(soft - psutil.Process().memory_info().vms)
     return max(0, min(limits))
+
+
+def _machine(told: Path = Path("/proc/meminfo")) -> int:
+    """What the machine has left; where Linux says so itself, without the 20 milliseconds of importing psutil."""
+    for line in _text(told).splitlines():
+        if line.startswith("MemAvailable:"):
+            return int(line.split()[1]) << 10
+    import psutil
+
+    return int(psutil.virtual_memory().available)
 
 
 def _control_groups(root: Path = Path("/sys/fs/cgroup"), membership: Path = Path("/proc/self/cgroup")) -> list[int]:
@@ -37,8 +50,11 @@ def _control_groups(root: Path = Path("/sys/fs/cgroup"), membership: Path = Path
     left = []
     for folder in folders:
         for limit, used in (("memory.max", "memory.current"), ("memory.limit_in_bytes", "memory.usage_in_bytes")):
-            most, now = _text(folder / limit).strip(), _text(folder / used).strip()
-            if most.isdigit() and now.isdigit():  # version 2 says "max" for no limit, version 1 a number near 2^63
+            most = _text(folder / limit).strip()
+            if not most.isdigit() or int(most) >= _NO_LIMIT:
+                continue  # with nothing further to read: each file costs a picture some 50 microseconds
+            now = _text(folder / used).strip()
+            if now.isdigit():
                 left.append(int(most) - int(now) + _page_cache(folder))
     return left
 

@@ -86,7 +86,7 @@ def plan(
     down = _Axis(height, *(rows or (0, height)), _whole(halo, multiple), multiple)
     across = _Axis(width, 0, width, _whole(halo, multiple), multiple)
     fewest = down.pieces(min((limit for limit in (max_side, max_rows) if limit is not None), default=height))
-    best: tuple[int, int, int] | None = None
+    best: tuple[float, int, int] | None = None
     for columns in _counts(across.pieces(max_side or width), across.units):
         if best is not None and down.read(fewest) * across.read(columns) >= best[0]:
             break  # from here on, more columns only add halo
@@ -94,7 +94,8 @@ def plan(
         # Few spans lie at the ends of the image and read less; of many, most read the halo on both sides.
         for count in (fewest, fewest + 1, fewest + 2, down.pieces(most - 2 * down.reach)):
             if count >= fewest and down.longest(count) <= most:
-                cost = down.read(count) * across.read(columns)
+                # What is beside one another has to be put together, which is worth reading a little more instead.
+                cost = down.read(count) * across.read(columns) * (1 if columns == 1 else 1.02)
                 best = min(best or (cost, count, columns), (cost, count, columns))
                 break
     if best is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import onnx
 import pytest
 import torch
 from torch import Tensor, nn
@@ -94,7 +95,7 @@ def test_acute_begins_as_the_nearest_neighbour(size: str) -> None:
     assert error.abs().mean() < 0.06
 
 
-def test_what_is_written_is_folded(tmp_path: Path) -> None:
+def test_what_is_written_is_folded_and_its_last_layer_makes_four_pixels_at_once(tmp_path: Path) -> None:
     network, config = trained("acute", {"features": 16}), {"features": 16}
     card = Card(
         name="acute-x2",
@@ -111,9 +112,16 @@ def test_what_is_written_is_folded(tmp_path: Path) -> None:
     written = zoo.open_file(tmp_path / "acute-x2.safetensors")
     assert written.card.config == completed("acute", {**config, "folded": True})
     assert written.card.parameters == sum(p.numel() for p in network.folded().parameters())  # type: ignore[operator]
-    x = torch.rand(1, 1, 12, 9)
-    with torch.inference_mode():
-        expected = network(x)
+    convolutions = [node for node in onnx.load(str(written.onnx)).graph.node if node.op_type == "Conv"]
+    assert [list(onnx.helper.get_node_attr_value(node, "strides")) for node in convolutions[-3:]] == [
+        [1, 1],
+        [2, 2],
+        [2, 2],
+    ]
     for engine in engines.ENGINES:
-        answer = torch.from_numpy(engines.open(written, engine=engine, device="cpu").run(x.numpy()))
-        torch.testing.assert_close(answer, expected, rtol=0, atol=1e-5)
+        opened = engines.open(written, engine=engine, device="cpu")
+        for sides in ((12, 9), (7, 8), (6, 4), (1, 1)):
+            x = torch.rand(2, 1, *sides)
+            with torch.inference_mode():
+                expected = network(x)
+            torch.testing.assert_close(torch.from_numpy(opened.run(x.numpy())), expected, rtol=0, atol=1e-5)

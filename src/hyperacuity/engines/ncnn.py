@@ -84,7 +84,7 @@ class Ncnn:
         count, channels, height, width = batch.shape
         result = np.empty((count, channels, height * self.scale, width * self.scale), np.float32)
         for picture, answer in zip(batch, result, strict=True):
-            answer[...] = self._one(picture)
+            answer[...] = self._one(picture)[:, : answer.shape[1], : answer.shape[2]]  # see `onnx_to_ncnn`
         return result
 
     def in_float32(self) -> Ncnn:

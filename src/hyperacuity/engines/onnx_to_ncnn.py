@@ -87,10 +87,11 @@ class _Conversion:
             "Split": self._split,
             "Resize": self._resize,
             "Pad": self._pad,
+            "Slice": self._slice,
         }
         # Shapes are not computed in ncnn: what only serves them is skipped, and missed by whoever needs it.
         if node.op_type in ("Constant", "Shape", "Unsqueeze", "Expand") or (
-            node.op_type == "Concat" and self._is_shape(node.input[0])
+            node.op_type in ("Concat", "Mul") and self._is_shape(node.input[0])
         ):
             return
         if node.op_type == "Reshape" and (factor := self._repeats(node)) is not None:
@@ -197,6 +198,12 @@ class _Conversion:
         _, _, top, left, _, _, bottom, right = (int(pad) for pad in pads)
         settings = {"_0": top, "_1": bottom, "_2": left, "_3": right, "_4": kinds[mode]}
         self._layer("Padding", [node.input[0]], [node.output[0]], **settings)
+
+    def _slice(self, node: NodeProto, _: dict[str, Any]) -> None:
+        """What an odd picture has too much at its end is cut off by whoever runs it."""
+        if node.output[0] != self.graph.output[0].name or any(self.constants.get(node.input[1], [1])):
+            self._refuse(node)
+        self._layer("Noop", [node.input[0]], [node.output[0]])
 
     def _binary(self, node: NodeProto) -> None:
         constants = [self.constants.get(name) for name in node.input]
