@@ -1,8 +1,9 @@
-"""The trainer against the bare loop: forward, backward and step on one batch that lies in memory.
+"""The trainer against bare loops: forward, backward and step on one batch that lies in memory.
 
     python benchmarks/train_speed.py [--only acute-50k-x4 ...]
 
-Both have the same network, shapes, memory format, threads, loss and optimiser (the fused one). Chunks of a few steps in
+All have the same network, shapes, memory format, threads and loss. Of the bare loops one has the optimiser as PyTorch
+makes it when nothing is said (`Adam(parameters)`), the other the trainer's own, the fused one. Chunks of a few steps in
 turn, in one process, since a machine's speed drifts within seconds; medians of the chunks and of their ratios. The
 trainer's steps have all in them: cutting, turning and degrading patches, the loss, the averaged weights, the log.
 Writes results/train_speed.csv; --only, the rows of these cases in it.
@@ -16,6 +17,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import PIL.Image
@@ -34,14 +36,20 @@ CASES: list[tuple[str, dict[str, object], int]] = [
     ("vdsr", {"data.batch": 4}, 1),
     ("edsr-baseline-x2", {"data.batch": 4, "precision": "fp32"}, 1),
 ]
-SECONDS = 40  # for each case
+SECONDS = 50  # for each case
 
 
-def bare(network: nn.Module, recipe: Recipe) -> Callable[[], None]:
+def bare(recipe: Recipe, *, fused: bool) -> Callable[[], None]:
     """One step of a loop that does nothing else."""
+    network = build(recipe.model.architecture, recipe.model.config)
     told, batch, patch = described(network), recipe.data.batch, recipe.data.patch
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # not in PyTorch's stubs
     optimizer = optimisation.build(network, recipe.optimizer)
+    if not fused:
+        how = recipe.optimizer
+        usual: dict[str, Any] = {"momentum": how.momentum} if how.kind == "sgd" else {"betas": how.betas}
+        kind: Any = type(optimizer)
+        optimizer = kind(network.parameters(), lr=how.lr, weight_decay=how.weight_decay, **usual)
     loss = nn.functional.l1_loss if recipe.losses.l1 else nn.functional.mse_loss
     x = torch.rand(batch, told.channels, patch, patch)
     y = torch.rand(batch, told.channels, patch * told.scale, patch * told.scale)
@@ -61,19 +69,18 @@ def seconds(step: Callable[[], object], count: int) -> float:
     return (time.perf_counter() - start) / count
 
 
-def compared(ours: Callable[[], object], plain: Callable[[], object], count: int) -> list[tuple[float, float]]:
-    """Seconds for a step of both, chunk by chunk; who is first changes, so that no drift favours either."""
-    pairs: list[tuple[float, float]] = []
-    for step in (ours, plain):
+def compared(steps: list[Callable[[], object]], count: int) -> list[list[float]]:
+    """Seconds for a step of each, chunk by chunk; who is first changes, so that no drift favours any."""
+    for step in steps:
         seconds(step, 2 * count)
+    rounds: list[list[float]] = []
     start = time.perf_counter()
-    while time.perf_counter() - start < SECONDS or not pairs:
-        if len(pairs) % 2:
-            floor = seconds(plain, count)
-            pairs.append((seconds(ours, count), floor))
-        else:
-            pairs.append((seconds(ours, count), seconds(plain, count)))
-    return pairs
+    while time.perf_counter() - start < SECONDS or not rounds:
+        first = len(rounds) % len(steps)
+        order = [*range(first, len(steps)), *range(first)]
+        taken = {n: seconds(steps[n], count) for n in order}
+        rounds.append([taken[n] for n in range(len(steps))])
+    return rounds
 
 
 def main() -> None:
@@ -92,8 +99,6 @@ def main() -> None:
             only = {"data.train": [folder], "data.validation": [folder], "data.reports": [], "validate_every": 10**9}
             recipe = read_recipe(recipes / f"{name}.toml", {**only, **changes})
             training = train(recipe, Path(folder, "runs", name), device="cpu")
-            network = build(recipe.model.architecture, recipe.model.config)
-            plain = bare(network, recipe)
             with Log(Path(folder, "runs", name)) as log:
 
                 def ours(training: Iterator[Progress] = training, log: Log = log) -> None:
@@ -101,19 +106,22 @@ def main() -> None:
 
                 while not next(training).losses:
                     pass
-                pairs = compared(ours, plain, count)
+                rounds = compared([ours, bare(recipe, fused=False), bare(recipe, fused=True)], count)
                 waiting = next(training).waiting
             training.close()
-            per_step, floor = (statistics.median(column) for column in zip(*pairs, strict=True))
-            pixels_per_step = recipe.data.batch * (recipe.data.patch * described(network).scale) ** 2
+            per_step, plain, fused = (statistics.median(column) for column in zip(*rounds, strict=True))
+            told = described(build(recipe.model.architecture, recipe.model.config))
+            pixels_per_step = recipe.data.batch * (recipe.data.patch * told.scale) ** 2
             rows.append(
                 {
                     "recipe": name,
                     "batch": recipe.data.batch,
                     "ms_per_step": round(1e3 * per_step, 2),
-                    "bare_ms_per_step": round(1e3 * floor, 2),
+                    "bare_ms_per_step": round(1e3 * plain, 2),
+                    "bare_fused_ms_per_step": round(1e3 * fused, 2),
                     "hr_megapixels_per_second": round(pixels_per_step / per_step / 1e6, 3),
-                    "of_the_bare_loop": round(statistics.median(b / a for a, b in pairs), 3),
+                    "of_the_bare_loop": round(statistics.median(b / a for a, b, _ in rounds), 3),
+                    "of_the_fused_bare_loop": round(statistics.median(c / a for a, _, c in rounds), 3),
                     "waiting_for_data": round(waiting, 4),
                 }
             )

@@ -251,15 +251,13 @@ class Patches:
 
 
 def batches(patches: Patches, start: int, stop: int, workers: int) -> Iterator[Batch]:
-    """The batches of micro-steps `start` to `stop`, made ahead of time: by one thread, or by `workers` of them where
-    pictures must be decoded; by none where that is 0.
+    """The batches of micro-steps `start` to `stop`; where pictures must be decoded, by `workers` threads ahead of time.
 
     Threads, not processes: codecs leave Python to the others while they work, and a picture is decoded once for all.
     """
-    if not workers:
+    if patches.fits or not workers:
         yield from (patches[step] for step in range(start, stop))
         return
-    workers = 1 if patches.fits else workers
     pool = ThreadPoolExecutor(workers)
     try:
         steps = iter(range(start, stop))

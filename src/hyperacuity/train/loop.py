@@ -218,8 +218,10 @@ class _Training:
 
     def _read(self, kept: list[Terms]) -> dict[str, float]:
         """Each term, averaged over steps and processes."""
-        names = dict.fromkeys(name for terms in kept for name in terms)
-        means: Any = {name: torch.stack([terms[name] for terms in kept if name in terms]).mean() for name in names}
+        means: Any = kept[0]
+        if len(kept) > 1:
+            names = dict.fromkeys(name for terms in kept for name in terms)
+            means = {name: torch.stack([terms[name] for terms in kept if name in terms]).mean() for name in names}
         if self.fabric.world_size > 1:
             means = self.fabric.all_reduce(means, reduce_op="mean")
         return {name: float(value) for name, value in means.items()}

@@ -48,7 +48,7 @@ class Data(_Record):
     patch: PositiveInt = 48  # pixels of a side of what the network gets
     batch: PositiveInt = 32  # for each process
     hardest_of: PositiveInt = 1  # of so many patches drawn, the one is taken that bicubic gives back worst
-    workers: int = Field(default=2, ge=0)  # threads that cut patches, and decode what does not fit into memory
+    workers: int = Field(default=2, ge=0)  # threads that decode, where the pictures do not fit into memory
 
     @model_validator(mode="after")
     def _pairs(self) -> Self:
