@@ -31,7 +31,7 @@ import record
 
 HEIGHT, WIDTH, RATE = 270, 480, 25
 SECONDS = 15
-MODELS = ("acute-50k", "auto", "bicubic")
+MODELS = ("acute-50k", "acute-10k", "acute-3k", "auto", "bicubic")
 BITS, CELL = 12, 16  # of the number in a frame's first rows
 TABLES = 3 * 188  # bytes that come with the next frame, before it
 

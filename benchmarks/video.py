@@ -31,7 +31,7 @@ from hyperacuity.api import Upscaler
 EXAMPLE = Path(__file__).parents[1] / "examples" / "astronaut.png"
 # Height and width of a frame; how many in a film, and how many of them go the plain way.
 CASES = [(270, 480, 150, 20), (540, 960, 45, 6)]
-MODELS = ("acute-50k", "acute-10k")
+MODELS = ("acute-50k", "acute-10k", "acute-3k")
 ROUNDS = 3
 RATE = 25
 
