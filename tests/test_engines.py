@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import functools
+import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -138,6 +140,16 @@ def test_an_engine_serves_several_threads(model: Model, engine: str) -> None:
             assert several is not None
             for together, one in zip(pool.map(several.run, batches), alone, strict=True):
                 np.testing.assert_allclose(together, one, atol=1e-5 * size_of(one))
+
+
+def test_onnx_runtime_takes_no_more_threads_than_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Left to itself it counts those of the machine, though taskset or a container allow fewer."""
+    model = zoo.members("fsrcnn-x2")[0]
+    monkeypatch.setattr(os, "cpu_count", lambda: 4)
+    for cores, wanted in ((4, 0), (3, 3), (1, 1)):
+        monkeypatch.setattr(choice, "cores", functools.partial(int, cores))
+        opened: Any = engines.open(model, engine="onnxruntime", device="cpu")
+        assert opened._session.get_session_options().intra_op_num_threads == wanted
 
 
 @pytest.mark.parametrize("engine", ["openvino", "ncnn"])

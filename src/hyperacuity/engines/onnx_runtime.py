@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hyperacuity import memory
+from hyperacuity.engines import choice
 from hyperacuity.errors import MissingDependency, OutOfMemory, UsageError, WeightsError
 from hyperacuity.zoo import Model
 
@@ -46,11 +48,14 @@ def open(model: Model, device: str, precision: str) -> OnnxRuntime:
 
 
 def _session(model: Model, providers: Providers, threads: int) -> InferenceSession:
-    """threads: of a run; 0 for one on each core."""
+    """threads: of a run; 0 for as many as it finds good, which is one for each physical core."""
     import onnxruntime
 
     settings = onnxruntime.SessionOptions()
     settings.log_severity_level = 4  # faults are raised; they need not be printed as well
+    if not threads and choice.cores() < (os.cpu_count() or 1):
+        # It counts cores that this process may not use, and its threads would wait for each other in turns on the rest.
+        threads = choice.cores()
     settings.intra_op_num_threads = threads
     try:
         return onnxruntime.InferenceSession(model.onnx, settings, providers=providers)
