@@ -201,9 +201,9 @@ def test_auto_takes_what_was_tuned(monkeypatch: pytest.MonkeyPatch) -> None:
     assert choice.remember(fsrcnn, "onnxruntime")
     assert isinstance(engines.open(acute), ncnn.Ncnn)
     assert isinstance(engines.open(fsrcnn), onnx_runtime.OnnxRuntime)
-    for changed in ("processor", "cores"):  # another machine with the same home
+    for fact, value in (("processor", "another"), ("cores", 999)):  # another machine with the same home
         with monkeypatch.context() as other:
-            other.setattr(choice, changed, lambda: "another")
+            other.setattr(choice, fact, lambda value=value: value)
             assert isinstance(engines.open(acute), onnx_runtime.OnnxRuntime)
     choice.file().write_text('{"acute')
     assert isinstance(engines.open(acute), onnx_runtime.OnnxRuntime)
