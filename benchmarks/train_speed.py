@@ -17,7 +17,6 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import PIL.Image
@@ -45,11 +44,8 @@ def bare(recipe: Recipe, *, fused: bool) -> Callable[[], None]:
     told, batch, patch = described(network), recipe.data.batch, recipe.data.patch
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # not in PyTorch's stubs
     optimizer = optimisation.build(network, recipe.optimizer)
-    if not fused:
-        how = recipe.optimizer
-        usual: dict[str, Any] = {"momentum": how.momentum} if how.kind == "sgd" else {"betas": how.betas}
-        kind: Any = type(optimizer)
-        optimizer = kind(network.parameters(), lr=how.lr, weight_decay=how.weight_decay, **usual)
+    for group in optimizer.param_groups:
+        group["fused"] = fused or None  # None: as PyTorch chooses
     loss = nn.functional.l1_loss if recipe.losses.l1 else nn.functional.mse_loss
     x = torch.rand(batch, told.channels, patch, patch)
     y = torch.rand(batch, told.channels, patch * told.scale, patch * told.scale)

@@ -23,7 +23,7 @@ from hyperacuity.networks import build, described
 from hyperacuity.train import data, optimisation, start, validation
 from hyperacuity.train.checkpoint import Checkpoints
 from hyperacuity.train.data import Batch, Cut, Patches
-from hyperacuity.train.degrade import Bicubic, degrade, enlarge, truth
+from hyperacuity.train.degrade import Bicubic, degrade, enlarge, inner, truth
 from hyperacuity.train.losses import Criterion
 from hyperacuity.train.objectives import Adversary, Objective, Terms
 from hyperacuity.train.progress import Progress
@@ -210,7 +210,7 @@ class _Training:
             lr, hr = batch.lr.float() / 255, batch.hr.float() / 255
         if not self.enlarged:
             described(self.plain).scale = scale
-            lr = _inner(lr, batch.cut.margin // scale)
+            lr = inner(lr, batch.cut.margin // scale)
             return lr, hr, lr, generator
         patch, edge = self.recipe.data.patch, batch.cut.margin
         x = enlarge(lr, scale)[..., edge : edge + patch, edge : edge + patch]
@@ -429,7 +429,3 @@ def _fabric(recipe: Recipe, device: str, *, several: bool) -> Fabric:
         raise UsageError(f"PyTorch {torch.__version__} sees no {device} here: take --device cpu") from error
     fabric.launch()
     return fabric
-
-
-def _inner(x: Tensor, margin: int) -> Tensor:
-    return x[..., margin : x.shape[-2] - margin, margin : x.shape[-1] - margin]

@@ -14,7 +14,18 @@ from hyperacuity.train.degrade.chain import degraded
 from hyperacuity.train.degrade.records import Bicubic, BlurBicubic, Chain
 from hyperacuity.train.degrade.resampling import bicubic, enlarge, exact, shrink, to_codes
 
-__all__ = ["Bicubic", "BlurBicubic", "Chain", "bicubic", "degrade", "enlarge", "shrink", "truth", "usm_sharpen"]
+__all__ = [
+    "Bicubic",
+    "BlurBicubic",
+    "Chain",
+    "bicubic",
+    "degrade",
+    "enlarge",
+    "inner",
+    "shrink",
+    "truth",
+    "usm_sharpen",
+]
 
 
 def degrade(hr: Tensor, scale: int, how: Bicubic | BlurBicubic | Chain, generator: torch.Generator) -> Tensor:
@@ -42,8 +53,11 @@ def truth(hr: Tensor, how: Bicubic | BlurBicubic | Chain, margin: int = 0) -> Te
     """(N, C, H, W) uint8 -> float32 in [0, 1], without `margin` pixels at each border: what the network's answer is
     compared with, which is HR itself, or sharpened where the chain says so.
     """
-    height, width = hr.shape[-2:]
-    inner = (..., slice(margin, height - margin), slice(margin, width - margin))
     if isinstance(how, Chain) and how.sharpen_truth:
-        return usm_sharpen(hr.float() / 255)[inner]
-    return hr[inner].float() / 255
+        return inner(usm_sharpen(hr.float() / 255), margin)
+    return inner(hr, margin).float() / 255
+
+
+def inner(x: Tensor, margin: int) -> Tensor:
+    """A view without `margin` pixels at each border."""
+    return x[..., margin : x.shape[-2] - margin, margin : x.shape[-1] - margin]
