@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import copy
 import itertools
 
 import pytest
@@ -8,6 +9,7 @@ from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from hyperacuity.errors import UsageError
+from hyperacuity.train.muon import Muon, orthogonal
 from hyperacuity.train.optimisation import Average, build, rate, set_rate
 from hyperacuity.train.recipe import Cosine, OneCycle, Optimizer, Stairs
 
@@ -75,3 +77,73 @@ def test_the_average_is_that_of_pytorch() -> None:
         theirs.update_parameters(network)
     for name, value in average.module.state_dict().items():
         torch.testing.assert_close(theirs.module.state_dict()[name], value)
+
+
+def test_muon_steps_as_pytorch_has_it() -> None:
+    torch.manual_seed(0)
+    start = torch.randn(6, 20)
+    mine, theirs = nn.Parameter(start.reshape(6, 5, 2, 2).clone()), nn.Parameter(start.clone())
+    own = Muon([mine], 0.01, momentum=0.9)
+    other = torch.optim.Muon([theirs], 0.01, weight_decay=0, momentum=0.9, adjust_lr_fn="match_rms_adamw")
+    for _ in range(5):
+        gradient = torch.randn(6, 20)
+        mine.grad, theirs.grad = gradient.reshape(6, 5, 2, 2), gradient.clone()
+        own.step()
+        other.step()  # type: ignore[no-untyped-call]
+    moved = theirs - start
+    # Theirs rounds to bfloat16, whose numbers have 8 bits.
+    torch.testing.assert_close(
+        mine.reshape(6, 20) - start, moved, atol=0.03 * float(moved.detach().abs().max()), rtol=0
+    )
+
+
+@pytest.mark.parametrize("shape", [(3, 4, 20), (2, 30, 6), (1, 5, 5)])
+def test_muon_turns_equally_in_every_direction(shape: tuple[int, int, int]) -> None:
+    torch.manual_seed(0)
+    matrices = torch.randn(shape)
+    matrices[0, 0] *= 30  # one direction outweighs all others
+    left, _, right = torch.linalg.svd(matrices, full_matrices=False)
+    turned = orthogonal(matrices)
+    values = torch.einsum("nri,nrc,nic->ni", left, turned, right)
+    assert values.min() > 0.5
+    assert values.max() < 1.3
+    assert torch.equal(orthogonal(torch.zeros(shape)), torch.zeros(shape))
+
+
+def test_muon_leaves_what_is_no_kernel_to_adam() -> None:
+    torch.manual_seed(0)
+    start = [torch.randn(7), torch.randn(1, 1, 3, 3)]
+    mine, theirs = ([nn.Parameter(each.clone()) for each in start] for _ in range(2))
+    own, other = Muon(mine, 0.01), torch.optim.AdamW(theirs, 0.01, weight_decay=0.1)
+    own.param_groups[0]["weight_decay"] = 0.1
+    for _ in range(5):
+        for left, right in zip(mine, theirs, strict=True):
+            left.grad = torch.randn_like(left)
+            right.grad = left.grad.clone()
+        own.step()
+        other.step()
+    for left, right in zip(mine, theirs, strict=True):
+        torch.testing.assert_close(left, right)
+
+
+def test_muon_goes_on_from_its_state() -> None:
+    torch.manual_seed(0)
+    networks = [nn.Sequential(nn.Conv2d(1, 4, 3), nn.Conv2d(4, 4, 3), nn.Conv2d(4, 4, 3)) for _ in range(2)]
+    optimizers = [build(network, Optimizer(kind="muon", lr=0.01, slower={"2.": 0.1})) for network in networks]
+    networks[1].load_state_dict(networks[0].state_dict())
+
+    def learn(n: int) -> None:
+        torch.manual_seed(steps)
+        optimizers[n].zero_grad()
+        networks[n](torch.rand(2, 1, 9, 9)).square().mean().backward()
+        optimizers[n].step()
+
+    for steps in range(6):
+        learn(0)
+        if steps == 2:
+            networks[1].load_state_dict(networks[0].state_dict())
+            optimizers[1].load_state_dict(copy.deepcopy(optimizers[0].state_dict()))
+        if steps > 2:
+            learn(1)
+    for left, right in zip(networks[0].parameters(), networks[1].parameters(), strict=True):
+        assert torch.equal(left, right)

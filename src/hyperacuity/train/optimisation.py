@@ -13,6 +13,7 @@ from torch import nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from hyperacuity.errors import UsageError
+from hyperacuity.train.muon import Muon
 from hyperacuity.train.recipe import Cosine, OneCycle, Optimizer, Schedule, Stairs
 
 
@@ -32,6 +33,8 @@ def build(network: nn.Module, how: Optimizer) -> torch.optim.Optimizer:
     groups: list[dict[str, Any]] = [{"params": parameters, "part": part} for part, parameters in parts.items()]
     if how.kind == "sgd":
         return torch.optim.SGD(groups, how.lr, momentum=how.momentum, weight_decay=how.weight_decay, fused=True)
+    if how.kind == "muon":
+        return Muon(groups, how.lr, momentum=how.momentum, betas=how.betas, weight_decay=how.weight_decay)
     kind = torch.optim.Adam if how.kind == "adam" else torch.optim.AdamW
     # Fused: one pass over all parameters, where one for each takes a small network a tenth of a step.
     return kind(groups, how.lr, betas=how.betas, weight_decay=how.weight_decay, fused=True)

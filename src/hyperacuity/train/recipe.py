@@ -66,10 +66,10 @@ class Optimizer(_Record):
     arXiv 1511.04587, section 3.2). ema: the averaged weights are validated and shipped; 0 for the plain ones.
     """
 
-    kind: Literal["adam", "adamw", "sgd"] = "adam"
+    kind: Literal["adam", "adamw", "muon", "sgd"] = "adam"
     lr: PositiveFloat = 1e-3
-    betas: tuple[Fraction, Fraction] = (0.9, 0.999)  # of adam and adamw
-    momentum: Fraction = 0.9  # of sgd
+    betas: tuple[Fraction, Fraction] = (0.9, 0.999)  # of adam, adamw, and of muon for what is no kernel
+    momentum: Fraction = 0.9  # of muon and sgd
     weight_decay: float = Field(default=0, ge=0)
     slower: dict[str, float] = {}
     clip_norm: PositiveFloat | None = None
