@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import contextvars
+import warnings
 from dataclasses import replace
 from typing import Any
 
@@ -408,3 +410,71 @@ def test_a_pipeline_is_stateless() -> None:
         with pytest.warns(PrecisionWarning):
             line.stream(picture(8, 8), 16, 16).gather()
     assert replace(line) == line
+
+
+class Paired(Blur):
+    """With a form for one core, which counts its runs by itself."""
+
+    def alone(self) -> Blur:  # type: ignore[override]
+        if not hasattr(self, "own"):
+            self.own = Single(self.scale, self.channels, self.multiple, self.halo, 100, self.free, self.precision)
+            self.own.most_pixels, self.own.broken = self.most_pixels, self.broken
+        return self.own
+
+
+class Single(Blur):
+    def alone(self) -> Blur:  # type: ignore[override]
+        return self
+
+
+@pytest.mark.parametrize("network_channels", [1, 3])
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_rows_of_tiles_abreast_change_nothing(
+    channels: int, network_channels: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(choice, "cores", lambda: 2)
+    monkeypatch.setattr(pipeline, "ROW_PIXELS", 2500)
+    image = picture(171, 60, channels)
+    both = Paired(channels=network_channels, activation_bytes=100)
+    result = enlarged(image, both)
+    np.testing.assert_array_equal(result, enlarged(image, Blur(channels=network_channels, activation_bytes=100)))
+    assert not both.runs
+    assert len(both.alone().runs) == 4
+    enlarged(image, both.alone())  # of one core already: it has no rows to share out
+    assert len(both.alone().runs) == 5
+
+
+def test_rows_are_abreast_where_they_are_high_and_memory_holds_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(choice, "cores", lambda: 2)
+    low = Paired(activation_bytes=100)  # halo 2: rows of 40 and more
+    enlarged(picture(78, 60), low)
+    assert low.runs
+    tight = Paired(activation_bytes=100, free=4 * 100 * 79 * 60)
+    enlarged(picture(80, 60), tight)
+    assert tight.runs
+    for tile in (0, 50):
+        asked = Paired(activation_bytes=100)
+        enlarged(picture(200, 60), asked, tile=tile)
+        assert asked.runs
+    monkeypatch.setattr(choice, "cores", lambda: 1)
+    single = Paired(activation_bytes=100)
+    enlarged(picture(200, 60), single)
+    assert single.runs
+
+
+def test_rows_abreast_take_smaller_tiles_and_warn_as_others_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(choice, "cores", lambda: 2)
+    image = picture(100, 60)
+    whole = enlarged(image, Blur())
+    np.testing.assert_array_equal(enlarged(image, Paired(activation_bytes=100, most_pixels=700)), whole)
+    with pytest.raises(OutOfMemory, match="smaller model"):
+        enlarged(image, Paired(activation_bytes=100, most_pixels=20))
+    file = contextvars.ContextVar("file", default="")
+    file.set("this one")
+    told = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        warnings.showwarning = lambda message, *_, **__: told.append((str(message), file.get()))
+        enlarged(image, Paired(activation_bytes=100, precision="fp16", broken=np.nan))
+    assert told
+    assert {name for _, name in told} == {"this one"}

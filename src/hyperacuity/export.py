@@ -43,7 +43,9 @@ def measured(network: nn.Module) -> dict[str, Any]:
 
 
 def write(network: nn.Module, card: Card, folder: Path) -> None:
-    """Write NAME.safetensors and NAME.onnx; each is complete or not there. The card gets its whole config."""
+    """Write NAME.safetensors and NAME.onnx; each is complete or not there. The card gets its whole config. A form of
+    earlier weights in 8 bits is taken away.
+    """
     folded = _folded(network)
     form = {"folded": True} if folded is not network else {}
     network, card = folded, replace(card, config=completed(card.architecture, {**card.config, **form}))
@@ -51,6 +53,7 @@ def write(network: nn.Module, card: Card, folder: Path) -> None:
     weights = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
     _replace(folder / f"{card.name}.safetensors", safetensors.torch.save(weights, card.to_metadata()))
     _replace(folder / f"{card.name}.onnx", to_onnx(network, card))
+    (folder / f"{card.name}-int8.onnx").unlink(missing_ok=True)  # of earlier weights
 
 
 def _folded(network: nn.Module) -> nn.Module:

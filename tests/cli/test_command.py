@@ -129,7 +129,7 @@ def test_the_options_people_know(photos: Path) -> None:
         (["upscale", "a.png", "--fp32", "--precision", "bf16"], "leave one of them out"),
         (["upscale", "a.png", "-g", "0", "--device", "cpu"], "leave one of them out"),
         (["upscale", "a.png", "b.jpg", "--engine", "onnx"], "there are onnxruntime"),
-        (["upscale", "a.png", "--precision", "int8"], "there are auto"),
+        (["upscale", "a.png", "--precision", "int4"], "there are auto"),
         (["upscale", "a.png", "-n", "bicubic", "-m", "x.onnx"], "not both"),
         (["upscale", "a.png", "-m", "x.onnx"], "no model file"),
         (["train", "none.toml"], "cannot read the recipe"),

@@ -18,7 +18,7 @@ import hyperacuity
 from hyperacuity.cli.talk import OutputError
 
 # Each is a module here by its name, of which `command` is the command.
-COMMANDS = ("upscale", "live", "models", "tune", "train", "interpolate", "import", "evaluate")
+COMMANDS = ("upscale", "live", "models", "tune", "train", "interpolate", "import", "quantise", "evaluate")
 
 
 class _Commands(TyperGroup):

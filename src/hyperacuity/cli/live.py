@@ -78,7 +78,7 @@ def command(
         str, typer.Option(help="auto, onnxruntime, openvino, ncnn, pytorch.", rich_help_panel=MODEL)
     ] = "auto",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.", rich_help_panel=MODEL)] = "auto",
-    precision: Annotated[str, typer.Option(help="auto, fp32, fp16, bf16.", rich_help_panel=MODEL)] = "auto",
+    precision: Annotated[str, typer.Option(help="auto, fp32, fp16, bf16, int8.", rich_help_panel=MODEL)] = "auto",
     capture_size: Annotated[
         str | None, typer.Option(help="What a camera is asked for: 1280x720.", rich_help_panel=SOURCE)
     ] = None,

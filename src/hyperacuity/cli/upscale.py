@@ -114,7 +114,7 @@ def command(
     gpu: Annotated[
         int | None, typer.Option("-g", "--gpu-id", min=0, help="Short for --device cuda:N.", rich_help_panel=SPEED)
     ] = None,
-    precision: Annotated[str, typer.Option(help="auto, fp32, fp16, bf16.", rich_help_panel=SPEED)] = "auto",
+    precision: Annotated[str, typer.Option(help="auto, fp32, fp16, bf16, int8.", rich_help_panel=SPEED)] = "auto",
     fp32: Annotated[bool, typer.Option("--fp32", help="Short for --precision fp32.", rich_help_panel=SPEED)] = False,
     jobs: Annotated[
         int, typer.Option("-j", "--jobs", min=1, help="Files worked on at once.", rich_help_panel=SPEED)
@@ -247,8 +247,8 @@ def _tile(text: str) -> int | None:
 
 
 def _precision(text: str) -> Any:
-    if text not in ("auto", "fp32", "fp16", "bf16"):
-        raise UsageError(f"no precision {text!r}: there are auto, fp32, fp16, bf16")
+    if text not in ("auto", "fp32", "fp16", "bf16", "int8"):
+        raise UsageError(f"no precision {text!r}: there are auto, fp32, fp16, bf16, int8")
     return text
 
 

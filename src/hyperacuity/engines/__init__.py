@@ -34,7 +34,7 @@ FASTER: dict[str, tuple[str, ...]] = {
 }
 
 Batch = NDArray[np.float32]
-Precision = Literal["auto", "fp32", "fp16", "bf16"]
+Precision = Literal["auto", "fp32", "fp16", "bf16", "int8"]
 
 ENGINES: dict[str, ModuleType] = {
     "onnxruntime": onnx_runtime,
@@ -92,12 +92,15 @@ def open(model: Model, *, engine: str = "auto", device: str = "auto", precision:
 
     engine: a name of `ENGINES`, or "auto": PyTorch where a GPU is at hand for it, else what `hyperacuity tune` has
         found to be the fastest, else the first of `FASTER` that is installed, else ONNX Runtime.
-    device: "auto", "cpu", "cuda", "cuda:1", "mps". precision: "auto" is float32 on a CPU and half on a GPU.
+    device: "auto", "cpu", "cuda", "cuda:1", "mps". precision: "auto" is float32 on a CPU and half on a GPU;
+        "int8" is for models that have such a form, in ONNX Runtime on a CPU.
 
     Raises `MissingDependency` with the line that installs what is missing, `UsageError` for what cannot be had.
     """
     if engine == "auto":
-        engine = _choose(model, device, precision)
+        engine = "onnxruntime" if precision == "int8" else _choose(model, device, precision)
+    elif precision == "int8" and engine in ENGINES and engine != "onnxruntime":
+        raise UsageError(f"8 bits are for ONNX Runtime: leave out --engine {engine} or --precision int8")
     if engine not in ENGINES:
         raise UsageError(f"no engine {engine!r}; there are {', '.join(ENGINES)}{nearest(engine, ENGINES)}")
     opened: Engine = ENGINES[engine].open(model, device, precision)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import tempfile
 from pathlib import Path
@@ -69,7 +70,7 @@ class Ncnn:
     precision = "fp32"
 
     def __init__(self, model: Model, threads: int) -> None:
-        self._model = model
+        self._model, self._threads = model, threads
         self._net = _net(model, threads)
         self.scale = model.card.network_scale
         self.channels = model.card.channel_count
@@ -91,7 +92,11 @@ class Ncnn:
         return self
 
     def alone(self) -> Ncnn:
-        return Ncnn(self._model, threads=1)
+        return self._alone
+
+    @functools.cached_property
+    def _alone(self) -> Ncnn:
+        return self if self._threads == 1 else Ncnn(self._model, threads=1)
 
     def _one(self, picture: NDArray[np.float32]) -> NDArray[np.float32]:
         import ncnn

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hyperacuity import memory
+from hyperacuity import memory, zoo
 from hyperacuity.engines import choice
 from hyperacuity.errors import MissingDependency, OutOfMemory, UsageError, WeightsError
 from hyperacuity.zoo import Model
@@ -28,13 +30,17 @@ def installed() -> bool:
 
 
 def open(model: Model, device: str, precision: str) -> OnnxRuntime:
-    """A session on the CPU, or on CUDA where ONNX Runtime's GPU build is installed; float32 only."""
+    """A session on the CPU, or on CUDA where ONNX Runtime's GPU build is installed; in float32, or in 8 bits on the CPU
+    where the model has such a form.
+    """
     if not installed():
         raise MissingDependency("this engine needs ONNX Runtime: pip install onnxruntime")
-    if precision not in ("auto", "fp32"):
-        raise UsageError(f"ONNX Runtime computes in fp32 here, not in {precision}: add --engine pytorch")
+    if precision not in ("auto", "fp32", "int8"):
+        raise UsageError(f"ONNX Runtime computes in fp32 or int8 here, not in {precision}: add --engine pytorch")
     if model.onnx is None:
         raise UsageError(f"{model.card.name} has no ONNX file beside it: add --engine pytorch")
+    if precision == "int8":
+        _check_int8(model, device)
 
     import onnxruntime
 
@@ -44,10 +50,21 @@ def open(model: Model, device: str, precision: str) -> OnnxRuntime:
             f"this ONNX Runtime cannot use {device}: take --device cpu, or --engine pytorch, "
             "or install onnxruntime-gpu in place of onnxruntime"
         )
-    return OnnxRuntime(model, [(provider, options)])
+    return OnnxRuntime(model, [(provider, options)], "int8" if precision == "int8" else "fp32")
 
 
-def _session(model: Model, providers: Providers, threads: int) -> InferenceSession:
+def _check_int8(model: Model, device: str) -> None:
+    if device not in ("auto", "cpu"):
+        raise UsageError(f"int8 is for the CPU: leave --device {device} out, or take --precision fp16")
+    if model.int8 is None:
+        there = ", ".join(name for name, known in zoo.models().items() if known.int8 is not None)
+        raise UsageError(
+            f"{model.card.name} has no form in 8 bits (of the zoo's models {there} have one): leave --precision out; "
+            "hyperacuity quantise makes one for a model of your own"
+        )
+
+
+def _session(path: Path, name: str, providers: Providers, threads: int) -> InferenceSession:
     """threads: of a run; 0 for as many as it finds good, which is one for each physical core."""
     import onnxruntime
 
@@ -58,11 +75,11 @@ def _session(model: Model, providers: Providers, threads: int) -> InferenceSessi
         threads = choice.cores()
     settings.intra_op_num_threads = threads
     try:
-        return onnxruntime.InferenceSession(model.onnx, settings, providers=providers)
+        return onnxruntime.InferenceSession(path, settings, providers=providers)
     except MemoryError as error:
-        raise OutOfMemory(f"no memory to load {model.card.name}: close other programs") from error
+        raise OutOfMemory(f"no memory to load {name}: close other programs") from error
     except Exception as error:  # ONNX Runtime's own exceptions share no base class but this
-        raise WeightsError(f"ONNX Runtime cannot load {model.card.name}: {error}") from error
+        raise WeightsError(f"ONNX Runtime cannot load {name}: {error}") from error
 
 
 def _provider(device: str) -> tuple[str, dict[str, Any]]:
@@ -75,11 +92,11 @@ def _provider(device: str) -> tuple[str, dict[str, Any]]:
 
 
 class OnnxRuntime:
-    precision = "fp32"
-
-    def __init__(self, model: Model, providers: Providers, threads: int = 0) -> None:
-        self._model, self._providers = model, providers
-        self._session = _session(model, providers, threads)
+    def __init__(self, model: Model, providers: Providers, precision: str = "fp32", threads: int = 0) -> None:
+        self._model, self._providers, self.precision, self._threads = model, providers, precision, threads
+        path = model.int8 if precision == "int8" else model.onnx
+        assert path is not None
+        self._session = _session(path, model.card.name, providers, threads)
         self._input = self._session.get_inputs()[0].name
         self.scale = model.card.network_scale
         self.channels = model.card.channel_count
@@ -103,8 +120,13 @@ class OnnxRuntime:
         return result
 
     def in_float32(self) -> OnnxRuntime:
-        return self
+        return self if self.precision == "fp32" else OnnxRuntime(self._model, self._providers, threads=self._threads)
 
     def alone(self) -> OnnxRuntime | None:
-        on_cpu = self._providers[0][0] == "CPUExecutionProvider"
-        return OnnxRuntime(self._model, self._providers, threads=1) if on_cpu else None
+        return self._alone if self._providers[0][0] == "CPUExecutionProvider" else None
+
+    @functools.cached_property
+    def _alone(self) -> OnnxRuntime:
+        if self._threads == 1:
+            return self
+        return OnnxRuntime(self._model, self._providers, self.precision, threads=1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import threading
 from typing import Any
@@ -45,22 +46,34 @@ class OpenVino:
         self.multiple = model.card.multiple
         self.halo = model.card.halo
         self.activation_bytes = model.card.activation_bytes
-        try:
-            self._compile()
-        except RuntimeError as error:
-            raise WeightsError(f"OpenVINO cannot load {model.card.name}: {error}") from error
-
-    def _compile(self) -> None:
-        """Once, for all shapes: for the shape of a tile alone it is no faster, and takes as long as half a tile."""
         import openvino
 
-        core = openvino.Core()
-        network = core.read_model(str(self._model.onnx))
-        _as_convolutions(network)
-        # Else it takes bfloat16 where the processor has it.
-        settings: dict[str, Any] = {"INFERENCE_PRECISION_HINT": "f32", "NUM_STREAMS": self._streams}
-        self._compiled = core.compile_model(network, "CPU", settings)
+        self._core = openvino.Core()
+        try:
+            self._network = self._core.read_model(str(model.onnx))
+        except RuntimeError as error:
+            raise WeightsError(f"OpenVINO cannot load {model.card.name}: {error}") from error
+        _as_convolutions(self._network)
+        self._lock = threading.Lock()
+        self._forget()
+
+    def _forget(self) -> None:
+        self._compiled: Any = None
         self._threads = threading.local()
+
+    def _compile(self) -> Any:
+        """Once, for all shapes: for the shape of a tile alone it is no faster, and takes as long as half a tile. Not
+        before it is needed, since `alone` takes as long again.
+        """
+        with self._lock:
+            if self._compiled is None:
+                # Else it takes bfloat16 where the processor has it.
+                settings: dict[str, Any] = {"INFERENCE_PRECISION_HINT": "f32", "NUM_STREAMS": self._streams}
+                try:
+                    self._compiled = self._core.compile_model(self._network, "CPU", settings)
+                except RuntimeError as error:
+                    raise WeightsError(f"OpenVINO cannot load {self._model.card.name}: {error}") from error
+            return self._compiled
 
     def available(self) -> int:
         return memory.available()
@@ -70,7 +83,7 @@ class OpenVino:
             result: NDArray[np.float32] = self._request().infer([batch], share_inputs=True)[0]
         except (MemoryError, RuntimeError) as error:
             if isinstance(error, MemoryError) or any(text in str(error) for text in _NO_MEMORY):
-                self._compile()  # what has been compiled would ask for the same memory again, whatever the shape
+                self._forget()  # what has been compiled would ask for the same memory again, whatever the shape
                 raise OutOfMemory("OpenVINO ran out of memory") from error
             raise
         return result
@@ -79,14 +92,18 @@ class OpenVino:
         """One for each thread: a request can do one thing at a time."""
         own = self._threads
         if not hasattr(own, "request"):
-            own.request = self._compiled.create_infer_request()
+            own.request = self._compile().create_infer_request()
         return own.request
 
     def in_float32(self) -> OpenVino:
         return self
 
     def alone(self) -> OpenVino:
-        return OpenVino(self._model, streams=choice.cores())  # which share the cores
+        return self._alone
+
+    @functools.cached_property
+    def _alone(self) -> OpenVino:
+        return self if self._streams > 1 else OpenVino(self._model, streams=choice.cores())  # which share the cores
 
 
 def _as_convolutions(network: Any) -> None:

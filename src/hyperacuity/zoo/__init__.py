@@ -1,7 +1,8 @@
 """The models at hand: what each is (its card) and where its files lie.
 
 A model is two files: NAME.safetensors, whose metadata holds the card, and NAME.onnx, the same network for ONNX
-Runtime. Those of the package lie in this folder, their hashes in SHA256SUMS: a name never changes its file.
+Runtime; and where 8 bits pay, NAME-int8.onnx. Those of the package lie in this folder, their hashes in SHA256SUMS: a
+name never changes its file.
 "bicubic" and "lanczos" are models too, the classical baseline, without any file.
 
 A name such as "fsrcnn-x2" is a family and a scale. Asked for "fsrcnn", the family's member for the scale is taken;
@@ -106,11 +107,12 @@ class Card:
 
 @dataclass(frozen=True)
 class Model:
-    """A card and its files; classical models have none."""
+    """A card and its files; classical models have none. int8: the network in 8 bits."""
 
     card: Card
     safetensors: Path | None = None
     onnx: Path | None = None
+    int8: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -182,8 +184,8 @@ def open_file(path: Path) -> Model:
         raise WeightsError(f"{weights} is no readable safetensors file: {error}") from error
     except WeightsError as error:
         raise WeightsError(f"{weights}: {error}") from error
-    onnx = path.with_suffix(".onnx")
-    return Model(card, weights, onnx if onnx.is_file() else None)
+    onnx, int8 = (path.with_name(path.stem + ending) for ending in (".onnx", "-int8.onnx"))
+    return Model(card, weights, onnx if onnx.is_file() else None, int8 if int8.is_file() else None)
 
 
 def verify(model: Model) -> None:
@@ -192,7 +194,7 @@ def verify(model: Model) -> None:
     Raises `WeightsError` when a file has changed.
     """
     sums = dict(line.split(maxsplit=1)[::-1] for line in (FOLDER / "SHA256SUMS").read_text().splitlines())
-    for path in (model.safetensors, model.onnx):
+    for path in (model.safetensors, model.onnx, model.int8):
         if path is None or path.parent != FOLDER:
             continue
         if sums.get(path.name) != hashlib.sha256(path.read_bytes()).hexdigest():

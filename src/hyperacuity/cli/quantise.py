@@ -1,0 +1,40 @@
+"""`hyperacuity quantise`: a model in 8 bits, and what that costs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hyperacuity.errors import MissingDependency, UsageError
+
+
+def command(
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="A model file: NAME.safetensors or NAME.onnx.")],
+    data: Annotated[list[Path], typer.Option("--data", help="Folder of pictures to calibrate on; may be repeated.")],
+    check: Annotated[Path | None, typer.Option(help="Folder of pictures to measure on. [default: as --data]")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite the 8-bit form that is there.")] = False,
+) -> None:
+    """Write NAME-int8.onnx beside a model, for `upscale --precision int8`, and measure it.
+
+    hyperacuity quantise runs/mine/mine.safetensors --data my-photos
+    """
+    try:
+        from hyperacuity import quantisation
+    except ModuleNotFoundError as error:
+        raise MissingDependency(f"quantising needs {error.name}: pip install 'hyperacuity[train]'") from error
+    from hyperacuity import datasets, zoo
+
+    found = zoo.open_file(model)
+    if found.int8 is not None and not force:
+        raise UsageError(f"{found.int8} is there already: --force overwrites it")
+    pictures = datasets.files(data)
+    checked = datasets.files([check]) if check is not None else pictures
+    path = quantisation.write(found, pictures)
+    result = quantisation.compare(zoo.open_file(model), checked[: quantisation.PICTURES])
+    typer.echo(
+        f"{path}\nPSNR {result.fp32:.3f} dB in float32, {result.int8:.3f} dB in 8 bits; "
+        f"{result.faster:.2f} times as fast here\n"
+        f"try it: hyperacuity upscale -m {model} --precision int8 photo.jpg"
+    )
