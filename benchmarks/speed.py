@@ -15,8 +15,9 @@ Parts, each with its file in results/, in which only what has been measured anew
     command    `hyperacuity upscale` on a JPEG of a megapixel, and where its time goes     speed_command.csv
 
 Medians over interleaved rounds in one process. Ours begins with RGB of 8 bits and ends there, with colour, resampled
-chroma and checks; a runtime alone begins with a float32 batch of the network's own input and ends with one. All are
-checked to give the same numbers. Other programs on the machine slow all of a round alike: compare within a row.
+chroma and checks ("ours grey" with one channel of 8 bits); a runtime alone begins with a float32 batch of the network's
+own input and ends with one. All are checked to give the same numbers. Other programs on the machine slow all of a round
+alike: compare within a row.
 `benchmarks/speed_plots.py` draws the results.
 """
 
@@ -122,20 +123,25 @@ clock, kind = time.perf_counter, ""
 
 
 class Timed:
-    """An engine that counts the seconds it runs; all else is the engine's own."""
+    """An engine that notes how long each run takes of all cores; all else is the engine's own."""
 
-    def __init__(self, engine: engines.Engine) -> None:
-        self._engine, self.seconds = engine, 0.0
+    def __init__(self, engine: engines.Engine, part: float = 1.0, seconds: list[float] | None = None) -> None:
+        self._engine, self._part = engine, part
+        self.seconds: list[float] = [] if seconds is None else seconds
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._engine, name)
+
+    def alone(self) -> Timed | None:
+        alone = self._engine.alone()
+        return None if alone is None else Timed(alone, 1 / choice.cores(), self.seconds)
 
     def run(self, batch: engines.Batch) -> engines.Batch:
         start = clock()
         try:
             return self._engine.run(batch)
         finally:
-            self.seconds += clock() - start
+            self.seconds.append(self._part * (clock() - start))
 
 
 def photo(height: int, width: int) -> Any:
@@ -155,10 +161,11 @@ def sizes(only: str | None) -> None:
         image = Image.of(photo(height, height * 4 // 3))
         whole, network = [], []
         for _ in range(3 if size > 10 else 6):
-            engine.seconds, start = 0.0, clock()
+            engine.seconds.clear()
+            start = clock()
             pipeline.stream(image, 2 * image.header.height, 2 * image.header.width).gather()
             whole.append(clock() - start)
-            network.append(engine.seconds)
+            network.append(sum(engine.seconds))
         seconds = statistics.median(whole[1:])
         row = {
             "model": MODEL,
@@ -262,11 +269,16 @@ DIRECT: dict[str, Callable[[Model], Run]] = {
     "OpenCV": direct_opencv,
 }
 OURS = ["auto", *(name for name in engines.ENGINES if name != "pytorch")]
+GREY = "ours grey"
 
 
 def runners(model: Model) -> dict[str, Callable[[], Run]]:
-    """All by name; ours are called "ours ENGINE", and "ours auto" is what a user gets who asks for nothing."""
+    """All by name; ours are called "ours ENGINE", and "ours auto" is what a user gets who asks for nothing. "ours grey" is
+    that for a network on luma and a grey picture, whose one channel is what the runtimes compute too.
+    """
     mine: dict[str, Callable[[], Run]] = {f"ours {name}": functools.partial(ours, model, name) for name in OURS}
+    if model.card.channel_count == 1:
+        mine[GREY] = functools.partial(ours, model, "auto")
     return mine | {name: functools.partial(open_, model) for name, open_ in DIRECT.items()}
 
 
@@ -283,24 +295,24 @@ def compared(title: str, model: Model, height: int, width: int) -> list[Row]:
     pixels = photo(height, width)
     image, batch = Image.of(pixels), batch_of(model, pixels)
     ready: dict[str, Run] = {}
-    references: dict[bool, Any] = {}
+    references: dict[str, Any] = {}
+    given: dict[str, Any] = {}
     for name, open_ in runners(model).items():
         mine = name.startswith("ours")
+        given[name] = Image.of(pixels[..., 1:2]) if name == GREY else image if mine else batch
         try:
             run = open_()
-            result = run(image if mine else batch)
+            result = run(given[name])
         except Exception as error:  # of five libraries: whatever it is, this one has no figure
             print(f"{title}: {name} cannot: {str(error).splitlines()[0][:100]}")
             continue
-        reference = references.setdefault(mine, np.array(result, np.float32))
+        reference = references.setdefault(name if name == GREY else str(mine), np.array(result, np.float32))
         size = max(1.0, float(np.abs(reference).max()))
         difference = np.abs(result - reference).max()
         if difference > (1 if mine else TOLERANCE * size):  # ours has been rounded to 8 bits
             raise AssertionError(f"{title}: {name} gives other numbers, by {difference}")
         ready[name] = run
-    taken = interleaved(
-        {name: functools.partial(run, image if name.startswith("ours") else batch) for name, run in ready.items()}
-    )
+    taken = interleaved({name: functools.partial(run, given[name]) for name, run in ready.items()})
     fastest = min((name for name in ready if name in DIRECT), key=lambda name: statistics.median(taken[name]))
     megapixels = height * width * model.card.network_scale**2 / 1e6
     rows = []
