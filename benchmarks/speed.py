@@ -273,8 +273,8 @@ GREY = "ours grey"
 
 
 def runners(model: Model) -> dict[str, Callable[[], Run]]:
-    """All by name; ours are called "ours ENGINE", and "ours auto" is what a user gets who asks for nothing. "ours grey" is
-    that for a network on luma and a grey picture, whose one channel is what the runtimes compute too.
+    """All by name; ours are called "ours ENGINE", and "ours auto" is what a user gets who asks for nothing. "ours grey"
+    is that for a network on luma and a grey picture, whose one channel is what the runtimes compute too.
     """
     mine: dict[str, Callable[[], Run]] = {f"ours {name}": functools.partial(ours, model, name) for name in OURS}
     if model.card.channel_count == 1:
