@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import errno
+import functools
 import io
 import os
 import struct
 import subprocess
 import sys
+import time
 import warnings
 import zlib
 from collections.abc import Iterator
@@ -27,6 +29,7 @@ from hyperacuity.formats import LossWarning
 from hyperacuity.formats.partial import Partial
 from hyperacuity.formats.photo import metadata, spool
 from hyperacuity.formats.photo import source as photo_source
+from hyperacuity.formats.photo.sink import Job
 from hyperacuity.formats.photo.tiff import EXIF, Tiff, tree
 from hyperacuity.image import Array, Header, Image, Metadata, Strips
 
@@ -817,6 +820,82 @@ def test_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UsageError, match="disk is full"):
         save(tmp_path / "a.png", photo())
     assert not os.listdir(tmp_path)
+
+
+SINGLE: Any = Animated(1, None, ".png")  # one frame and no more: its encoder need not wait for the end
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    height=st.integers(1, 700),
+    width=st.integers(1, 300),
+    channels=st.integers(1, 4),
+    dtype=st.sampled_from([np.uint8, np.uint16]),
+    suffix=st.sampled_from([".png", ".jpg"]),
+    strip=st.integers(1, 300),
+)
+@pytest.mark.filterwarnings("ignore::hyperacuity.LossWarning")
+def test_what_is_encoded_while_it_arrives_is_the_same_file(
+    height: int, width: int, channels: int, dtype: Any, suffix: str, strip: int, tmp_path: Path
+) -> None:
+    pixels = noise(channels, dtype, height, width)
+    image = Image.of(pixels, alpha=channels in (2, 4), metadata=Metadata(exif=exif(), dpi=(300, 300)))
+    paths = [tmp_path / f"{name}{suffix}" for name in ("at-once", "following")]
+    for path, like in zip(paths, (None, SINGLE), strict=True):
+        with formats.write(path, like) as sink:
+            sink.write(Strips(image.header, (pixels[top : top + strip] for top in range(0, height, strip))))
+    assert paths[0].read_bytes() == paths[1].read_bytes()
+
+
+def test_an_encoder_begins_before_the_last_row(tmp_path: Path) -> None:
+    pixels = noise(height=1200, width=900)
+    written: list[int] = []
+
+    def rows() -> Iterator[Array]:
+        yield pixels[:1000]
+        (partial,) = tmp_path.iterdir()
+        deadline = time.monotonic() + 30
+        while not partial.stat().st_size and time.monotonic() < deadline:
+            time.sleep(0.01)
+        written.append(partial.stat().st_size)
+        yield pixels[1000:]
+
+    with formats.write(tmp_path / "a.png", SINGLE) as sink:
+        sink.write(Strips(Image.of(pixels).header, rows()))
+    assert written[0] > 0
+    np.testing.assert_array_equal(load(tmp_path / "a.png").pixels, pixels)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg"])
+@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt, None])
+def test_an_encoder_that_follows_is_let_go(
+    error: type[BaseException] | None, suffix: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    pixels = noise(height=600, width=300)
+
+    def rows() -> Iterator[Array]:
+        yield pixels[:500]
+        if error is not None:
+            raise error
+
+    expected = error or UsageError
+    with pytest.raises(expected), formats.write(tmp_path / f"a{suffix}", SINGLE) as sink:
+        sink.write(Strips(Image.of(pixels).header, rows()))
+    assert not os.listdir(tmp_path)
+    assert capfd.readouterr().err == ""
+
+
+def test_a_disk_that_is_full_while_rows_arrive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Partial, "write", functools.partial(_raise, OSError(errno.ENOSPC, "No space left on device")))
+    monkeypatch.setattr(Job, "target", functools.partial(_raise, OSError(errno.ENOSPC, "No space left on device")))
+    for name in ("a.png", "a.jpg"):
+        with pytest.raises(UsageError, match="disk is full"):
+            save(tmp_path / name, photo(), like=SINGLE)
+    assert not os.listdir(tmp_path)
+
+
+def _raise(error: BaseException, *_: object) -> Any:
+    raise error
 
 
 def test_without_memory_the_rows_wait_on_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

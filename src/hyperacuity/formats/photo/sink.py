@@ -9,6 +9,7 @@ from __future__ import annotations
 import struct
 import warnings
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
@@ -94,11 +95,13 @@ class Target:
     pages: bool = False
     channels: tuple[int, ...] = (1, 3)
     levels: bool = False  # whether a maximum below that of the type can be said
+    follows: bool = False  # whether it takes one image's rows in their order
     keeps: frozenset[str] = field(default=_ALL)
 
 
 class PhotoSink:
-    """A `Sink` for the formats of `TARGETS`. Frames are kept as they arrive and encoded when the `with` block ends.
+    """A `Sink` for the formats of `TARGETS`. Frames are kept as they arrive and encoded when the `with` block ends; the
+    one frame of a JPEG or PNG file while it arrives, where it stays in memory.
 
     quality: 1 to 100. Defaults: JPEG 95; AVIF 80; WebP lossless, but 95 where the source was lossy already. 100 is
     lossless for WebP. Chroma is never subsampled. Other formats are lossless (GIF but for its 256 colours).
@@ -130,6 +133,8 @@ class PhotoSink:
         self._failed = False
         self._out: Partial | None = None
         self._spool = Spool(path)
+        self._encoder = ThreadPoolExecutor(1, "hyperacuity-encoder")
+        self._encoding: Future[None] | None = None
 
     def __enter__(self) -> Self:
         with storing(self.path):
@@ -147,8 +152,23 @@ class PhotoSink:
             self._metadata = header.metadata
             self._warn(header, stored)
         with storing(self.path):
-            self._pages.append(self._spool.add(stored, self._conformed(header, stored, strips)))
+            follow = self._begin if self._can_follow(stored) else None
+            self._pages.append(self._spool.add(stored, self._conformed(header, stored, strips), follow))
         self._failed = False
+
+    def _can_follow(self, stored: Header) -> bool:
+        single = not self._pages and self._like is not None and self._like.frames == 1
+        return self._target.follows and single
+
+    def _begin(self, page: Page) -> None:
+        """Encode a page while its rows arrive."""
+        self._encoding = self._encoder.submit(self._target.encode, self._job([page]))
+
+    def _job(self, pages: list[Page]) -> Job:
+        assert self._out is not None
+        loop = self._like.loop if self._like is not None else None
+        lossless = self._like.lossless if isinstance(self._like, Photo) else True
+        return Job(self._out, pages, self._fitting_metadata(pages[0].header), self._quality, loop or 0, lossless)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -157,6 +177,8 @@ class PhotoSink:
             if kind is None and not self._failed:
                 self._finish()
         finally:
+            # It has what it needs, or no more rows will come: it ends by itself.
+            self._encoder.shutdown()
             self._spool.discard()
             if self._out is not None:
                 self._out.discard()
@@ -168,13 +190,13 @@ class PhotoSink:
             raise UsageError(f"{self.path}: no image was given")
         if self._flattened:
             self._lose(f"{self._target.name} has no transparency: the picture was laid over white")
-        loop = self._like.loop if self._like is not None else None
-        lossless = self._like.lossless if isinstance(self._like, Photo) else True
-        job = Job(self._out, self._pages, self._fitting_metadata(), self._quality, loop or 0, lossless)
         pyvips.vips_lib.vips_error_clear()
         with storing(self.path):
             try:
-                self._target.encode(job)
+                if self._encoding is not None:
+                    self._encoding.result()
+                else:
+                    self._target.encode(self._job(self._pages))
             except pyvips.Error as error:
                 raise self._refused(error) from error
             self._out.commit()
@@ -274,9 +296,9 @@ class PhotoSink:
         colours = white + (band[..., :-1] - float(white)) * alpha
         return (np.floor(colours + 0.5) if band.dtype.kind == "u" else colours).astype(band.dtype)
 
-    def _fitting_metadata(self) -> Metadata:
+    def _fitting_metadata(self, header: Header) -> Metadata:
         """What the format keeps, true of the size that is written."""
-        metadata, header = self._metadata, self._pages[0].header
+        metadata = self._metadata
         keeps = self._target.keeps
         exif = metadata.exif if "exif" in keeps else None
         xmp = metadata.xmp if "xmp" in keeps else None
@@ -461,8 +483,8 @@ def _write_netpbm(job: Job) -> None:
 
 _ANY = 2**31 - 1
 _NONE: frozenset[str] = frozenset()
-_JPEG = Target("JPEG", _write_jpeg, 65500, (np.uint8,))
-_PNG = Target("PNG", _write_png, _ANY, (np.uint8, np.uint16), alpha=True, animated=True)
+_JPEG = Target("JPEG", _write_jpeg, 65500, (np.uint8,), follows=True)
+_PNG = Target("PNG", _write_png, _ANY, (np.uint8, np.uint16), alpha=True, animated=True, follows=True)
 _WEBP = Target("WebP", _write_webp, 16383, (np.uint8,), alpha=True, animated=True)
 _TIFF = Target("TIFF", _write_tiff, _ANY, (np.uint8, np.uint16, np.float32), alpha=True, pages=True)
 _BMP = Target("BMP", _write_bmp, _ANY, (np.uint8,), keeps=_NONE)

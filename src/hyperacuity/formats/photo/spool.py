@@ -1,9 +1,16 @@
-"""Rows kept until the encoder asks for them: in memory while they are few, else in a file beside the output."""
+"""Rows kept until the encoder asks for them: in memory while they are few, else in a file beside the output.
+
+An encoder that takes rows in their order need not wait for the last: it follows as they arrive.
+"""
 
 from __future__ import annotations
 
+import itertools
 import os
-from collections.abc import Iterator
+import struct
+import sys
+import threading
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,16 +25,47 @@ from hyperacuity.image import Array, Header
 MEMORY = 256 << 20
 # What is worked on at a time.
 BAND = 4 << 20
+# Bytes that an encoder is given at a time while rows arrive.
+_STRIP = 1 << 16
+
+
+class Arrival:
+    """How many rows of a page are there; whoever reads on waits for more. source: what reads them."""
+
+    def __init__(self) -> None:
+        self.source: Any = None
+        self._changed = threading.Condition()
+        self._rows = 0
+        self._ended = False
+
+    def rows(self, wanted: int) -> int:
+        """How many there are, once they are as many as wanted, or no more will come."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._ended or self._rows >= wanted)
+            return self._rows
+
+    def add(self, rows: int) -> None:
+        with self._changed:
+            self._rows += rows
+            self._changed.notify_all()
+
+    def end(self) -> None:
+        with self._changed:
+            self._ended = True
+            self._changed.notify_all()
 
 
 @dataclass(frozen=True)
 class Page:
-    """One image as it will be encoded: in `pixels`, or at byte `offset` of the file `name`."""
+    """One image as it will be encoded: in `pixels`, or at byte `offset` of the file `name`. arrival: where its rows
+    are still being put into `pixels`.
+    """
 
     header: Header
     pixels: Array | None
     name: Path
     offset: int
+    arrival: Arrival | None = None
 
     def image(self) -> Any:
         """A libvips image that reads these rows, without a copy; this page must outlive it."""
@@ -35,7 +73,15 @@ class Page:
 
         height, width, channels = self.header.shape
         kind = {1: "uchar", 2: "ushort", 4: "float"}[self.header.dtype.itemsize]
-        if self.pixels is not None:
+        if self.arrival is not None:
+            # Kept, since libvips calls `read` without holding it.
+            source = self.arrival.source = pyvips.SourceCustom()
+            read, seek = self._as_file(self.arrival)
+            source.on_read(read)
+            source.on_seek(seek)
+            # Without `revalidate` libvips' cache of operations would keep the pixels.
+            image = pyvips.Image.tiffload_source(source, access="sequential", fail_on="error", revalidate=True)
+        elif self.pixels is not None:
             image = pyvips.Image.new_from_memory(self.pixels, width, height, channels, kind)
         else:
             # Bytes, since libvips' bindings know only names that are valid UTF-8.
@@ -44,6 +90,34 @@ class Page:
             )
         space = ("b-w", "grey16", "b-w") if self.header.colours == 1 else ("srgb", "rgb16", "scrgb")
         return image.copy(interpretation=space[self.header.dtype.itemsize // 2])
+
+    def _as_file(self, arrival: Arrival) -> tuple[Callable[[int], bytes], Callable[[int, int], int]]:
+        """`read` and `seek` of a plain TIFF file of this page: of what libvips always reads, the format that is little
+        more than its rows. `read` waits until the rows that it is asked for have arrived.
+        """
+        assert self.pixels is not None
+        head = _tiff_head(self.header)
+        content = self.pixels.reshape(-1).view(np.uint8).data
+        row = self.header.nbytes // self.header.height
+        at, length = 0, len(head) + self.header.nbytes
+
+        def read(size: int) -> bytes:
+            nonlocal at
+            part = head[at : at + size]
+            if len(part) < size:
+                start = at + len(part) - len(head)
+                end = min(start + size - len(part), self.header.nbytes)
+                there = row * arrival.rows(-(-end // row))
+                part += bytes(content[start : min(end, there)])
+            at += len(part)
+            return part
+
+        def seek(offset: int, whence: int) -> int:
+            nonlocal at
+            at = offset + (0, at, length)[whence]
+            return at
+
+        return read, seek
 
     def bands(self, upwards: bool = False) -> Iterator[Array]:
         """The rows in arrays of a few megabytes; `upwards`: from the last row to the first."""
@@ -66,6 +140,37 @@ class Page:
                 yield band[::-1] if upwards else band
 
 
+def _tiff_head(header: Header) -> bytes:
+    """All of an uncompressed TIFF file of 8 or 16 bits but its rows, which follow."""
+    height, width, channels = header.shape
+    step = max(1, _STRIP * height // header.nbytes)
+    count = -(-height // step)
+    sizes = [header.nbytes // height * min(step, height - top) for top in range(0, height, step)]
+    entries = {
+        256: [width],
+        257: [height],
+        258: [header.dtype.itemsize * 8] * channels,
+        259: [1],  # not compressed
+        262: [1 if header.colours == 1 else 2],  # black is 0; RGB
+        273: [0] * count,  # where strips begin: known below
+        277: [channels],
+        278: [step],
+        279: sizes,
+        284: [1],  # the channels of a pixel side by side
+    } | ({338: [2]} if header.alpha else {})  # alpha that is not premultiplied
+    behind = 8 + 2 + 12 * len(entries) + 4
+    start = behind + sum(4 * len(values) for values in entries.values() if len(values) > 1)
+    entries[273] = [start + size for size in itertools.accumulate(sizes[:-1], initial=0)]
+    order, mark = ("<", b"II*\0") if sys.byteorder == "little" else (">", b"MM\0*")
+    directory, arrays = struct.pack(f"{order}H", len(entries)), b""
+    for tag, values in entries.items():
+        packed = struct.pack(f"{order}{len(values)}I", *values)
+        place = packed if len(values) == 1 else struct.pack(f"{order}I", behind + len(arrays))
+        directory += struct.pack(f"{order}HHI", tag, 4, len(values)) + place
+        arrays += packed if len(values) > 1 else b""
+    return mark + struct.pack(f"{order}I", 8) + directory + bytes(4) + arrays
+
+
 def bands(rows: Array) -> Iterator[Array]:
     """An array cut into pieces of about `BAND` bytes."""
     step = max(1, BAND // max(1, rows[:1].nbytes))
@@ -82,13 +187,25 @@ class Spool:
         self._file: Partial | None = None
         self._end = 0
 
-    def add(self, header: Header, rows: Iterator[Array]) -> Page:
-        """Take in the rows of one image. Raises `UsageError` where they are more or fewer than the header says."""
+    def add(self, header: Header, rows: Iterator[Array], follow: Callable[[Page], None] | None = None) -> Page:
+        """Take in the rows of one image. follow: begins to encode the page that it is given while its rows arrive; is
+        called where it is kept in memory. Raises `UsageError` where rows are more or fewer than the header says.
+        """
         pixels = self._memory(header)
         if pixels is not None:
-            for top, band in _placed(header, rows):
-                pixels[top : top + len(band)] = band
-            return Page(header, pixels, self._path, 0)
+            arrival = None if follow is None else Arrival()
+            page = Page(header, pixels, self._path, 0, arrival)
+            if follow is not None:
+                follow(page)
+            try:
+                for top, band in _placed(header, rows):
+                    pixels[top : top + len(band)] = band
+                    if arrival is not None:
+                        arrival.add(len(band))
+            finally:
+                if arrival is not None:
+                    arrival.end()
+            return page
         if self._file is None:
             self._file = Partial(self._path)
         start = self._end
