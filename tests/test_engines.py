@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import functools
+import math
 import os
 import subprocess
 import sys
@@ -396,3 +397,34 @@ def test_cuda_agrees_with_the_cpu(model: Model) -> None:
     for precision in ("fp16", "bf16"):
         half = engines.open(model, engine="pytorch", device="cuda", precision=precision).run(batch)
         assert np.abs(half - exact).max() < 0.05 * np.abs(exact).max()
+
+
+@pytest.mark.parametrize(
+    ("group", "limits", "expected"),
+    [
+        ("/", {"": "max 100000"}, math.inf),
+        ("/", {"": "200000 100000"}, 2),
+        ("/a/b", {"a": "150000 100000", "a/b": "max 100000"}, 1.5),  # what is above it binds it too
+        ("/a/b", {"a": "400000 100000", "a/b": "50000 100000"}, 0.5),
+        ("/a/b", {"a": "nonsense"}, math.inf),
+        (None, {}, math.inf),
+    ],
+)
+def test_a_container_may_have_less_than_its_cores(
+    group: str | None, limits: dict[str, str], expected: float, tmp_path: Path
+) -> None:
+    if group is not None:
+        (tmp_path / "proc/self").mkdir(parents=True)
+        (tmp_path / "proc/self/cgroup").write_text(f"4:memory:/elsewhere\n0::{group}\n")
+    for name, content in limits.items():
+        folder = tmp_path / "sys/fs/cgroup" / name
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "cpu.max").write_text(content + "\n")
+    assert choice.quota(tmp_path) == expected
+
+
+def test_cores_are_whole_and_one_at_least(monkeypatch: pytest.MonkeyPatch) -> None:
+    bound = choice.cores()
+    for quota, expected in ((0.3, 1), (1.5, min(2, bound)), (1000, bound)):
+        monkeypatch.setattr(choice, "quota", functools.partial(float, quota))
+        assert choice.cores() == expected

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
+import math
 import os
 import platform
 import sys
@@ -65,8 +67,32 @@ def processor() -> str:
 
 
 def cores() -> int:
-    """How many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """How many cores this process may use: what it is bound to, and what its container may take of their time."""
+    bound = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, math.ceil(min(bound, quota())))
+
+
+@functools.cache
+def quota(root: Path = Path("/")) -> float:
+    """How many cores' worth of time Linux's control groups (version 2) leave this process: of `docker run --cpus 2`
+    two, though it sees all of the machine's. More threads than that stand still together for most of each period.
+    """
+    try:
+        groups = (root / "proc/self/cgroup").read_text().splitlines()
+        own = next(line.removeprefix("0::") for line in groups if line.startswith("0::"))
+    except (OSError, StopIteration):
+        return math.inf
+    top, least = root / "sys/fs/cgroup", math.inf
+    group = top / own.strip("/")
+    for place in (group, *group.parents):
+        try:
+            time, period = (place / "cpu.max").read_text().split()
+            least = min(least, math.inf if time == "max" else int(time) / int(period))
+        except (OSError, ValueError):  # the topmost of the machine has none
+            pass
+        if place == top:
+            break
+    return least
 
 
 def _version(package: str) -> str:
