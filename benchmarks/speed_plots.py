@@ -102,9 +102,9 @@ def quality_time(found: list[dict[str, Any]], where: str) -> None:
 
 
 def speed(measured: dict[str, list[Row]], where: str) -> None:
-    shown = ["ours auto", *DIRECT]
+    shown = {"ours auto": "black", "ours grey": "grey"} | {name: f"C{n}" for n, name in enumerate(DIRECT)}
     figure, axes = pyplot.subplots(figsize=(11, 5))
-    for n, name in enumerate(shown):
+    for n, (name, colour) in enumerate(shown.items()):
         ratios = {
             title: float(row["of_fastest_runtime"])
             for title, rows in measured.items()
@@ -112,13 +112,12 @@ def speed(measured: dict[str, list[Row]], where: str) -> None:
             if row["runner"] == name
         }
         heights = [ratios.get(title, 0.0) for title in measured]
-        colour = "black" if name.startswith("ours") else f"C{n}"
-        axes.bar([i + (n - 2.5) * 0.14 for i in range(len(measured))], heights, 0.13, label=name, color=colour)
+        axes.bar([i + (n - 3) * 0.12 for i in range(len(measured))], heights, 0.11, label=name, color=colour)
     axes.axhline(1, color="grey", linewidth=0.8)
     axes.set_xticks(range(len(measured)), list(measured), rotation=20, ha="right")
     axes.set_ylabel("speed, the fastest runtime alone = 1")
     axes.set_title(f"Whole pipeline (ours) beside the network alone in five runtimes; {where}")
-    axes.legend(ncols=6, loc="upper center", bbox_to_anchor=(0.5, -0.22), frameon=False)
+    axes.legend(ncols=7, loc="upper center", bbox_to_anchor=(0.5, -0.22), frameon=False)
     figure.savefig(ROOT / "docs" / "speed.png", dpi=110, bbox_inches="tight")
 
 

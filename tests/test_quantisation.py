@@ -100,7 +100,7 @@ def test_precision_int8_where_there_is_none(model: Model) -> None:
         engines.open(model, precision="int8", device="cuda")
 
 
-@pytest.mark.parametrize("name", ["acute-50k-x2", "acute-50k-x3", "acute-50k-x4"])
+@pytest.mark.parametrize("name", [name for name, model in zoo.models().items() if model.int8 is not None])
 def test_the_zoo_in_eight_bits_is_nearly_the_zoo(name: str) -> None:
     pixels = datasets.picture(PHOTO)[::2, ::2]
     scale = zoo.members(name)[0].card.network_scale
