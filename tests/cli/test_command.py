@@ -343,3 +343,10 @@ def test_names_that_the_terminal_cannot_print_do_not_stop_a_batch(photos: Path) 
     assert "Traceback" not in result.stderr
     result = run("upscale", ".", "-o", "out", "--json", "--force", folder=photos, env=plain)
     assert "größe 😀.png" in {file["input"] for file in json.loads(result.stdout)["files"]}
+
+
+@pytest.mark.parametrize(
+    ("command", "told"), [("import", "[default:"), ("train", "recipe's [quick]."), ("quantise", "[default: as")]
+)
+def test_brackets_in_help_are_no_markup(command: str, told: str, tmp_path: Path) -> None:
+    assert told in " ".join(run(command, "--help", folder=tmp_path).stdout.replace("│", " ").split())

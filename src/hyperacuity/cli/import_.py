@@ -14,9 +14,10 @@ from hyperacuity.errors import MissingDependency
 def command(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A checkpoint: .pth, .pt, .ckpt or .safetensors.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder for the model.")] = Path(),
-    name: Annotated[str | None, typer.Option("--name", help="Name of the model. [default: the file's]")] = None,
+    name: Annotated[str | None, typer.Option("--name", help="Name of the model. \\[default: the file's]")] = None,
     scale: Annotated[
-        int | None, typer.Option("-s", "--scale", min=1, help="Where the weights do not say it. [default: the name's]")
+        int | None,
+        typer.Option("-s", "--scale", min=1, help="Where the weights do not say it. \\[default: the name's]"),
     ] = None,
     architecture: Annotated[
         str | None, typer.Option("--architecture", help="Where more than one has such weights.")
@@ -24,8 +25,8 @@ def command(
     changes: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="What else the weights do not say.")
     ] = None,
-    licence: Annotated[str | None, typer.Option("--licence", help="Of the weights. [default: unknown]")] = None,
-    trained_on: Annotated[str | None, typer.Option("--trained-on", help="For the card. [default: unknown]")] = None,
+    licence: Annotated[str | None, typer.Option("--licence", help="Of the weights. \\[default: unknown]")] = None,
+    trained_on: Annotated[str | None, typer.Option("--trained-on", help="For the card. \\[default: unknown]")] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite a model of that name.")] = False,
 ) -> None:
     """Convert a checkpoint of another project into a model; no code in it is ever run."""

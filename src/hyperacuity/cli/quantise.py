@@ -13,7 +13,7 @@ from hyperacuity.errors import MissingDependency, UsageError
 def command(
     model: Annotated[Path, typer.Argument(metavar="MODEL", help="A model file: NAME.safetensors or NAME.onnx.")],
     data: Annotated[list[Path], typer.Option("--data", help="Folder of pictures to calibrate on; may be repeated.")],
-    check: Annotated[Path | None, typer.Option(help="Folder of pictures to measure on. [default: as --data]")] = None,
+    check: Annotated[Path | None, typer.Option(help="Folder of pictures to measure on. \\[default: as --data]")] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite the 8-bit form that is there.")] = False,
 ) -> None:
     """Write NAME-int8.onnx beside a model, for `upscale --precision int8`, and measure it.

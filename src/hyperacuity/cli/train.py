@@ -40,7 +40,7 @@ def command(
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted training.")] = False,
     quick: Annotated[
-        bool, typer.Option("--quick", help="A few seconds, to see that all is in place: the recipe's [quick].")
+        bool, typer.Option("--quick", help="A few seconds, to see that all is in place: the recipe's \\[quick].")
     ] = False,
     preview: Annotated[
         Path | None, typer.Option(help="Write a picture of what will be learnt from, and stop.", metavar="PNG")
