@@ -1,6 +1,7 @@
 """What the VAE's samples are worth: twenty of each picture of Kodak24, x2, on luma.
 
     python benchmarks/vae.py runs/vae-x2/vae-x2.safetensors
+    python benchmarks/vae.py runs/vae-x2/vae-x2.safetensors ../shared/data/benchmarks/Set5    into results/vae_set5.csv
 
 PSNR of the backbone without z, of single samples and of their mean; how far samples lie apart, and how that goes with
 how far their mean is from the truth (correlation over all pixels, of spread and absolute error, and of both averaged
@@ -35,9 +36,10 @@ def pooled(x: np.ndarray, side: int = 8) -> np.ndarray:
 
 def main() -> None:
     network = start.model(sys.argv[1])
+    folder = Path(sys.argv[2]) if len(sys.argv) > 2 else KODAK
     scale: int = network.scale  # type: ignore[assignment]  # of a network
     rows: dict[str, dict[str, float]] = {}
-    for picture in held_out(sources([KODAK], [], [1.0]), scale, 1, Bicubic()):
+    for picture in held_out(sources([folder], [], [1.0]), scale, 1, Bicubic()):
         x = torch.from_numpy(picture.lr.astype(np.float32)).permute(2, 0, 1)[None] / 255
         truth = picture.hr[..., 0].astype(np.float64)
         hr = torch.from_numpy(picture.hr.astype(np.float32)).permute(2, 0, 1)[None] / 255
@@ -67,7 +69,8 @@ def main() -> None:
     names = next(iter(rows.values()))
     rows["mean"] = {name: float(np.mean([row[name] for row in rows.values()])) for name in names}
     record.save(
-        "vae", [{"picture": picture, **{k: round(v, 4) for k, v in row.items()}} for picture, row in rows.items()]
+        "vae" if folder == KODAK else f"vae_{folder.name.lower()}",
+        [{"picture": picture, **{k: round(v, 4) for k, v in row.items()}} for picture, row in rows.items()],
     )
 
 
