@@ -65,9 +65,14 @@ def test_resamplers_need_no_chain() -> None:
     assert zoo.chain(zoo.members("bicubic"), 7) == []
 
 
-@pytest.mark.parametrize("name", ["fsrcnn-x2", "FSRCNN_x2", "fsrcnn", "FSRCNN"])
+@pytest.mark.parametrize("name", ["fsrcnn-x2", "FSRCNN_x2"])
 def test_models_are_found_whatever_the_spelling(name: str) -> None:
     assert names(zoo.members(name)) == ["fsrcnn-x2"]
+
+
+@pytest.mark.parametrize("name", ["fsrcnn", "FSRCNN"])
+def test_a_family_is_all_its_scales(name: str) -> None:
+    assert names(zoo.members(name)) == ["fsrcnn-x2", "fsrcnn-x3", "fsrcnn-x4"]
 
 
 def test_an_unknown_model_names_the_nearest() -> None:

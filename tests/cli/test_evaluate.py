@@ -63,7 +63,7 @@ def test_films_are_sets_and_are_held_against_each_other(sets: Path) -> None:
     ("arguments", "message"),
     [
         (["--data", "none"], "there is no folder none"),
-        (["--data", "A", "-n", "fsrcnn", "--scale", "3"], "made for x2"),
+        (["--data", "A", "-n", "acute-3k", "--scale", "3"], "made for x2"),
         (["--data", "A", "--protocol", "clasic"], "Did you mean 'classic'"),
         (["--data", "A", "--against", "the odds"], "there is only published"),
         (["--data", "A", "--csv", "A/p.png"], "one of the files that are measured"),

@@ -117,7 +117,7 @@ def test_lr_pictures_may_be_given(folder: Path, tmp_path: Path) -> None:
 
 def test_mistakes_are_named(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="made for x2, not for x3"):
-        evaluate.evaluate(hyperacuity.load("fsrcnn"), folder, 3, CLASSIC)
+        evaluate.evaluate(hyperacuity.load("acute-3k"), folder, 3, CLASSIC)
     with pytest.raises(UsageError, match="Did you mean 'classic'"):
         evaluate.protocol("clasic")
     with pytest.raises(UsageError, match=r"no metric 'pnsr'.*Did you mean 'psnr'"):
