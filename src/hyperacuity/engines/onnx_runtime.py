@@ -59,8 +59,8 @@ def _check_int8(model: Model, device: str) -> None:
     if model.int8 is None:
         there = ", ".join(name for name, known in zoo.models().items() if known.int8 is not None)
         raise UsageError(
-            f"{model.card.name} has no form in 8 bits (of the zoo's models {there} have one): leave --precision out; "
-            "hyperacuity quantise makes one for a model of your own"
+            f"{model.card.name} has no form in 8 bits: leave --precision out. In the zoo there is one of {there}; "
+            "hyperacuity quantise makes one of a model of your own"
         )
 
 
