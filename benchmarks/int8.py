@@ -9,11 +9,11 @@ A model is shipped in 8 bits that loses less than 0.1 dB and gains 1.3 times.
 
 from __future__ import annotations
 
+import math
 import shutil
 import statistics
 import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ import numpy as np
 import record
 
 from hyperacuity import datasets, engines, quantisation, zoo
+from hyperacuity.engines.trial import in_turns
 
 TILE = (142, 1024)
 ROUNDS = 20
@@ -32,12 +33,7 @@ def times(model: zoo.Model) -> dict[str, list[float]]:
     for kind in ("fp32", "int8"):
         alone[kind] = engines.open(model, engine="onnxruntime", device="cpu", precision=kind).alone()
     batch = np.random.default_rng(0).random((1, model.card.channel_count, *TILE), np.float32)
-    taken: dict[str, list[float]] = {kind: [] for kind in alone}
-    for _ in range(ROUNDS + 1):
-        for kind, engine in alone.items():
-            start = time.perf_counter()
-            engine.run(batch)
-            taken[kind].append(time.perf_counter() - start)
+    taken = in_turns(alone, batch, ROUNDS + 1, math.inf)
     return {kind: seconds[1:] for kind, seconds in taken.items()}
 
 
@@ -52,8 +48,8 @@ def main() -> None:
                 shutil.copy(path, folder)
             own = Path(folder, model.safetensors.name)
             quantisation.write(zoo.open_file(own), photos)
-            result = quantisation.compare(zoo.open_file(own), kodak)
-            taken = times(zoo.open_file(own))
+            quantised = zoo.open_file(own)
+            result, taken = quantisation.compare(quantised, kodak), times(quantised)
         row: dict[str, Any] = {"model": name}
         row |= {f"{kind}_ms": round(1e3 * statistics.median(seconds), 1) for kind, seconds in taken.items()}
         faster = statistics.median(a / b for a, b in zip(taken["fp32"], taken["int8"], strict=True))

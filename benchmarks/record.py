@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import csv
 import datetime
-import os
-import platform
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+from hyperacuity.engines import choice
 
 FOLDER = Path(__file__).parent / "results"
 
 
 def machine() -> str:
     """The processor and how many of its cores this process may use."""
-    name = platform.processor() or platform.machine()
-    if Path("/proc/cpuinfo").exists():
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        name = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), name)
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    name, cores = choice.processor(), choice.cores()
     return f"{name}, {cores} core{'s' * (cores != 1)}"
 
 

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from hyperacuity.networks import completed, described
-from hyperacuity.zoo import Card
+from hyperacuity.zoo import Card, in_8_bits
 
 # Large enough for every network's halo to lie within, small enough to measure in a moment.
 _PROBE = 96
@@ -52,8 +52,9 @@ def write(network: nn.Module, card: Card, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     weights = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
     _replace(folder / f"{card.name}.safetensors", safetensors.torch.save(weights, card.to_metadata()))
-    _replace(folder / f"{card.name}.onnx", to_onnx(network, card))
-    (folder / f"{card.name}-int8.onnx").unlink(missing_ok=True)  # of earlier weights
+    onnx_file = folder / f"{card.name}.onnx"
+    _replace(onnx_file, to_onnx(network, card))
+    in_8_bits(onnx_file).unlink(missing_ok=True)  # of earlier weights
 
 
 def _folded(network: nn.Module) -> nn.Module:

@@ -336,7 +336,7 @@ class _Run:
     ) -> None:
         self.name, self.engine, self.tile, self.tta = stage.name, stage.engine, tile, tta
         self.studio = studio
-        self.abreast = 1
+        self.rows: int | None = None  # of the image in a row of tiles, where each core computes one
         self.height, self.width = size
         self.colours, self.alpha = header.colours, header.alpha
         halo, multiple = self.engine.halo, self.engine.multiple
@@ -359,8 +359,8 @@ class _Run:
             if rows is not None and rows * self.width * growth * choice.cores() <= affordable:
                 alone = self.engine.alone()
                 if alone is not None and alone is not self.engine:
-                    self.engine, self.abreast, self.rows = alone, choice.cores(), rows
-            affordable = min(affordable // self.abreast, max(TILE_PIXELS, ((TILE_SIDE + 2) * halo) ** 2))
+                    self.engine, self.rows, affordable = alone, rows, affordable // choice.cores()
+            affordable = min(affordable, max(TILE_PIXELS, ((TILE_SIDE + 2) * halo) ** 2))
             self.max_pixels = max(self.least, int(max(SMALLEST_TILE, affordable) / growth))
 
     def strips(self, pool: Executor, source: Iterable[Planes], finish: Finish) -> Iterator[Any]:
@@ -378,7 +378,7 @@ class _Run:
         reaches = _monotone(reaches)
         tops = [first for first, _ in reaches]
         work: Iterator[Work] = zip(grid.rows, tops, windows(source, reaches), cuts, strict=True)
-        if self.abreast > 1:
+        if self.rows is not None:
             # Each core does all that there is to do for a row of tiles: none waits for another within it.
             for blocks in _ahead(pool, work, lambda one: list(self._row(None, one, finish))):
                 yield from blocks
@@ -420,7 +420,7 @@ class _Run:
             return None
         row = 4 * self.width * self.engine.scale**2 * (1 + self.alpha) * self.engine.channels
         rows = max(1, 2 * self.engine.halo, STRIP_MEMORY // row)
-        return min(rows, self.rows) if self.abreast > 1 else rows
+        return rows if self.rows is None else min(rows, self.rows)
 
     def _plan(self, **limits: Any) -> tiles.Grid:
         return tiles.plan(

@@ -13,7 +13,6 @@ import io
 import logging
 import statistics
 import tempfile
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,15 +23,15 @@ import onnx
 from numpy.typing import NDArray
 
 from hyperacuity import datasets, engines, metrics
+from hyperacuity.engines.trial import in_turns
 from hyperacuity.errors import UsageError
-from hyperacuity.resize import resize
-from hyperacuity.zoo import Card, Model
+from hyperacuity.resize import resize, round_to
+from hyperacuity.zoo import Card, Model, in_8_bits
 
 # LR pixels a side of what is taken from the middle of a picture, and how many pictures are enough.
 CROP = 96
 PICTURES = 32
 _PERCENTILE = 99.99
-_ROUNDS = 5
 
 
 @dataclass(frozen=True)
@@ -63,7 +62,7 @@ def write(model: Model, pictures: Sequence[Path]) -> Path:
         raise UsageError(f"all pictures are smaller than {CROP * _scale(model.card)} pixels a side: give larger ones")
     if not layers:
         raise UsageError(f"{model.card.name} has no layer behind its first: there is nothing to quantise")
-    target = model.onnx.with_name(f"{model.onnx.stem}-int8.onnx")
+    target = in_8_bits(model.onnx)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=target.name) as folder, _quiet():
         named, made = Path(folder, "named.onnx"), Path(folder, target.name)
         onnx.save(graph, named)
@@ -88,28 +87,26 @@ def compare(model: Model, pictures: Sequence[Path]) -> Comparison:
     """What a model's 8-bit form loses and gains on pictures at full resolution: PSNR of 8 bits, in the channels that
     the network knows, a border of the scale cut; the network alone, in turns.
     """
-    full, small = (engines.open(model, engine="onnxruntime", device="cpu", precision=kind) for kind in ("fp32", "int8"))
-    values: dict[engines.Engine, list[float]] = {full: [], small: []}
+    kinds: tuple[engines.Precision, ...] = ("fp32", "int8")
+    opened: dict[str, engines.Engine] = {}
+    for kind in kinds:
+        opened[kind] = engines.open(model, engine="onnxruntime", device="cpu", precision=kind)
+    values: dict[str, list[float]] = {kind: [] for kind in kinds}
     ratios = []
     for path in pictures:
         for pair in _pairs(path, model.card):
             batch = _batch(pair.lr)
-            taken: dict[engines.Engine, list[float]] = {full: [], small: []}
-            for _ in range(_ROUNDS):
-                for engine, seconds in taken.items():
-                    start = time.perf_counter()
-                    result = engine.run(batch)
-                    seconds.append(time.perf_counter() - start)
-                    if len(seconds) == _ROUNDS:
-                        codes = np.floor(np.clip(result, 0, 1) * 255 + 0.5).astype(np.uint8)[0].transpose(1, 2, 0)
-                        values[engine].append(metrics.psnr(codes, pair.hr, border=_scale(model.card), peak=255))
-            ratios.append(statistics.median(taken[full][1:]) / statistics.median(taken[small][1:]))
-    return Comparison(statistics.mean(values[full]), statistics.mean(values[small]), statistics.median(ratios))
+            for name, engine in opened.items():
+                codes = round_to(engine.run(batch)[0].transpose(1, 2, 0) * 255, np.dtype(np.uint8))
+                values[name].append(metrics.psnr(codes, pair.hr, border=_scale(model.card), peak=255))
+            taken = {kind: statistics.median(times) for kind, times in in_turns(opened, batch).items()}
+            ratios.append(taken["fp32"] / taken["int8"])
+    return Comparison(statistics.mean(values["fp32"]), statistics.mean(values["int8"]), statistics.median(ratios))
 
 
 def _pairs(path: Path, card: Card, crop: int | None = None) -> Iterator[datasets.Pair]:
     """A picture in the channels that the network knows, at both resolutions; or the middle of it, `crop` LR pixels a
-    side. None where it is smaller.
+    side, and nothing where it is smaller.
     """
     codes, scale = datasets.picture(path), _scale(card)
     codes = datasets.luma(codes)[..., None] if card.channels == "Y" else np.broadcast_to(codes, (*codes.shape[:2], 3))

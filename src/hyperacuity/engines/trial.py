@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +15,7 @@ from hyperacuity.zoo import Model
 
 SIDES = 256, 512  # of the picture, in input pixels
 ROUNDS = 5
-SECONDS = 5.0  # no round begins later than this, but two are run at least
+SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -56,18 +57,25 @@ def trials(model: Model) -> list[Trial]:
         reference = answer if reference is None else reference
         difference[name] = float(np.abs(answer - reference).max())
 
-    taken: dict[str, list[float]] = {name: [] for name in opened}
-    begin = time.perf_counter()
-    for count in range(ROUNDS):
-        if count >= 2 and time.perf_counter() - begin > SECONDS:
-            break
-        for name, engine in opened.items():
-            start = time.perf_counter()
-            engine.run(picture)
-            taken[name].append(time.perf_counter() - start)
-
+    taken = in_turns(opened, picture)
     megapixels = height * width * scale**2 / 1e6
     median = {name: statistics.median(times) for name, times in taken.items()}
     ran = [Trial(name, s, first[name], megapixels / s, difference[name]) for name, s in median.items()]
     ran.sort(key=lambda trial: trial.seconds or 0.0)
     return ran + [Trial(name, fault=fault) for name, fault in faults.items()]
+
+
+def in_turns(
+    opened: Mapping[str, engines.Engine], batch: engines.Batch, rounds: int = ROUNDS, most: float = SECONDS
+) -> dict[str, list[float]]:
+    """The seconds of each engine's runs, by name; after `most` seconds no round begins, but two are run at least."""
+    taken: dict[str, list[float]] = {name: [] for name in opened}
+    begin = time.perf_counter()
+    for count in range(rounds):
+        if count >= 2 and time.perf_counter() - begin > most:
+            break
+        for name, engine in opened.items():
+            start = time.perf_counter()
+            engine.run(batch)
+            taken[name].append(time.perf_counter() - start)
+    return taken

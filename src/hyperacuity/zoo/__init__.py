@@ -184,8 +184,14 @@ def open_file(path: Path) -> Model:
         raise WeightsError(f"{weights} is no readable safetensors file: {error}") from error
     except WeightsError as error:
         raise WeightsError(f"{weights}: {error}") from error
-    onnx, int8 = (path.with_name(path.stem + ending) for ending in (".onnx", "-int8.onnx"))
+    onnx = path.with_suffix(".onnx")
+    int8 = in_8_bits(onnx)
     return Model(card, weights, onnx if onnx.is_file() else None, int8 if int8.is_file() else None)
+
+
+def in_8_bits(onnx: Path) -> Path:
+    """Where the form in 8 bits of the network NAME.onnx lies."""
+    return onnx.with_name(f"{onnx.stem}-int8.onnx")
 
 
 def verify(model: Model) -> None:

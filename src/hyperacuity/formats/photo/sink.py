@@ -152,11 +152,11 @@ class PhotoSink:
             self._metadata = header.metadata
             self._warn(header, stored)
         with storing(self.path):
-            follow = self._begin if self._can_follow(stored) else None
+            follow = self._begin if self._can_follow() else None
             self._pages.append(self._spool.add(stored, self._conformed(header, stored, strips), follow))
         self._failed = False
 
-    def _can_follow(self, stored: Header) -> bool:
+    def _can_follow(self) -> bool:
         single = not self._pages and self._like is not None and self._like.frames == 1
         return self._target.follows and single
 

@@ -19,6 +19,7 @@ import numpy as np
 
 from hyperacuity.errors import UsageError
 from hyperacuity.formats.partial import Partial
+from hyperacuity.formats.photo.tiff import Entry, packed
 from hyperacuity.image import Array, Header
 
 # 85 megapixels of 8-bit RGB: most photos, upscaled, stay in memory; a scan of gigapixels needs no more than this.
@@ -158,17 +159,15 @@ def _tiff_head(header: Header) -> bytes:
         279: sizes,
         284: [1],  # the channels of a pixel side by side
     } | ({338: [2]} if header.alpha else {})  # alpha that is not premultiplied
-    behind = 8 + 2 + 12 * len(entries) + 4
-    start = behind + sum(4 * len(values) for values in entries.values() if len(values) > 1)
-    entries[273] = [start + size for size in itertools.accumulate(sizes[:-1], initial=0)]
     order, mark = ("<", b"II*\0") if sys.byteorder == "little" else (">", b"MM\0*")
-    directory, arrays = struct.pack(f"{order}H", len(entries)), b""
-    for tag, values in entries.items():
-        packed = struct.pack(f"{order}{len(values)}I", *values)
-        place = packed if len(values) == 1 else struct.pack(f"{order}I", behind + len(arrays))
-        directory += struct.pack(f"{order}HHI", tag, 4, len(values)) + place
-        arrays += packed if len(values) > 1 else b""
-    return mark + struct.pack(f"{order}I", 8) + directory + bytes(4) + arrays
+
+    def head() -> bytes:
+        longs = {tag: Entry(4, len(v), struct.pack(f"{order}{len(v)}I", *v), 0) for tag, v in entries.items()}
+        return mark + struct.pack(f"{order}I", 8) + packed(longs, 8, order)
+
+    # How long it is does not depend on where strips begin.
+    entries[273] = list(itertools.accumulate(sizes[:-1], initial=len(head())))
+    return head()
 
 
 def bands(rows: Array) -> Iterator[Array]:
