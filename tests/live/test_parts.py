@@ -117,7 +117,7 @@ def test_what_is_hopeless_is_not_even_timed(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_the_automatic_choice_is_between_the_zoo_and_bicubic() -> None:
     names = [upscaler.family[0].card.family for upscaler in live.automatic()]
-    assert names[0] == "acute-50k"
+    assert names[0] == "acute-100k"
     assert names[-1] == "bicubic"
     assert "fsrcnn" in names
 

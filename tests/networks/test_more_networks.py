@@ -112,11 +112,30 @@ def test_the_vae_draws_pictures_around_its_mean() -> None:
         fixed = network(x)
         assert torch.equal(network(x), fixed)
         assert torch.equal(network.sample(x, temperature=0.0), fixed)
+        torch.testing.assert_close(network.backbone(x), fixed)
         first, again = (network.sample(x, torch.Generator().manual_seed(1)) for _ in range(2))
         other = network.sample(x, torch.Generator().manual_seed(2))
     assert first.shape == fixed.shape
     assert torch.equal(first, again)
     assert (first - other).abs().max() > 1e-4
+
+
+def test_what_one_draw_adds_its_mirror_image_takes_off() -> None:
+    network: Any = built("vae").eval()
+    x = torch.rand(2, 1, 10, 12)
+    with torch.inference_mode():
+        a, b = (network.sample(x, torch.Generator().manual_seed(1), temperature=t) for t in (1.0, -1.0))
+        torch.testing.assert_close((a + b) / 2, network(x))
+    assert (a - b).abs().max() > 1e-4
+
+
+def test_the_backbone_learns_as_it_would_without_z() -> None:
+    network: Any = built("vae")
+    lr, hr = torch.rand(2, 1, 6, 5), torch.rand(2, 1, 12, 10)
+    picture, kl, backbone = network.elbo_terms(lr, hr)
+    ((picture - hr).square().mean() + kl.mean()).backward()
+    assert all(p.grad is None for p in network.backbone.parameters())
+    torch.testing.assert_close(backbone, network.backbone(lr))
 
 
 def test_the_kl_is_that_of_pytorch() -> None:
@@ -126,11 +145,10 @@ def test_the_kl_is_that_of_pytorch() -> None:
     assert picture.shape == backbone.shape == hr.shape
     assert kl.shape == (2, 4, 6, 5)
     assert kl.min() >= 0
-    features = network.trunk(network.head(lr)) + network.head(lr)
-    p, log_p = network.prior(features).chunk(2, 1)
     beyond = functional.pixel_unshuffle(hr, 2) - lr
-    q, log_q = network.posterior(torch.cat((features, beyond), 1)).chunk(2, 1)
-    posterior, prior = (torch.distributions.Normal(m, (v / 2).exp()) for m, v in ((q, log_q), (p, log_p)))
+    mean, log_variance = network.posterior(torch.cat((network.backbone.seen(lr), beyond), 1)).chunk(2, 1)
+    posterior = torch.distributions.Normal(mean, (log_variance / 2).exp())
+    prior = torch.distributions.Normal(torch.zeros_like(mean), torch.ones_like(mean))
     expected = torch.distributions.kl_divergence(posterior, prior)
     torch.testing.assert_close(kl, expected, rtol=1e-4, atol=1e-6)
 
@@ -179,8 +197,8 @@ def test_the_vae_puts_into_z_what_the_lr_does_not_tell() -> None:
 
     for _ in range(300):
         lr, hr = draw()
-        picture, kl, _ = network.elbo_terms(lr, hr)
-        loss = (picture - hr).square().mean() / (2 * 0.05**2) + kl.mean() / 4
+        picture, kl, backbone = network.elbo_terms(lr, hr)
+        loss = (picture - hr).square().mean() / (2 * 0.05**2) + kl.mean() / 4 + (backbone - hr).abs().mean()
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import copy
 import itertools
+from typing import Any
 
 import pytest
 import torch
@@ -61,6 +62,19 @@ def test_some_layers_learn_slower() -> None:
     assert sum(len(group["params"]) for group in optimizer.param_groups) == 4
     with pytest.raises(UsageError, match="no parameter begins with '2'"):
         build(network, Optimizer(slower={"2": 0.1}))
+
+
+@pytest.mark.parametrize("kind", ["adam", "muon", "sgd"])
+def test_a_part_of_nothing_leaves_layers_as_they_are(kind: Any) -> None:
+    network = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2))
+    optimizer = build(network, Optimizer(kind=kind, lr=1.0, slower={"0.": 0}))
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    network(torch.rand(3, 2)).square().sum().backward()
+    optimizer.step()
+    changed = {name for name, value in network.state_dict().items() if not torch.equal(value, before[name])}
+    assert changed == {"1.weight", "1.bias"}
+    with pytest.raises(UsageError, match="no parameter is left to learn"):
+        build(network, Optimizer(slower={"0.": 0, "1.": 0}))
 
 
 def test_the_average_is_that_of_pytorch() -> None:

@@ -39,25 +39,47 @@ def test_the_best_of_a_training_is_begun_from(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("folded", [False, True])
-def test_a_folded_model_is_gone_on_with_folded_or_with_branches(folded: bool, tmp_path: Path) -> None:
-    network = build("acute", {"features": 4, "layers": 1})
-    card = Card("a-x2", "acute", 2, "Y", "", "", "", {"features": 4, "layers": 1}, **measured(network))
+@pytest.mark.parametrize("name", ["acute", "vae"])
+def test_a_folded_model_is_gone_on_with_folded_or_with_branches(name: str, folded: bool, tmp_path: Path) -> None:
+    network = build(name, {"features": 4, "layers": 1})
+    card = Card("a-x2", name, 2, "Y", "", "", "", {"features": 4, "layers": 1}, **measured(network))
     write(network, card, tmp_path)
-    again = build("acute", {"features": 4, "layers": 1, "folded": folded})
+    again = build(name, {"features": 4, "layers": 1, "folded": folded})
     start.begin_from(again, str(tmp_path / "a-x2.safetensors"))
     x = torch.rand(1, 1, 9, 9)
     torch.testing.assert_close(again(x), network.eval()(x), rtol=1e-4, atol=1e-5)
+    if name == "vae":
+        drawn = [one.sample(x, torch.Generator().manual_seed(1)) for one in (again, network)]  # type: ignore[operator]
+        torch.testing.assert_close(*drawn, rtol=1e-4, atol=1e-5)
 
 
 def test_of_a_folded_model_only_what_fits_is_unfolded() -> None:
     network = build("acute", {"features": 32, "layers": 6, "scale": 3})
-    with pytest.warns(start.StartWarning, match=r"hidden\.5\..*last\."):
+    with pytest.warns(start.StartWarning, match=r"has none that fit: last\."):
         start.begin_from(network, "acute-50k-x2")
     folded: Any = start.model("acute-50k-x2")
     kernel, bias = network.hidden[2].kernel()  # type: ignore[index,union-attr]
     torch.testing.assert_close(kernel, folded.hidden[2].square.weight)
     torch.testing.assert_close(bias, folded.hidden[2].square.bias)
     assert network.hidden[2].widen.weight.abs().max() > 0  # type: ignore[index,union-attr]
+
+
+def test_a_vae_begins_with_the_picture_of_acute() -> None:
+    network = build("vae", {"layers": 7})
+    with pytest.warns(start.StartWarning, match=r"has none that fit: posterior\..*decoder\."):
+        start.begin_from(network, "acute-50k-x2")
+    x = torch.rand(1, 1, 12, 12)
+    torch.testing.assert_close(network(x), start.model("acute-50k-x2")(x), rtol=1e-4, atol=1e-5)
+
+
+def test_layers_beyond_those_of_a_folded_model_do_nothing_at_first() -> None:
+    network, shallow = build("acute", {"features": 32, "layers": 8}), start.model("acute-50k-x2")
+    start.begin_from(network, "acute-50k-x2")
+    x = torch.rand(1, 1, 12, 12)
+    torch.testing.assert_close(network(x), shallow(x), rtol=1e-4, atol=1e-5)
+    wider = build("acute", {"features": 48, "layers": 9})
+    with pytest.raises(UsageError, match="no weight of acute-50k-x2 fits"):
+        start.begin_from(wider, "acute-50k-x2")
 
 
 def test_a_folded_model_without_a_way_back_says_so(tmp_path: Path) -> None:

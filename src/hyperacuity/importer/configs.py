@@ -133,9 +133,9 @@ def transposed(w: Weights) -> Config:
 
 
 def vae(w: Weights) -> Config:
-    phases, features = w["base.weight"].shape[:2]
-    latent = w["prior.2.weight"].shape[0] // 2
-    return {"scale": isqrt(phases), "features": features, "layers": count(w, "trunk"), "latent": latent}
+    prefix = "backbone."
+    backbone = {name.removeprefix(prefix): value for name, value in w.items() if name.startswith(prefix)}
+    return acute(backbone) | {"latent": w["posterior.4.weight"].shape[0] // 2}
 
 
 def vdsr(w: Weights) -> Config:

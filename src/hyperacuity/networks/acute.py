@@ -1,4 +1,4 @@
-"""Acute: our own family for CPUs and phones, plain 3x3 convolutions on luma in five sizes.
+"""Acute: our own family for CPUs and phones, plain 3x3 convolutions on luma in six sizes.
 
 No paper. Each layer trains as several branches (3x3, 1x1, 1x1 then 3x3, and the input itself) and works as the one 3x3
 kernel that they amount to: Ding et al., "RepVGG", CVPR 2021, arXiv 2101.03697; Zhang et al., "Edge-oriented Convolution
@@ -26,6 +26,7 @@ SIZES = {
     "3k": (8, 4),  # 2,708; receptive field 13 x 13
     "10k": (16, 4),  # 10,020; receptive field 13 x 13
     "50k": (32, 5),  # 47,716; 15 x 15
+    "100k": (32, 10),  # 93,956; 25 x 25
     "200k": (48, 9),  # 189,268; 23 x 23
     "1m": (80, 17),  # 984,244; 39 x 39
 }
@@ -41,7 +42,7 @@ class AcuteConfig:
 
     @classmethod
     def sized(cls, size: str, scale: int) -> AcuteConfig:
-        """The config of "3k", "10k", "50k", "200k" or "1m" parameters. Raises `UsageError` for another size."""
+        """The config of "3k", "10k", "50k", "100k", "200k" or "1m" parameters. Raises `UsageError` for another size."""
         if size not in SIZES:
             raise UsageError(f"no size {size!r}; there are {', '.join(SIZES)}{nearest(size, SIZES)}")
         features, layers = SIZES[size]
@@ -69,10 +70,17 @@ class Acute(nn.Module):
         self.relu = nn.ReLU()
 
     def forward(self, x: Tensor) -> Tensor:
-        y = self.relu(self.first(x))  # (N, features, H, W)
+        return self.picture(x, self.seen(x))
+
+    def seen(self, x: Tensor) -> Tensor:
+        """What the last layer makes a picture of."""
+        x = self.relu(self.first(x))  # (N, features, H, W)
         for layer in self.hidden:
-            y = self.relu(layer(y))  # (N, features, H, W)
-        y = self.last(y) + x  # (N, scale^2, H, W)
+            x = self.relu(layer(x))  # (N, features, H, W)
+        return x
+
+    def picture(self, x: Tensor, seen: Tensor) -> Tensor:
+        y = self.last(seen) + x  # (N, scale^2, H, W)
         return functional.pixel_shuffle(y, self.scale)  # (N, 1, H * scale, W * scale)
 
     @torch.no_grad()
@@ -92,16 +100,21 @@ class Acute(nn.Module):
     @torch.no_grad()
     def unfolded(self, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Weights of the folded form as weights of this one: the 3x3 branch makes up for what the others add, which
-        stay as they are. Layers that are not there, or of another shape, are left out.
+        stay as they are. Layers of another shape are left out; hidden layers that this network has beyond those of the
+        weights do nothing at first (Chen et al., "Net2Net", ICLR 2016, arXiv 1511.05641, section 2.3).
         """
         taken: dict[str, Tensor] = {}
+        hidden = weights.get("hidden.0.square.weight")
         for name, layer in self.named_modules():
             if isinstance(layer, _Layer):
-                kernel, square = weights.get(f"{name}.square.weight"), layer.square.weight
-                if kernel is not None and kernel.shape == square.shape:
+                square = layer.square.weight
+                kernel, bias = weights.get(f"{name}.square.weight"), weights.get(f"{name}.square.bias")
+                if kernel is None and layer.keeps_input and hidden is not None and hidden.shape == square.shape:
+                    kernel, bias = _identity(square), torch.zeros_like(square[:, 0, 0, 0])
+                if kernel is not None and bias is not None and kernel.shape == square.shape:
                     taken |= {f"{name}.{key}": value for key, value in layer.state_dict().items()}
                     taken[f"{name}.square.weight"] = kernel - (layer.kernel()[0] - square)
-                    taken[f"{name}.square.bias"] = weights[f"{name}.square.bias"]
+                    taken[f"{name}.square.bias"] = bias
         return taken
 
 

@@ -1,15 +1,18 @@
-"""VAE: a residual super-resolution VAE, small enough for CPUs: one picture, or as many as one asks for.
+"""VAE: Acute, and what it cannot know: one picture, or as many as one asks for.
 
 A conditional variational autoencoder: Kingma, Welling: "Auto-Encoding Variational Bayes", ICLR 2014, arXiv 1312.6114;
 Sohn, Lee, Yan: "Learning Structured Output Representation using Deep Conditional Generative Models", NeurIPS 2015. What
 is below is our own, from no one paper; written for Hyperacuity, Apache-2.0. Works on luma.
 
-A deterministic backbone gives features and a picture. What the LR cannot tell is z, some channels at LR resolution,
-Gaussian: the prior p(z | LR) knows the backbone's features, the posterior q(z | LR, HR) also sees what the HR picture
-has beyond the enlarged LR. A decoder turns features and z into what is added to the backbone's picture, less what
-bicubic would bring of it to the LR: whatever z is, the picture made small again is the LR, as far as the backbone's is.
-That is the projection on the null space of the degradation, here by three steps of Chebyshev's iteration instead of a
-solver, so that the network stays one of convolutions.
+An Acute network gives features and a picture. What the LR cannot tell is z, some channels at LR resolution: Gaussian of
+mean 0 and variance 1, or, for one who also sees what the HR picture has beyond the LR, the posterior q(z | LR, HR). A
+decoder turns features and z into what is added to Acute's picture:
+
+- It is odd in z: what z adds, -z takes off. So Acute's picture is the mean of all that may be drawn, and chance costs
+  it nothing: the backbone learns as it would without z, and the decoder about it.
+- Less what bicubic would bring of it to the LR: whatever z is, the picture made small again is the LR, as far as
+  Acute's is. That is the projection on the null space of the degradation, here by three steps of Chebyshev's iteration
+  instead of a solver, so that the network stays one of convolutions.
 
 Train it by `elbo_terms`: a distance of its pictures to HR plus beta times the sum of its KL, where it pays to let the
 first 0.05 nat of each dimension go free (Kingma et al., arXiv 1606.04934, appendix C.8).
@@ -17,12 +20,15 @@ first 0.05 nat of each dimension go free (Kingma et al., arXiv 1606.04934, appen
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+
+from hyperacuity.networks.acute import Acute, AcuteConfig
 
 # The steps of Chebyshev's iteration, for what bicubic and its transpose leave of what the LR can hold: 0.35 to 1 of it.
 # They leave 0.03 of what white noise brings to the LR, at any scale; made for all of it, 0.23 to 1, they leave 0.06.
@@ -32,15 +38,17 @@ RELAXATION = (1.046, 1.481, 2.541)
 @dataclass(frozen=True)
 class VAEConfig:
     scale: int = 2
-    features: int = 48  # channels of all layers
-    layers: int = 6  # hidden layers of the backbone
+    features: int = 32  # channels of all layers
+    layers: int = 10  # hidden layers of the backbone
     latent: int = 4  # channels of z
+    expansion: int = 2  # of the backbone's branches, see `AcuteConfig`
+    folded: bool = False  # the backbone in the form for inference
 
 
 class Terms(NamedTuple):
     """What the bound is made of. picture: (N, 1, H * scale, W * scale) from a z of the posterior, to be compared with
     HR. kl: (N, latent, H, W) in nats, of each dimension of z, never negative. backbone: the picture without any z,
-    which is to be compared with HR too.
+    which is to be compared with HR too; nothing else teaches the backbone.
     """
 
     picture: Tensor
@@ -49,7 +57,7 @@ class Terms(NamedTuple):
 
 
 class VAE(nn.Module):
-    """(N, 1, H, W) luma -> (N, 1, H * scale, W * scale), decoded from the mean of the prior: always the same."""
+    """(N, 1, H, W) luma -> (N, 1, H * scale, W * scale), the mean of all that `sample` may draw: always the same."""
 
     Config = VAEConfig
     channels = 1
@@ -59,57 +67,68 @@ class VAE(nn.Module):
     def __init__(self, config: VAEConfig) -> None:
         super().__init__()
         self.config = config
-        f, phases = config.features, config.scale**2
+        f, latent, phases = config.features, config.latent, config.scale**2
         self.scale = config.scale
-        self.head = nn.Sequential(_conv(1, f), nn.ReLU())
-        self.trunk = nn.Sequential(*(nn.Sequential(_conv(f, f), nn.ReLU()) for _ in range(config.layers)))
-        self.base = _conv(f, phases, small=True)
-        self.prior = nn.Sequential(_conv(f, f), nn.ReLU(), _conv(f, 2 * config.latent, small=True))
+        self.backbone = Acute(AcuteConfig(config.scale, f, config.layers, config.expansion, config.folded))
         self.posterior = nn.Sequential(
-            _conv(f + phases, f), nn.ReLU(), _conv(f, f), nn.ReLU(), _conv(f, 2 * config.latent, small=True)
+            _conv(f + phases, f), nn.ReLU(), _conv(f, f), nn.ReLU(), _conv(f, 2 * latent, small=True)
         )
         self.decoder = nn.Sequential(
-            _conv(f + config.latent, f), nn.ReLU(), _conv(f, f), nn.ReLU(), _conv(f, phases, small=True)
+            _conv(f + latent, f), nn.ReLU(), _conv(f, f), nn.ReLU(), _conv(f, phases, small=True)
         )
         self.register_buffer("bicubic", _bicubic(config.scale), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        features = self._features(x)  # (N, features, H, W)
-        mean, _ = _gaussian(self.prior(features))  # (N, latent, H, W)
-        return self._decode(x, features, mean)  # (N, 1, H * scale, W * scale)
+        y: Tensor = self.backbone(x)  # (N, 1, H * scale, W * scale)
+        return y
 
     def sample(self, x: Tensor, generator: torch.Generator | None = None, *, temperature: float = 1.0) -> Tensor:
         """One picture of those that `x` may come from, another at each call.
 
-        generator: where the noise comes from, on the device of `x`. temperature: times the prior's deviation; at 0 it
-        is what `forward` gives.
+        generator: where the noise comes from, on the device of `x`. temperature: times the noise; at 0 it is what
+        `forward` gives, at -1 as far from that as at 1, on the other side.
         """
-        features = self._features(x)  # (N, features, H, W)
-        mean, log_variance = _gaussian(self.prior(features))  # (N, latent, H, W) both
-        return self._decode(x, features, mean + temperature * _noise(log_variance, generator))
+        seen = self.backbone.seen(x)  # (N, features, H, W)
+        noise = _noise(x.expand(-1, self.config.latent, -1, -1), generator)
+        return self.backbone.picture(x, seen) + self._added(seen, temperature * noise)
 
     def elbo_terms(self, lr: Tensor, hr: Tensor, generator: torch.Generator | None = None) -> Terms:
         """The two terms of the evidence's lower bound: for training, and to measure what z carries."""
-        features = self._features(lr)  # (N, features, H, W)
+        seen = self.backbone.seen(lr)  # (N, features, H, W)
+        backbone = self.backbone.picture(lr, seen)  # (N, 1, H * scale, W * scale)
+        seen = seen.detach()
         beyond = functional.pixel_unshuffle(hr, self.scale) - lr  # (N, scale^2, H, W)
-        mean, log_variance = _gaussian(self.posterior(torch.cat((features, beyond), 1)))  # (N, latent, H, W) both
-        prior_mean, prior_log_variance = _gaussian(self.prior(features))  # (N, latent, H, W) both
-        distance = (mean - prior_mean).square() + log_variance.exp()
-        kl = 0.5 * (prior_log_variance - log_variance + distance * (-prior_log_variance).exp() - 1)
-        backbone = functional.pixel_shuffle(lr + self.base(features), self.scale)  # (N, 1, H * scale, W * scale)
-        return Terms(self._decode(lr, features, mean + _noise(log_variance, generator)), kl, backbone)
+        mean, log_variance = self.posterior(torch.cat((seen, beyond), 1)).chunk(2, 1)  # (N, latent, H, W) both
+        log_variance = log_variance.clamp(-8, 8)  # can be exponentiated in half precision too
+        kl = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance)
+        z = mean + (log_variance / 2).exp() * _noise(mean, generator)
+        return Terms(backbone.detach() + self._added(seen, z), kl, backbone)
 
-    def _features(self, x: Tensor) -> Tensor:
-        x = self.head(x)  # (N, features, H, W)
-        y: Tensor = self.trunk(x)  # (N, features, H, W)
-        return x + y
+    @torch.no_grad()
+    def folded(self) -> VAE:
+        """The same function with one kernel in place of the branches of each of the backbone's layers."""
+        if self.config.folded:
+            return self
+        network = VAE(replace(self.config, folded=True)).to(self.bicubic)
+        network.backbone = self.backbone.folded()
+        network.posterior.load_state_dict(self.posterior.state_dict())
+        network.decoder.load_state_dict(self.decoder.state_dict())
+        return network.train(self.training)
 
-    def _decode(self, x: Tensor, features: Tensor, z: Tensor) -> Tensor:
-        known = functional.pixel_shuffle(x + self.base(features), self.scale)  # (N, 1, H * scale, W * scale)
-        added = functional.pixel_shuffle(self.decoder(torch.cat((features, z), 1)), self.scale)
+    def unfolded(self, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Weights of the folded form as weights of this one; those of a folded Acute become the backbone's."""
+        backbone = self.backbone.unfolded({name.removeprefix("backbone."): value for name, value in weights.items()})
+        rest = {name: value for name, value in weights.items() if name.startswith(("posterior.", "decoder."))}
+        return {f"backbone.{name}": value for name, value in backbone.items()} | rest
+
+    def _added(self, seen: Tensor, z: Tensor) -> Tensor:
+        """What z adds to the backbone's picture, odd in z, and nothing of it in the LR."""
+        both = self.decoder(torch.cat((torch.cat((seen, z), 1), torch.cat((seen, -z), 1))))  # (2N, scale^2, H, W)
+        plus, minus = both.chunk(2)  # (N, scale^2, H, W) both
+        added = functional.pixel_shuffle((plus - minus) / 2, self.scale)  # (N, 1, H * scale, W * scale)
         for step in RELAXATION:
             added = added - step * self._enlarged(self._small(added))
-        return known + added
+        return added
 
     def _small(self, x: Tensor) -> Tensor:
         margin = (self.bicubic.shape[-1] - self.scale) // 2
@@ -123,15 +142,8 @@ class VAE(nn.Module):
         return self.scale**2 * x  # (N, 1, H * scale, W * scale)
 
 
-def _gaussian(x: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and logarithm of the variance, the latter where it can be exponentiated in half precision too."""
-    mean, log_variance = x.chunk(2, 1)
-    return mean, log_variance.clamp(-8, 8)
-
-
-def _noise(log_variance: Tensor, generator: torch.Generator | None) -> Tensor:
-    noise = torch.randn(log_variance.shape, generator=generator, device=log_variance.device, dtype=log_variance.dtype)
-    return noise * (log_variance / 2).exp()
+def _noise(like: Tensor, generator: torch.Generator | None) -> Tensor:
+    return torch.randn(like.shape, generator=generator, device=like.device, dtype=like.dtype)
 
 
 def _bicubic(scale: int) -> Tensor:

@@ -20,7 +20,8 @@ from hyperacuity.train.recipe import Cosine, OneCycle, Optimizer, Schedule, Stai
 def build(network: nn.Module, how: Optimizer) -> torch.optim.Optimizer:
     """An optimiser with a group of parameters for each part of the rate; `set_rate` sets it before each step.
 
-    Raises `UsageError` for a key of `slower` with which no parameter begins.
+    Those whose part is 0 are asked for no gradient any more.
+    Raises `UsageError` for a key of `slower` with which no parameter begins, and where nothing is left to learn.
     """
     named = dict(network.named_parameters())
     for prefix in how.slower:
@@ -29,7 +30,12 @@ def build(network: nn.Module, how: Optimizer) -> torch.optim.Optimizer:
     parts: dict[float, list[nn.Parameter]] = {}
     for name, parameter in named.items():
         part = next((part for prefix, part in how.slower.items() if name.startswith(prefix)), 1.0)
-        parts.setdefault(part, []).append(parameter)
+        if part:
+            parts.setdefault(part, []).append(parameter)
+        else:
+            parameter.requires_grad_(False)
+    if not parts:
+        raise UsageError("optimizer.slower: no parameter is left to learn: leave out a 0")
     groups: list[dict[str, Any]] = [{"params": parameters, "part": part} for part, parameters in parts.items()]
     if how.kind == "sgd":
         return torch.optim.SGD(groups, how.lr, momentum=how.momentum, weight_decay=how.weight_decay, fused=True)

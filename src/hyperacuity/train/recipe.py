@@ -60,7 +60,7 @@ class Data(_Record):
 
 
 class Optimizer(_Record):
-    """slower: parameters whose names begin so learn at a part of the rate: `{ "last." = 0.1 }`.
+    """slower: parameters whose names begin so learn at a part of the rate: `{ "last." = 0.1 }`; at 0 they stay.
 
     clip_norm: the gradient's length at most. clip_adjustable: each of its numbers within this over the rate (VDSR,
     arXiv 1511.04587, section 3.2). ema: the averaged weights are validated and shipped; 0 for the plain ones.
@@ -71,7 +71,7 @@ class Optimizer(_Record):
     betas: tuple[Fraction, Fraction] = (0.9, 0.999)  # of adam, adamw, and of muon for what is no kernel
     momentum: Fraction = 0.9  # of muon and sgd
     weight_decay: float = Field(default=0, ge=0)
-    slower: dict[str, float] = {}
+    slower: dict[str, Annotated[float, Field(ge=0)]] = {}
     clip_norm: PositiveFloat | None = None
     clip_adjustable: PositiveFloat | None = None
     ema: Fraction = 0.999
