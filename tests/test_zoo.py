@@ -117,10 +117,12 @@ def test_cards_are_complete() -> None:
 
 
 def test_the_default_is_the_best_that_is_quick_enough() -> None:
-    """Two megapixels of the result a second on two cores."""
+    """Two megapixels of the result a second on two cores, and a tenth more: the same network was measured at 1.98, as
+    acute-100k-x2, and at 2.09, as what vae-x2 runs.
+    """
     speed, machine = zoo.speed()
     assert machine.endswith("2 cores")
-    quick = [model.card for name, model in zoo.models().items() if model.card.scale == 2 and speed[name] >= 2]
+    quick = [model.card for name, model in zoo.models().items() if model.card.scale == 2 and speed[name] >= 2.2]
     assert max(quick, key=lambda card: card.quality["validation"]).family == zoo.DEFAULT
 
 

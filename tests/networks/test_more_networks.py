@@ -146,9 +146,10 @@ def test_the_kl_is_that_of_pytorch() -> None:
     assert kl.shape == (2, 4, 6, 5)
     assert kl.min() >= 0
     beyond = functional.pixel_unshuffle(hr, 2) - lr
-    mean, log_variance = network.posterior(torch.cat((network.backbone.seen(lr), beyond), 1)).chunk(2, 1)
-    posterior = torch.distributions.Normal(mean, (log_variance / 2).exp())
-    prior = torch.distributions.Normal(torch.zeros_like(mean), torch.ones_like(mean))
+    seen = network.backbone.seen(lr)
+    mean, log_variance = network.posterior(torch.cat((seen, beyond), 1)).chunk(2, 1)
+    posterior = torch.distributions.Normal(mean, (log_variance.clamp(min=-8) / 2).exp())
+    prior = torch.distributions.Normal(torch.zeros_like(mean), (network.prior(seen) / 2).exp())
     expected = torch.distributions.kl_divergence(posterior, prior)
     torch.testing.assert_close(kl, expected, rtol=1e-4, atol=1e-6)
 

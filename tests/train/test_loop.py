@@ -144,6 +144,15 @@ def test_what_is_random_goes_on_as_it_would_have(changes: dict[str, Any], recipe
     assert_equal(weights(tmp_path / "whole"), weights(tmp_path / "stopped"))
 
 
+def test_of_weights_that_validate_alike_the_last_are_written(recipe: Path, tmp_path: Path) -> None:
+    """As where only what validation does not see is learnt: what a VAE draws, about a picture that stays."""
+    changes = {**VAE, "optimizer.slower": {"backbone.": 0}, "steps": 4}
+    for every in (2, 4):
+        progress = trained(recipe, tmp_path / str(every), changes | {"validate_every": every})
+        assert progress[-1].validation == progress[-1].best
+    assert_equal(weights(tmp_path / "2"), weights(tmp_path / "4"))
+
+
 def test_what_fp16_multiplies_its_gradients_by_goes_on_too(
     recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,8 +5,9 @@ Sohn, Lee, Yan: "Learning Structured Output Representation using Deep Conditiona
 is below is our own, from no one paper; written for Hyperacuity, Apache-2.0. Works on luma.
 
 An Acute network gives features and a picture. What the LR cannot tell is z, some channels at LR resolution: Gaussian of
-mean 0 and variance 1, or, for one who also sees what the HR picture has beyond the LR, the posterior q(z | LR, HR). A
-decoder turns features and z into what is added to Acute's picture:
+mean 0 and of a variance that the features tell, the prior p(z | LR), since how much is unknown in a place is known; or,
+for one who also sees what the HR picture has beyond the LR, the posterior q(z | LR, HR). A decoder turns features and z
+into what is added to Acute's picture:
 
 - It is odd in z: what z adds, -z takes off. So Acute's picture is the mean of all that may be drawn, and chance costs
   it nothing: the backbone learns as it would without z, and the decoder about it.
@@ -70,11 +71,13 @@ class VAE(nn.Module):
         f, latent, phases = config.features, config.latent, config.scale**2
         self.scale = config.scale
         self.backbone = Acute(AcuteConfig(config.scale, f, config.layers, config.expansion, config.folded))
-        self.posterior = nn.Sequential(
-            _conv(f + phases, f), nn.ReLU(), _conv(f, f), nn.ReLU(), _conv(f, 2 * latent, small=True)
-        )
+        told = _conv(f, 2 * latent)
+        # Little noise at first: else the decoder gives z up before the posterior has learnt to tell anything by it.
+        nn.init.constant_(told.bias[latent:], -4.0)  # type: ignore[index]  # it has one
+        self.posterior = nn.Sequential(_conv(f + phases, f), nn.ReLU(), _conv(f, f), nn.ReLU(), told)
+        self.prior = nn.Sequential(_conv(f, f), nn.ReLU(), _conv(f, latent, small=True))
         self.decoder = nn.Sequential(
-            _conv(f + latent, f), nn.ReLU(), _conv(f, f), nn.ReLU(), _conv(f, phases, small=True)
+            _conv(f + latent, f), nn.ReLU(), _conv(f, f), nn.ReLU(), _conv(f, phases, small=True, bias=False)
         )
         self.register_buffer("bicubic", _bicubic(config.scale), persistent=False)
 
@@ -89,8 +92,9 @@ class VAE(nn.Module):
         `forward` gives, at -1 as far from that as at 1, on the other side.
         """
         seen = self.backbone.seen(x)  # (N, features, H, W)
-        noise = _noise(x.expand(-1, self.config.latent, -1, -1), generator)
-        return self.backbone.picture(x, seen) + self._added(seen, temperature * noise)
+        log_variance = _bounded(self.prior(seen))  # (N, latent, H, W)
+        z = temperature * _noise(log_variance, generator)
+        return self.backbone.picture(x, seen) + self._added(seen, z)
 
     def elbo_terms(self, lr: Tensor, hr: Tensor, generator: torch.Generator | None = None) -> Terms:
         """The two terms of the evidence's lower bound: for training, and to measure what z carries."""
@@ -99,9 +103,9 @@ class VAE(nn.Module):
         seen = seen.detach()
         beyond = functional.pixel_unshuffle(hr, self.scale) - lr  # (N, scale^2, H, W)
         mean, log_variance = self.posterior(torch.cat((seen, beyond), 1)).chunk(2, 1)  # (N, latent, H, W) both
-        log_variance = log_variance.clamp(-8, 8)  # can be exponentiated in half precision too
-        kl = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance)
-        z = mean + (log_variance / 2).exp() * _noise(mean, generator)
+        log_variance, prior = _bounded(log_variance), _bounded(self.prior(seen))  # (N, latent, H, W) both
+        kl = 0.5 * (prior - log_variance + (mean.square() + log_variance.exp()) * (-prior).exp() - 1)
+        z = mean + _noise(log_variance, generator)
         return Terms(backbone.detach() + self._added(seen, z), kl, backbone)
 
     @torch.no_grad()
@@ -113,19 +117,20 @@ class VAE(nn.Module):
         network.backbone = self.backbone.folded()
         network.posterior.load_state_dict(self.posterior.state_dict())
         network.decoder.load_state_dict(self.decoder.state_dict())
+        network.prior.load_state_dict(self.prior.state_dict())
         return network.train(self.training)
 
     def unfolded(self, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Weights of the folded form as weights of this one; those of a folded Acute become the backbone's."""
         backbone = self.backbone.unfolded({name.removeprefix("backbone."): value for name, value in weights.items()})
-        rest = {name: value for name, value in weights.items() if name.startswith(("posterior.", "decoder."))}
-        return {f"backbone.{name}": value for name, value in backbone.items()} | rest
+        rest = {name: value for name, value in weights.items() if name in self.state_dict()}
+        return rest | {f"backbone.{name}": value for name, value in backbone.items()}
 
     def _added(self, seen: Tensor, z: Tensor) -> Tensor:
         """What z adds to the backbone's picture, odd in z, and nothing of it in the LR."""
         both = self.decoder(torch.cat((torch.cat((seen, z), 1), torch.cat((seen, -z), 1))))  # (2N, scale^2, H, W)
         plus, minus = both.chunk(2)  # (N, scale^2, H, W) both
-        added = functional.pixel_shuffle((plus - minus) / 2, self.scale)  # (N, 1, H * scale, W * scale)
+        added = functional.pixel_shuffle(plus - minus, self.scale)  # (N, 1, H * scale, W * scale)
         for step in RELAXATION:
             added = added - step * self._enlarged(self._small(added))
         return added
@@ -142,8 +147,14 @@ class VAE(nn.Module):
         return self.scale**2 * x  # (N, 1, H * scale, W * scale)
 
 
-def _noise(like: Tensor, generator: torch.Generator | None) -> Tensor:
-    return torch.randn(like.shape, generator=generator, device=like.device, dtype=like.dtype)
+def _bounded(log_variance: Tensor) -> Tensor:
+    """Where it can be exponentiated in half precision too."""
+    return log_variance.clamp(-8, 8)
+
+
+def _noise(log_variance: Tensor, generator: torch.Generator | None) -> Tensor:
+    noise = torch.randn(log_variance.shape, generator=generator, device=log_variance.device, dtype=log_variance.dtype)
+    return noise * (log_variance / 2).exp()
 
 
 def _bicubic(scale: int) -> Tensor:
@@ -156,11 +167,12 @@ def _bicubic(scale: int) -> Tensor:
     return torch.outer(kernel, kernel)[None, None]
 
 
-def _conv(inputs: int, outputs: int, *, small: bool = False) -> nn.Conv2d:
+def _conv(inputs: int, outputs: int, *, small: bool = False, bias: bool = True) -> nn.Conv2d:
     """He's initialisation; `small`, for what is added to something else, at a tenth."""
-    layer = nn.Conv2d(inputs, outputs, 3, padding=1)
+    layer = nn.Conv2d(inputs, outputs, 3, padding=1, bias=bias)
     nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
-    nn.init.zeros_(layer.bias)  # type: ignore[arg-type]  # it has one
+    if layer.bias is not None:
+        nn.init.zeros_(layer.bias)
     if small:
         with torch.no_grad():
             layer.weight *= 0.1

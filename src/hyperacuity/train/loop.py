@@ -260,7 +260,7 @@ class _Training:
         if self.fabric.world_size > 1:
             sums = self.fabric.all_reduce(sums.to(self.fabric.device), reduce_op="sum")
         value = float(sums[0] / sums[1])
-        if value > self.best:
+        if value >= self.best:
             self.best = value
             if self.fabric.is_global_zero:
                 self.checkpoints.save_best(
