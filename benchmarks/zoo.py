@@ -1,7 +1,6 @@
 """How fast each model of the zoo is: 8-bit RGB in, 8-bit RGB of about 2 megapixels out, by the default engine.
 
     python benchmarks/zoo.py
-    python benchmarks/zoo.py vae-x2      this one only, what is known of the others stays
 
 Writes src/hyperacuity/zoo/speed.csv, which `hyperacuity models` shows; the models take turns, so that other programs
 slow them all alike.
@@ -11,7 +10,6 @@ from __future__ import annotations
 
 import csv
 import statistics
-import sys
 import time
 from pathlib import Path
 
@@ -25,7 +23,7 @@ RESULT = 1080, 1920
 
 
 def main() -> None:
-    names = sys.argv[1:] or list(zoo.models())
+    names = list(zoo.models())
     upscalers = {name: load(name, engine="onnxruntime", device="cpu") for name in names}
     scales = {name: zoo.models()[name].card.scale or 2 for name in names}
     shapes = {name: (RESULT[0] // scales[name], RESULT[1] // scales[name], 3) for name in names}
@@ -38,14 +36,12 @@ def main() -> None:
             if count:  # the first run opens the engine
                 taken[name].append(time.perf_counter() - start)
     machine, megapixels = record.machine(), RESULT[0] * RESULT[1] / 1e6
-    found = {name: f"{megapixels / statistics.median(times):.2f}" for name, times in taken.items()}
-    print(*(f"{name} {value}" for name, value in found.items()), sep="\n")
-    known, _ = zoo.speed()
     with Path(zoo.FOLDER, "speed.csv").open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["model", "megapixels_per_second", "machine"])
-        for name in zoo.models():
-            writer.writerow([name, found.get(name) or f"{known[name]:.2f}", machine])
+        for name, times in taken.items():
+            writer.writerow([name, f"{megapixels / statistics.median(times):.2f}", machine])
+            print(name, f"{megapixels / statistics.median(times):.2f}")
 
 
 if __name__ == "__main__":

@@ -117,8 +117,8 @@ def test_cards_are_complete() -> None:
 
 
 def test_the_default_is_the_best_that_is_quick_enough() -> None:
-    """Two megapixels of the result a second on two cores, and a tenth more: the same network was measured at 1.98, as
-    acute-100k-x2, and at 2.09, as what vae-x2 runs.
+    """Two megapixels of the result a second on two cores, and a tenth more: acute-100k-x2 was measured at 1.98 in
+    one run and at 2.07 in another.
     """
     speed, machine = zoo.speed()
     assert machine.endswith("2 cores")

@@ -25,7 +25,7 @@ FOLDING = [
     ("vae", {"features": 16, "layers": 2}),
 ]
 
-COUNTS = {"3k": 3_000, "10k": 10_000, "50k": 50_000, "100k": 100_000, "200k": 200_000, "1m": 1_000_000}
+COUNTS = {"3k": 3_000, "10k": 10_000, "50k": 50_000, "100k": 95_000, "200k": 200_000, "1m": 1_000_000}
 
 
 def trained(name: str, config: dict[str, Any]) -> nn.Module:
@@ -82,7 +82,7 @@ def test_acute_computes_its_branches() -> None:
 def test_acute_comes_in_sizes(size: str, count: int, scale: int) -> None:
     assert COUNTS.keys() == SIZES.keys()
     folded = Acute(AcuteConfig.sized(size, scale)).folded()
-    assert sum(p.numel() for p in folded.parameters()) == pytest.approx(count, rel=0.2 if count <= 10_000 else 0.07)
+    assert sum(p.numel() for p in folded.parameters()) == pytest.approx(count, rel=0.2 if count <= 10_000 else 0.06)
     with pytest.raises(UsageError, match="Did you mean '1m'"):
         AcuteConfig.sized("10m", 2)
 

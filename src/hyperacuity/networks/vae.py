@@ -21,6 +21,7 @@ first 0.05 nat of each dimension go free (Kingma et al., arXiv 1606.04934, appen
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -113,18 +114,16 @@ class VAE(nn.Module):
         """The same function with one kernel in place of the branches of each of the backbone's layers."""
         if self.config.folded:
             return self
-        network = VAE(replace(self.config, folded=True)).to(self.bicubic)
-        network.backbone = self.backbone.folded()
-        network.posterior.load_state_dict(self.posterior.state_dict())
-        network.decoder.load_state_dict(self.decoder.state_dict())
-        network.prior.load_state_dict(self.prior.state_dict())
-        return network.train(self.training)
+        network = copy.deepcopy(self)
+        network.config, network.backbone = replace(self.config, folded=True), self.backbone.folded()
+        return network
 
     def unfolded(self, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Weights of the folded form as weights of this one; those of a folded Acute become the backbone's."""
+        """Weights of the folded form as weights of this one; those of a folded Acute become the backbone's, beside
+        their own names, which this network does not have.
+        """
         backbone = self.backbone.unfolded({name.removeprefix("backbone."): value for name, value in weights.items()})
-        rest = {name: value for name, value in weights.items() if name in self.state_dict()}
-        return rest | {f"backbone.{name}": value for name, value in backbone.items()}
+        return dict(weights) | {f"backbone.{name}": value for name, value in backbone.items()}
 
     def _added(self, seen: Tensor, z: Tensor) -> Tensor:
         """What z adds to the backbone's picture, odd in z, and nothing of it in the LR."""
