@@ -1,7 +1,7 @@
 """Make the README's table of quality: ours, as `evaluate` measured it, beside the papers' figures.
 
     B=../shared/data/benchmarks
-    hyperacuity evaluate -n acute-50k bicubic --data $B/Set5 $B/Set14 $B/B100 --scale 2 3 4 --against published \
+    hyperacuity evaluate -n acute-100k bicubic --data $B/Set5 $B/Set14 $B/B100 --scale 2 3 4 --against published \
         --csv benchmarks/results/quality.csv --force
     python docs/quality.py
 
@@ -16,6 +16,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 PAPERS = ("FSRCNN", "VDSR")
+OURS = "acute-100k"
 
 
 def main() -> None:
@@ -25,10 +26,10 @@ def main() -> None:
             published[row["model"].split()[0], row["set"], row["scale"]] = row["psnr_db"]
     with (ROOT / "benchmarks/results/quality.csv").open(encoding="utf-8") as file:
         rows = {(row["model"], row["set"], row["scale"]): row for row in csv.DictReader(file)}
-    heads = ["set", "scale", "bicubic", *(f"{name}'s paper" for name in PAPERS), "acute-50k", "its SSIM", "its LR-PSNR"]
+    heads = ["set", "scale", "bicubic", *(f"{name}'s paper" for name in PAPERS), OURS, "its SSIM", "its LR-PSNR"]
     lines = [heads, ["---"] * len(heads)]
     for (model, where, scale), ours in rows.items():
-        if model == "acute-50k":
+        if model == OURS:
             plain = rows["bicubic", where, scale]
             papers = [published.get((name, where, scale), "") for name in PAPERS]
             figures = [f"**{ours['psnr']}**", ours["ssim"], ours["lr_psnr"]]

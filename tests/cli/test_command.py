@@ -48,7 +48,7 @@ def names(folder: Path) -> set[str]:
 def test_one_file_one_line(photos: Path) -> None:
     result = run("upscale", "a.png", folder=photos)
     assert (result.returncode, result.stderr) == (0, "")
-    assert result.stdout.startswith("a.png  64x48 -> 128x96  acute-50k-x2  ")
+    assert result.stdout.startswith("a.png  64x48 -> 128x96  acute-100k-x2  ")
     with PIL.Image.open(photos / "a-x2.png") as larger:
         assert larger.size == (128, 96)
 
@@ -96,7 +96,7 @@ def test_a_summary_for_programs(photos: Path) -> None:
     good = next(file for file in summary["files"] if file["input"] == "a.png")
     assert good["output"] == "a-100w.png"
     assert (good["input_size"], good["output_size"]) == ([64, 48], [100, 75])
-    assert good["models"] == ["acute-50k-x2"]
+    assert good["models"] == ["acute-100k-x2"]
     assert next(file for file in summary["files"] if file["input"] == "cut.png")["error"]
 
 
@@ -313,11 +313,11 @@ def test_a_full_disk_leaves_nothing_behind(photos: Path) -> None:
 def test_models_are_listed(tmp_path: Path) -> None:
     result = run("models", folder=tmp_path)
     assert result.returncode == 0
-    line = next(line for line in result.stdout.splitlines() if "acute-50k-x2" in line)
-    for word in ("balanced", "default", "x2", "47,716", "37.39", "0.9579", "Apache-2.0"):
+    line = next(line for line in result.stdout.splitlines() if "acute-100k-x2" in line)
+    for word in ("best", "default", "x2", "93,956", "37.44", "0.9581", "Apache-2.0"):
         assert word in line
     cards = json.loads(run("models", "--json", folder=tmp_path).stdout)
-    assert cards["acute-50k-x2"]["halo"] > 0
+    assert cards["acute-100k-x2"]["halo"] > 0
 
 
 def test_version_and_help_load_nothing_heavy(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ def folder(tmp_path: Path) -> Path:
 def test_a_film_is_a_file_like_others(folder: Path) -> None:
     result = run("upscale", "a.mkv", folder=folder)
     assert result.returncode == 0, result.stderr
-    assert re.match(r"a\.mkv  48x36 -> 96x72  6 frames \([\d.]+ a second\)  acute-50k-x2  ", result.stdout)
+    assert re.match(r"a\.mkv  48x36 -> 96x72  6 frames \([\d.]+ a second\)  acute-100k-x2  ", result.stdout)
     assert len(contents(folder / "a-x2.mkv")[0]) == 6
     again = run("upscale", "a.mkv", folder=folder)
     assert again.returncode == 1

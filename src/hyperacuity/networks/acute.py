@@ -68,6 +68,8 @@ class Acute(nn.Module):
         self.hidden = nn.ModuleList(hidden)
         self.last = _Layer(f, config.scale**2, config, gain=1e-3)
         self.relu = nn.ReLU()
+        with torch.no_grad():  # blind to the level of grey at first: ReLU is to bend at edges, not at some brightness
+            self.first.square.weight -= self.first.kernel()[0].mean((1, 2, 3), keepdim=True)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.picture(x, self.seen(x))
@@ -148,13 +150,12 @@ class _Layer(nn.Module):
         nn.init.normal_(self.narrow.weight, std=(gain / 3 / (9 * wide)) ** 0.5)
 
     def forward(self, x: Tensor) -> Tensor:
-        if self.is_folded:
-            y: Tensor = self.square(x)  # (N, outputs, H, W)
-            return y
         return functional.conv2d(x, *self.kernel(), padding=1)  # (N, outputs, H, W)
 
     def kernel(self) -> tuple[Tensor, Tensor | None]:
         """The one kernel (outputs, inputs, 3, 3) that the branches amount to, and its bias (outputs)."""
+        if self.is_folded:
+            return self.square.weight, self.square.bias
         weight = torch.einsum("omhw,mi->oihw", self.narrow.weight, self.widen.weight[:, :, 0, 0])
         weight = weight + self.square.weight + functional.pad(self.point.weight, (1, 1, 1, 1))
         if self.keeps_input:

@@ -5,7 +5,9 @@ an Efficient Sub-Pixel Convolutional Neural Network", CVPR 2016, arXiv 1609.0515
 without other code. Works on luma; `channels = 3` is what many ports make of it.
 
 What differs is where training begins: the first channels of each layer carry the picture through, and the last layer
-interpolates it linearly. With tanh that picture is small and centred, where tanh is nearly a line.
+interpolates it linearly. With tanh that picture is small and centred, where tanh is nearly a line. What the other
+kernels of the first layer answer does not depend on the level of grey, so that the activation bends at edges, not at
+some brightness (docs/training-notes.md has what that is worth).
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from torch import Tensor, nn
 class ESPCNConfig:
     scale: int = 2
     activation: Literal["tanh", "relu"] = "tanh"  # the paper measures both, and tanh better
+    padding: Literal["zeros", "replicate"] = "zeros"  # what lies beyond the border, for every layer
     n1: int = 64  # channels of the first layer
     n2: int = 32  # channels of the second layer
     channels: int = 1  # 1: luma, as in the paper; 3: RGB
@@ -36,14 +39,15 @@ class ESPCN(nn.Module):
         super().__init__()
         if config.activation not in ("tanh", "relu"):
             raise ValueError(f"activation must be 'tanh' or 'relu', not {config.activation!r}")
+        mode = config.padding
         self.scale = config.scale
         self.channels = config.channels
         self.activate = nn.Tanh() if config.activation == "tanh" else nn.ReLU()
-        self.extract = nn.Conv2d(config.channels, config.n1, 5, padding=2)
-        self.map = nn.Conv2d(config.n1, config.n2, 3, padding=1)
-        self.expand = nn.Conv2d(config.n2, config.channels * config.scale**2, 3, padding=1)
+        self.extract = nn.Conv2d(config.channels, config.n1, 5, padding=2, padding_mode=mode)
+        self.map = nn.Conv2d(config.n1, config.n2, 3, padding=1, padding_mode=mode)
+        self.expand = nn.Conv2d(config.n2, config.channels * config.scale**2, 3, padding=1, padding_mode=mode)
         self.shuffle = nn.PixelShuffle(config.scale)
-        self._initialise(*((0.25, 0.5) if config.activation == "tanh" else (1.0, 0.0)))
+        self._initialise(*((0.25, 0.5, 2.0) if config.activation == "tanh" else (1.0, 0.0, 0.6)))
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.activate(self.extract(x))  # (N, n1, H, W)
@@ -53,11 +57,15 @@ class ESPCN(nn.Module):
         return y
 
     @torch.no_grad()
-    def _initialise(self, gain: float, centre: float) -> None:
-        """Glorot's initialisation, and noise at the end; but the first channels carry gain * (x - centre)."""
+    def _initialise(self, gain: float, centre: float, spread: float) -> None:
+        """First kernels of a sum of 0 and a deviation of `spread`, then Glorot's initialisation, and noise at the end;
+        but the first channels carry gain * (x - centre).
+        """
         for layer in (self.extract, self.map, self.expand):
             nn.init.xavier_normal_(layer.weight)
             nn.init.zeros_(layer.bias)  # type: ignore[arg-type]  # these convolutions all have one
+        nn.init.normal_(self.extract.weight, std=spread)
+        self.extract.weight -= self.extract.weight.mean((1, 2, 3), keepdim=True)
         nn.init.normal_(self.expand.weight, std=0.001)
         phases = (torch.arange(self.scale) + 0.5) / self.scale - 0.5  # of the output pixels, within their input pixel
         taps = (1 - (torch.arange(-1, 2) - phases[:, None]).abs()).clamp(min=0)  # (scale, 3): linear interpolation

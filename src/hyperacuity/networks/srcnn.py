@@ -6,7 +6,8 @@ Super-Resolution Using Deep Convolutional Networks", IEEE TPAMI 38(2), 2016, arX
 
 What differs: training pads too, as the authors' demo does when it infers (each layer's input is continued by its
 border pixels), where the paper trains without padding on patches whose rim it loses. And training begins at the
-bicubic image: the first channel of each layer carries it through; the paper begins with noise.
+bicubic image: the first channel of each layer carries it through; the paper begins with noise. What the other kernels
+of the first layer answer does not depend on the level of grey, so that ReLU bends at edges, not at some brightness.
 """
 
 from __future__ import annotations
@@ -52,10 +53,14 @@ class SRCNN(nn.Module):
 
     @torch.no_grad()
     def _initialise(self) -> None:
-        """He's initialisation, and noise at the end; but each layer's first channel is the identity."""
+        """He's initialisation, in the first layer twice that with kernels of a sum of 0, and noise at the end; but each
+        layer's first channel is the identity.
+        """
         for layer in (self.extract, self.map, self.reconstruct):
             nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
             nn.init.zeros_(layer.bias)  # type: ignore[arg-type]  # these convolutions all have one
+        self.extract.weight -= self.extract.weight.mean((1, 2, 3), keepdim=True)
+        self.extract.weight *= 2
         nn.init.normal_(self.reconstruct.weight, std=0.001)
         self.reconstruct.weight[0, 0] = 0
         for layer in (self.extract, self.map, self.reconstruct):

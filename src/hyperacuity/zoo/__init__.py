@@ -27,7 +27,7 @@ from hyperacuity.errors import UnknownModel, UsageError, WeightsError, nearest
 FOLDER = Path(__file__).parent
 # What people ask for who do not want to know networks.
 CHOICES = {"fast": "acute-10k", "balanced": "acute-50k", "best": "acute-100k"}
-DEFAULT = CHOICES["balanced"]
+DEFAULT = CHOICES["best"]
 CLASSICAL = "classical"
 
 # Beyond this, a picture would hardly have a pixel that is not invented.
