@@ -150,6 +150,7 @@ def test_a_foreign_config_is_refused() -> None:
         ("srcnn", {"middle": 2}),
         ("srcnn", {"padding": "mirror"}),
         ("espcn", {"activation": "gelu"}),
+        ("espcn", {"padding": "mirror"}),
         ("srresnet", {"scale": 5}),
         ("srresnet", {"output": "sigmoid"}),
         ("edsr", {"scale": 5}),
