@@ -66,7 +66,7 @@ class ESPCN(nn.Module):
             nn.init.zeros_(layer.bias)  # type: ignore[arg-type]  # these convolutions all have one
         nn.init.normal_(self.extract.weight, std=spread)
         self.extract.weight -= self.extract.weight.mean((1, 2, 3), keepdim=True)
-        nn.init.normal_(self.expand.weight, std=0.001)
+        nn.init.normal_(self.expand.weight, std=0.001 * gain)
         phases = (torch.arange(self.scale) + 0.5) / self.scale - 0.5  # of the output pixels, within their input pixel
         taps = (1 - (torch.arange(-1, 2) - phases[:, None]).abs()).clamp(min=0)  # (scale, 3): linear interpolation
         kernels = torch.einsum("ay,bx->abyx", taps, taps).flatten(0, 1)  # (scale^2, 3, 3), as the shuffle wants them
