@@ -45,7 +45,7 @@ from hyperacuity.image import Image
 from hyperacuity.pipeline import Pipeline, Stage
 from hyperacuity.zoo import Card, Model
 
-MODEL = "acute-100k-x2"
+MODEL = f"{zoo.DEFAULT}-x2"
 MEGAPIXELS = [0.1, 0.5, 1, 2, 4, 8, 24, 50]  # of the result
 PEER_MEGAPIXELS = [0.1, 0.5, 2, 8]
 # Networks with random weights, and the input that they are given, here and in the table of engines.

@@ -14,9 +14,10 @@ import csv
 import sys
 from pathlib import Path
 
+from hyperacuity import zoo
+
 ROOT = Path(__file__).parents[1]
 PAPERS = ("FSRCNN", "VDSR")
-OURS = "acute-100k"
 
 
 def main() -> None:
@@ -26,10 +27,10 @@ def main() -> None:
             published[row["model"].split()[0], row["set"], row["scale"]] = row["psnr_db"]
     with (ROOT / "benchmarks/results/quality.csv").open(encoding="utf-8") as file:
         rows = {(row["model"], row["set"], row["scale"]): row for row in csv.DictReader(file)}
-    heads = ["set", "scale", "bicubic", *(f"{name}'s paper" for name in PAPERS), OURS, "its SSIM", "its LR-PSNR"]
+    heads = ["set", "scale", "bicubic", *(f"{name}'s paper" for name in PAPERS), zoo.DEFAULT, "its SSIM", "its LR-PSNR"]
     lines = [heads, ["---"] * len(heads)]
     for (model, where, scale), ours in rows.items():
-        if model == OURS:
+        if model == zoo.DEFAULT:
             plain = rows["bicubic", where, scale]
             papers = [published.get((name, where, scale), "") for name in PAPERS]
             figures = [f"**{ours['psnr']}**", ours["ssim"], ours["lr_psnr"]]
