@@ -57,6 +57,31 @@ def test_pil_images_of_rare_modes_keep_their_depth_or_are_refused(pixels: Any) -
         hyperacuity.upscale(PIL.Image.fromarray(pixels).convert("L").convert("I"))
 
 
+def test_a_network_that_restores_works_at_the_same_size(pixels: Any, tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    from hyperacuity import export
+    from hyperacuity.networks import build
+
+    torch.manual_seed(1)
+    config = {"scale": 1, "features": 4, "convs": 1}
+    network = build("compact", config)
+    with torch.no_grad():
+        for parameter in network.parameters():  # what it adds to the picture is to be little
+            parameter.mul_(0.3)
+    card = hyperacuity.zoo.Card("clean", "compact", 1, "RGB", "", "", "", config, **export.measured(network))
+    export.write(network, card, tmp_path)
+    upscaler = hyperacuity.load(tmp_path / "clean.safetensors")
+    x = torch.from_numpy(pixels.astype(np.float32) / 255).permute(2, 0, 1)[None]
+    with torch.inference_mode():
+        expected = (network(x)[0].permute(1, 2, 0) * 255).round().clamp(0, 255).numpy()
+    result = upscaler.array(pixels, Size(1))
+    assert np.abs(result - expected).max() <= 1
+    assert not np.array_equal(result, pixels)
+    assert upscaler.names((60, 80), (60, 80)) == ("clean",)
+    with pytest.raises(UsageError, match="add --scale 1"):
+        upscaler.array(pixels, Size(2))
+
+
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "TIFF"])
 def test_bytes_are_answered_in_kind(pixels: Any, kind: str) -> None:
     buffer = io.BytesIO()

@@ -194,6 +194,18 @@ def test_auto_takes_what_is_measured_to_be_faster_and_can_run_it(model: Model, m
     assert isinstance(engines.open(model), onnx_runtime.OnnxRuntime)
 
 
+def test_auto_goes_on_to_an_engine_that_knows_all_layers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(engines, "_has_driver", lambda: False)
+    config = {"scale": 2, "blocks": 1, "features": 4, "growth": 2}  # begins with what ncnn does not know
+    network = build("rrdb", config).eval()
+    card = Card("plus-x2", "rrdb", 2, "RGB", "none", "nothing", "none", config, **export.measured(network))
+    export.write(network, card, tmp_path)
+    model = zoo.open_file(tmp_path / "plus-x2.onnx")
+    assert isinstance(engines.open(model), onnx_runtime.OnnxRuntime)
+    assert choice.remember(model, "ncnn")
+    assert isinstance(engines.open(model), onnx_runtime.OnnxRuntime)
+
+
 def test_auto_takes_what_was_tuned(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engines, "_has_driver", lambda: False)
     acute, fsrcnn = zoo.members("acute-50k-x2")[0], zoo.members("fsrcnn-x2")[0]

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -54,6 +56,13 @@ def test_networks_on_an_enlarged_image_serve_every_scale_they_know() -> None:
     assert [(step.enlarge, step.scale) for step in zoo.chain([one], 2.5)] == [(3, 3)]
     assert [step.enlarge for step in zoo.chain([one], 6)] == [2, 3]
     assert Card.from_metadata(one.card.to_metadata()) == one.card
+
+
+def test_a_model_that_only_restores_is_a_chain_at_its_own_size() -> None:
+    assert steps(zoo.chain(family(1), 1)) == ["f-x1"]
+    for scale in (0.5, 2):
+        with pytest.raises(UsageError, match="f-x1 gives back a picture of the same size: add --scale 1"):
+            zoo.chain(family(1), scale)
 
 
 def test_a_scale_out_of_reach_is_refused() -> None:
@@ -159,6 +168,17 @@ def test_a_card_from_the_future_keeps_what_is_known() -> None:
     card = family(2)[0].card
     metadata = {"hyperacuity": card.to_metadata()["hyperacuity"].replace("{", '{"news": 1, ', 1)}
     assert Card.from_metadata(metadata) == card
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"scale": "2"}, {"scale": 0}, {"multiple": 0}, {"halo": None}, {"channels": "CMYK"}, {"enlarged": [0]},
+     {"quality": {"Set5": "good"}}, {"config": 3}, {"name": None}],
+)  # fmt: skip
+def test_a_card_that_would_mislead_is_refused(change: dict[str, Any]) -> None:
+    content = json.loads(family(2)[0].card.to_metadata()["hyperacuity"]) | change
+    with pytest.raises(WeightsError, match="damaged: get the file again"):
+        Card.from_metadata({"hyperacuity": json.dumps(content)})
 
 
 @pytest.mark.parametrize(

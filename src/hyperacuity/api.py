@@ -219,10 +219,9 @@ class Upscaler:
 
     def names(self, before: tuple[int, int], after: tuple[int, int]) -> tuple[str, ...]:
         """What brings an image from one (height, width) to another: networks, else a resampler, else nothing."""
-        if before == after:
-            return ()
-        resampler = self.family[0].card.name if self.classical else "bicubic"
-        return tuple(step.model.card.name for step in self.chain(before, after)) or (resampler,)
+        if steps := self.chain(before, after):
+            return tuple(step.model.card.name for step in steps)
+        return () if before == after else (self.family[0].card.name if self.classical else "bicubic",)
 
     def encoded(self, data: bytes, size: Size | float) -> bytes:
         """Upscale the bytes of a file into the bytes of one of the same format."""

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,8 +21,9 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
+from hyperacuity.errors import UsageError
 from hyperacuity.networks import completed, described
-from hyperacuity.zoo import Card, in_8_bits
+from hyperacuity.zoo import RESAMPLERS, Card, in_8_bits
 
 # Large enough for every network's halo to lie within, small enough to measure in a moment.
 _PROBE = 96
@@ -43,18 +45,38 @@ def measured(network: nn.Module) -> dict[str, Any]:
 
 
 def write(network: nn.Module, card: Card, folder: Path) -> None:
-    """Write NAME.safetensors and NAME.onnx; each is complete or not there. The card gets its whole config. A form of
-    earlier weights in 8 bits is taken away.
+    """Write NAME.safetensors and NAME.onnx, both or neither. The card gets its whole config. A form of earlier weights
+    in 8 bits is taken away. Raises `UsageError` where nothing can be written.
     """
     folded = _folded(network)
     form = {"folded": True} if folded is not network else {}
     network, card = folded, replace(card, config=completed(card.architecture, {**card.config, **form}))
-    folder.mkdir(parents=True, exist_ok=True)
     weights = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
-    _replace(folder / f"{card.name}.safetensors", safetensors.torch.save(weights, card.to_metadata()))
-    onnx_file = folder / f"{card.name}.onnx"
-    _replace(onnx_file, to_onnx(network, card))
-    in_8_bits(onnx_file).unlink(missing_ok=True)  # of earlier weights
+    onnx_file, weights_file = folder / f"{card.name}.onnx", folder / f"{card.name}.safetensors"
+    # The card lies in the last.
+    contents = {
+        onnx_file: to_onnx(network, card),
+        weights_file: safetensors.torch.save(weights, card.to_metadata()),
+    }
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        _replace(contents, in_8_bits(onnx_file))
+    except OSError as error:
+        raise UsageError(
+            f"{card.name} cannot be written into {folder} ({error.strerror or error}): free some space, or allow to "
+            "write there"
+        ) from error
+
+
+def check_free(folder: Path, name: str, *, force: bool) -> None:
+    """Raise `UsageError` for a name that no file can have everywhere, and for a model that exists, unless `force`."""
+    if not name or name.startswith(".") or re.search(r'[/\\:*?"<>|\x00-\x1f]', name):
+        raise UsageError(f"{name!r} cannot be the name of a model: give another by --name")
+    if name.lower() in RESAMPLERS:
+        raise UsageError(f"{name} is a resampler of that name: give another by --name")
+    for target in (folder / f"{name}.safetensors", folder / f"{name}.onnx"):
+        if target.exists() and not force:
+            raise UsageError(f"{target} exists: give another --name, or add --force")
 
 
 def _folded(network: nn.Module) -> nn.Module:
@@ -62,13 +84,17 @@ def _folded(network: nn.Module) -> nn.Module:
     return network if fold is None else fold()
 
 
-def _replace(path: Path, content: bytes) -> None:
-    fresh = path.with_name(path.name + ".new")
+def _replace(contents: Mapping[Path, bytes], outdated: Path) -> None:
+    fresh = {path: path.with_name(path.name + ".new") for path in contents}
     try:
-        fresh.write_bytes(content)
-        fresh.replace(path)
+        for path, content in contents.items():
+            fresh[path].write_bytes(content)
+        outdated.unlink(missing_ok=True)
+        for path, new in fresh.items():
+            new.replace(path)
     finally:
-        fresh.unlink(missing_ok=True)
+        for new in fresh.values():
+            new.unlink(missing_ok=True)
 
 
 def to_onnx(network: nn.Module, card: Card) -> bytes:

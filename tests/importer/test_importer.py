@@ -308,6 +308,16 @@ TAKEN_BACK: dict[str, tuple[str, dict[str, Any], Callable[[Weights], Weights]]] 
     "compact": ("compact", {"scale": 3, "convs": 8}, dict),
     "imdn": ("imdn", {"scale": 3}, dict),
     "span": ("span", {"scale": 2}, span_authors),
+    "span without its mean": (
+        "span",
+        {"scale": 2, "norm": False},
+        lambda ours: span_authors(ours) | {"no_norm": torch.zeros(1)},
+    ),
+    "span without its mean, folded": (
+        "span",
+        {"scale": 2, "norm": False, "folded": True},
+        lambda ours: ours | {"no_norm": torch.zeros(1)},
+    ),
     "swinir light": ("swinir", {"scale": 3}, swinir_authors),
     "swinir classical": ("swinir", {"scale": 4, "upsampler": "pixelshuffle", "groups": 2}, swinir_authors),
 }
@@ -406,6 +416,14 @@ def test_averaged_weights_come_first(tmp_path: Path) -> None:
     averaged["map.bias"] = averaged["map.bias"] + 1
     found = importer.recognised(saved({"params": plain, "params_ema": averaged}, tmp_path / "w.pth"))
     assert torch.equal(found.weights["map.bias"], averaged["map.bias"])
+
+
+def test_of_our_own_checkpoints_the_averaged_weights_are_taken(tmp_path: Path) -> None:
+    plain, averaged = (bare("espcn")[1] for _ in range(2))
+    averaged["map.bias"] = averaged["map.bias"] + 1
+    for name, state in (("step", {"network": plain, "average": averaged}), ("best", {"weights": averaged})):
+        found = importer.recognised(saved({"recipe": "", "step": 3, **state}, tmp_path / f"{name}.pt"))
+        assert torch.equal(found.weights["map.bias"], averaged["map.bias"])
 
 
 @pytest.mark.parametrize("legacy", [True, False])
@@ -535,9 +553,9 @@ WRONG: dict[str, tuple[Callable[[Path], object], str]] = {
         ),
         "SwinIR with nearest-neighbour",
     ),
-    "SPAN without its mean": (
-        lambda path: torch.save(built("span").state_dict() | {"no_norm": torch.zeros(1)}, path),
-        "SPAN without its normalisation",
+    "compact with a hole": (
+        lambda path: torch.save(built("compact").state_dict() | {"body.4000000000.weight": torch.zeros(3)}, path),
+        "fits no network here; the nearest is compact",
     ),
     "ESRGAN x2": (
         lambda path: torch.save(
@@ -679,8 +697,11 @@ def test_damaged_published_files_are_refused_or_read(shared: Path, tmp_path: Pat
 
 @pytest.mark.parametrize(
     "change",
-    [{"architecture": 3}, {"architecture": "none"}, {"config": "abc"}, {"config": {"blocks": 10**9}},
-     {"config": {"blocks": -1}}, {"config": {"blocks": "2"}}, {"config": {"features": [1]}}, {"config": None}],
+    [
+        {"architecture": 3}, {"architecture": "none"}, {"config": "abc"}, {"config": {"blocks": 10**9}},
+        {"config": {"blocks": -1}}, {"config": {"blocks": "2"}}, {"config": {"features": [1]}}, {"config": None},
+        {"scale": 0}, {"multiple": 0}, {"halo": None}, {"channels": "CMYK"},
+    ],
 )  # fmt: skip
 def test_a_damaged_card_is_refused(change: dict[str, Any], tmp_path: Path) -> None:
     content = {"name": "a", "architecture": "imdn", "scale": 2, "channels": "RGB", "licence": "", "trained_on": "",
@@ -727,8 +748,10 @@ def test_nothing_is_overwritten_without_force(tmp_path: Path) -> None:
         importer.convert(path, tmp_path)
     assert (tmp_path / "net-x2.onnx").read_bytes() == b"precious"
     assert not (tmp_path / "net-x2.safetensors").exists()
+    (tmp_path / "net-x2-int8.onnx").write_bytes(b"8 bits of other weights")
     importer.convert(path, tmp_path, force=True)
     assert (tmp_path / "net-x2.onnx").read_bytes() == b"onnx"
+    assert zoo.open_file(tmp_path / "net-x2.onnx").int8 is None
     with pytest.raises(UsageError, match="itself"):
         importer.convert(tmp_path / "net-x2.safetensors", tmp_path, force=True)
 
@@ -741,4 +764,9 @@ def test_a_failing_export_leaves_nothing(tmp_path: Path, monkeypatch: pytest.Mon
     path = saved(built("espcn").state_dict(), tmp_path / "net-x2.pth")
     with pytest.raises(RuntimeError, match="no memory"):
         importer.convert(path, tmp_path / "out")
-    assert list((tmp_path / "out").iterdir()) == []
+    assert not (tmp_path / "out").exists()
+    zoo_name = tmp_path / "net-x2-int8.onnx"
+    zoo_name.write_bytes(b"of earlier weights")
+    with pytest.raises(RuntimeError, match="no memory"):
+        importer.convert(path, tmp_path)
+    assert {file.name for file in tmp_path.iterdir()} == {"net-x2.pth", zoo_name.name}

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import contextlib
+import random
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +34,13 @@ def test_a_damaged_checkpoint_is_refused(content: bytes, tmp_path: Path) -> None
     path.write_bytes(content)
     with pytest.raises(WeightsError, match="delete it to go on without it"):
         checkpoint.load(path)
+    torch.save({"step": 1, "recipe": "", "weights": {"a": torch.zeros(9)}}, path)
+    whole, chance = path.read_bytes(), random.Random(1)
+    for _ in range(100):
+        at = chance.randrange(len(whole))
+        path.write_bytes(whole[:at] + bytes([chance.randrange(256)]) + whole[at + 1 :])
+        with contextlib.suppress(WeightsError):
+            checkpoint.load(path)
     torch.save({"a": 1}, path)
     with pytest.raises(WeightsError, match="no checkpoint of this trainer"):
         checkpoint.load(path)

@@ -6,6 +6,7 @@ import pytest
 import safetensors.torch
 import torch
 
+from hyperacuity import export
 from hyperacuity.errors import UsageError
 from hyperacuity.export import measured, write
 from hyperacuity.networks import build
@@ -43,5 +44,27 @@ def test_what_has_nothing_between_is_told(two: tuple[str, str], tmp_path: Path) 
         interpolated(two[0], "fsrcnn-x2", 0.5, tmp_path, name="mixed")
     with pytest.raises(UsageError, match="alpha goes from 0"):
         interpolated(*two, 1.5, tmp_path, name="mixed")
-    with pytest.raises(UsageError, match="exists"):
-        interpolated(*two, 0.5, tmp_path, name="sharp")
+    (tmp_path / "lonely.onnx").write_bytes(b"precious")
+    for name in ("sharp", "lonely"):
+        with pytest.raises(UsageError, match="exists"):
+            interpolated(*two, 0.5, tmp_path, name=name)
+    for name in ("../escaped", "a/b", ""):
+        with pytest.raises(UsageError, match="another by --name"):
+            interpolated(*two, 0.5, tmp_path, name=name)
+    (tmp_path / "file").touch()
+    with pytest.raises(UsageError, match="mixed cannot be written into"):
+        interpolated(*two, 0.5, tmp_path / "file", name="mixed")
+
+
+def test_a_model_that_is_made_again_is_never_of_two_halves(
+    two: tuple[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = {path: path.read_bytes() for path in tmp_path.glob("sharp.*")}
+
+    def interrupted(*_: object) -> bytes:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(export, "to_onnx", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        interpolated(*two, 0.5, tmp_path, name="sharp", force=True)
+    assert {path: path.read_bytes() for path in tmp_path.glob("sharp.*")} == files

@@ -26,7 +26,7 @@ from hyperacuity import zoo
 from hyperacuity.errors import UsageError
 from hyperacuity.networks import completed
 from hyperacuity.resize import resize
-from hyperacuity.train import Progress, read_recipe, train
+from hyperacuity.train import Progress, read_recipe, train, validation
 from hyperacuity.train.checkpoint import Checkpoints
 from hyperacuity.train.loop import TroubleWarning
 
@@ -35,6 +35,7 @@ GAN = {
     "model.config": {"blocks": 1, "width": 4},
     "discriminator": {"architecture": "unet", "config": {"features": 4}, "loss": "relativistic", "alone": 4},
 }
+MDSR = {"model.architecture": "mdsr", "model.config": {"scales": [2, 3], "blocks": 1, "width": 4}}
 VAE = {"model.architecture": "vae", "model.config": {"features": 4, "layers": 1}, "variational": {"warm_up": 4}}
 
 
@@ -101,9 +102,7 @@ def test_every_kind_of_training_ends_with_a_model(
 
 
 def test_a_network_of_several_scales_becomes_a_model_for_each(recipe: Path, tmp_path: Path) -> None:
-    config = {"scales": [2, 3], "blocks": 1, "width": 4}
-    changes = {"model.name": "mdsr", "model.architecture": "mdsr", "model.config": config, "steps": 6}
-    trained(recipe, tmp_path / "run", changes)
+    trained(recipe, tmp_path / "run", {**MDSR, "model.name": "mdsr", "steps": 6})
     for scale in (2, 3):
         assert zoo.open_file(tmp_path / f"run/mdsr-x{scale}.safetensors").card.scale == scale
         upscaler = hyperacuity.load(tmp_path / f"run/mdsr-x{scale}.onnx")
@@ -257,6 +256,17 @@ def test_an_old_training_is_neither_overwritten_nor_mixed_up(recipe: Path, tmp_p
         ({"data.patch": 999}, "make data.patch smaller"),
         ({"data.train": ["nowhere"]}, "no pictures in"),
         ({"data.reports": ["nowhere"]}, "no pictures in"),
+        ({"data.train": []}, "data.train: "),
+        ({"seed": -1}, "seed: "),
+        ({"schedule": {"kind": "one-cycle", "begin": 0}}, "begin: "),
+        ({"discriminator": {"config": {"stagse": 2}}}, "discriminator.config: unet cannot be built from"),
+        ({"discriminator": {}, "data.patch": 9}, "18 pixels a side do not divide by 8"),
+        (
+            {**MDSR, "data.lr": ["train"], "data.rescale": [1.0]},
+            "data.lr .* of one scale: .* or set model.config.scales",
+        ),
+        ({**MDSR, "teacher": {"model": "fsrcnn-x2"}}, "teacher is for networks of one scale"),
+        ({**MDSR, "discriminator": {"architecture": "vgg"}}, "so take unet"),
     ],
 )
 def test_what_cannot_be_is_said_before_anything_is_written(
@@ -265,6 +275,33 @@ def test_what_cannot_be_is_said_before_anything_is_written(
     with pytest.raises(UsageError, match=message):
         trained(recipe, tmp_path / "run", changes)
     assert not (tmp_path / "run").exists()
+
+
+def test_pictures_whose_sides_do_not_fit_the_network_are_measured_too(recipe: Path, tmp_path: Path) -> None:
+    Image.open(tmp_path / "report/0.png").resize((46, 34)).save(tmp_path / "report/0.png")
+    config = {"scale": 2, "blocks": 1, "features": 4, "growth": 2}  # works on a quarter of the pixels
+    changes = {"model.architecture": "rrdb", "model.config": config, "steps": 2, "validate_every": 2}
+    trained(recipe, tmp_path / "run", changes)
+    assert zoo.open_file(tmp_path / "run/tiny-x2.safetensors").card.quality["report"] > 0
+
+
+def test_a_picture_that_is_too_small_to_be_measured_is_said_at_the_beginning(recipe: Path, tmp_path: Path) -> None:
+    Image.new("RGB", (5, 40)).save(tmp_path / "report/small.png")
+    with pytest.raises(UsageError, match=r"small.png has 5 x 40 pixels: nothing is left to measure at x2"):
+        trained(recipe, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_of_an_adversarial_training_the_last_weights_are_written(
+    recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    falling = itertools.count(40, -1)
+    real = validation.quality
+    monkeypatch.setattr(validation, "quality", lambda *args: (float(next(falling)), real(*args)[1]))
+    trained(recipe, tmp_path / "run", {**GAN, "steps": 6})
+    best = Checkpoints(tmp_path / "run/checkpoints", 1).best()
+    assert best is not None
+    assert best["step"] == 6
 
 
 def test_a_disk_that_is_full_at_the_end_costs_nothing(

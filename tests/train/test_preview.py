@@ -33,6 +33,12 @@ def test_one_pair_makes_a_sheet_of_one_pair() -> None:
     assert contact_sheet([(hr, hr[:, ::2, ::2])], 2).size == (2 * 16 + GAP, BAR + 16)
 
 
+def test_of_small_pictures_a_sheet_is_small(recipe: Path, tmp_path: Path) -> None:
+    preview(read_recipe(recipe), tmp_path / "sheet.png")
+    with PIL.Image.open(tmp_path / "sheet.png") as sheet:
+        assert sheet.size == (2 * (48 + GAP) * ACROSS - GAP, BAR + 4 * (48 + GAP) - GAP)
+
+
 @pytest.mark.parametrize("kind", ["bicubic", "blur-bicubic", "chain"])
 def test_a_preview_of_a_recipe_is_a_png_and_always_the_same(kind: str, recipe: Path, tmp_path: Path) -> None:
     PIL.Image.radial_gradient("L").resize((400, 300)).save(tmp_path / "train/large.png")

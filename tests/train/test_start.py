@@ -38,6 +38,16 @@ def test_the_best_of_a_training_is_begun_from(tmp_path: Path) -> None:
     assert torch.equal(network.get_parameter("first.point.weight"), before.get_parameter("first.point.weight"))
 
 
+def test_of_an_unfinished_training_the_averaged_weights_are_begun_from(tmp_path: Path) -> None:
+    before = build("fsrcnn", {"d": 8})
+    save(tmp_path / "step-1.pt", {"recipe": "", "step": 1, "network": {}, "average": before.state_dict()})
+    network = build("fsrcnn", {"d": 8})
+    start.begin_from(network, str(tmp_path / "step-1.pt"))
+    assert torch.equal(network.get_parameter("expand.0.weight"), before.get_parameter("expand.0.weight"))
+    with pytest.raises(UsageError, match=r"there is no checkpoint .*best\.pt: train it first"):
+        start.begin_from(network, str(tmp_path / "best.pt"))
+
+
 @pytest.mark.parametrize("folded", [False, True])
 @pytest.mark.parametrize("name", ["acute", "vae"])
 def test_a_folded_model_is_gone_on_with_folded_or_with_branches(name: str, folded: bool, tmp_path: Path) -> None:

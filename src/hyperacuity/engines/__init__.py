@@ -8,8 +8,10 @@ To add one: write its module and name it in `ENGINES`, fastest first.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes.util
 import platform
+from collections.abc import Sequence
 from types import ModuleType
 from typing import Literal, Protocol
 
@@ -91,15 +93,17 @@ def open(model: Model, *, engine: str = "auto", device: str = "auto", precision:
     """Make a model of the zoo (or of a file) ready to run.
 
     engine: a name of `ENGINES`, or "auto": PyTorch where a GPU is at hand for it, else what `hyperacuity tune` has
-        found to be the fastest, else the first of `FASTER` that is installed, else ONNX Runtime.
+        found to be the fastest, else the first of `FASTER` that is installed and knows the network, else ONNX Runtime.
     device: "auto", "cpu", "cuda", "cuda:1", "mps". precision: "auto" is float32 on a CPU and half on a GPU;
         "int8" is for models that have such a form, in ONNX Runtime on a CPU.
 
     Raises `MissingDependency` with the line that installs what is missing, `UsageError` for what cannot be had.
     """
     if engine == "auto":
-        engine = "onnxruntime" if precision == "int8" else _choose(model, device, precision)
-    elif precision == "int8" and engine in ENGINES and engine != "onnxruntime":
+        return _first_that_can(
+            ["onnxruntime"] if precision == "int8" else _choices(model, device, precision), model, device, precision
+        )
+    if precision == "int8" and engine in ENGINES and engine != "onnxruntime":
         raise UsageError(f"8 bits are for ONNX Runtime: leave out --engine {engine} or --precision int8")
     if engine not in ENGINES:
         raise UsageError(f"no engine {engine!r}; there are {', '.join(ENGINES)}{nearest(engine, ENGINES)}")
@@ -107,22 +111,34 @@ def open(model: Model, *, engine: str = "auto", device: str = "auto", precision:
     return opened
 
 
-def _choose(model: Model, device: str, precision: str) -> str:
+def _first_that_can(names: Sequence[str], model: Model, device: str, precision: Precision) -> Engine:
+    """The last one's word stands."""
+    opened: Engine
+    for name in names[:-1]:
+        with contextlib.suppress(UsageError):  # ncnn does not know all layers
+            opened = ENGINES[name].open(model, device, precision)
+            return opened
+    opened = ENGINES[names[-1]].open(model, device, precision)
+    return opened
+
+
+def _choices(model: Model, device: str, precision: str) -> list[str]:
+    """The engines to try, one after the other."""
     wants_gpu = device not in ("auto", "cpu") or precision not in ("auto", "fp32")
     # A driver is no promise: the PyTorch that pip installs on Windows, and the "+cpu" one, cannot use it.
     if pytorch.installed() and (wants_gpu or (device == "auto" and _has_driver() and pytorch.sees_gpu())):
-        return "pytorch"
+        return ["pytorch"]
     if wants_gpu and not pytorch.installed():
         raise MissingDependency(
             f"device {device} with precision {precision} needs PyTorch: pip install 'hyperacuity[torch]'"
         )
     if model.onnx is None:
-        return "pytorch"
+        return ["pytorch"]
     tuned = choice.remembered(model)
     if tuned in ENGINES:
-        return tuned
+        return [tuned, "onnxruntime"]
     faster = FASTER.get(model.card.architecture, ())
-    return next((name for name in faster if ENGINES[name].installed()), "onnxruntime")
+    return [*(name for name in faster if ENGINES[name].installed()), "onnxruntime"]
 
 
 def _has_driver() -> bool:

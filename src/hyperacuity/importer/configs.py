@@ -14,6 +14,8 @@ from typing import Any
 
 from torch import Tensor
 
+from hyperacuity.errors import WeightsError
+
 Weights = dict[str, Tensor]
 Config = dict[str, Any]
 
@@ -34,6 +36,8 @@ def acute(w: Weights) -> Config:
 
 def compact(w: Weights) -> Config:
     last = max(int(name.split(".")[1]) for name in w)
+    if last > 2 * len(w):  # the layers between have no weights: one in two at most
+        raise WeightsError(f"there is a layer {last} among {len(w)} tensors: the file is damaged")
     config = {
         "scale": isqrt(w[f"body.{last}.weight"].shape[0] // 3),
         "features": w["body.0.weight"].shape[0],

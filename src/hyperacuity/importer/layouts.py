@@ -330,10 +330,14 @@ def rrdb_second(theirs: Weights) -> Answer:
 
 
 def span_training(theirs: Weights) -> Answer:
-    """Beside its branches it stores their fold, of whenever it was last used: the branches are right."""
-    if not any(".eval_conv." in name for name in theirs) or not any(".sk." in name for name in theirs):
-        return None
-    return {name: value for name, value in theirs.items() if ".eval_conv." not in name}, {}
+    """Beside its branches it stores their fold, of whenever it was last used: the branches are right. Those who leave
+    out its normalisation say so by a tensor that is there.
+    """
+    ours = {name: value for name, value in theirs.items() if name != "no_norm"}
+    settings: Config = {"norm": False} if len(ours) < len(theirs) else {}
+    if any(".eval_conv." in name for name in ours) and any(".sk." in name for name in ours):
+        ours = {name: value for name, value in ours.items() if ".eval_conv." not in name}
+    return (ours, settings) if len(ours) < len(theirs) else None
 
 
 def swinir_authors(theirs: Weights) -> Answer:
@@ -359,12 +363,11 @@ LAYOUTS = (
     Layout("MDSR of its authors", "mdsr", mdsr_authors, "sub_mean head pre_process body upsample tail add_mean"),
     Layout("RRDB of ESRGAN's first code", "rrdb", rrdb_first, "model sub RDB1 RDB2 RDB3"),
     Layout("RRDB of ESRGAN", "rrdb", rrdb_second, "RRDB_trunk RDB1 RDB2 RDB3 trunk_conv upconv1 upconv2 HRconv"),
-    Layout("SPAN of its authors", "span", span_training, "eval_conv sk conv c1_r"),
+    Layout("SPAN of its authors", "span", span_training, "eval_conv sk conv c1_r no_norm"),
     Layout("SwinIR of its authors", "swinir", swinir_authors),
 )
 # Known to people, and computing what no network of ours does: keys that tell it, all of them, and what to say.
 STRANGERS: tuple[tuple[tuple[str, ...], str], ...] = (
-    (("no_norm",), "SPAN without its normalisation, which our SPAN always has"),
     ((r"layers\.0\.conv\.2\.weight",), "SwinIR with three convolutions after each group, the large one"),
     ((r"patch_embed\.norm\.weight", r"conv_up1\.weight"), "SwinIR with nearest-neighbour steps, the one for photos"),
     ((r"model\.1\.sub\.0\.RDB1\.conv1x1\.weight",), "ESRGAN+, whose blocks have one convolution more"),

@@ -21,9 +21,10 @@ from hyperacuity.errors import UsageError, WeightsError
 
 Weights = dict[str, Tensor]
 
-# Under which key a checkpoint keeps its weights; averaged ones (EMA) before the others. The last two are our trainer's.
+# Under which key a checkpoint keeps its weights; averaged ones (EMA) before the others. The last three are our
+# trainer's.
 _OF_OTHERS = ("params_ema", "params-ema", "params", "model_state_dict", "state_dict", "model", "net")
-WRAPPERS = (*_OF_OTHERS, "best_weights", "network")
+WRAPPERS = (*_OF_OTHERS, "weights", "average", "network")
 # What stands before all keys when the network was saved from within something else.
 PREFIXES = ("module.", "netG.", "_orig_mod.", "generator.")
 # Of a checkpoint that holds more than the generator: only what bears one of these.

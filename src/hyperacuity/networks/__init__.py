@@ -81,7 +81,7 @@ def build(architecture: str, config: Mapping[str, Any]) -> nn.Module:
     network = _class(architecture)
     try:
         return network(network.Config(**config))  # type: ignore[no-any-return]
-    except (TypeError, ValueError) as error:
+    except (ArithmeticError, LookupError, RuntimeError, TypeError, ValueError) as error:  # 0 channels fail variously
         raise WeightsError(f"{architecture} cannot be built from {dict(config)}: {error}") from error
 
 

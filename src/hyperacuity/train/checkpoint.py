@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import os
-import pickle
 import warnings
-import zipfile
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from hyperacuity.errors import WeightsError
+from hyperacuity.errors import UsageError, WeightsError
 
 
 class CheckpointWarning(UserWarning):
@@ -71,10 +69,14 @@ def save(path: Path, state: dict[str, Any]) -> None:
 
 
 def load(path: Path) -> dict[str, Any]:
-    """Read a checkpoint without running any code in it. Raises `WeightsError` for anything else."""
+    """Read a checkpoint without running any code in it. Raises `UsageError` where there is none, and `WeightsError` for
+    anything else.
+    """
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
+    except FileNotFoundError as error:
+        raise UsageError(f"there is no checkpoint {path}: train it first, or begin from another") from error
+    except Exception as error:  # a damaged pickle fails in every way there is
         raise WeightsError(f"{path} is no readable checkpoint ({error}): delete it to go on without it") from error
     if not isinstance(state, dict) or "step" not in state or "recipe" not in state:
         raise WeightsError(f"{path} is no checkpoint of this trainer: delete it to go on without it")

@@ -93,6 +93,16 @@ def sources(train: Iterable[Path], lr: Iterable[Path], rescale: Iterable[float])
     return found
 
 
+def check_pair(source: Source, hr: Picture, lr: Picture, scale: int) -> None:
+    """Raise `UsageError` where a picture's LR has not the size that belongs to it."""
+    height, width = (side // scale for side in hr.shape[:2])
+    if lr.shape[:2] != (height, width):
+        raise UsageError(
+            f"{source.lr} has {lr.shape[1]} x {lr.shape[0]} pixels; {width} x {height} belong to x{scale} of "
+            f"{source.hr}"
+        )
+
+
 def set_aside(sources: Sequence[Source]) -> list[Source]:
     """Some of the pictures to learn from, at their own size, to validate on where no folder is named for that: a tenth
     of them, 24 at most, evenly spread. Raises `UsageError` where there is only one picture.
@@ -188,13 +198,8 @@ class Patches:
 
     def _paired(self, source: Source, hr: Picture) -> Picture:
         assert source.lr is not None
-        lr, scale = self._coloured(datasets.picture(source.lr)), self.cuts[0].scale
-        height, width = (side // scale for side in hr.shape[:2])
-        if lr.shape[:2] != (height, width):
-            raise UsageError(
-                f"{source.lr} has {lr.shape[1]} x {lr.shape[0]} pixels; {width} x {height} belong to x{scale} of "
-                f"{source.hr}"
-            )
+        lr = self._coloured(datasets.picture(source.lr))
+        check_pair(source, hr, lr, self.cuts[0].scale)
         return lr
 
     def _coloured(self, picture: Picture) -> Picture:

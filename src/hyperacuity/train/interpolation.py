@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from hyperacuity import export
+from hyperacuity import export, zoo
 from hyperacuity.errors import UsageError
 from hyperacuity.networks import build, completed
 from hyperacuity.networks.interpolate import interpolate
@@ -17,7 +18,8 @@ def interpolated(first: str, second: str, alpha: float, folder: Path, *, name: s
     """Write NAME.safetensors and NAME.onnx, whose weights are (1 - alpha) of `first`'s and alpha of `second`'s, both
     models by name or file, of one network (arXiv 1809.00219, section 3.4); return the card.
 
-    Raises `UsageError` where they are of two networks, for an alpha outside 0 .. 1 and for a model that exists.
+    Raises `UsageError` where they are of two networks, for an alpha outside 0 .. 1, for a model that exists and where
+    nothing can be written.
     """
     (card, weights), (other, theirs) = start.of_model(first), start.of_model(second)
     configs = [completed(one.architecture, one.config) for one in (card, other)]
@@ -26,12 +28,12 @@ def interpolated(first: str, second: str, alpha: float, folder: Path, *, name: s
             f"{first} is {card.architecture} {dict(card.config)}, {second} is {other.architecture} "
             f"{dict(other.config)}: only two trainings of one network have something between them"
         )
-    if not force and (folder / f"{name}.safetensors").exists():
-        raise UsageError(f"{folder / name}.safetensors exists: give another --name, or add --force")
+    export.check_free(folder, name, force=force)
     network = build(card.architecture, card.config)
     network.load_state_dict(interpolate(weights, theirs, alpha))
     licence = card.licence if card.licence == other.licence else f"{card.licence}; {other.licence}"
     trained_on = f"{1 - alpha:g} of {card.name} ({card.trained_on}), {alpha:g} of {other.name} ({other.trained_on})"
-    card = replace(card, name=name, licence=licence, trained_on=trained_on, steps=0, seed=0, recipe="")
-    export.write(network, replace(card, quality={}, ssim={}, **export.measured(network)), folder)
-    return card
+    made: Any = {"steps": 0, "seed": 0, "recipe": "", "data_fingerprint": "", "quality": {}, "ssim": {}}
+    card = replace(card, name=name, licence=licence, trained_on=trained_on, **made, **export.measured(network))
+    export.write(network, card, folder)
+    return zoo.open_file(folder / f"{name}.safetensors").card

@@ -33,6 +33,8 @@ from hyperacuity.zoo import Card
 PRECISIONS: Mapping[str, Any] = {"fp32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
 # LR pixels beyond a patch that its enlargement by bicubic reads.
 ENLARGED_FROM = 2
+# The sides of what a U-Net discriminator judges divide by it.
+HALVED = 8
 # Before so many steps, a loss may be any multiple of what it was.
 SETTLED = 100
 # Losses are read from a GPU so often: each reading waits until it has computed all that was asked of it.
@@ -45,7 +47,8 @@ class TroubleWarning(UserWarning):
 
 def train(recipe: Recipe, folder: Path, *, resume: bool = False, device: str = "auto") -> Generator[Progress]:
     """Train `recipe` into `folder`: a checkpoint at each validation, and at the end NAME.safetensors and NAME.onnx with
-    the weights that validated best; one pair for each scale of a network that has several.
+    the weights that validated best, or against a discriminator the last; one pair for each scale of a network that has
+    several.
 
     Killed at any moment and resumed, it ends with the same weights on the same machine. Under `torchrun`, each process
     calls this with the same arguments and takes its share of each step. device: "auto", "cpu", "cuda", "mps".
@@ -73,7 +76,7 @@ class _Training:
         if recipe.model.start:
             start.begin_from(self.plain, recipe.model.start, recipe.model.fresh)
         self.enlarged = described(self.plain).scale == 1
-        _check(recipe, self.plain, self.enlarged)
+        _check(recipe, self.plain, self.scales, self.enlarged)
         self.fabric = fabric = _fabric(recipe, device, several=len(self.scales) > 1 and not self.enlarged)
         self.plain.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # not in PyTorch's stubs
         compiled = recipe.compile and fabric.device.type == "cuda"
@@ -109,7 +112,9 @@ class _Training:
             unseen = data.set_aside(files)
             aside = {source.hr for source in unseen}
             files = [source for source in files if source.hr not in aside]
-        datasets.files(recipe.data.reports)  # that none is missed at the end
+        measured = [unseen, *(validation.reported(folder) for folder in recipe.data.reports)]
+        for pictures in measured:  # that none fails at the end
+            validation.check_measurable(pictures, self.scales)
         channels = described(self.plain).channels
         self.fingerprint = datasets.fingerprint(dict.fromkeys(source.hr for source in files))
         patches = Patches(
@@ -260,7 +265,8 @@ class _Training:
         if self.fabric.world_size > 1:
             sums = self.fabric.all_reduce(sums.to(self.fabric.device), reduce_op="sum")
         value = float(sums[0] / sums[1])
-        if value >= self.best:
+        # An adversary is there for what PSNR does not see, and lowers it: the last weights are the ones that it made.
+        if value >= self.best or self.adversary is not None:
             self.best = value
             if self.fabric.is_global_zero:
                 self.checkpoints.save_best(
@@ -316,7 +322,7 @@ class _Training:
         return Progress(self.step, self.recipe.steps, losses, self.rate, waiting, quality, self.best)
 
     def finish(self) -> None:
-        """Write the model, or one for each scale, with the weights that validated best."""
+        """Write the model, or one for each scale, with the weights of best.pt."""
         self.fabric.barrier()
         if not self.fabric.is_global_zero:
             return
@@ -329,11 +335,8 @@ class _Training:
             card = self._card(network, scale, measured, best["validation"])
             try:
                 export.write(network, card, self.folder)
-            except OSError as error:
-                raise UsageError(
-                    f"{card.name} cannot be written into {self.folder} ({error.strerror or error}): free some space, "
-                    "or allow to write there; the same command with --resume writes it then"
-                ) from error
+            except UsageError as error:
+                raise UsageError(f"{error}; the same command with --resume writes it then") from error
 
     def _card(self, network: nn.Module, scale: int, measured: Sequence[int], validated: float) -> Card:
         recipe = self.recipe
@@ -386,8 +389,10 @@ def _scales(recipe: Recipe, network: nn.Module) -> tuple[int, ...]:
     return asked or tuple(known)
 
 
-def _check(recipe: Recipe, network: nn.Module, enlarged: bool) -> None:
+def _check(recipe: Recipe, network: nn.Module, scales: Sequence[int], enlarged: bool) -> None:
     """Refuse what this network cannot do, before anything is read."""
+    if len(scales) > 1:
+        _check_several(recipe, enlarged)
     variational = hasattr(network, "elbo_terms")
     if (recipe.variational is not None) != variational:
         cure = "add a table [variational]" if variational else "leave out the table [variational]"
@@ -396,9 +401,29 @@ def _check(recipe: Recipe, network: nn.Module, enlarged: bool) -> None:
         raise UsageError("losses.consistency is for networks that enlarge: this one is given a picture enlarged before")
     if enlarged and recipe.data.lr:
         raise UsageError("data.lr is for networks that enlarge: this one is given a picture enlarged before")
+    if recipe.discriminator is not None and recipe.discriminator.architecture == "unet":
+        for scale in (1,) if enlarged else scales:
+            if recipe.data.patch * scale % HALVED:
+                raise UsageError(
+                    f"data.patch: unet halves its pictures three times, and {recipe.data.patch * scale} pixels a side "
+                    f"do not divide by {HALVED}"
+                )
     multiple = described(network).multiple
     if recipe.data.patch % multiple:
         raise UsageError(f"data.patch: the sides of what this network gets must divide by {multiple}")
+
+
+def _check_several(recipe: Recipe, enlarged: bool) -> None:
+    """Refuse what belongs to one scale only, where several are learnt."""
+    one = "" if enlarged else ", or set model.config.scales to one"
+    if recipe.data.lr or recipe.data.validation_lr:
+        raise UsageError(f"data.lr and data.validation_lr are of one scale: leave them out{one}")
+    if enlarged:
+        return
+    if recipe.teacher is not None:
+        raise UsageError(f"teacher is for networks of one scale: leave it out{one}")
+    if recipe.discriminator is not None and recipe.discriminator.architecture == "vgg":
+        raise UsageError(f"discriminator.architecture: vgg takes pictures of one size, so take unet{one}")
 
 
 def _fitting_teacher(name: str, pupil: nn.Module) -> nn.Module:

@@ -9,6 +9,7 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.nn import functional
 
+from hyperacuity.errors import UsageError
 from hyperacuity.networks.discriminators import DISCRIMINATORS
 from hyperacuity.train import optimisation
 from hyperacuity.train.losses import Criterion, discriminator_loss, generator_loss, kl
@@ -66,7 +67,12 @@ class Adversary:
         self.fabric, self.how = fabric, how
         kind: Any = DISCRIMINATORS[how.architecture]
         sized = {"size": patch} if how.architecture == "vgg" else {}
-        self.plain: nn.Module = kind(kind.Config(**{"channels": channels, **sized, **how.config}))
+        try:
+            self.plain: nn.Module = kind(kind.Config(**{"channels": channels, **sized, **how.config}))
+        except (ArithmeticError, LookupError, RuntimeError, TypeError) as error:
+            raise UsageError(
+                f"discriminator.config: {how.architecture} cannot be built from {how.config}: {error}"
+            ) from error
         self.network, self.optimizer = fabric.setup(self.plain, optimisation.build(self.plain, how.optimizer))
 
     def against(self, sr: Tensor, hr: Tensor) -> Tensor:

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from hyperacuity import datasets
 from hyperacuity.errors import UsageError
 from hyperacuity.networks import build, described
 from hyperacuity.train import data
@@ -36,9 +37,10 @@ def preview(recipe: Recipe, path: Path) -> None:
     own = described(build(recipe.model.architecture, recipe.model.config)).scale
     scale = recipe.data.scales[0] if recipe.data.scales else max(2, own)
     margin = recipe.degradation.margin(scale)
-    lr_side = -(-SIDE // scale)
-    cut = data.Cut(scale, (lr_side + 2 * margin) * scale, margin * scale)
     files = data.sources(recipe.data.train, (), recipe.data.rescale)
+    largest = max(min(datasets.shape(file.hr)) * file.rescale for file in files)
+    lr_side = max(1, int(min(SIDE, largest)) // scale)
+    cut = data.Cut(scale, (lr_side + 2 * margin) * scale, margin * scale)
     hardest_of = recipe.data.hardest_of
     patches = data.Patches(files, cuts=[cut], channels=3, batch=1, seed=recipe.seed, hardest_of=hardest_of)
     pairs = []

@@ -38,7 +38,7 @@ class Model(_Record):
 class Data(_Record):
     """Folders are searched recursively; relative paths count from where the command is run."""
 
-    train: tuple[Path, ...]
+    train: tuple[Path, ...] = Field(min_length=1)
     lr: tuple[Path, ...] = ()  # for each folder of `train` its LR pictures, of the same names: no degradation then
     validation: tuple[Path, ...] = ()  # without any, a tenth of the pictures of `train` is set aside for it
     validation_lr: tuple[Path, ...] = ()  # the same for `validation`
@@ -112,7 +112,7 @@ class OneCycle(_Record):
 
     kind: Literal["one-cycle"] = "one-cycle"
     rise: Fraction = 0.3  # the part of the steps in which it rises
-    begin: Fraction = 0.04  # of the rate
+    begin: float = Field(default=0.04, gt=0, lt=1)  # of the rate
     final_lr: float = Field(default=1e-6, ge=0)
 
 
@@ -181,7 +181,7 @@ class Recipe(_Record):
     compile: bool = False  # by torch.compile, on CUDA only
     validate_every: PositiveInt = 1000  # and a checkpoint with it
     keep: PositiveInt = 2  # the last so many checkpoints; the best weights are kept beside them
-    seed: int = 0
+    seed: int = Field(default=0, ge=0)
     quick: dict[str, Any] = {}  # changes, by dotted keys, that make a training of seconds of it: for `--quick`
 
     @model_validator(mode="after")

@@ -38,7 +38,7 @@ def model(name: str) -> nn.Module:
 
 
 def begin_from(network: nn.Module, name: str, fresh: Sequence[str] = ()) -> None:
-    """Give a network all weights that fit, by name and shape, of a model by name or file, or of a best.pt.
+    """Give a network all weights that fit, by name and shape, of a model by name or file, or of a checkpoint.
 
     What does not fit begins fresh, as a last layer does that makes x3 of a network for x2; a `StartWarning` says so.
     So does what `fresh` names, the beginnings of parameters' names: one that fits by its shape alone.
@@ -46,7 +46,8 @@ def begin_from(network: nn.Module, name: str, fresh: Sequence[str] = ()) -> None
     it knows no way back.
     """
     if Path(name).suffix == ".pt":
-        weights: Weights = checkpoint.load(Path(name))["weights"]
+        state = checkpoint.load(Path(name))
+        weights: Weights = state["weights"] if "weights" in state else state["average"]
     else:
         card, weights = of_model(name)
         mine: Any = getattr(network, "config", None)

@@ -15,10 +15,11 @@ from torch import Tensor, nn
 
 from hyperacuity import colour, datasets
 from hyperacuity.datasets import Picture
+from hyperacuity.errors import UsageError
 from hyperacuity.metrics import SSIM_LEAST, psnr, ssim
 from hyperacuity.networks import described
 from hyperacuity.resize import resize
-from hyperacuity.train.data import Source
+from hyperacuity.train.data import Source, check_pair
 from hyperacuity.train.degrade import Bicubic, degrade, truth
 from hyperacuity.train.recipe import Degradation
 
@@ -43,6 +44,7 @@ def held_out(sources: Sequence[Source], scale: int, channels: int, degradation: 
         hr = _coloured(datasets.picture(source.hr), channels)
         if source.lr is not None:
             lr: NDArray[Any] = _coloured(datasets.picture(source.lr), channels)
+            check_pair(source, hr, lr, scale)
             hr = hr[: len(lr) * scale, : lr.shape[1] * scale]
         elif isinstance(degradation, Bicubic):
             pair = datasets.pair(hr, scale, exact=channels == 1)
@@ -91,7 +93,7 @@ def _luma(rgb: Picture) -> NDArray[np.float64]:
 
 
 def infer(network: nn.Module, picture: HeldOut, device: torch.device) -> Picture:
-    """The network's answer to `picture.lr`, (H, W, C), rounded to 8 bits."""
+    """The network's answer to `picture.lr`, (H, W, C), rounded to 8 bits; sides are made to fit it by mirroring."""
     told = described(network)
     lr = picture.lr.astype(np.float64)
     if told.scale == 1:
@@ -101,8 +103,10 @@ def infer(network: nn.Module, picture: HeldOut, device: torch.device) -> Picture
     training = network.training
     network.eval()
     with torch.inference_mode():
-        x = torch.from_numpy(lr.astype(np.float32)).permute(2, 0, 1)[None].to(device) / 255
-        y = network(x)[0].permute(1, 2, 0)
+        fill = [-side % told.multiple for side in lr.shape[:2]]
+        filled = np.pad(lr.astype(np.float32), ((0, fill[0]), (0, fill[1]), (0, 0)), mode="symmetric")
+        x = torch.from_numpy(filled).permute(2, 0, 1)[None].to(device) / 255
+        y = network(x)[0].permute(1, 2, 0)[: lr.shape[0] * told.scale, : lr.shape[1] * told.scale]
         result: Picture = (y * 255).round().clamp(0, 255).byte().cpu().numpy()
     network.train(training)
     return result
@@ -111,3 +115,15 @@ def infer(network: nn.Module, picture: HeldOut, device: torch.device) -> Picture
 def reported(folder: Path) -> list[Source]:
     """The pictures of a test set."""
     return [Source(path, None, 1.0) for path in datasets.files([folder])]
+
+
+def check_measurable(sources: Sequence[Source], scales: Sequence[int]) -> None:
+    """Raise `UsageError`, from their headers alone, for pictures of which a border of the scale leaves nothing."""
+    for source in sources:
+        height, width = datasets.shape(source.hr)
+        for scale in scales:
+            if min(height, width) // scale <= 2:
+                raise UsageError(
+                    f"{source.hr} has {width} x {height} pixels: nothing is left to measure at x{scale} but its "
+                    "border; take it out of its folder"
+                )

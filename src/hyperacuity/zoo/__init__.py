@@ -30,6 +30,8 @@ CHOICES = {"fast": "acute-10k", "balanced": "acute-50k", "best": "acute-100k"}
 DEFAULT = CHOICES["best"]
 CLASSICAL = "classical"
 
+# No network enlarges by more at once, or wants sides that divide by more.
+_GREATEST_FACTOR = 1024
 # Beyond this, a picture would hardly have a pixel that is not invented.
 GREATEST = 32
 
@@ -98,11 +100,29 @@ class Card:
         try:
             content = json.loads((metadata or {})["hyperacuity"])
             known = {name: content[name] for name in (entry.name for entry in fields(cls)) if name in content}
-            return cls(**known | {"enlarged": tuple(known.get("enlarged", ()))})
+            card = cls(**known | {"enlarged": tuple(known.get("enlarged", ()))})
         except (KeyError, TypeError, ValueError) as error:
             raise WeightsError(
                 "the file carries no card of Hyperacuity in its metadata: hyperacuity import converts it"
             ) from error
+        if not card._is_sound():
+            raise WeightsError("the card in its metadata is damaged: get the file again")
+        return card
+
+    def _is_sound(self) -> bool:
+        """Whether everything is what it is to be: else it would fail, or mislead, where it is used."""
+        texts = (self.name, self.architecture, self.licence, self.trained_on, self.paper, self.recipe)
+        counts = (self.halo, self.activation_bytes, self.parameters, self.multiply_adds, self.steps, self.seed)
+        factors = (1 if self.scale is None else self.scale, self.multiple, *self.enlarged)
+        tables = (self.config, self.quality, self.ssim)
+        return (
+            all(isinstance(text, str) for text in texts)
+            and all(isinstance(count, int) and count >= 0 for count in counts)
+            and all(isinstance(factor, int) and 1 <= factor <= _GREATEST_FACTOR for factor in factors)
+            and all(isinstance(table, Mapping) for table in tables)
+            and all(isinstance(figure, int | float) for table in tables[1:] for figure in table.values())
+            and self.channels in ("Y", "RGB")
+        )
 
 
 @dataclass(frozen=True)
@@ -226,16 +246,21 @@ def steps(family: Iterable[Model]) -> list[Step]:
     """Every way in which one model of a family can be used, the smallest scale first; none for resamplers."""
     networks = [model for model in family if model.card.scale is not None]
     every = [Step(model, enlarge) for model in networks for enlarge in model.card.enlarged or (1,)]
-    return sorted((step for step in every if step.scale > 1), key=lambda step: step.scale)
+    return sorted(every, key=lambda step: step.scale)
 
 
 def chain(family: Iterable[Model], scale: float) -> list[Step]:
     """The shortest chain whose scales multiply to `scale`, or to the least above it; small steps first, since later
-    ones work on more pixels. Empty when `scale` is 1 or less, where there is nothing to invent, and for resamplers.
+    ones work on more pixels. Empty when `scale` is 1 or less, where there is nothing to invent, and for resamplers. A
+    model that gives back a picture of the same size, freed of noise or blur, is a chain of its own.
 
-    Raises `UsageError` for more than `GREATEST`.
+    Raises `UsageError` for more than `GREATEST`, and for another scale than 1 of such a model.
     """
     possible = steps(family)
+    if possible and possible[0].scale == 1:
+        if scale != 1:
+            raise UsageError(f"{possible[0].model.card.name} gives back a picture of the same size: add --scale 1")
+        return possible[:1]
     if scale <= 1 or not possible:
         return []
     if scale > GREATEST:
