@@ -261,6 +261,8 @@ class Upscaler:
         pixels = np.asarray(plain)
         result = PIL.Image.fromarray(self.array(pixels.astype(pixels.dtype.newbyteorder("="), copy=False), size))
         result.info = {key: picture.info[key] for key in ("icc_profile", "exif", "dpi") if key in picture.info}
+        if picture.mode in ("CMYK", "LAB", "YCbCr", "HSV"):
+            result.info.pop("icc_profile", None)  # it is of what is RGB now
         return result
 
 

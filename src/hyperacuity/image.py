@@ -19,13 +19,17 @@ class Metadata:
     r"""What a file says beside its pixels and what its upscaled copy must say too.
 
     icc: colour profile; exif: the TIFF structure without "Exif\0\0", orientation already applied and reset
-    to 1; xmp: UTF-8 packet. dpi: horizontal and vertical pixels per inch, as stored.
+    to 1; xmp: UTF-8 packet. dpi: horizontal and vertical pixels per inch, as stored. chunks: PNG's own, whole, for a
+    PNG: text, and what its codes mean where no ICC profile says it. segments: JPEG's own, whole, for a JPEG: comments
+    and IPTC.
     """
 
     icc: bytes | None = None
     exif: bytes | None = None
     xmp: bytes | None = None
     dpi: tuple[float, float] | None = None
+    chunks: bytes = b""
+    segments: bytes = b""
 
 
 @dataclass(frozen=True)

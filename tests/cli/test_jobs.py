@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from hyperacuity import formats
 from hyperacuity.cli.jobs import PIPE, Job, Naming, plan
 from hyperacuity.errors import UsageError
 
@@ -132,6 +135,22 @@ def test_a_name_without_an_ending_gets_the_one_asked_for(tree: Path) -> None:
     assert made(["a.jpg"], "b", webp) == {"a.jpg b.webp"}
     assert made(["a.jpg"], "v1.2", webp) == {"a.jpg v1.2.webp"}
     assert made(["a.jpg"], "b.WEBP", webp) == {"a.jpg b.WEBP"}
+
+
+def test_a_folder_that_may_not_be_read_is_not_passed_over(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = os.scandir
+
+    def scandir(path: str) -> Any:
+        if Path(path).name == "er":
+            raise PermissionError(13, "Permission denied", str(path))
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    folder = Path("deep/er")
+    assert {job.source for job in plan(["deep"], "out", NAMING, recursive=True)} == {Path("deep/a.jpg"), folder}
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    with pytest.raises(UsageError, match="deep/er may not be read; check its permissions"):
+        formats.read(folder)
 
 
 def test_an_empty_folder_is_named(tmp_path: Path) -> None:

@@ -14,13 +14,16 @@ from typing import Any
 
 import av
 import numpy as np
+import PIL.Image
 import pytest
 
 from hyperacuity import Size, film, load
 from hyperacuity.api import Upscaler
 from hyperacuity.errors import DamagedFile, UsageError
 from hyperacuity.film import Encoding, Part, Progress, Settings
+from hyperacuity.film.work import Work
 from hyperacuity.formats.seam import LossWarning
+from hyperacuity.formats.video.reading import is_pattern
 from tests.film.films import contents, make, packets, pictures
 
 LOSSLESS = Settings(Encoding("ffv1"))
@@ -206,6 +209,86 @@ def test_frames_in_folders_and_back(upscaler: Upscaler, tmp_path: Path) -> None:
     with pytest.warns(LossWarning, match="R, G, B is stored as yuv444p"):
         film.upscale(load("bicubic"), tmp_path / "frames/%04d.png", tmp_path / "b.mkv", Size(1), settings)
     assert contents(tmp_path / "b.mkv")[1] == [Fraction(n, 10) for n in range(4)]
+
+
+def test_no_frame_in_a_folder_is_overwritten_unasked_and_none_of_the_input_ever(
+    upscaler: Upscaler, tmp_path: Path
+) -> None:
+    source = make(tmp_path / "a.mkv", pictures(4))
+    (tmp_path / "3.png").write_bytes(b"precious")
+    with pytest.raises(UsageError, match=r"3\.png exists"):
+        film.upscale(upscaler, source, tmp_path / "%d.png", Size(2))
+    assert (tmp_path / "3.png").read_bytes() == b"precious"
+    film.upscale(upscaler, source, tmp_path / "%d.png", Size(2), force=True)
+    before = {path: path.read_bytes() for path in tmp_path.glob("*.png")}
+    with pytest.raises(UsageError, match=r"is a frame of the input"):
+        film.upscale(upscaler, tmp_path / "%d.png", tmp_path / "%01d.png", Size(2), force=True)
+    assert {path: path.read_bytes() for path in tmp_path.glob("*.png")} == before
+
+
+def test_names_that_ffmpeg_would_take_for_something_else(
+    upscaler: Upscaler, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    if sys.platform != "win32":
+        make(tmp_path / "a.mkv", pictures(2)).rename("12:30.mkv")
+        assert film.upscale(upscaler, Path("12:30.mkv"), Path("12:31.mkv"), Size(2)).frames == 2
+    folder = Path("100%")
+    folder.mkdir()
+    film.upscale(upscaler, make(tmp_path / "a.mkv", pictures(2)), folder / "%d.png", Size(2))
+    settings = Settings(Encoding("ffv1"))
+    with pytest.warns(LossWarning, match="stored as"):
+        assert film.upscale(upscaler, folder / "%d.png", Path("b.mkv"), Size(1), settings).frames == 2
+    photo = Path("%d0%bf.png")
+    assert not is_pattern(photo)
+    (folder / "1.png").rename("50%d.png")
+    assert not is_pattern(Path("50%d.png"))
+
+
+def test_long_names_that_begin_alike_share_no_work(upscaler: Upscaler, tmp_path: Path) -> None:
+    source = make(tmp_path / "a.mkv", pictures(3))
+    discs = [tmp_path / f"The Lord of the Rings, extended edition, disc {n}.mkv" for n in (1, 2)]
+    works = [Work(disc, {"disc": n}) for n, disc in enumerate(discs)]
+    assert works[0].folder != works[1].folder
+    for work in works:
+        work.remove()
+    assert film.upscale(upscaler, source, discs[0], Size(2)).frames == 3
+
+
+def test_grey_of_studio_range_becomes_black_and_white_in_pictures(tmp_path: Path) -> None:
+    ramp = np.tile(np.linspace(0, 255, 48).astype(np.uint8)[None, :, None], (36, 1, 3))
+    source = make(tmp_path / "a.mkv", [ramp], pixels="gray")  # studio range, as what is not said
+    film.upscale(load("bicubic"), source, tmp_path / "%d.png", Size(1))
+    codes = np.asarray(PIL.Image.open(tmp_path / "1.png"))
+    assert codes.min() == 0
+    assert codes.max() == 255
+
+
+@pytest.mark.parametrize("name", ["%d.png", "a.y4m"])
+def test_what_frames_alone_do_not_keep_is_told(name: str, upscaler: Upscaler, tmp_path: Path) -> None:
+    source = make(tmp_path / "a.mkv", pictures(4), times=[0, 200, 220, 420], sounds=1)
+    with pytest.warns(LossWarning) as warned:
+        film.upscale(upscaler, source, tmp_path / "out" / name if name[0] == "%" else tmp_path / name, Size(1))
+    told = " ".join(str(each.message) for each in warned)
+    assert "only its frames are written, without audio" in told
+    assert "its frames last between 0.020 and 0.200 s" in told
+
+
+@pytest.mark.filterwarnings("ignore:.*is stored as yuv444p")
+def test_frames_of_several_sizes_are_told(upscaler: Upscaler, tmp_path: Path) -> None:
+    for n, size in enumerate(((48, 36), (60, 60), (48, 36))):
+        PIL.Image.new("RGB", size, "red").save(tmp_path / f"{n}.png")
+    with pytest.warns(LossWarning, match="1 frames have another size than the first, and are brought to 48x36"):
+        film.upscale(upscaler, tmp_path / "%d.png", tmp_path / "b.mkv", Size(1), Settings(Encoding("ffv1")))
+
+
+def test_what_nobody_would_heed_is_refused(upscaler: Upscaler, tmp_path: Path) -> None:
+    source = make(tmp_path / "a.mkv", pictures(2))
+    with pytest.raises(UsageError, match="-e crff: libx264 has no such option"):
+        film.upscale(upscaler, source, tmp_path / "b.mkv", Size(2), Settings(Encoding("h264", options={"crff": "1"})))
+    with pytest.raises(UsageError, match=r"has times of its own: --fps is for frames in a folder"):
+        film.upscale(upscaler, source, tmp_path / "b.mkv", Size(2), Settings(rate=Fraction(50)))
+    assert not list(tmp_path.glob("b.mkv*"))
 
 
 @pytest.mark.filterwarnings("ignore::hyperacuity.formats.seam.LossWarning")

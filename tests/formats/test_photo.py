@@ -27,7 +27,7 @@ from hyperacuity import formats
 from hyperacuity.errors import DamagedFile, HyperacuityError, UnsupportedFormat, UsageError
 from hyperacuity.formats import LossWarning
 from hyperacuity.formats.partial import Partial
-from hyperacuity.formats.photo import metadata, spool
+from hyperacuity.formats.photo import metadata, png, spool
 from hyperacuity.formats.photo import source as photo_source
 from hyperacuity.formats.photo.sink import Job
 from hyperacuity.formats.photo.tiff import EXIF, Tiff, tree
@@ -406,6 +406,47 @@ def test_metadata_survives_a_change_of_format(first: str, second: str, tmp_path:
     assert (found[36867], found[0xA002], found["gps", 1]) == ("2020:01:01 00:00:00", 64, "N")
 
 
+def test_what_a_png_says_in_its_own_way_comes_back_or_its_loss_is_named(tmp_path: Path) -> None:
+    own = b"".join(
+        [
+            png.chunk(b"gAMA", (100000).to_bytes(4)),
+            png.chunk(b"cICP", bytes([9, 16, 0, 1])),
+            png.chunk(b"tEXt", b"Author\0Ada"),
+            png.chunk(b"zTXt", b"parameters\0\0" + zlib.compress(b"steps: 20")),
+            png.chunk(b"iTXt", "Title\0\0\0de\0Titel\0Größe".encode()),
+        ]
+    )
+    source = saved(tmp_path / "a.png", photo(metadata=Metadata(chunks=own)))
+    assert source.header.metadata.chunks == own
+    assert saved(tmp_path / "b.png", source).header.metadata.chunks == own
+    with PIL.Image.open(tmp_path / "b.png") as opened:
+        opened.load()
+        assert (opened.info["Author"], opened.info["parameters"], opened.info["gamma"]) == ("Ada", "steps: 20", 1.0)
+        assert opened.info["Title"] == "Größe"
+    with pytest.warns(LossWarning, match="JPEG cannot hold what the source says in PNG's text or colour"):
+        save(tmp_path / "c.jpg", source)
+    plain = png.chunk(b"gAMA", (45455).to_bytes(4)) + png.chunk(b"sRGB", b"\0")
+    assert saved(tmp_path / "d.jpg", photo(metadata=Metadata(chunks=plain))).header.metadata.chunks == b""
+
+
+def test_what_a_jpeg_says_in_its_own_way_comes_back_or_its_loss_is_named(tmp_path: Path) -> None:
+    def resource(number: int, content: bytes) -> bytes:
+        return b"8BIM" + struct.pack(">HBBI", number, 0, 0, len(content)) + content + b"\0" * (len(content) % 2)
+
+    caption = b"\x1c\x02\x78\0\x05Hello"
+    thumbnail = resource(1036, b"of the small picture")
+    block = b"Photoshop 3.0\0" + thumbnail + resource(0x0404, caption) + thumbnail
+    segments = b"\xff\xfe" + struct.pack(">H", 8) + b"hello!"
+    segments += b"\xff\xed" + struct.pack(">H", len(block) + 2) + block
+    source = saved(tmp_path / "a.jpg", photo(metadata=Metadata(segments=segments)))
+    assert saved(tmp_path / "b.jpg", source).header.metadata.segments == source.header.metadata.segments
+    with PIL.Image.open(tmp_path / "b.jpg") as opened:
+        assert opened.info["comment"] == b"hello!"
+        assert opened.info["photoshop"] == {0x0404: caption}
+    with pytest.warns(LossWarning, match="PNG cannot hold what the source says in JPEG's comments or IPTC"):
+        save(tmp_path / "c.png", source)
+
+
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF"])
 def test_orientation_is_applied_once(kind: str, orientation: int, tmp_path: Path) -> None:
@@ -627,6 +668,41 @@ def test_noise_behind_a_magic_number_raises_nothing_but_our_errors(head: bytes, 
 def bomb(width: int, height: int) -> bytes:
     body = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     return b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + b"IHDR" + body + struct.pack(">I", zlib.crc32(b"IHDR" + body))
+
+
+def test_small_headers_and_damaged_ones() -> None:
+    """Each of these was an internal error once."""
+    os2 = b"BM" + struct.pack("<IHHIIHHHH", 30, 0, 0, 26, 12, 1, 1, 1, 24) + b"\1\2\3\0"
+    assert load(os2).pixels.tolist() == [[[3, 2, 1]]]
+    whole = encoded("PNG")
+    xmp = png.chunk(b"iTXt", b"XML:com.adobe.xmp\0\1\0\0\0nonsense")
+    text = b"P7\nWIDTH 1\nHEIGHT \n \nDEPTH 1\nMAXVAL 255\nENDHDR\n\0"
+    for data, words in (
+        (os2[:20], "cut short inside its header"),
+        (whole[:33] + xmp + whole[33:], "its XMP cannot be unpacked"),
+        (text, "lacks HEIGHT"),
+    ):
+        with pytest.raises(DamagedFile, match=words):
+            load(data)
+
+
+def test_a_resolution_beyond_bmp_is_the_highest_that_it_can_say(tmp_path: Path) -> None:
+    dpi = saved(tmp_path / "a.bmp", photo(metadata=Metadata(dpi=(1e9, 300)))).header.metadata.dpi
+    assert dpi == pytest.approx((2**31 * 0.0254, 300), rel=1e-3)
+
+
+def test_a_tiff_that_would_fill_the_memory_is_refused() -> None:
+    tags, span = 300, 4000
+    entries = b"".join(struct.pack("<HHII", 1000 + n, 1, span, 8 + 2 + 12 * tags + 4) for n in range(tags))
+    data = b"II*\0" + struct.pack("<IH", 8, tags) + entries + b"\0" * (4 + span)
+    with pytest.raises(DamagedFile, match="name the same bytes again and again"):
+        load(data)
+
+
+def test_a_raw_photo_is_told_to_be_developed() -> None:
+    entries = struct.pack("<HHII", 254, 4, 1, 1) + struct.pack("<HHII", 50706, 1, 4, 0x0401)
+    with pytest.raises(UnsupportedFormat, match=r"a raw photo \(DNG\): develop it into a TIFF first"):
+        load(b"II*\0" + struct.pack("<IH", 8, 2) + entries + b"\0" * 4)
 
 
 def test_bombs_are_refused_by_their_header(monkeypatch: pytest.MonkeyPatch) -> None:

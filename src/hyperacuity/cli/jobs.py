@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import os
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -94,16 +95,29 @@ def _find(name: str, recursive: bool, output: str | None) -> Iterable[tuple[Path
     if path == PIPE or path.is_file() or is_pattern(path):
         return [(path, None)]
     if path.is_dir():
-        below = path.rglob("*") if recursive else path.glob("*")
+        below, unread = _below(path, recursive)
         results = None if output is None else Path(output).resolve()
         if results is not None and path.resolve().is_relative_to(results):
             results = None
-        return [(file, path) for file in sorted(below) if _wanted(file, path, results)]
+        wanted = [file for file in sorted(below) if _wanted(file, path, results)]
+        return [(file, path) for file in [*wanted, *unread]]  # in their turn it will be said that they are not read
     # Shells expand patterns; Windows' own does not, and a quoted one is meant for us.
     matches = [Path(match) for match in sorted(glob.glob(name, recursive=recursive)) if Path(match).is_file()]
     if not matches:
+        if path.exists():
+            raise UsageError(f"{name} is neither a file nor a folder: give what is in it as standard input, by -")
         raise UsageError(f"{name} is a link to nothing" if path.is_symlink() else f"there is no {name}")
     return [(match, None) for match in matches]
+
+
+def _below(folder: Path, recursive: bool) -> tuple[list[Path], list[Path]]:
+    """The files in a folder, or below it; and the folders that may not be read."""
+    found: list[Path] = []
+    unread: list[Path] = []
+    for parent, folders, files in os.walk(folder, onerror=lambda error: unread.append(Path(error.filename))):
+        found += [Path(parent, name) for name in files]
+        folders[:] = [name for name in folders if recursive and not name.startswith(".")]
+    return found, unread
 
 
 def _wanted(file: Path, root: Path, results: Path | None) -> bool:

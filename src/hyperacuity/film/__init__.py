@@ -13,9 +13,10 @@ pictures, preview           frames as pictures; one of them before and after
 from __future__ import annotations
 
 import hashlib
+import itertools
 import os
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
@@ -34,10 +35,13 @@ from hyperacuity.formats.seam import LossWarning
 from hyperacuity.formats.video import raw, writing
 from hyperacuity.formats.video.codecs import CODECS, Encoder, Encoding, Target, fitting, losses
 from hyperacuity.formats.video.frames import Frame, Layout
-from hyperacuity.formats.video.reading import WHOLE, Film, Part, is_pattern
+from hyperacuity.formats.video.reading import WHOLE, Film, Part, is_pattern, numbered
 from hyperacuity.size import Size
 
 __all__ = ["WHOLE", "Encoding", "Part", "Progress", "Report", "Settings", "preview", "upscale"]
+
+# Seconds by which a frame may last longer than another where all are to last alike: containers round times.
+_EVEN = Fraction(2, 1000)
 
 
 @dataclass(frozen=True)
@@ -187,10 +191,16 @@ def _unencoded(
     """The frames alone, into a folder or as Y4M."""
     folder = isinstance(output, Path) and is_pattern(output)
     if isinstance(output, Path):
-        may_write(output.with_name(output.name % 1) if folder else output, source, force=force)
+        _may_write(output, source, force=force)
     if settings.encoding != Encoding():
         raise UsageError("--codec, --crf, --preset and -e are for encoded films: leave them out, or name one with -o")
     film = _open(source, settings)
+    if film.beside:
+        warnings.warn(
+            f"{film.name}: only its frames are written, without {' and '.join(film.beside)}",
+            LossWarning,
+            stacklevel=3,
+        )
     target = _size(film, size)
     wanted = film.layout.resized(*target)
     stored = _stored(film, raw.folder_layout(wanted) if folder else raw.y4m_layout(wanted), target)
@@ -198,6 +208,7 @@ def _unencoded(
     tell = _teller(watch, film, target)
     sink: raw.Raw
     done = damaged = 0
+    times: list[int] = []
     savings = Savings()
     with storing(output if isinstance(output, Path) else Path("-")):
         if isinstance(output, Path) and folder:
@@ -213,6 +224,7 @@ def _unencoded(
                 for done, enlarged in enumerate(results, 1):
                     store(enlarged)
                     damaged += enlarged.frame.stands_in
+                    times.append(enlarged.frame.pts)
                     savings += enlarged.savings
                     tell(done)
             sink.close()
@@ -220,9 +232,24 @@ def _unencoded(
             sink.discard()
             raise
     _tell_damage(film, damaged)
+    _tell_unevenness(film, times)
     before = film.layout.height, film.layout.width
     path, names = output if isinstance(output, Path) else Path("-"), upscaler.names(before, target)
     return Report(path, before, target, names, done, 0, damaged, savings.share)
+
+
+def _may_write(output: Path, source: Path | IO[bytes], *, force: bool) -> None:
+    """As `partial.may_write`; of a frame folder every picture that is there."""
+    if not is_pattern(output):
+        may_write(output, source, force=force)
+        return
+    existing = numbered(output).values()
+    frames = numbered(source).values() if isinstance(source, Path) and is_pattern(source) else ()
+    read = {(status.st_dev, status.st_ino) for status in map(Path.stat, frames)}
+    for path in existing:
+        if (path.stat().st_dev, path.stat().st_ino) in read:
+            raise UsageError(f"{path} is a frame of the input: choose another folder or name")
+        may_write(path, source, force=force)
 
 
 def _open(source: Path | IO[bytes], settings: Settings) -> Film:
@@ -257,6 +284,18 @@ def _teller(
 ) -> Callable[[int], None]:
     before = film.layout.height, film.layout.width
     return lambda done: watch(Progress(done, max(film.frames, done), resumed, before, target))
+
+
+def _tell_unevenness(film: Film, times: Sequence[int]) -> None:
+    """Say where frames that had times of their own are given without them."""
+    steps = [(later - earlier) * film.time_base for earlier, later in itertools.pairwise(times)]
+    if steps and max(steps) - min(steps) > max(_EVEN, film.time_base):
+        warnings.warn(
+            f"{film.name}: its frames last between {float(min(steps)):.3f} and {float(max(steps)):.3f} s; pictures and "
+            "Y4M keep no times: an encoded film does",
+            LossWarning,
+            stacklevel=3,
+        )
 
 
 def _tell_damage(film: Film, damaged: int) -> None:

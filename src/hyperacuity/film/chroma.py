@@ -102,8 +102,8 @@ def from_rgb(rgb: Planes, look: Layout) -> tuple[Planes, Planes]:
 
 
 def recoded(planes: Any, source: Layout, target: Layout, *, chroma: bool) -> Any:
-    """Codes of one depth as those of another."""
-    if source.depth == target.depth:
+    """Codes of one depth and range as those of another."""
+    if (source.depth, source.levels) == (target.depth, target.levels):
         return planes
     if chroma:
         middle, other = 1 << source.depth - 1, 1 << target.depth - 1

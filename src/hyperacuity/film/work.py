@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
 import os
 import shutil
@@ -19,6 +20,7 @@ from hyperacuity.formats.video.packets import Stored, store, stored, stored_time
 # Frames of a segment: each begins with a key frame, and what a killed run loses is at most one.
 LENGTH = 100
 _LOCK = "lock"
+_LONGEST = 40
 _HEAD = struct.Struct("<qqqqq?")
 
 
@@ -47,7 +49,7 @@ class Work:
 
     def __init__(self, output: Path, identity: dict[str, Any]) -> None:
         output = Path(os.path.realpath(output))
-        self.folder = output.with_name(f".{output.name[:40]}.parts")
+        self.folder = output.with_name(f".{_short(output.name)}.parts")
         manifest = self.folder / "work.json"
         # As it will be read back: JSON knows no tuples.
         identity = json.loads(json.dumps(identity))
@@ -107,6 +109,13 @@ class Work:
         self._empty("*")
         self.close()
         shutil.rmtree(self.folder)
+
+
+def _short(name: str) -> str:
+    """A name itself, or where it is long its start and what tells it from others: file systems allow 255 bytes."""
+    if len(name) <= _LONGEST:
+        return name
+    return f"{name[:_LONGEST]}-{hashlib.sha256(os.fsencode(name)).hexdigest()[:8]}"
 
 
 class Open:

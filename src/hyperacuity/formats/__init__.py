@@ -14,6 +14,7 @@ Films are more than images one after another, and have a package of their own, `
 
 from __future__ import annotations
 
+import os
 import stat
 from pathlib import Path
 from types import ModuleType
@@ -77,6 +78,8 @@ def read(data: Path | bytes) -> Source:
     else:
         name = str(data)
         try:
+            if data.is_dir() and not os.access(data, os.R_OK | os.X_OK):
+                raise UsageError(f"{name} may not be read; check its permissions")
             if not stat.S_ISREG(data.stat().st_mode):
                 kind = "a folder" if data.is_dir() else "no regular file"
                 raise UsageError(f"{name} is {kind}; give a file (the bytes of a pipe can be given as they are)")
@@ -97,7 +100,7 @@ def read(data: Path | bytes) -> Source:
             source: Source = module.read(data)
             return source
     if video.accepts(head):
-        raise UnsupportedFormat(f"{name} is a film: hyperacuity.film.upscale takes it, and `hyperacuity upscale`")
+        raise UnsupportedFormat(f"{name} is a film: give the file itself to `hyperacuity upscale`, or to film.upscale")
     raise UnsupportedFormat(f"{name} is {_looks_like(head)}; what is read: {', '.join(m.READS for m in FORMATS)}")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import os
 import re
 import threading
 import warnings
@@ -248,7 +249,7 @@ class _Open:
         self._faults: list[OSError] = []
         self._heard: int | None = None  # dts of the last sound, in its own unit
         self._container: Any = av.open(
-            str(sink.path) if file is None else file,
+            os.path.abspath(sink.path) if file is None else file,  # "12:30.mkv" alone would be taken for an address
             "w",
             format=sink.format,
             container_options=_container_options(sink, output),
@@ -328,6 +329,6 @@ def _container_options(sink: Sink, output: Output) -> dict[str, str]:
             "hls_time": f"{float(output.keys):g}",
             "hls_list_size": str(output.segments),
             "hls_flags": "independent_segments+temp_file" + ("+delete_segments" if output.segments else ""),
-            "hls_segment_filename": str(sink.path.with_suffix("")).replace("%", "%%") + "-%06d.ts",
+            "hls_segment_filename": os.path.abspath(sink.path.with_suffix("")) + "-%06d.ts",
         }
     return options

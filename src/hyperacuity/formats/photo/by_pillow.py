@@ -90,14 +90,11 @@ def _pillow_metadata(info: dict[Any, Any]) -> Metadata:
 def bmp_contents(raw: Bytes) -> Contents:
     from PIL import BmpImagePlugin
 
-    if len(raw) < 54 and struct.unpack("<I", raw[14:18])[0] >= 40:
+    header = struct.unpack("<I", raw[14:18])[0] if len(raw) >= 18 else 40  # 12 in those of OS/2
+    if len(raw) < 14 + min(header, 40):
         raise DamagedFile("it is cut short inside its header")
-    start, size = struct.unpack("<I", raw[10:14])[0], struct.unpack("<I", raw[34:38])[0]
-    if (
-        struct.unpack("<I", raw[14:18])[0] >= 40
-        and struct.unpack("<I", raw[30:34])[0] in (1, 2)
-        and start + size > len(raw)
-    ):
+    start, size = struct.unpack("<I", raw[10:14])[0], struct.unpack("<I", raw[34:38])[0] if header >= 40 else 0
+    if header >= 40 and struct.unpack("<I", raw[30:34])[0] in (1, 2) and start + size > len(raw):
         # Pillow fills the missing end of run lengths with black.
         raise DamagedFile(f"it is cut short: {len(raw)} of {start + size} bytes are there")
     return _single(BmpImagePlugin.BmpImageFile, raw, True)

@@ -31,6 +31,11 @@ from hyperacuity.image import Array, Image, Metadata
 
 MISFIT = "the ICC profile is damaged or not for such pixels (grey or colour) and is left out"
 
+# The tag that makes a TIFF a DNG.
+_DNG = 50706
+# Markers of JPEG's segments, and how Photoshop's begins.
+_SCAN, _COMMENT, _PHOTOSHOP = 0xDA, 0xFE, 0xED
+_PHOTOSHOP_HEAD = b"Photoshop 3.0\0"
 # What libjpeg says of files that hold every pixel all the same.
 _HARMLESS = re.compile(
     r"extraneous bytes before marker|Invalid SOS parameters|unknown JFIF revision|Unknown Adobe color"
@@ -51,23 +56,51 @@ def jpeg_contents(raw: Bytes) -> Contents:
             image = loaded("jpegload_source", raw, fail_on="error")
             pixels, alpha = pixels_of(image)
         metadata = metadata_of(image)
-        yield assembled(pixels, alpha, replace(metadata, dpi=_jfif_dpi(raw) or metadata.dpi))
+        dpi = _jfif_dpi(raw) or metadata.dpi
+        yield assembled(pixels, alpha, replace(metadata, dpi=dpi, segments=_own_segments(raw)))
 
     head = loaded("jpegload_source", raw, fail_on="error")
     check_size(head.width, head.height)
     return Contents(1, None, False, decode)
 
 
-def _jfif_dpi(raw: Bytes) -> tuple[float, float] | None:
+def _segments(raw: Bytes) -> Iterator[tuple[int, int, int]]:
+    """Marker, start and end of each segment before the first scan, marker and length included."""
     at = 2
-    while raw[at : at + 1] == b"\xff" and at + 18 <= len(raw) and 0xE0 <= raw[at + 1] <= 0xEF:
-        if raw[at + 4 : at + 9] == b"JFIF\0":
-            unit, across, down = struct.unpack(">BHH", raw[at + 11 : at + 16])
+    while at + 4 <= len(raw) and raw[at] == 0xFF:
+        marker = raw[at + 1]
+        if marker == 0xFF:  # filling
+            at += 1
+            continue
+        (length,) = struct.unpack(">H", raw[at + 2 : at + 4])
+        if marker == _SCAN or length < 2:
+            return
+        yield marker, at, at + 2 + length
+        at += 2 + length
+
+
+def _jfif_dpi(raw: Bytes) -> tuple[float, float] | None:
+    for marker, start, end in _segments(raw):
+        if marker == 0xE0 and end - start >= 16 and raw[start + 4 : start + 9] == b"JFIF\0":
+            unit, across, down = struct.unpack(">BHH", raw[start + 11 : start + 16])
             if unit in (1, 2) and across and down:
                 factor = 2.54 if unit == 2 else 1.0
                 return across * factor, down * factor
-        at += 2 + struct.unpack(">H", raw[at + 2 : at + 4])[0]
     return None
+
+
+def _own_segments(raw: Bytes) -> bytes:
+    """Comments and IPTC, which Photoshop's block holds beside much that is no longer true of a larger picture."""
+    kept = b""
+    for marker, start, end in _segments(raw):
+        if marker == _COMMENT:
+            kept += bytes(raw[start:end])
+        elif marker == _PHOTOSHOP and raw[start + 4 : start + 18] == _PHOTOSHOP_HEAD:
+            iptc = meta.iptc(bytes(raw[start + 18 : end]))
+            if iptc:
+                content = _PHOTOSHOP_HEAD + iptc
+                kept += b"\xff\xed" + struct.pack(">H", len(content) + 2) + content
+    return kept
 
 
 def png_contents(raw: Bytes) -> Contents:
@@ -78,10 +111,11 @@ def png_contents(raw: Bytes) -> Contents:
     check_size(*struct.unpack(">II", raw[16:24]))
     animation = png.animation(raw)
     head = loaded("pngload_source", raw, fail_on="error")
-    exif, xmp, dpi = png.found(raw)
-    exif = meta.unprefixed(exif) if exif else None
+    metadata = png.found(raw)
+    exif = meta.unprefixed(metadata.exif) if metadata.exif else None
     icc = field(head, "icc-profile-data")
-    metadata = Metadata(icc, exif, xmp, dpi or (meta.dpi(exif) if exif else None))
+    dpi = metadata.dpi or (meta.dpi(exif) if exif else None)
+    metadata = replace(metadata, icc=icc, exif=exif, dpi=dpi)
     refused = icc is None and raw.find(b"iCCP", 33, raw.find(b"IDAT")) > 0  # by libpng, without a word
 
     def still() -> Iterator[Image]:
@@ -203,7 +237,10 @@ def avif_contents(raw: Bytes) -> Contents:
 def tiff_contents(raw: Bytes) -> Contents:
     tiff = Tiff(raw)
     # Reduced copies of a page are previews, which would be stale beside the upscaled one.
-    pages = [(at, page) for at, page in enumerate(tiff.directories()) if not tiff.integer(page, 254, 0) & 1]
+    directories = tiff.directories()
+    pages = [(at, page) for at, page in enumerate(directories) if not tiff.integer(page, 254, 0) & 1]
+    if not pages and any(_DNG in page for page in directories):
+        raise UnsupportedFormat("it is a raw photo (DNG): develop it into a TIFF first")
     if not pages:
         raise DamagedFile("it has no page")
     for _, page in pages:

@@ -121,3 +121,19 @@ def xmp_sized(xmp: bytes, width: int, height: int) -> bytes:
     ):
         xmp = re.sub(rb'((?:%s)(?:="|>)\s*)\d+' % names, rb"\g<1>%d" % side, xmp)
     return xmp
+
+
+def iptc(resources: bytes) -> bytes:
+    """Of Photoshop's image resources the one that holds IPTC, whole; none where there is none or they are damaged."""
+    at = 0
+    while resources[at : at + 4] == b"8BIM" and at + 12 <= len(resources):
+        start = at + 7 + resources[at + 6]  # behind the name, a byte of length before it
+        start += start % 2 != at % 2
+        size = int.from_bytes(resources[start : start + 4])
+        end = start + 4 + size + size % 2
+        if start + 4 + size > len(resources):
+            return b""
+        if resources[at + 4 : at + 6] == b"\x04\x04":
+            return resources[at:end].ljust(end - at, b"\0")
+        at = end
+    return b""

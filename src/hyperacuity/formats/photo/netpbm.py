@@ -52,7 +52,8 @@ def _pam(head: bytes) -> tuple[Header, int, bytes]:
     found = _PAM.match(head)
     if not found:
         raise DamagedFile("its PAM header has no end")
-    words = dict(line.split(None, 1) for line in found[1].splitlines() if b" " in line and not line.startswith(b"#"))
+    lines = (line.split(None, 1) for line in found[1].splitlines() if not line.startswith(b"#"))
+    words = dict(parts for parts in lines if len(parts) == 2)
     try:
         height, width, depth, maximum = (_number(words[name]) for name in (b"HEIGHT", b"WIDTH", b"DEPTH", b"MAXVAL"))
     except KeyError as error:

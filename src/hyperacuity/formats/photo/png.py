@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 from hyperacuity.errors import DamagedFile
+from hyperacuity.image import Metadata
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 # What of the file's own chunks a frame needs to be decoded alone.
@@ -39,11 +40,16 @@ def chunks(data: bytes | mmap.mmap) -> Iterator[tuple[bytes, int, int]]:
 
 
 _XMP = b"XML:com.adobe.xmp\0"
+_TEXT = (b"tEXt", b"zTXt", b"iTXt")
+# What the codes mean: gamma, primaries, "as sRGB", H.273's numbers, HDR10's screen and light.
+_COLOUR = (b"gAMA", b"cHRM", b"sRGB", b"cICP", b"mDCV", b"cLLI")
+_GAMMA_OF_SRGB = 45455
 
 
-def found(data: bytes | mmap.mmap) -> tuple[bytes | None, bytes | None, tuple[float, float] | None]:
-    """EXIF and XMP, which may stand behind the pixels, where libpng does not look, and dots per inch."""
+def found(data: bytes | mmap.mmap) -> Metadata:
+    """All but the ICC profile, also what stands behind the pixels, where libpng does not look."""
     exif = xmp = dpi = None
+    own: list[bytes] = []
     for kind, start, end in chunks(data):
         if kind == b"eXIf":
             exif = bytes(data[start:end])
@@ -51,13 +57,28 @@ def found(data: bytes | mmap.mmap) -> tuple[bytes | None, bytes | None, tuple[fl
             compressed = data[start + len(_XMP)]
             # Behind two flags come language and translated keyword, each with a zero at its end.
             packet = bytes(data[start + len(_XMP) + 2 : end]).split(b"\0", 2)[-1]
-            xmp = zlib.decompressobj().decompress(packet, 1 << 24) if compressed else packet
-        elif kind in (b"zTXt", b"tEXt") and exif is None:
-            exif = _raw_profile(kind, bytes(data[start:end]))
+            try:
+                xmp = zlib.decompressobj().decompress(packet, 1 << 24) if compressed else packet
+            except zlib.error as error:
+                raise DamagedFile(f"its XMP cannot be unpacked ({error})") from error
+        elif kind in _TEXT and (profile := _raw_profile(kind, bytes(data[start:end]))):
+            exif = exif or profile
+        elif kind in (*_TEXT, *_COLOUR):
+            own.append(chunk(kind, bytes(data[start:end])))
         elif kind == b"pHYs" and end - start == 9:
             across, down, unit = struct.unpack(">IIB", data[start:end])
             dpi = (across * 0.0254, down * 0.0254) if unit == 1 and across and down else None
-    return exif, xmp, dpi
+    return Metadata(None, exif, xmp, dpi, chunks=b"".join(own))
+
+
+def says_more(own: bytes) -> bool:
+    """Whether chunks say more than that the codes are those of sRGB, which is what everybody takes them for."""
+    for kind, start, end in chunks(SIGNATURE + own + chunk(b"IEND", b"")):
+        if kind in (*_TEXT, b"cICP", b"mDCV", b"cLLI"):
+            return True
+        if kind == b"gAMA" and abs(int.from_bytes(own[start - 8 : end - 8]) - _GAMMA_OF_SRGB) > _GAMMA_OF_SRGB // 100:
+            return True
+    return False
 
 
 def _raw_profile(kind: bytes, content: bytes) -> bytes | None:
@@ -72,10 +93,10 @@ def _raw_profile(kind: bytes, content: bytes) -> bytes | None:
         return None
 
 
-def described(exif: bytes | None, xmp: bytes | None) -> bytes:
-    """The chunks that hold EXIF and XMP, for the place behind IHDR."""
-    block = chunk(b"eXIf", exif) if exif else b""
-    return block + (chunk(b"iTXt", _XMP + b"\0\0\0\0" + xmp) if xmp else b"")
+def described(metadata: Metadata) -> bytes:
+    """The chunks that hold EXIF and XMP, and PNG's own, for the place behind IHDR."""
+    block = metadata.chunks + (chunk(b"eXIf", metadata.exif) if metadata.exif else b"")
+    return block + (chunk(b"iTXt", _XMP + b"\0\0\0\0" + metadata.xmp) if metadata.xmp else b"")
 
 
 def chunk(kind: bytes, content: bytes) -> bytes:

@@ -270,6 +270,10 @@ class PhotoSink:
             for kind in ("icc", "exif", "xmp")
             if getattr(header.metadata, kind) and kind not in self._target.keeps
         ]
+        if self._target is not _PNG and png.says_more(header.metadata.chunks):
+            lost.append("PNG's text or colour")
+        if self._target is not _JPEG and header.metadata.segments:
+            lost.append("JPEG's comments or IPTC")
         if lost:
             self._lose(f"{name} cannot hold what the source says in {', '.join(lost)}")
         if header.duration is not None and not self._target.animated:
@@ -342,6 +346,7 @@ def _write_jpeg(job: Job) -> None:
     if job.metadata.xmp:
         block = b"http://ns.adobe.com/xap/1.0/\0" + job.metadata.xmp
         segments += b"\xff\xe1" + struct.pack(">H", len(block) + 2) + block
+    segments += job.metadata.segments
     # libvips' start marker will lie under the end of the segments, which then take its place: no second copy.
     job.out.file.seek(len(segments))
     small = job.header.height * job.header.width <= 25_000_000
@@ -362,7 +367,7 @@ def _png_options() -> dict[str, Any]:
 
 
 def _write_png(job: Job) -> None:
-    described = png.described(job.metadata.exif, job.metadata.xmp)
+    described = png.described(job.metadata)
     if len(job.pages) > 1:
         joiner = png.Joiner(len(job.pages), job.loop, described)
         for page in job.pages:
@@ -466,7 +471,7 @@ def _write_bmp(job: Job) -> None:
     padding = -width * channels % 4
     start, size = 54 + len(palette), (width * channels + padding) * height
     dpi = job.metadata.dpi or (0, 0)
-    per_metre = [round(number / 0.0254) for number in dpi]
+    per_metre = [min(round(number / 0.0254), 2**31 - 1) for number in dpi]
     head = struct.pack("<2sIHHI", b"BM", start + size, 0, 0, start)
     head += struct.pack("<IiiHHIIiiII", 40, width, height, 1, channels * 8, 0, size, *per_metre, len(palette) // 4, 0)
     job.out.write(head + palette)

@@ -119,6 +119,8 @@ def naming(name: str) -> Iterator[None]:
         if NO_MEMORY.search(str(error)):
             raise OutOfMemory(f"{name} does not fit into the memory that is left; close other programs") from error
         raise DamagedFile(f"{name} is damaged: {reason(error)}") from error
+    except UnicodeDecodeError as error:  # of what libvips says of it
+        raise DamagedFile(f"{name} is damaged: its pixels cannot be decoded") from error
     except DamagedFile as error:
         raise DamagedFile(f"{name} is damaged: {error}") from error
     except UnsupportedFormat as error:

@@ -18,6 +18,8 @@ DIRECTORIES = (EXIF, GPS, INTEROP)
 
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
 _LETTERS = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}
+# The values of all directories together may be so many times the file, before it is one that is to fill the memory.
+_COPIES = 16
 # Rationals are pairs of 4 bytes.
 _WORDS = {5: 4, 10: 4}
 
@@ -55,6 +57,7 @@ class Tiff:
             raise DamagedFile("it does not start as a TIFF structure does")
         self.order = "<" if head[:2] == b"II" else ">"
         self._pointer = "Q" if self.big else "I"
+        self._copied = 0  # bytes of values
         self.first_at = 8 if self.big else 4
         self.first: int = self._number(self._pointer, self.first_at)
 
@@ -83,6 +86,9 @@ class Tiff:
             place = at + 4 + field if size <= field else self._number(self._pointer, at + 4 + field)
             if place + size > len(self.data):
                 raise DamagedFile(f"the value of tag {tag} lies beyond its end")
+            self._copied += size
+            if self._copied > _COPIES * len(self.data):
+                raise DamagedFile("its directories name the same bytes again and again")
             entries.setdefault(tag, Entry(kind, number, bytes(self.data[place : place + size]), place))
         following = self._number(self._pointer, end) if end + field <= len(self.data) else 0
         return entries, following, end

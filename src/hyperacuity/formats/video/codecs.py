@@ -239,6 +239,8 @@ class Encoder:
                 f"{encoding.codec} does not start with {target.settings()} for {look.width}x{look.height} "
                 f"in {look.format}: leave out --crf, --preset or -e, or take another --codec"
             ) from error
+        if unknown := sorted(encoding.options.keys() & self._context.options):  # those that nobody took
+            raise UsageError(f"-e {', '.join(unknown)}: {CODECS[encoding.codec].encoder} has no such option")
 
     def encode(self, planes: tuple[Array, ...], pts: int, *, key: bool = False) -> list[av.Packet[Any]]:
         """The packets that are ready; `planes` may be smaller than the layout, their last row and column go on.

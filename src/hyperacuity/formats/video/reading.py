@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import heapq
+import os
 import re
 import secrets
 import struct
@@ -70,11 +71,15 @@ class Film:
         strict: bool = False,
     ) -> None:
         video.require()
+        import av
+
         self.source, self.part, self.deinterlace, self.strict = source, part, deinterlace, strict
         self.name = str(source) if isinstance(source, Path) else "standard input"
-        self._interlaced = 0
+        self._interlaced = self._resized = 0
         self._options: dict[str, str] = {}
         self._format: str | None = None
+        if rate is not None and not (isinstance(source, Path) and is_pattern(source)):
+            raise UsageError(f"{self.name} has times of its own: --fps is for frames in a folder, such as %06d.png")
         if not isinstance(source, Path):
             self._format = "yuv4mpegpipe"
         elif is_pattern(source):
@@ -88,6 +93,10 @@ class Film:
         self.aspect = stream.sample_aspect_ratio or None
         self.codec = stream.codec_context.name
         self.index = stream.index
+        covers = av.stream.Disposition.attached_pic
+        self.beside = sorted(
+            {each.type for each in container.streams if each != stream and not each.disposition & covers}
+        )
         self.start = stream.start_time or 0
         self._promised = len(_numbers(source)) if self._format == "image2" else stream.frames  # type: ignore[arg-type]
         self._seconds = _seconds(container, stream)
@@ -135,7 +144,7 @@ class Film:
         if not isinstance(self.source, Path):
             return [secrets.token_hex()]
         if self._format == "image2":
-            return [fingerprint(self.source.with_name(self.source.name % n)) for n in _numbers(self.source)]
+            return [fingerprint(path) for path in numbered(self.source).values()]
         return [fingerprint(self.source)]
 
     def _open(self) -> av.container.InputContainer:
@@ -144,7 +153,7 @@ class Film:
         if self._pipe is not None:
             return self._pipe
         try:
-            file = self.source if not isinstance(self.source, Path) else str(self.source)
+            file = _for_ffmpeg(self.source, self._format) if isinstance(self.source, Path) else self.source
             container = av.open(file, "r", format=self._format, options=self._options)
         except FileNotFoundError as error:
             raise UsageError(f"{self.name} does not exist") from error
@@ -197,7 +206,7 @@ class Film:
         """The frames in the order they are shown, each later than the one before."""
         import av
 
-        self._interlaced = 0
+        self._interlaced = self._resized = 0
         container = self._open()
         try:
             stream = self._video(container)
@@ -227,6 +236,13 @@ class Film:
             if self._interlaced and not self.deinterlace:
                 warnings.warn(
                     f"{self.name}: {self._interlaced} frames are interlaced: --deinterlace makes them whole pictures",
+                    LossWarning,
+                    stacklevel=2,
+                )
+            if self._resized:
+                size = f"{self.layout.width}x{self.layout.height}"
+                warnings.warn(
+                    f"{self.name}: {self._resized} frames have another size than the first, and are brought to {size}",
                     LossWarning,
                     stacklevel=2,
                 )
@@ -346,6 +362,7 @@ class Film:
 
     def _frame(self, frame: av.VideoFrame) -> Frame:
         assert frame.pts is not None
+        self._resized += (frame.height, frame.width) != self.layout.shapes[0]
         return Frame(from_av(frame, self.layout), frame.pts, frame.duration or 0)
 
     def _time(self, pts: int | None) -> str:
@@ -395,18 +412,30 @@ class Fields:
 
 
 def is_pattern(path: Path) -> bool:
-    """Whether a path stands for a frame folder, such as "frames/%06d.png"."""
-    return _COUNTER.search(path.name) is not None
+    """Whether a path stands for a frame folder, such as "frames/%06d.png", and is no file of that name itself."""
+    return _COUNTER.search(path.name) is not None and path.name.count("%") == 1 and not path.exists()
 
 
-def _numbers(pattern: Path) -> list[int]:
-    """The numbers of a frame folder's files. Raises `UsageError` where there are none, or one is missing."""
+def _for_ffmpeg(path: Path, kind: str | None) -> str:
+    """Whole, since "12:30.mkv" alone would be taken for an address; of a frame folder only its counter is one."""
+    folder, name = os.path.split(os.path.abspath(path))
+    return os.path.join(folder.replace("%", "%%") if kind == "image2" else folder, name)
+
+
+def numbered(pattern: Path) -> dict[int, Path]:
+    """The files that there are of a frame folder, by number."""
     match = _COUNTER.search(pattern.name)
     assert match is not None
     before, after = pattern.name[: match.start()], pattern.name[match.end() :]
     files = re.compile(re.escape(before) + r"(\d+)" + re.escape(after))
     found = [files.fullmatch(path.name) for path in pattern.parent.iterdir()] if pattern.parent.is_dir() else []
     numbers = sorted(int(one[1]) for one in found if one is not None and pattern.name % int(one[1]) == one[0])
+    return {number: pattern.with_name(pattern.name % number) for number in numbers}
+
+
+def _numbers(pattern: Path) -> list[int]:
+    """The numbers of a frame folder's files. Raises `UsageError` where there are none, or one is missing."""
+    numbers = list(numbered(pattern))
     if not numbers:
         raise UsageError(f"there are no files {pattern}")
     for number, expected in zip(numbers, range(numbers[0], numbers[-1] + 1), strict=False):
