@@ -82,6 +82,21 @@ def test_networks_on_colours_and_on_enlarged_pictures(tmp_path: Path, architectu
     assert not path.exists()  # it was of the weights before
 
 
+def test_sides_that_do_not_fit_the_network_are_compared_too(tmp_path: Path) -> None:
+    config = {"scale": 2, "blocks": 1, "features": 4, "growth": 2}  # works on a quarter of the pixels
+    network = networks.build("rrdb", config)
+    card = Card("tiny-x2", "rrdb", 2, "RGB", "", "", "", config, **export.measured(network))
+    export.write(network, card, tmp_path)
+    quantisation.write(zoo.open_file(tmp_path / "tiny-x2.onnx"), [PHOTO])
+    odd, least = tmp_path / "odd.png", tmp_path / "least.png"
+    api.load("bicubic").file(PHOTO, odd, Size(width=46, height=34))
+    api.load("bicubic").file(PHOTO, least, Size(width=4, height=4))
+    both = zoo.open_file(tmp_path / "tiny-x2.onnx")
+    assert quantisation.compare(both, [odd, least]).faster > 0
+    with pytest.raises(UsageError, match="too small to be compared"):
+        quantisation.compare(both, [least])
+
+
 def test_what_cannot_be_quantised_is_said(model: Model, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no ONNX file"):
         quantisation.write(zoo.RESAMPLERS["bicubic"], [PHOTO])

@@ -85,7 +85,9 @@ def write(model: Model, pictures: Sequence[Path]) -> Path:
 
 def compare(model: Model, pictures: Sequence[Path]) -> Comparison:
     """What a model's 8-bit form loses and gains on pictures at full resolution: PSNR of 8 bits, in the channels that
-    the network knows, a border of the scale cut; the network alone, in turns.
+    the network knows, a border of the scale cut; the network alone, in turns. Sides are made to fit it by mirroring.
+
+    Raises `UsageError` where no picture is large enough.
     """
     kinds: tuple[engines.Precision, ...] = ("fp32", "int8")
     opened: dict[str, engines.Engine] = {}
@@ -95,12 +97,18 @@ def compare(model: Model, pictures: Sequence[Path]) -> Comparison:
     ratios = []
     for path in pictures:
         for pair in _pairs(path, model.card):
-            batch = _batch(pair.lr)
+            height, width = pair.lr.shape[:2]
+            fill = [-side % model.card.multiple for side in (height, width)]
+            batch = _batch(np.pad(pair.lr, ((0, fill[0]), (0, fill[1]), (0, 0)), mode="symmetric"))
+            scale = model.card.network_scale
             for name, engine in opened.items():
-                codes = round_to(engine.run(batch)[0].transpose(1, 2, 0) * 255, np.dtype(np.uint8))
+                answer = engine.run(batch)[0, :, : height * scale, : width * scale]
+                codes = round_to(answer.transpose(1, 2, 0) * 255, np.dtype(np.uint8))
                 values[name].append(metrics.psnr(codes, pair.hr, border=_scale(model.card), peak=255))
             taken = {kind: statistics.median(times) for kind, times in in_turns(opened, batch).items()}
             ratios.append(taken["fp32"] / taken["int8"])
+    if not ratios:
+        raise UsageError("all pictures are too small to be compared: give larger ones")
     return Comparison(statistics.mean(values["fp32"]), statistics.mean(values["int8"]), statistics.median(ratios))
 
 
@@ -112,7 +120,7 @@ def _pairs(path: Path, card: Card, crop: int | None = None) -> Iterator[datasets
     codes = datasets.luma(codes)[..., None] if card.channels == "Y" else np.broadcast_to(codes, (*codes.shape[:2], 3))
     size = [side if crop is None else crop * scale for side in codes.shape[:2]]
     top, left = ((side - part) // 2 for side, part in zip(codes.shape[:2], size, strict=True))
-    if min(top, left) < 0 or min(size) < scale:
+    if min(top, left) < 0 or min(size) // scale <= 2:  # a border of the scale is cut
         return
     pair = datasets.pair(codes[top : top + size[0], left : left + size[1]], scale)
     yield pair if card.network_scale == scale else replace(pair, lr=resize(pair.lr, size=pair.hr.shape[:2]))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import bisect
 import functools
 import itertools
+import re
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -83,7 +84,7 @@ def sources(train: Iterable[Path], lr: Iterable[Path], rescale: Iterable[float])
     found = []
     beside = list(lr)
     for n, folder in enumerate(train):
-        # Their names may differ in the ending, and in the "x2" that DIV2K's LR pictures carry.
+        # Their names may differ in the ending, and in the "x2" or "_x2" that LR pictures carry.
         small = {_key(path, beside[n]): path for path in datasets.files([beside[n]])} if beside else {}
         for path in datasets.files([folder]):
             key = _key(path, folder)
@@ -115,8 +116,7 @@ def set_aside(sources: Sequence[Source]) -> list[Source]:
 
 
 def _key(path: Path, folder: Path) -> str:
-    name = path.relative_to(folder).with_suffix("").as_posix()
-    return name[:-2] if name[-2:] in ("x2", "x3", "x4", "x8") else name
+    return re.sub("_?x[2348]$", "", path.relative_to(folder).with_suffix("").as_posix())
 
 
 class _Decoded(NamedTuple):
