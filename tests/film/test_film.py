@@ -226,6 +226,17 @@ def test_no_frame_in_a_folder_is_overwritten_unasked_and_none_of_the_input_ever(
     assert {path: path.read_bytes() for path in tmp_path.glob("*.png")} == before
 
 
+def test_a_cut_y4m_is_told(upscaler: Upscaler, tmp_path: Path) -> None:
+    film.upscale(upscaler, make(tmp_path / "a.mkv", pictures(4)), tmp_path / "a.y4m", Size(1))
+    data = (tmp_path / "a.y4m").read_bytes()
+    (tmp_path / "cut.y4m").write_bytes(data[:-100])
+    with pytest.warns(LossWarning, match=r"cut\.y4m is cut short inside the frame after the first 3"):
+        film.upscale(upscaler, tmp_path / "cut.y4m", tmp_path / "b.mkv", Size(1))
+    with pytest.raises(DamagedFile, match="cut short"):
+        film.upscale(upscaler, tmp_path / "cut.y4m", tmp_path / "c.mkv", Size(1), Settings(strict=True))
+    assert film.upscale(upscaler, tmp_path / "a.y4m", tmp_path / "d.mkv", Size(1)).frames == 4
+
+
 def test_names_that_ffmpeg_would_take_for_something_else(
     upscaler: Upscaler, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -394,6 +394,12 @@ def test_metadata_comes_back(suffix: str, order: str, tmp_path: Path) -> None:
         assert back.dpi == pytest.approx((300, 150), abs=0.02)
 
 
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".tif", ".avif"])
+def test_dots_per_inch_come_back_without_exif_too(suffix: str, tmp_path: Path) -> None:
+    back = saved(tmp_path / f"a{suffix}", photo(metadata=Metadata(dpi=(300, 150)))).header.metadata.dpi
+    assert back == pytest.approx((300, 150), abs=0.02)
+
+
 @pytest.mark.parametrize("second", [".jpg", ".png", ".webp", ".tif", ".avif"])
 @pytest.mark.parametrize("first", [".jpg", ".png", ".webp", ".tif"])
 def test_metadata_survives_a_change_of_format(first: str, second: str, tmp_path: Path) -> None:

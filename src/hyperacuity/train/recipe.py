@@ -28,7 +28,7 @@ class Model(_Record):
     name: str = Field(pattern=r"^[\w.-]+$")
     architecture: str
     config: dict[str, Any] = {}
-    start: str = ""  # a model by name or file, or a best.pt, to begin from: from all its weights that fit
+    start: str = ""  # a model by name or file, or a checkpoint, to begin from: from all its weights that fit
     fresh: tuple[str, ...] = ()  # but not from those whose names begin so
     licence: str
     trained_on: str

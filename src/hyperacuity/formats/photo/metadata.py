@@ -123,6 +123,15 @@ def xmp_sized(xmp: bytes, width: int, height: int) -> bytes:
     return xmp
 
 
+def of_dpi(across: float, down: float) -> bytes:
+    """EXIF that says nothing but dots per inch, for formats that have no other place for them."""
+    start = 8 + 2 + 3 * 12 + 4
+    entries = struct.pack("<HHII", 282, 5, 1, start) + struct.pack("<HHII", 283, 5, 1, start + 8)
+    entries += struct.pack("<HHIHH", 296, 3, 1, 2, 0)
+    numbers = [number for dots in (across, down) for number in (min(round(dots * 1000), 2**32 - 1), 1000)]
+    return b"II*\0" + struct.pack("<IH", 8, 3) + entries + struct.pack("<I4I", 0, *numbers)
+
+
 def iptc(resources: bytes) -> bytes:
     """Of Photoshop's image resources the one that holds IPTC, whole; none where there is none or they are damaged."""
     at = 0

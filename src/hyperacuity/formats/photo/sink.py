@@ -312,6 +312,8 @@ class PhotoSink:
             except DamagedFile as error:
                 self._lose(f"the EXIF block is damaged and is left out: {error}")
                 exif = None
+        if exif is None and metadata.dpi is not None and self._target in (_WEBP, _AVIF):
+            exif = meta.of_dpi(*metadata.dpi)
         if xmp:
             xmp = meta.xmp_sized(xmp, header.width, header.height)
         if self._target is _JPEG:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 # A frame folder is named by a pattern such as "frames/%06d.png".
 _COUNTER = re.compile(r"%(0\d+)?d")
+# What stands before each frame of Y4M, unless it says more; and how long its first line may be.
+_FRAME, _LINE = b"FRAME\n", 1 << 12
 # These lay chroma in the middle of its luma samples; all others beside the left ones.
 CENTRED = ("mjpeg", "mpeg1video")
 # A film that ends so many seconds before its tags say has lost something.
@@ -335,12 +337,13 @@ class Film:
         """The video's packets, the empty last one too; a file that breaks off just ends."""
         import av
 
-        count, end = 0, Fraction(0)
+        count, length, end = 0, 0, Fraction(0)
         try:
             for packet in container.demux(stream):
                 if packet.pts is not None:
                     end = max(end, (packet.pts + (packet.duration or 0)) * self.time_base)
                 count += packet.size > 0  # hidden ones too: MP4 counts them
+                length += packet.size
                 yield packet
         except av.FFmpegError as error:
             if self.strict:
@@ -350,6 +353,8 @@ class Film:
         if self.part != WHOLE or self._format is not None:
             return
         message = ""
+        if container.format.name == "yuv4mpegpipe" and _breaks_off(self.source, count, length):
+            message = f"{self.name} is cut short inside the frame after the first {count}"
         if count < self._promised:
             message = f"{self.name} is cut short: {count} of {self._promised} frames are there"
         elif end < self._end - _EARLY:
@@ -414,6 +419,14 @@ class Fields:
 def is_pattern(path: Path) -> bool:
     """Whether a path stands for a frame folder, such as "frames/%06d.png", and is no file of that name itself."""
     return _COUNTER.search(path.name) is not None and path.name.count("%") == 1 and not path.exists()
+
+
+def _breaks_off(y4m: Any, frames: int, length: int) -> bool:
+    """Whether a Y4M file begins one frame more than FFmpeg gives; it says nothing of that."""
+    with Path(y4m).open("rb") as file:
+        file.readline(_LINE)
+        file.seek(frames * len(_FRAME) + length, os.SEEK_CUR)
+        return file.read(len(_FRAME)).startswith(_FRAME[:-1])
 
 
 def _for_ffmpeg(path: Path, kind: str | None) -> str:
