@@ -113,6 +113,8 @@ def test_what_is_written_is_folded_and_its_last_layer_makes_four_pixels_at_once(
     written = zoo.open_file(tmp_path / "acute-x2.safetensors")
     assert written.card.config == completed("acute", {**config, "folded": True})
     assert written.card.parameters == sum(p.numel() for p in network.folded().parameters())  # type: ignore[operator]
+    kernels = [value for value in network.folded().parameters() if value.ndim == 4]  # type: ignore[operator]
+    assert written.card.multiply_adds == sum(kernel.numel() for kernel in kernels)  # each once for each pixel
     convolutions = [node for node in onnx.load(str(written.onnx)).graph.node if node.op_type == "Conv"]
     assert [list(onnx.helper.get_node_attr_value(node, "strides")) for node in convolutions[-3:]] == [
         [1, 1],

@@ -150,6 +150,9 @@ class _Layer(nn.Module):
         nn.init.normal_(self.narrow.weight, std=(gain / 3 / (9 * wide)) ** 0.5)
 
     def forward(self, x: Tensor) -> Tensor:
+        if self.is_folded:
+            y: Tensor = self.square(x)  # (N, outputs, H, W): as a layer, whose work can be counted
+            return y
         return functional.conv2d(x, *self.kernel(), padding=1)  # (N, outputs, H, W)
 
     def kernel(self) -> tuple[Tensor, Tensor | None]:
