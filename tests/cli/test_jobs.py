@@ -147,6 +147,8 @@ def test_a_folder_that_may_not_be_read_is_not_passed_over(tree: Path, monkeypatc
 
     monkeypatch.setattr(os, "scandir", scandir)
     folder = Path("deep/er")
+    with pytest.raises(UsageError, match="deep/er may not be read"):
+        plan(["deep/er"], "out", NAMING, recursive=True)
     assert {job.source for job in plan(["deep"], "out", NAMING, recursive=True)} == {Path("deep/a.jpg"), folder}
     monkeypatch.setattr(os, "access", lambda *_: False)
     with pytest.raises(UsageError, match="deep/er may not be read; check its permissions"):

@@ -682,10 +682,11 @@ def test_small_headers_and_damaged_ones() -> None:
     assert load(os2).pixels.tolist() == [[[3, 2, 1]]]
     whole = encoded("PNG")
     xmp = png.chunk(b"iTXt", b"XML:com.adobe.xmp\0\1\0\0\0nonsense")
+    with pytest.warns(LossWarning, match="the XMP packet is damaged and is left out"):
+        assert load(whole[:33] + xmp + whole[33:]).header.metadata.xmp is None
     text = b"P7\nWIDTH 1\nHEIGHT \n \nDEPTH 1\nMAXVAL 255\nENDHDR\n\0"
     for data, words in (
         (os2[:20], "cut short inside its header"),
-        (whole[:33] + xmp + whole[33:], "its XMP cannot be unpacked"),
         (text, "lacks HEIGHT"),
     ):
         with pytest.raises(DamagedFile, match=words):

@@ -96,6 +96,8 @@ def _find(name: str, recursive: bool, output: str | None) -> Iterable[tuple[Path
         return [(path, None)]
     if path.is_dir():
         below, unread = _below(path, recursive)
+        if path in unread:
+            raise UsageError(f"{name} may not be read; check its permissions")
         results = None if output is None else Path(output).resolve()
         if results is not None and path.resolve().is_relative_to(results):
             results = None

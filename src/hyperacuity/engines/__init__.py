@@ -112,7 +112,7 @@ def open(model: Model, *, engine: str = "auto", device: str = "auto", precision:
 
 
 def _first_that_can(names: Sequence[str], model: Model, device: str, precision: Precision) -> Engine:
-    """The last one's word stands."""
+    """The first of some engines that knows all layers of a network; what the last one says stands."""
     opened: Engine
     for name in names[:-1]:
         with contextlib.suppress(UsageError):  # ncnn does not know all layers

@@ -115,12 +115,16 @@ def png_contents(raw: Bytes) -> Contents:
     exif = meta.unprefixed(metadata.exif) if metadata.exif else None
     icc = field(head, "icc-profile-data")
     dpi = metadata.dpi or (meta.dpi(exif) if exif else None)
-    metadata = replace(metadata, icc=icc, exif=exif, dpi=dpi)
-    refused = icc is None and raw.find(b"iCCP", 33, raw.find(b"IDAT")) > 0  # by libpng, without a word
+    losses = []
+    if icc is None and raw.find(b"iCCP", 33, raw.find(b"IDAT")) > 0:  # refused by libpng, without a word
+        losses.append(MISFIT)
+    if metadata.xmp == b"":
+        losses.append("the XMP packet is damaged and is left out")
+    metadata = replace(metadata, icc=icc, exif=exif, xmp=metadata.xmp or None, dpi=dpi)
 
     def still() -> Iterator[Image]:
-        if refused:
-            warnings.warn(LossWarning(MISFIT), stacklevel=2)
+        for loss in losses:
+            warnings.warn(LossWarning(loss), stacklevel=2)
         pixels, alpha = pixels_of(loaded("pngload_source", raw, fail_on="error"))
         yield assembled(pixels, alpha, metadata)
 
@@ -130,8 +134,8 @@ def png_contents(raw: Bytes) -> Contents:
     moving = animation
 
     def frames() -> Iterator[Image]:
-        if refused:
-            warnings.warn(LossWarning(MISFIT), stacklevel=2)
+        for loss in losses:
+            warnings.warn(LossWarning(loss), stacklevel=2)
         for pixels, alpha, delay in _composed(moving, raw):
             yield assembled(pixels, alpha, metadata, duration=delay if several else None)
 

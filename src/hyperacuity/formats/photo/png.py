@@ -57,10 +57,7 @@ def found(data: bytes | mmap.mmap) -> Metadata:
             compressed = data[start + len(_XMP)]
             # Behind two flags come language and translated keyword, each with a zero at its end.
             packet = bytes(data[start + len(_XMP) + 2 : end]).split(b"\0", 2)[-1]
-            try:
-                xmp = zlib.decompressobj().decompress(packet, 1 << 24) if compressed else packet
-            except zlib.error as error:
-                raise DamagedFile(f"its XMP cannot be unpacked ({error})") from error
+            xmp = _unpacked(packet) if compressed else packet
         elif kind in _TEXT and (profile := _raw_profile(kind, bytes(data[start:end]))):
             exif = exif or profile
         elif kind in (*_TEXT, *_COLOUR):
@@ -69,6 +66,14 @@ def found(data: bytes | mmap.mmap) -> Metadata:
             across, down, unit = struct.unpack(">IIB", data[start:end])
             dpi = (across * 0.0254, down * 0.0254) if unit == 1 and across and down else None
     return Metadata(None, exif, xmp, dpi, chunks=b"".join(own))
+
+
+def _unpacked(packet: bytes) -> bytes:
+    """Nothing, of what cannot be."""
+    try:
+        return zlib.decompressobj().decompress(packet, 1 << 24)
+    except zlib.error:
+        return b""
 
 
 def says_more(own: bytes) -> bool:
