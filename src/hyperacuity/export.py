@@ -72,8 +72,8 @@ def check_free(folder: Path, name: str, *, force: bool) -> None:
     """Raise `UsageError` for a name that no file can have everywhere, and for a model that exists, unless `force`."""
     if not name or name.startswith(".") or re.search(r'[/\\:*?"<>|\x00-\x1f]', name):
         raise UsageError(f"{name!r} cannot be the name of a model: give another by --name")
-    if name.lower() in RESAMPLERS:
-        raise UsageError(f"{name} is a resampler of that name: give another by --name")
+    if (family := re.sub(r"-x\d+$", "", name.lower())) in RESAMPLERS:
+        raise UsageError(f"there is a resampler called {family}: give another name by --name")
     for target in (folder / f"{name}.safetensors", folder / f"{name}.onnx"):
         if target.exists() and not force:
             raise UsageError(f"{target} exists: give another --name, or add --force")
