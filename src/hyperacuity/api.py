@@ -260,9 +260,9 @@ class Upscaler:
             plain = picture.convert("RGBA" if picture.has_transparency_data else "RGB")
         pixels = np.asarray(plain)
         result = PIL.Image.fromarray(self.array(pixels.astype(pixels.dtype.newbyteorder("="), copy=False), size))
-        result.info = {key: picture.info[key] for key in ("icc_profile", "exif", "dpi") if key in picture.info}
-        if picture.mode in ("CMYK", "LAB", "YCbCr", "HSV"):
-            result.info.pop("icc_profile", None)  # it is of what is RGB now
+        # The profile of what has become RGB is not one of RGB.
+        kept = ("exif", "dpi") if picture.mode in ("CMYK", "LAB", "YCbCr", "HSV") else ("icc_profile", "exif", "dpi")
+        result.info = {key: picture.info[key] for key in kept if key in picture.info}
         return result
 
 

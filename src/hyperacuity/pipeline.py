@@ -500,14 +500,12 @@ class _Run:
 
     def _enlarge(self, tile: Planes) -> Planes:
         """Run the network once, or eight times and average; sides are made to fit it first."""
-        scale, multiple = self.engine.scale, self.engine.multiple
+        scale = self.engine.scale
         height, width = tile.shape[2:]
         down, across = self.ring
         if any(self.ring):
             tile = np.pad(tile, ((0, 0), (0, 0), (down, down), (across, across)), mode="edge")
-        fill = [-side % multiple for side in (height, width)]
-        if any(fill):
-            tile = np.pad(tile, ((0, 0), (0, 0), (0, fill[0]), (0, fill[1])), mode="symmetric")
+        tile = tiles.filled(tile, self.engine.multiple)
         result = _self_ensemble(self.engine, tile) if self.tta else self.engine.run(tile)
         y, x = down * scale, across * scale
         return result[:, :, y : y + height * scale, x : x + width * scale]

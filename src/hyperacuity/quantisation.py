@@ -22,7 +22,7 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from hyperacuity import datasets, engines, metrics
+from hyperacuity import datasets, engines, metrics, tiles
 from hyperacuity.engines.trial import in_turns
 from hyperacuity.errors import UsageError
 from hyperacuity.resize import resize, round_to
@@ -98,8 +98,7 @@ def compare(model: Model, pictures: Sequence[Path]) -> Comparison:
     for path in pictures:
         for pair in _pairs(path, model.card):
             height, width = pair.lr.shape[:2]
-            fill = [-side % model.card.multiple for side in (height, width)]
-            batch = _batch(np.pad(pair.lr, ((0, fill[0]), (0, fill[1]), (0, 0)), mode="symmetric"))
+            batch = tiles.filled(_batch(pair.lr), model.card.multiple)
             scale = model.card.network_scale
             for name, engine in opened.items():
                 answer = engine.run(batch)[0, :, : height * scale, : width * scale]

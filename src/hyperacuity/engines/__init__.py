@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import ctypes.util
 import platform
-from collections.abc import Sequence
 from types import ModuleType
 from typing import Literal, Protocol
 
@@ -99,20 +98,13 @@ def open(model: Model, *, engine: str = "auto", device: str = "auto", precision:
 
     Raises `MissingDependency` with the line that installs what is missing, `UsageError` for what cannot be had.
     """
+    names = [engine]
     if engine == "auto":
-        return _first_that_can(
-            ["onnxruntime"] if precision == "int8" else _choices(model, device, precision), model, device, precision
-        )
-    if precision == "int8" and engine in ENGINES and engine != "onnxruntime":
+        names = ["onnxruntime"] if precision == "int8" else _choices(model, device, precision)
+    elif precision == "int8" and engine in ENGINES and engine != "onnxruntime":
         raise UsageError(f"8 bits are for ONNX Runtime: leave out --engine {engine} or --precision int8")
-    if engine not in ENGINES:
+    elif engine not in ENGINES:
         raise UsageError(f"no engine {engine!r}; there are {', '.join(ENGINES)}{nearest(engine, ENGINES)}")
-    opened: Engine = ENGINES[engine].open(model, device, precision)
-    return opened
-
-
-def _first_that_can(names: Sequence[str], model: Model, device: str, precision: Precision) -> Engine:
-    """The first of some engines that knows all layers of a network; what the last one says stands."""
     opened: Engine
     for name in names[:-1]:
         with contextlib.suppress(UsageError):  # ncnn does not know all layers

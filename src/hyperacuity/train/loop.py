@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from hyperacuity import datasets, export
 from hyperacuity.errors import UsageError
 from hyperacuity.networks import build, described
+from hyperacuity.networks.discriminators import DISCRIMINATORS
 from hyperacuity.train import data, optimisation, start, validation
 from hyperacuity.train.checkpoint import Checkpoints
 from hyperacuity.train.data import Batch, Cut, Patches
@@ -33,8 +34,6 @@ from hyperacuity.zoo import Card
 PRECISIONS: Mapping[str, Any] = {"fp32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
 # LR pixels beyond a patch that its enlargement by bicubic reads.
 ENLARGED_FROM = 2
-# The sides of what a U-Net discriminator judges divide by it.
-HALVED = 8
 # Before so many steps, a loss may be any multiple of what it was.
 SETTLED = 100
 # Losses are read from a GPU so often: each reading waits until it has computed all that was asked of it.
@@ -401,12 +400,13 @@ def _check(recipe: Recipe, network: nn.Module, scales: Sequence[int], enlarged: 
         raise UsageError("losses.consistency is for networks that enlarge: this one is given a picture enlarged before")
     if enlarged and recipe.data.lr:
         raise UsageError("data.lr is for networks that enlarge: this one is given a picture enlarged before")
-    if recipe.discriminator is not None and recipe.discriminator.architecture == "unet":
-        for scale in (1,) if enlarged else scales:
-            if recipe.data.patch * scale % HALVED:
+    if recipe.discriminator is not None:
+        judge: Any = DISCRIMINATORS[recipe.discriminator.architecture]
+        for side in [recipe.data.patch * scale for scale in ((1,) if enlarged else scales)]:
+            if side % judge.multiple:
                 raise UsageError(
-                    f"data.patch: unet halves its pictures three times, and {recipe.data.patch * scale} pixels a side "
-                    f"do not divide by {HALVED}"
+                    f"data.patch: {recipe.discriminator.architecture} halves its pictures, and {side} pixels a side do "
+                    f"not divide by {judge.multiple}"
                 )
     multiple = described(network).multiple
     if recipe.data.patch % multiple:

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from hyperacuity import colour, datasets
+from hyperacuity import colour, datasets, tiles
 from hyperacuity.datasets import Picture
 from hyperacuity.errors import UsageError
 from hyperacuity.metrics import SSIM_LEAST, psnr, ssim
@@ -103,9 +103,8 @@ def infer(network: nn.Module, picture: HeldOut, device: torch.device) -> Picture
     training = network.training
     network.eval()
     with torch.inference_mode():
-        fill = [-side % told.multiple for side in lr.shape[:2]]
-        filled = np.pad(lr.astype(np.float32), ((0, fill[0]), (0, fill[1]), (0, 0)), mode="symmetric")
-        x = torch.from_numpy(filled).permute(2, 0, 1)[None].to(device) / 255
+        planes = tiles.filled(lr.astype(np.float32).transpose(2, 0, 1)[None], told.multiple)
+        x = torch.from_numpy(planes).to(device) / 255
         y = network(x)[0].permute(1, 2, 0)[: lr.shape[0] * told.scale, : lr.shape[1] * told.scale]
         result: Picture = (y * 255).round().clamp(0, 255).byte().cpu().numpy()
     network.train(training)

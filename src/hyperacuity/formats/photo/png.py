@@ -78,10 +78,11 @@ def _unpacked(packet: bytes) -> bytes:
 
 def says_more(own: bytes) -> bool:
     """Whether chunks say more than that the codes are those of sRGB, which is what everybody takes them for."""
-    for kind, start, end in chunks(SIGNATURE + own + chunk(b"IEND", b"")):
+    data = SIGNATURE + own + chunk(b"IEND", b"")
+    for kind, start, end in chunks(data):
         if kind in (*_TEXT, b"cICP", b"mDCV", b"cLLI"):
             return True
-        if kind == b"gAMA" and abs(int.from_bytes(own[start - 8 : end - 8]) - _GAMMA_OF_SRGB) > _GAMMA_OF_SRGB // 100:
+        if kind == b"gAMA" and abs(int.from_bytes(data[start:end]) - _GAMMA_OF_SRGB) > _GAMMA_OF_SRGB // 100:
             return True
     return False
 

@@ -80,13 +80,13 @@ class Film:
         self._interlaced = self._resized = 0
         self._options: dict[str, str] = {}
         self._format: str | None = None
-        if rate is not None and not (isinstance(source, Path) and is_pattern(source)):
-            raise UsageError(f"{self.name} has times of its own: --fps is for frames in a folder, such as %06d.png")
         if not isinstance(source, Path):
             self._format = "yuv4mpegpipe"
         elif is_pattern(source):
             self._format = "image2"
             self._options = {"framerate": str(rate or 25), "start_number": str(_numbers(source)[0])}
+        if rate is not None and self._format != "image2":
+            raise UsageError(f"{self.name} has times of its own: --fps is for frames in a folder, such as %06d.png")
         self._pipe: av.container.InputContainer | None = None
         container = self._open()
         stream = self._video(container)

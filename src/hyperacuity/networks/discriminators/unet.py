@@ -25,6 +25,7 @@ class UNetDiscriminator(nn.Module):
     """(N, channels, H, W) -> (N, 1, H, W): how real each pixel is, as a logit; H and W divide by 8."""
 
     Config = UNetConfig
+    multiple = 8
 
     def __init__(self, config: UNetConfig) -> None:
         super().__init__()

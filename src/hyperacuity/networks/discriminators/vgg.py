@@ -32,6 +32,7 @@ class VGGDiscriminator(nn.Module):
     """(N, channels, size, size) -> (N, 1): how real each picture is, as a logit."""
 
     Config = VGGConfig
+    multiple = 1  # its config says the one size
 
     def __init__(self, config: VGGConfig) -> None:
         super().__init__()
