@@ -22,7 +22,7 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from hyperacuity import datasets, engines, metrics, tiles
+from hyperacuity import datasets, engines, metrics
 from hyperacuity.engines.trial import in_turns
 from hyperacuity.errors import UsageError
 from hyperacuity.resize import resize, round_to
@@ -98,7 +98,7 @@ def compare(model: Model, pictures: Sequence[Path]) -> Comparison:
     for path in pictures:
         for pair in _pairs(path, model.card):
             height, width = pair.lr.shape[:2]
-            batch = tiles.filled(_batch(pair.lr), model.card.multiple)
+            batch = engines.filled(_batch(pair.lr), model.card.multiple)
             scale = model.card.network_scale
             for name, engine in opened.items():
                 answer = engine.run(batch)[0, :, : height * scale, : width * scale]

@@ -11,9 +11,6 @@ from dataclasses import dataclass
 from itertools import pairwise
 from math import ceil
 
-import numpy as np
-from numpy.typing import NDArray
-
 from hyperacuity.errors import OutOfMemory
 
 
@@ -43,14 +40,6 @@ class Grid:
     def read(self) -> int:
         """The pixels that all tiles read together: what the network has to compute."""
         return sum(s.last - s.first for s in self.rows) * sum(s.last - s.first for s in self.columns)
-
-
-def filled(planes: NDArray[np.float32], multiple: int) -> NDArray[np.float32]:
-    """(N, C, H, W) with sides that divide by `multiple`: mirrored at their ends, the last sample twice."""
-    down, across = (-side % multiple for side in planes.shape[2:])
-    if not (down or across):
-        return planes
-    return np.pad(planes, ((0, 0), (0, 0), (0, down), (0, across)), mode="symmetric")
 
 
 def smallest(halo: int, multiple: int) -> int:

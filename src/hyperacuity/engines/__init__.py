@@ -114,6 +114,14 @@ def open(model: Model, *, engine: str = "auto", device: str = "auto", precision:
     return opened
 
 
+def filled(planes: Batch, multiple: int) -> Batch:
+    """(N, C, H, W) with sides that divide by `multiple`: mirrored at their ends, the last sample twice."""
+    down, across = (-side % multiple for side in planes.shape[2:])
+    if not (down or across):
+        return planes
+    return np.pad(planes, ((0, 0), (0, 0), (0, down), (0, across)), mode="symmetric")
+
+
 def _choices(model: Model, device: str, precision: str) -> list[str]:
     """The engines to try, one after the other."""
     wants_gpu = device not in ("auto", "cpu") or precision not in ("auto", "fp32")

@@ -13,8 +13,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from hyperacuity import colour, datasets, tiles
+from hyperacuity import colour, datasets
 from hyperacuity.datasets import Picture
+from hyperacuity.engines import filled
 from hyperacuity.errors import UsageError
 from hyperacuity.metrics import SSIM_LEAST, psnr, ssim
 from hyperacuity.networks import described
@@ -103,7 +104,7 @@ def infer(network: nn.Module, picture: HeldOut, device: torch.device) -> Picture
     training = network.training
     network.eval()
     with torch.inference_mode():
-        planes = tiles.filled(lr.astype(np.float32).transpose(2, 0, 1)[None], told.multiple)
+        planes = filled(lr.astype(np.float32).transpose(2, 0, 1)[None], told.multiple)
         x = torch.from_numpy(planes).to(device) / 255
         y = network(x)[0].permute(1, 2, 0)[: lr.shape[0] * told.scale, : lr.shape[1] * told.scale]
         result: Picture = (y * 255).round().clamp(0, 255).byte().cpu().numpy()
