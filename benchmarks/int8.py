@@ -21,7 +21,7 @@ import numpy as np
 import record
 
 from hyperacuity import datasets, engines, quantisation, zoo
-from hyperacuity.engines.trial import in_turns
+from hyperacuity.engines.timing import in_turns
 
 TILE = (142, 1024)
 ROUNDS = 20
@@ -31,7 +31,7 @@ def times(model: zoo.Model) -> dict[str, list[float]]:
     """The seconds of each round in float32 and in 8 bits."""
     alone: dict[str, Any] = {}
     for kind in ("fp32", "int8"):
-        alone[kind] = engines.open(model, engine="onnxruntime", device="cpu", precision=kind).alone()
+        alone[kind] = engines.open(model, engine="onnxruntime", device="cpu", precision=kind).per_core()
     batch = np.random.default_rng(0).random((1, model.card.channel_count, *TILE), np.float32)
     taken = in_turns(alone, batch, ROUNDS + 1, math.inf)
     return {kind: seconds[1:] for kind, seconds in taken.items()}

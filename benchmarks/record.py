@@ -9,15 +9,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from hyperacuity.engines import choice
+from hyperacuity.machine import cores, processor
 
 FOLDER = Path(__file__).parent / "results"
 
 
 def machine() -> str:
     """The processor and how many of its cores this process may use."""
-    name, cores = choice.processor(), choice.cores()
-    return f"{name}, {cores} core{'s' * (cores != 1)}"
+    name, count = processor(), cores()
+    return f"{name}, {count} core{'s' * (count != 1)}"
 
 
 def commit() -> str:

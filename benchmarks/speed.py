@@ -38,8 +38,7 @@ from typing import Any
 import numpy as np
 import record
 
-from hyperacuity import engines, zoo
-from hyperacuity.engines import choice
+from hyperacuity import engines, machine, zoo
 from hyperacuity.errors import UsageError
 from hyperacuity.image import Image
 from hyperacuity.pipeline import Pipeline, Stage
@@ -132,9 +131,9 @@ class Timed:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._engine, name)
 
-    def alone(self) -> Timed | None:
-        alone = self._engine.alone()
-        return None if alone is None else Timed(alone, 1 / choice.cores(), self.seconds)
+    def per_core(self) -> Timed | None:
+        alone = self._engine.per_core()
+        return None if alone is None else Timed(alone, 1 / machine.cores(), self.seconds)
 
     def run(self, batch: engines.Batch) -> engines.Batch:
         start = clock()
@@ -158,7 +157,7 @@ def sizes(only: str | None) -> None:
         engine: Any = Timed(engines.open(zoo.members(MODEL)[0], device="cpu"))
         pipeline = Pipeline([Stage(engine, MODEL)])
         height = round((size / 4 * 1e6 * 3 / 4) ** 0.5)
-        image = Image.of(photo(height, height * 4 // 3))
+        image = Image.from_pixels(photo(height, height * 4 // 3))
         whole, network = [], []
         for _ in range(3 if size > 10 else 6):
             engine.seconds.clear()
@@ -197,7 +196,7 @@ def direct_torch(model: Model) -> Run:
 
     from hyperacuity.networks import build
 
-    torch.set_num_threads(choice.cores())
+    torch.set_num_threads(machine.cores())
     network = build(model.card.architecture, model.card.config).eval()
     network.load_state_dict(safetensors.torch.load_file(str(model.safetensors)))
     network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -233,7 +232,7 @@ def direct_ncnn(model: Model) -> Run:
     layers, weights = converted(model.onnx)
     net = ncnn.Net()
     net.opt.use_fp16_packed = net.opt.use_fp16_storage = net.opt.use_fp16_arithmetic = False
-    net.opt.num_threads = choice.cores()
+    net.opt.num_threads = machine.cores()
     net.load_param_mem(layers)
     with tempfile.NamedTemporaryFile(suffix=".bin") as file:
         file.write(weights)
@@ -288,18 +287,18 @@ def batch_of(model: Model, pixels: Any) -> Any:
 
 
 def answer(name: str, run: Run, model: Model, pixels: Any) -> Any:
-    return run(Image.of(pixels)) if name.startswith("ours") else run(batch_of(model, pixels))
+    return run(Image.from_pixels(pixels)) if name.startswith("ours") else run(batch_of(model, pixels))
 
 
 def compared(title: str, model: Model, height: int, width: int) -> list[Row]:
     pixels = photo(height, width)
-    image, batch = Image.of(pixels), batch_of(model, pixels)
+    image, batch = Image.from_pixels(pixels), batch_of(model, pixels)
     ready: dict[str, Run] = {}
     references: dict[str, Any] = {}
     given: dict[str, Any] = {}
     for name, open_ in runners(model).items():
         mine = name.startswith("ours")
-        given[name] = Image.of(pixels[..., 1:2]) if name == GREY else image if mine else batch
+        given[name] = Image.from_pixels(pixels[..., 1:2]) if name == GREY else image if mine else batch
         try:
             run = open_()
             result = run(given[name])

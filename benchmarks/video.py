@@ -1,9 +1,9 @@
-"""Films from end to end beside the network alone and beside the plain way; and memory by a film's length.
+"""Videos from end to end beside the network alone and beside the plain way; and memory by a video's length.
 
     python benchmarks/video.py            writes results/video.csv: frames a second
     python benchmarks/video.py --memory   writes results/video_memory.csv: ten seconds and ten minutes, 96 x 54
 
-The films are made here, H.264 with a picture that moves and grain. The network alone: its engine called with whole
+The videos are made here, H.264 with a picture that moves and grain. The network alone: its engine called with whole
 frames of luma, nothing before or after. The plain way: every frame to PNG, every PNG made larger to PNG, those encoded,
 with the same network and encoder, in one process. All take turns; shares are medians over the rounds. CPU: the time of
 all threads together for a frame: where other programs share the machine it says more than frames a second do.
@@ -25,11 +25,11 @@ import PIL.Image
 import record
 from memory import peak
 
-from hyperacuity import Size, film, load
+from hyperacuity import Size, load, video
 from hyperacuity.api import Upscaler
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "astronaut.png"
-# Height and width of a frame; how many in a film, and how many of them go the plain way.
+# Height and width of a frame; how many in a video, and how many of them go the plain way.
 CASES = [(270, 480, 150, 20), (540, 960, 45, 6)]
 MODELS = ("acute-50k", "acute-10k", "acute-3k")
 ROUNDS = 3
@@ -37,7 +37,7 @@ RATE = 25
 
 
 def make(path: Path, height: int, width: int, frames: int) -> None:
-    """A film in which every pixel changes."""
+    """A video in which every pixel changes."""
     with PIL.Image.open(EXAMPLE) as opened:
         picture = np.asarray(opened.convert("RGB").resize((width + 64, height + 64)), np.int16)
     random = np.random.default_rng(0)
@@ -70,10 +70,10 @@ def network(upscaler: Upscaler, height: int, width: int) -> Callable[[], tuple[f
 
 
 def ours(upscaler: Upscaler, source: Path) -> tuple[float, float]:
-    """The same of a film."""
+    """The same of a video."""
     target = source.with_name("ours.mp4")
     begin, cpu = time.perf_counter(), time.process_time()
-    report = film.upscale(upscaler, source, target, Size(2), force=True)
+    report = video.upscale(upscaler, source, target, Size(2), force=True)
     return report.frames / (time.perf_counter() - begin), (time.process_time() - cpu) / report.frames
 
 
@@ -115,12 +115,12 @@ def speeds(name: str, upscaler: Upscaler, folder: Path) -> list[dict[str, Any]]:
                 "input": f"{width}x{height}",
                 "output": f"{2 * width}x{2 * height}",
                 "network_fps": round(net, 2),
-                "film_fps": round(whole, 2),
+                "video_fps": round(whole, 2),
                 "plain_fps": round(old, 2),
                 "of_the_network": round(statistics.median(one[2] / one[0] for one in rounds), 2),
                 "times_the_plain_way": round(statistics.median(one[2] / one[4] for one in rounds), 2),
                 "network_cpu_ms": round(1e3 * net_cpu, 1),
-                "film_cpu_ms": round(1e3 * whole_cpu, 1),
+                "video_cpu_ms": round(1e3 * whole_cpu, 1),
                 "network_share_of_cpu": round(statistics.median(one[1] / one[3] for one in rounds), 2),
             }
         )
@@ -129,13 +129,13 @@ def speeds(name: str, upscaler: Upscaler, folder: Path) -> list[dict[str, Any]]:
 
 
 def memory(folder: Path) -> list[dict[str, Any]]:
-    """Small frames, for time's sake: what could grow with a film's length goes with its frames, not with its pixels."""
+    """Small frames, to be quick: what could grow with a video's length grows with its frames, not with its pixels."""
     rows = []
     for seconds in (10, 600):
         source = folder / f"{seconds}.mp4"
         make(source, 54, 96, seconds * RATE)
         mebibytes, _ = peak(source, folder / f"{seconds}-x2.mp4")
-        rows.append({"seconds_of_film": seconds, "frames": seconds * RATE, "peak_mib": round(mebibytes, 1)})
+        rows.append({"seconds_of_video": seconds, "frames": seconds * RATE, "peak_mib": round(mebibytes, 1)})
         print(rows[-1], flush=True)
     return rows
 

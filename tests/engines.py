@@ -51,7 +51,7 @@ class Blur:
             batch = total
         return batch.repeat(self.scale, axis=2).repeat(self.scale, axis=3)
 
-    def alone(self) -> None:
+    def per_core(self) -> None:
         return None
 
     def in_float32(self) -> Blur:

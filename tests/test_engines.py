@@ -15,8 +15,8 @@ import pytest
 import safetensors.torch
 import torch
 
-from hyperacuity import engines, export, zoo
-from hyperacuity.engines import choice, ncnn, onnx_runtime, openvino, pytorch, trial
+from hyperacuity import engines, export, machine, zoo
+from hyperacuity.engines import ncnn, onnx_runtime, openvino, pytorch, timing, tuning
 from hyperacuity.errors import MissingDependency, OutOfMemory, UsageError, WeightsError
 from hyperacuity.networks import NETWORKS, build, described
 from hyperacuity.zoo import Card, Model
@@ -37,7 +37,7 @@ def runs(model: Model) -> list[str]:
 @pytest.fixture(autouse=True)
 def untuned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What this machine's user has tuned shall not matter."""
-    monkeypatch.setattr(choice, "file", lambda: tmp_path / "cache" / "engines.json")
+    monkeypatch.setattr(tuning, "file", lambda: tmp_path / "cache" / "engines.json")
 
 
 @pytest.fixture(scope="module", params=NETWORKS)
@@ -136,7 +136,7 @@ def test_an_engine_serves_several_threads(model: Model, engine: str) -> None:
     batches = [noise(1, model.card.channel_count, 8 * step * n, 8 * step) for n in range(1, 4)] * 3
     alone = [opened.run(batch) for batch in batches]
     with ThreadPoolExecutor(3) as pool:
-        for several in (opened, opened.alone()):
+        for several in (opened, opened.per_core()):
             assert several is not None
             for together, one in zip(pool.map(several.run, batches), alone, strict=True):
                 np.testing.assert_allclose(together, one, atol=1e-5 * size_of(one))
@@ -147,7 +147,7 @@ def test_onnx_runtime_takes_no_more_threads_than_cores(monkeypatch: pytest.Monke
     model = zoo.members("fsrcnn-x2")[0]
     monkeypatch.setattr(os, "cpu_count", lambda: 4)
     for cores, wanted in ((4, 0), (3, 3), (1, 1)):
-        monkeypatch.setattr(choice, "cores", functools.partial(int, cores))
+        monkeypatch.setattr(machine, "cores", functools.partial(int, cores))
         opened: Any = engines.open(model, engine="onnxruntime", device="cpu")
         assert opened._session.get_session_options().intra_op_num_threads == wanted
 
@@ -202,36 +202,36 @@ def test_auto_goes_on_to_an_engine_that_knows_all_layers(monkeypatch: pytest.Mon
     export.write(network, card, tmp_path)
     model = zoo.open_file(tmp_path / "plus-x2.onnx")
     assert isinstance(engines.open(model), onnx_runtime.OnnxRuntime)
-    assert choice.remember(model, "ncnn")
+    assert tuning.remember(model, "ncnn")
     assert isinstance(engines.open(model), onnx_runtime.OnnxRuntime)
 
 
 def test_auto_takes_what_was_tuned(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engines, "_has_driver", lambda: False)
     acute, fsrcnn = zoo.members("acute-50k-x2")[0], zoo.members("fsrcnn-x2")[0]
-    assert choice.remember(acute, "ncnn")
-    assert choice.remember(fsrcnn, "onnxruntime")
+    assert tuning.remember(acute, "ncnn")
+    assert tuning.remember(fsrcnn, "onnxruntime")
     assert isinstance(engines.open(acute), ncnn.Ncnn)
     assert isinstance(engines.open(fsrcnn), onnx_runtime.OnnxRuntime)
     for fact, value in (("processor", "another"), ("cores", 999)):  # another machine with the same home
         with monkeypatch.context() as other:
-            other.setattr(choice, fact, lambda value=value: value)
+            other.setattr(machine, fact, lambda value=value: value)
             assert isinstance(engines.open(acute), onnx_runtime.OnnxRuntime)
-    choice.file().write_text('{"acute')
+    tuning.file().write_text('{"acute')
     assert isinstance(engines.open(acute), onnx_runtime.OnnxRuntime)
 
 
 def test_an_unwritable_cache_is_no_failure(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "full").touch()
-    monkeypatch.setattr(choice, "file", lambda: tmp_path / "full" / "engines.json")
+    monkeypatch.setattr(tuning, "file", lambda: tmp_path / "full" / "engines.json")
     model = zoo.members("fsrcnn-x2")[0]
-    assert not choice.remember(model, "ncnn")
-    assert choice.remembered(model) is None
+    assert not tuning.remember(model, "ncnn")
+    assert tuning.remembered(model) is None
 
 
 def test_a_trial_runs_every_engine_and_says_which_could_not(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(trial, "SIDES", (24, 32))
-    results = trial.trials(zoo.members("fsrcnn-x2")[0])
+    monkeypatch.setattr(timing, "SIDES", (24, 32))
+    results = timing.trials(zoo.members("fsrcnn-x2")[0])
     assert {one.engine for one in results} == set(engines.ENGINES)
     assert [one.seconds for one in results] == sorted(one.seconds or 0 for one in results)
     assert all(one.difference < 1e-4 and one.megapixels_per_second > 0 for one in results)
@@ -241,7 +241,7 @@ def test_a_trial_runs_every_engine_and_says_which_could_not(monkeypatch: pytest.
         raise UsageError("not this one")
 
     monkeypatch.setattr(ncnn, "open", refuse)
-    last = trial.trials(zoo.members("fsrcnn-x2")[0])[-1]
+    last = timing.trials(zoo.members("fsrcnn-x2")[0])[-1]
     assert (last.engine, last.seconds, last.fault) == ("ncnn", None, "not this one")
 
 
@@ -431,11 +431,11 @@ def test_a_container_may_have_less_than_its_cores(
         folder = tmp_path / "sys/fs/cgroup" / name
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "cpu.max").write_text(content + "\n")
-    assert choice.quota(tmp_path) == expected
+    assert machine.quota(tmp_path) == expected
 
 
 def test_cores_are_whole_and_one_at_least(monkeypatch: pytest.MonkeyPatch) -> None:
-    bound = choice.cores()
+    bound = machine.cores()
     for quota, expected in ((0.3, 1), (1.5, min(2, bound)), (1000, bound)):
-        monkeypatch.setattr(choice, "quota", functools.partial(float, quota))
-        assert choice.cores() == expected
+        monkeypatch.setattr(machine, "quota", functools.partial(float, quota))
+        assert machine.cores() == expected

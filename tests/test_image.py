@@ -17,7 +17,7 @@ U8, U16, F32 = np.dtype(np.uint8), np.dtype(np.uint16), np.dtype(np.float32)
 @pytest.mark.parametrize(("dtype", "levels"), [(np.uint8, (0, 255)), (np.uint16, (0, 65535)), (np.float32, (0, 1))])
 def test_wrapping_an_array_takes_its_types_levels(dtype: Any, levels: tuple[float, float]) -> None:
     pixels = np.zeros((4, 6, 3), dtype)
-    image = Image.of(pixels)
+    image = Image.from_pixels(pixels)
     assert image.pixels is pixels
     assert image.header == Header(4, 6, 3, np.dtype(dtype), levels)
     assert image.header.shape == (4, 6, 3)
@@ -26,17 +26,19 @@ def test_wrapping_an_array_takes_its_types_levels(dtype: Any, levels: tuple[floa
 
 
 def test_grey_without_a_channel_axis_gets_one() -> None:
-    assert Image.of(np.zeros((4, 6), np.uint8)).pixels.shape == (4, 6, 1)
+    assert Image.from_pixels(np.zeros((4, 6), np.uint8)).pixels.shape == (4, 6, 1)
 
 
 @pytest.mark.parametrize(("channels", "alpha", "colours"), [(1, False, 1), (2, True, 1), (3, False, 3), (4, True, 3)])
 def test_colours_are_channels_without_alpha(channels: int, alpha: bool, colours: int) -> None:
-    assert Image.of(np.zeros((2, 2, channels), np.uint8), alpha=alpha).header.colours == colours
+    assert Image.from_pixels(np.zeros((2, 2, channels), np.uint8), alpha=alpha).header.colours == colours
 
 
 def test_a_resized_header_keeps_all_the_rest() -> None:
     metadata = Metadata(icc=b"profile", dpi=(300, 300))
-    image = Image.of(np.zeros((2, 3, 4), np.uint16), alpha=True, levels=(0, 1023), metadata=metadata, duration=0.1)
+    image = Image.from_pixels(
+        np.zeros((2, 3, 4), np.uint16), alpha=True, levels=(0, 1023), metadata=metadata, duration=0.1
+    )
     header = image.header.resized(20, 30)
     assert header.shape == (20, 30, 4)
     assert header.resized(2, 3) == image.header
@@ -45,12 +47,12 @@ def test_a_resized_header_keeps_all_the_rest() -> None:
 
 def test_records_are_frozen() -> None:
     with pytest.raises(FrozenInstanceError):
-        Image.of(np.zeros((2, 2), np.uint8)).header.width = 3  # type: ignore[misc]
+        Image.from_pixels(np.zeros((2, 2), np.uint8)).header.width = 3  # type: ignore[misc]
 
 
 def test_strips_are_gathered_in_order() -> None:
     pixels = np.arange(7 * 3 * 2, dtype=np.uint16).reshape(7, 3, 2)
-    header = Image.of(pixels).header
+    header = Image.from_pixels(pixels).header
     image = Strips(header, (pixels[a:b] for a, b in ((0, 1), (1, 1), (1, 5), (5, 7)))).gather()
     np.testing.assert_array_equal(image.pixels, pixels)
     assert image.pixels.dtype == np.uint16
@@ -61,7 +63,7 @@ def test_strips_are_gathered_in_order() -> None:
 def test_too_few_or_too_many_rows_are_a_damaged_file_and_not_noise(ends: list[tuple[int, int]]) -> None:
     pixels = np.zeros((7, 3, 1), np.uint8)
     with pytest.raises(DamagedFile, match="of an image that has 7"):
-        Strips(Image.of(pixels).header, [pixels[a:b] for a, b in ends]).gather()
+        Strips(Image.from_pixels(pixels).header, [pixels[a:b] for a, b in ends]).gather()
 
 
 def test_8_bits_to_16_and_back_is_times_257_and_exact() -> None:
@@ -106,10 +108,10 @@ def test_integers_are_clipped_to_their_levels_and_floats_are_not() -> None:
 def test_nothing_to_convert_copies_nothing() -> None:
     pixels = np.zeros((2, 2, 1), np.uint8)
     assert convert(pixels, (0, 255), U8, (0, 255)) is pixels
-    assert Image.of(pixels).to_8bit() is pixels
+    assert Image.from_pixels(pixels).to_8bit() is pixels
 
 
 @given(st.integers(0, 1023))
 def test_to_8bit_knows_the_levels(code: int) -> None:
-    image = Image.of(np.full((1, 1), code, np.uint16), levels=(0, 1023))
+    image = Image.from_pixels(np.full((1, 1), code, np.uint16), levels=(0, 1023))
     assert image.to_8bit()[0, 0, 0] == int(code * 255 / 1023 + 0.5)

@@ -11,8 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from hyperacuity import engines, pipeline, zoo
-from hyperacuity.engines import choice
+from hyperacuity import engines, machine, pipeline, zoo
 from hyperacuity.errors import BadOutput, OutOfMemory, UsageError
 from hyperacuity.image import Image
 from hyperacuity.pipeline import Pipeline, PrecisionWarning, Stage, windows
@@ -25,7 +24,7 @@ def picture(height: int, width: int, channels: int = 3, dtype: Any = np.uint8, s
     random = np.random.default_rng(seed)
     values = random.random((height, width, channels)) * 0.5 + 0.25
     pixels = values.astype(np.float32) if dtype == np.float32 else (values * np.iinfo(dtype).max).astype(dtype)
-    return Image.of(pixels, alpha=channels in (2, 4))
+    return Image.from_pixels(pixels, alpha=channels in (2, 4))
 
 
 def enlarged(image: Image, engine: Blur, size: tuple[int, int] | None = None, **options: Any) -> NDArray[Any]:
@@ -153,7 +152,7 @@ def test_any_size_is_the_network_and_then_an_antialiased_resize(size: tuple[int,
 def test_a_chain_is_one_network_after_the_other() -> None:
     image = picture(23, 31, dtype=np.float32)
     once = enlarged(image, Blur())
-    twice = enlarged(Image.of(once), Blur())
+    twice = enlarged(Image.from_pixels(once), Blur())
     chain = Pipeline([Stage(Blur(), "a"), Stage(Blur(), "b")], tile=9).stream(image, 92, 124).gather().pixels
     np.testing.assert_allclose(chain, twice, atol=1e-6)
 
@@ -163,7 +162,7 @@ def test_a_chain_is_one_network_after_the_other() -> None:
 def test_a_network_of_scale_1_is_given_the_image_enlarged(network_channels: int, size: tuple[int, int]) -> None:
     image = picture(20, 30, dtype=np.float32)
     sharpened = enlarged(
-        Image.of(resize(image.pixels, scale=3)), Blur(scale=1, channels=network_channels), size, tile=0
+        Image.from_pixels(resize(image.pixels, scale=3)), Blur(scale=1, channels=network_channels), size, tile=0
     )
     stage = Stage(Blur(scale=1, channels=network_channels), "blur", enlarge=3)
     result = Pipeline([stage], tile=17).stream(image, *size).gather().pixels
@@ -200,14 +199,14 @@ def test_depth_and_channels_stay(dtype: Any, channels: int, network_channels: in
 
 def test_ten_bits_in_sixteen_stay_within_their_levels() -> None:
     pixels = np.array([[[0], [1023]]] * 2, np.uint16).repeat(8, 0).repeat(8, 1)
-    image = Image.of(pixels, levels=(0, 1023))
+    image = Image.from_pixels(pixels, levels=(0, 1023))
     result = Pipeline([], "lanczos").stream(image, 33, 33).gather().pixels
     assert result.max() == 1023
     assert result.min() == 0
 
 
 def test_floats_beyond_their_levels_are_neither_clipped_nor_squeezed() -> None:
-    image = Image.of(np.linspace(-1000, 3000, 64, dtype=np.float32).reshape(8, 8))
+    image = Image.from_pixels(np.linspace(-1000, 3000, 64, dtype=np.float32).reshape(8, 8))
     result = enlarged(image, Blur(halo=0, channels=1))
     np.testing.assert_allclose(result[..., 0], image.pixels[..., 0].repeat(2, 0).repeat(2, 1), rtol=1e-5, atol=1e-2)
 
@@ -225,7 +224,9 @@ def test_a_highlight_beyond_white_leaves_the_rest_as_the_network_knows_it() -> N
     image.pixels[3, 4] = 1000
     enlarged(image, Watching())
     assert (seen[0] != seen[1]).sum() == 3  # one pixel, in the three channels of the network
-    np.testing.assert_allclose(enlarged(Image.of(image.pixels * 1000), Blur()) / 1000, enlarged(image, Blur()), 1e-5)
+    np.testing.assert_allclose(
+        enlarged(Image.from_pixels(image.pixels * 1000), Blur()) / 1000, enlarged(image, Blur()), 1e-5
+    )
 
 
 def test_ringing_below_black_leaves_the_rest_as_it_is() -> None:
@@ -240,7 +241,7 @@ def test_ringing_below_black_leaves_the_rest_as_it_is() -> None:
 
 def test_signed_integers_are_rounded_half_up_below_zero_too() -> None:
     pixels = np.arange(-1000, 1000, dtype=np.int16).reshape(40, 50)
-    image = Image.of(pixels, levels=(-1024, 3071))
+    image = Image.from_pixels(pixels, levels=(-1024, 3071))
     np.testing.assert_array_equal(Pipeline([]).stream(image, 40, 50).gather().pixels[..., 0], pixels)
     larger = Pipeline([]).stream(image, 80, 100).gather().pixels[..., 0]
     exact = np.floor(resize(pixels.astype(np.float64), size=(80, 100)) + 0.5)
@@ -265,7 +266,7 @@ def test_what_lies_under_transparency_never_shows(network_channels: int, under: 
     pixels[..., :3] = np.where(alpha[..., None] > 0, 128, under)
     pixels[..., 3] = alpha * 255
     for size in ((80, 80), (100, 100), (60, 60)):
-        result = enlarged(Image.of(pixels, alpha=True), Blur(channels=network_channels, halo=0), size)
+        result = enlarged(Image.from_pixels(pixels, alpha=True), Blur(channels=network_channels, halo=0), size)
         visible = result[result[..., 3] > 8]
         assert abs(visible[:, :3].astype(int) - 128).max() <= 1
         assert result[..., 3].min() == 0
@@ -313,7 +314,7 @@ def test_a_black_patch_in_a_bright_picture_with_detail_is_found(channels: int) -
     y, x = np.mgrid[:100, :100]
     detail = (190 + 60 * np.sin(x / 5) * np.sin(y / 7)).astype(np.uint8)[..., None].repeat(3, axis=2)
     with pytest.raises(BadOutput, match="mean colour"):
-        enlarged(Image.of(detail), Patchy(channels=channels))
+        enlarged(Image.from_pixels(detail), Patchy(channels=channels))
 
 
 def test_infinities_of_both_signs_are_found_without_other_warnings() -> None:
@@ -348,7 +349,7 @@ def test_no_picture_is_nonsense_to_the_default_model(size: tuple[int, int], tile
     whites = [y >= 0, y < 0, (y + x) % 2, y % 2, x % 2, x % 7 == 0, x % 7 > 0, x > size[1] // 2]
     whites += [(y // 2 + x // 2) % 2, (y % 2) * (x % 2), random < 0.02, random < 0.5, random > 0.98, random]
     for white in whites:
-        image = Image.of((np.asarray(white, np.float64) * 255).astype(np.uint8))
+        image = Image.from_pixels((np.asarray(white, np.float64) * 255).astype(np.uint8))
         Pipeline([stage], tile=tile).stream(image, size[0] * 2, size[1] * 2).gather()
 
 
@@ -387,7 +388,7 @@ def test_networks_on_luma_take_chroma_from_bicubic() -> None:
 
 
 def test_rows_come_before_the_whole_is_computed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(choice, "cores", lambda: 1)
+    monkeypatch.setattr(machine, "cores", lambda: 1)
     engine = Blur()
     rows = iter(Pipeline([Stage(engine, "blur")], tile=10).stream(picture(100, 10), 200, 20).rows)
     next(rows)
@@ -415,7 +416,7 @@ def test_a_pipeline_is_stateless() -> None:
 class Paired(Blur):
     """With a form for one core, which counts its runs by itself."""
 
-    def alone(self) -> Blur:  # type: ignore[override]
+    def per_core(self) -> Blur:  # type: ignore[override]
         if not hasattr(self, "own"):
             self.own = Single(self.scale, self.channels, self.multiple, self.halo, 100, self.free, self.precision)
             self.own.most_pixels, self.own.broken = self.most_pixels, self.broken
@@ -423,7 +424,7 @@ class Paired(Blur):
 
 
 class Single(Blur):
-    def alone(self) -> Blur:  # type: ignore[override]
+    def per_core(self) -> Blur:  # type: ignore[override]
         return self
 
 
@@ -432,20 +433,20 @@ class Single(Blur):
 def test_rows_of_tiles_abreast_change_nothing(
     channels: int, network_channels: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(choice, "cores", lambda: 2)
+    monkeypatch.setattr(machine, "cores", lambda: 2)
     monkeypatch.setattr(pipeline, "ROW_PIXELS", 2500)
     image = picture(171, 60, channels)
     both = Paired(channels=network_channels, activation_bytes=100)
     result = enlarged(image, both)
     np.testing.assert_array_equal(result, enlarged(image, Blur(channels=network_channels, activation_bytes=100)))
     assert not both.runs
-    assert len(both.alone().runs) == 4
-    enlarged(image, both.alone())  # of one core already: it has no rows to share out
-    assert len(both.alone().runs) == 5
+    assert len(both.per_core().runs) == 4
+    enlarged(image, both.per_core())  # of one core already: it has no rows to share out
+    assert len(both.per_core().runs) == 5
 
 
 def test_rows_are_abreast_where_they_are_high_and_memory_holds_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(choice, "cores", lambda: 2)
+    monkeypatch.setattr(machine, "cores", lambda: 2)
     low = Paired(activation_bytes=100)  # halo 2: rows of 40 and more
     enlarged(picture(78, 60), low)
     assert low.runs
@@ -456,14 +457,14 @@ def test_rows_are_abreast_where_they_are_high_and_memory_holds_them(monkeypatch:
         asked = Paired(activation_bytes=100)
         enlarged(picture(200, 60), asked, tile=tile)
         assert asked.runs
-    monkeypatch.setattr(choice, "cores", lambda: 1)
+    monkeypatch.setattr(machine, "cores", lambda: 1)
     single = Paired(activation_bytes=100)
     enlarged(picture(200, 60), single)
     assert single.runs
 
 
 def test_rows_abreast_take_smaller_tiles_and_warn_as_others_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(choice, "cores", lambda: 2)
+    monkeypatch.setattr(machine, "cores", lambda: 2)
     image = picture(100, 60)
     whole = enlarged(image, Blur())
     np.testing.assert_array_equal(enlarged(image, Paired(activation_bytes=100, most_pixels=700)), whole)

@@ -45,7 +45,7 @@ def test_eight_bits_are_written_found_and_used(model: Model) -> None:
     difference = metrics.psnr(small.run(lr)[0, 0], full.run(lr)[0, 0], border=2, peak=1)
     assert 35 < difference < 70  # another network, and nearly the same
     np.testing.assert_array_equal(small.in_float32().run(lr), full.run(lr))
-    alone = small.alone()
+    alone = small.per_core()
     assert alone is not None
     assert alone.precision == "int8"
 

@@ -31,35 +31,35 @@ lengths = st.integers(1, 100_000)
     ],
 )
 def test_each_wish_gives_its_size(wish: Size, expected: tuple[int, int]) -> None:
-    sides = wish.of(300, 400)
+    sides = wish.resolve(300, 400)
     assert sides == expected
     assert all(type(side) is int for side in sides)
 
 
 def test_halves_are_rounded_up() -> None:
-    assert Size(scale=0.5).of(5, 7) == (3, 4)
-    assert Size(scale=2.5).of(1, 3) == (3, 8)
+    assert Size(scale=0.5).resolve(5, 7) == (3, 4)
+    assert Size(scale=2.5).resolve(1, 3) == (3, 8)
 
 
 def test_no_side_is_ever_nothing() -> None:
-    assert Size(scale=1e-300).of(300, 400) == (1, 1)
-    assert Size(width=1).of(1, 10_000) == (1, 1)
-    assert Size(megapixels=1e-9).of(300, 400) == (1, 1)
+    assert Size(scale=1e-300).resolve(300, 400) == (1, 1)
+    assert Size(width=1).resolve(1, 10_000) == (1, 1)
+    assert Size(megapixels=1e-9).resolve(300, 400) == (1, 1)
 
 
 @given(height=lengths, width=lengths, wish=lengths)
 def test_a_side_asked_for_is_exactly_that(height: int, width: int, wish: int) -> None:
     try:
-        assert Size(width=wish).of(height, width)[1] == wish
-        assert Size(height=wish).of(height, width)[0] == wish
+        assert Size(width=wish).resolve(height, width)[1] == wish
+        assert Size(height=wish).resolve(height, width)[0] == wish
     except UsageError:
         assert wish * max(height / width, width / height) > 2**31
-    assert Size(width=wish, height=5).of(height, width) == (5, wish)
+    assert Size(width=wish, height=5).resolve(height, width) == (5, wish)
 
 
 @given(height=st.integers(100, 9000), width=st.integers(100, 9000), megapixels=st.floats(0.1, 500))
 def test_megapixels_keep_area_and_proportions(height: int, width: int, megapixels: float) -> None:
-    tall, wide = Size(megapixels=megapixels).of(height, width)
+    tall, wide = Size(megapixels=megapixels).resolve(height, width)
     assert tall * wide == pytest.approx(megapixels * 1e6, abs=tall + wide)
     assert abs(tall * width - wide * height) <= height + width
 
@@ -96,4 +96,4 @@ def test_half_pixels_are_refused() -> None:
 @pytest.mark.parametrize("wish", [Size(scale=1e300), Size(scale=1e308), Size(megapixels=1e30), Size(width=10**12)])
 def test_what_no_file_could_hold_is_refused(wish: Size) -> None:
     with pytest.raises(UsageError, match="ask for less"):
-        wish.of(300, 400)
+        wish.resolve(300, 400)

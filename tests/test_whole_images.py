@@ -29,7 +29,7 @@ class Levelled(Blur):
 def picture() -> Image:
     height, width = 600, 500
     ramp = np.linspace(0.2, 0.8, height * width * 3, dtype=np.float32).reshape(height, width, 3)
-    return Image.of(ramp)
+    return Image.from_pixels(ramp)
 
 
 def enlarged(engine: Blur, *, whole: bool = True, tile: int | None = None) -> NDArray[np.float32]:

@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 from hyperacuity import engines, formats, zoo
 from hyperacuity.engines import Engine, Precision
 from hyperacuity.errors import OutOfMemory, UsageError
-from hyperacuity.formats.partial import may_write
 from hyperacuity.image import Image, Strips
 from hyperacuity.pipeline import Pipeline, Stage
 from hyperacuity.resize import Kernel
 from hyperacuity.size import Size
+from hyperacuity.storage import may_write
 from hyperacuity.zoo import Card, Model, Step
 
 if TYPE_CHECKING:
@@ -173,7 +173,7 @@ class Upscaler:
         """An `Image` at another size, or so many times its own, computed as its rows are read."""
         size = size if isinstance(size, Size) else Size(size)
         before = image.header.height, image.header.width
-        target = size.of(*before)
+        target = size.resolve(*before)
         return self.pipeline(before, target).stream(image, *target)
 
     def pipeline(self, before: tuple[int, int], target: tuple[int, int]) -> Pipeline:
@@ -239,7 +239,7 @@ class Upscaler:
         channels = pixels.shape[2] if pixels.ndim == 3 else 1
         if pixels.ndim not in (2, 3) or channels not in (1, 2, 3, 4) or 0 in pixels.shape:
             raise UsageError(f"pixels of shape {pixels.shape}: give (H, W) or (H, W, C) with 1 to 4 channels")
-        image = Image.of(pixels, alpha=channels in (2, 4))
+        image = Image.from_pixels(pixels, alpha=channels in (2, 4))
         with _memory():
             result = self.stream(image, size).gather().pixels.astype(order, copy=False)
         return result[..., 0] if pixels.ndim == 2 else result

@@ -10,20 +10,106 @@
     ├── Unreachable (ConnectionError)     a camera, a stream or whoever takes ours does not answer
     ├── MissingDependency (ImportError)  an optional package is not installed
     └── OutOfMemory (MemoryError)        not even the smallest piece of work fits
+    HyperacuityWarning (UserWarning)     the work goes on, and this is worth knowing
 
-Each message says what to do about it. Each class also inherits Python's own, so that callers who do not
-know us can still catch it.
+Each message says what to do about it. Where that is an option to give or to leave out, it is data, a `Use`, which the
+command line words as "--engine pytorch" and Python as `engine="pytorch"`. Each class also inherits from one of
+Python's own, so that callers who do not know Hyperacuity can still catch it.
 """
 
 # ruff: noqa: N818  (they say what happened; `except OutOfMemory` reads better than OutOfMemoryError)
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Self
 
 
-class HyperacuityError(Exception):
+class _LeaveOut:
+    """The value of an option that is to be left out."""
+
+    def __repr__(self) -> str:
+        return "LEAVE_OUT"
+
+    def __reduce__(self) -> str:
+        return "LEAVE_OUT"  # the one object, also in another process
+
+
+LEAVE_OUT = _LeaveOut()
+
+
+class Use:
+    """A cure as data: which options to give, and which to leave out, by their names in Python.
+
+    The command line writes `Use(engine="pytorch")` as "--engine pytorch", Python as `engine="pytorch"`, and a server as
+    it names its fields. Several cures of one error are alternatives.
+
+    Args:
+        **options: What to set each option to; `LEAVE_OUT` for one that must go.
+
+    Example:
+        >>> str(Use(engine="pytorch"))
+        'use engine="pytorch"'
+        >>> str(Use(precision=LEAVE_OUT))
+        'leave out precision'
+    """
+
+    def __init__(self, **options: object) -> None:
+        self.options = options
+
+    def __str__(self) -> str:
+        return self.describe(lambda name, value: name if value is LEAVE_OUT else f"{name}={_quoted(value)}")
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Use) and self.options == other.options
+
+    def __hash__(self) -> int:
+        return hash(str(self))
+
+    def describe(self, write: Callable[[str, object], str]) -> str:
+        """Returns the cure in words, each option as `write(name, value)` has it."""
+        given = [write(name, value) for name, value in self.options.items() if value is not LEAVE_OUT]
+        omitted = [write(name, value) for name, value in self.options.items() if value is LEAVE_OUT]
+        parts = [f"use {' and '.join(given)}"] * bool(given) + [f"leave out {' and '.join(omitted)}"] * bool(omitted)
+        return " and ".join(parts)
+
+
+def _quoted(value: object) -> str:
+    return f'"{value}"' if isinstance(value, str) else str(value)
+
+
+class Curable(Exception):
+    """A message with cures as data, which each interface words in its own way. The root of our errors and warnings.
+
+    Args:
+        message: What is wrong, without the cure.
+        *cures: Alternatives, the best first.
+    """
+
+    def __init__(self, message: str = "", *cures: Use) -> None:
+        super().__init__(message)
+        self.message = message
+        self.cures = cures
+
+    def __str__(self) -> str:
+        return self.describe(str)
+
+    def describe(self, write: Callable[[Use], str]) -> str:
+        """Returns the message with its cures, each as `write` has it."""
+        cures = ", or ".join(write(cure) for cure in self.cures)
+        return f"{self.message}: {cures}" if cures else self.message
+
+
+class HyperacuityError(Curable):
     """Any failure that Hyperacuity foresees."""
+
+    def within(self, context: str) -> Self:
+        """Returns the same error, cures included, whose message begins with `context`, such as a file's name."""
+        return type(self)(f"{context}: {self.message}", *self.cures)
+
+
+class HyperacuityWarning(Curable, UserWarning):
+    """Any warning that Hyperacuity gives."""
 
 
 class UsageError(HyperacuityError, ValueError):

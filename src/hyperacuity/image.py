@@ -101,7 +101,7 @@ class Image:
     pixels: Array
 
     @classmethod
-    def of(
+    def from_pixels(
         cls,
         pixels: Array,
         *,

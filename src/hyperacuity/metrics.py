@@ -72,7 +72,7 @@ def ms_ssim(result: Array, truth: Array, *, border: int, peak: float) -> float:
 
 
 def flicker(result: Array, before: Array, truth: Array, truth_before: Array, *, border: int) -> float:
-    """How much a film's result changes otherwise than its truth from one frame to the next; 0 where it is as steady.
+    """How much a video's result changes otherwise than its truth from one frame to the next; 0 where it is as steady.
 
     The mean of |(result - before) - (truth - truth_before)|, in the unit of the arrays, over all pixels and channels of
     four arrays of one shape (H, W) or (H, W, C). border: pixels ignored on every side.

@@ -21,9 +21,9 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from hyperacuity import colour, tiles
-from hyperacuity.engines import Engine, choice, filled
-from hyperacuity.errors import BadOutput, OutOfMemory, UsageError
+from hyperacuity import colour, machine, tiles
+from hyperacuity.engines import Engine, filled
+from hyperacuity.errors import BadOutput, HyperacuityWarning, OutOfMemory, UsageError
 from hyperacuity.image import Header, Image, Strips
 from hyperacuity.resize import Kernel, Taps, resample, taps
 
@@ -75,11 +75,11 @@ CELL = 32
 MEAN_TOLERANCE = 0.1
 
 
-class PrecisionWarning(UserWarning):
+class PrecisionWarning(HyperacuityWarning):
     """Half precision, or 8 bits, failed on this image; it was computed in float32."""
 
 
-class TilingWarning(UserWarning):
+class TilingWarning(HyperacuityWarning):
     """A network that takes statistics of the whole image had to be given it in tiles."""
 
 
@@ -158,7 +158,7 @@ def _pool(process: int) -> ThreadPoolExecutor:
     """Threads for what numpy does beside the networks, the same for all images: starting them would take longer than a
     small one does. A process that was forked has none of them and starts its own.
     """
-    return ThreadPoolExecutor(choice.cores(), "hyperacuity-pixels")
+    return ThreadPoolExecutor(machine.cores(), "hyperacuity-pixels")
 
 
 def _prepare_alpha(image: Image) -> tuple[Image, float | None]:
@@ -170,7 +170,7 @@ def _prepare_alpha(image: Image) -> tuple[Image, float | None]:
         return image, None
     alpha = image.pixels[..., -1]
     if alpha.min() == alpha.max():
-        return Image.of(image.pixels[..., :-1], levels=image.header.levels), float(alpha[0, 0])
+        return Image.from_pixels(image.pixels[..., :-1], levels=image.header.levels), float(alpha[0, 0])
     visible = alpha > image.header.levels[0]
     return (image if visible.all() else Image(image.header, colour.bleed(image.pixels, visible))), None
 
@@ -252,7 +252,7 @@ def _ahead(pool: Executor | None, items: Iterable[Given], work: Callable[[Given]
         yield from map(work, items)
         return
     waiting: deque[Future[Made]] = deque()
-    cores = choice.cores()
+    cores = machine.cores()
     try:
         for item in items:
             # Warnings are told under the name of the file that the context holds.
@@ -356,10 +356,10 @@ class _Run:
         if tile is None and self.engine.activation_bytes:
             rows = self._rows_abreast()
             affordable = min(self.engine.available() // 4, TILE_MEMORY) // self.engine.activation_bytes
-            if rows is not None and rows * self.width * growth * choice.cores() <= affordable:
-                alone = self.engine.alone()
+            if rows is not None and rows * self.width * growth * machine.cores() <= affordable:
+                alone = self.engine.per_core()
                 if alone is not None and alone is not self.engine:
-                    self.engine, self.rows, affordable = alone, rows, affordable // choice.cores()
+                    self.engine, self.rows, affordable = alone, rows, affordable // machine.cores()
             affordable = min(affordable, max(TILE_PIXELS, ((TILE_SIDE + 2) * halo) ** 2))
             self.max_pixels = max(self.least, int(max(SMALLEST_TILE, affordable) / growth))
 
@@ -409,7 +409,7 @@ class _Run:
 
     def _rows_abreast(self) -> int | None:
         """How high rows of tiles are of which each core computes one; None where that would read too much."""
-        cores, least = choice.cores(), max(1, ROW_HEIGHT * self.engine.halo)
+        cores, least = machine.cores(), max(1, ROW_HEIGHT * self.engine.halo)
         count = self.height // max(least, ROW_PIXELS // self.width)
         count = max(count // cores * cores, cores)
         rows = math.ceil(self.height / count)

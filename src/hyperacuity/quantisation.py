@@ -23,7 +23,7 @@ import onnx
 from numpy.typing import NDArray
 
 from hyperacuity import datasets, engines, metrics
-from hyperacuity.engines.trial import in_turns
+from hyperacuity.engines.timing import in_turns
 from hyperacuity.errors import UsageError
 from hyperacuity.resize import resize, round_to
 from hyperacuity.zoo import Card, Model, in_8_bits

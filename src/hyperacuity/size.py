@@ -36,7 +36,7 @@ class Size:
         if len(given) > 1 and set(given) != {"width", "height"}:
             raise UsageError(f"give one of scale, width and height, or megapixels; not {' and '.join(given)} together")
 
-    def of(self, height: int, width: int) -> tuple[int, int]:
+    def resolve(self, height: int, width: int) -> tuple[int, int]:
         """The result's (height, width) for an input of `height` x `width`; sides are rounded half up, and at least 1.
 
         Raises `UsageError` for a side that no file could hold.

@@ -9,7 +9,7 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from tests.film.films import make, pictures
+from tests.video.videos import make, pictures
 
 COMMAND = [sys.executable, "-c", "from hyperacuity.cli import main; main()", "evaluate"]
 
@@ -41,20 +41,20 @@ def test_several_models_sets_and_scales_in_one_table(sets: Path) -> None:
     assert {path.name for path in (sets / "shown").iterdir()} == {f"{s}-p-x{n}.png" for s in "AB" for n in (2, 3)}
 
 
-def test_films_are_sets_and_are_held_against_each_other(sets: Path) -> None:
-    make(sets / "film.mkv", pictures(4, 48, 64))
-    result = run("-n", "bicubic", "--data", "film.mkv", "A", "--result", "film.mkv", folder=sets)
+def test_videos_are_sets_and_are_held_against_each_other(sets: Path) -> None:
+    make(sets / "video.mkv", pictures(4, 48, 64))
+    result = run("-n", "bicubic", "--data", "video.mkv", "A", "--result", "video.mkv", folder=sets)
     assert result.returncode == 1
-    assert "--result is held against one film" in result.stderr
-    result = run("-n", "bicubic", "--data", "film.mkv", "--result", "film.mkv", "--csv", "t.csv", folder=sets)
+    assert "--result is held against one video" in result.stderr
+    result = run("-n", "bicubic", "--data", "video.mkv", "--result", "video.mkv", "--csv", "t.csv", folder=sets)
     assert result.returncode == 0, result.stderr
     with (sets / "t.csv").open() as file:
         model, same = csv.DictReader(file)
-    assert (model["model"], model["set"], model["pictures"]) == ("bicubic", "film.mkv", "4")
+    assert (model["model"], model["set"], model["pictures"]) == ("bicubic", "video.mkv", "4")
     assert float(model["flicker"]) > 0
-    assert (same["model"], same["psnr"], same["flicker"]) == ("film.mkv", "inf", "0.000")
-    assert "Flicker: of films" in result.stdout
-    both = run("-n", "bicubic", "--data", "A", "film.mkv", "--frames", "2", "--csv", "u.csv", folder=sets)
+    assert (same["model"], same["psnr"], same["flicker"]) == ("video.mkv", "inf", "0.000")
+    assert "Flicker: of videos" in result.stdout
+    both = run("-n", "bicubic", "--data", "A", "video.mkv", "--frames", "2", "--csv", "u.csv", folder=sets)
     assert both.returncode == 0, both.stderr
     assert "flicker" in (sets / "u.csv").read_text().splitlines()[0]
 
@@ -75,8 +75,8 @@ def test_films_are_sets_and_are_held_against_each_other(sets: Path) -> None:
         (["--data", "A", "--metrics", "lpips"], "lpips needs its weights"),
         (["--data", "A", "--lr", "A", "B"], "--lr has 2 folders and --data 1"),
         (["--data", "A", "-n", "bicubic", "bicubic"], "given twice"),
-        (["--data", "A", "--result", "A"], "--result is held against one film"),
-        (["--data", "A", "--metrics", "flicker"], "between the frames of a film"),
+        (["--data", "A", "--result", "A"], "--result is held against one video"),
+        (["--data", "A", "--metrics", "flicker"], "between the frames of a video"),
         (["--data", "A/p.png"], "there is no folder A/p.png"),
     ],
 )

@@ -26,12 +26,12 @@ from PIL import ImageCms, ImageOps
 from hyperacuity import formats
 from hyperacuity.errors import DamagedFile, HyperacuityError, UnsupportedFormat, UsageError
 from hyperacuity.formats import LossWarning
-from hyperacuity.formats.partial import Partial
 from hyperacuity.formats.photo import metadata, png, spool
 from hyperacuity.formats.photo import source as photo_source
 from hyperacuity.formats.photo.sink import Job
 from hyperacuity.formats.photo.tiff import EXIF, Tiff, tree
 from hyperacuity.image import Array, Header, Image, Metadata, Strips
+from hyperacuity.storage import Partial
 
 ICC = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf tiff:Orientation="1" exif:PixelXDimension="1"/></x:xmpmeta>'
@@ -48,7 +48,7 @@ def photo(**options: Any) -> Image:
     height, width = options.get("height", 48), options.get("width", 64)
     y, x = np.mgrid[:height, :width]
     pixels = np.stack([x * 255 / width, y * 255 / height, 128 + 0 * x], axis=2).astype(np.uint8)
-    return Image.of(pixels, metadata=options.get("metadata"))
+    return Image.from_pixels(pixels, metadata=options.get("metadata"))
 
 
 def exif(orientation: int = 1, order: str = "<") -> bytes:
@@ -120,7 +120,7 @@ def test_lossless_formats_keep_every_bit(
     if not in_memory:
         monkeypatch.setattr(spool, "MEMORY", 0)
         monkeypatch.setattr(spool, "BAND", 700)
-    image = Image.of(noise(channels, dtype), alpha=channels in (2, 4))
+    image = Image.from_pixels(noise(channels, dtype), alpha=channels in (2, 4))
     back = saved(tmp_path / f"a{suffix}", image)
     assert back.pixels.dtype == dtype
     np.testing.assert_array_equal(back.pixels, image.pixels)
@@ -139,7 +139,7 @@ def test_any_size_and_any_strips(suffix: str, height: int, width: int, cuts: lis
     pixels = noise(3, np.uint8, height, width)
     rows = [part for part in np.split(pixels, np.minimum(np.cumsum(cuts), height).astype(int)) if len(part)]
     with formats.write(tmp_path / f"a{suffix}", None) as sink:
-        sink.write(Strips(Image.of(pixels).header, rows))
+        sink.write(Strips(Image.from_pixels(pixels).header, rows))
     np.testing.assert_array_equal(load(tmp_path / f"a{suffix}").pixels, pixels)
 
 
@@ -149,7 +149,7 @@ def test_lossy_formats_stay_close(suffix: str, worst: float, tmp_path: Path) -> 
     back = saved(tmp_path / f"a{suffix}", image, quality=90)
     assert np.abs(back.pixels.astype(int) - image.pixels).mean() < worst
     best, small = tmp_path / f"b{suffix}", tmp_path / f"c{suffix}"
-    noisy = Image.of(noise())
+    noisy = Image.from_pixels(noise())
     save(best, noisy, quality=100)
     save(small, noisy, quality=10)
     assert small.stat().st_size < best.stat().st_size
@@ -177,7 +177,7 @@ def test_webp_is_lossless_unless_its_source_was_lossy(tmp_path: Path) -> None:
 
 def test_avif_keeps_12_bits(tmp_path: Path) -> None:
     y, x = np.mgrid[:32, :64]
-    image = Image.of(np.stack([x * 1000, y * 2000, x * 500], axis=2).astype(np.uint16))
+    image = Image.from_pixels(np.stack([x * 1000, y * 2000, x * 500], axis=2).astype(np.uint16))
     with pytest.warns(LossWarning, match="12 bits"):
         back = saved(tmp_path / "a.avif", image, quality=100)
     assert back.header.levels == (0, 65520)
@@ -263,7 +263,7 @@ def test_alpha_is_laid_over_white(suffix: str, tmp_path: Path) -> None:
     pixels = np.zeros((16, 16, 4), np.uint8)
     pixels[..., 3] = 128
     with pytest.warns(LossWarning, match="laid over white"):
-        back = saved(tmp_path / f"a{suffix}", Image.of(pixels, alpha=True))
+        back = saved(tmp_path / f"a{suffix}", Image.from_pixels(pixels, alpha=True))
     assert back.header.channels == 3
     assert np.abs(back.pixels.astype(int) - 127).max() <= 1
 
@@ -271,7 +271,7 @@ def test_alpha_is_laid_over_white(suffix: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("suffix", [".jpg", ".bmp", ".ppm"])
 def test_opaque_alpha_is_dropped_silently(suffix: str, tmp_path: Path) -> None:
     pixels = np.dstack([photo().pixels, np.full((48, 64), 255, np.uint8)])
-    back = saved(tmp_path / f"a{suffix}", Image.of(pixels, alpha=True))
+    back = saved(tmp_path / f"a{suffix}", Image.from_pixels(pixels, alpha=True))
     assert np.abs(back.pixels.astype(int) - pixels[..., :3]).mean() < 3
 
 
@@ -285,7 +285,7 @@ def test_opaque_alpha_is_dropped_silently(suffix: str, tmp_path: Path) -> None:
     ],
 )
 def test_depth_that_does_not_fit_is_rounded(suffix: str, dtype: Any, expected: Any, tmp_path: Path) -> None:
-    image = Image.of(noise(3, dtype))
+    image = Image.from_pixels(noise(3, dtype))
     with pytest.warns(LossWarning, match="rounded"):
         back = saved(tmp_path / f"a{suffix}", image)
     assert back.pixels.dtype == expected
@@ -296,7 +296,7 @@ def test_depth_that_does_not_fit_is_rounded(suffix: str, dtype: Any, expected: A
 
 
 def test_levels_are_stretched_or_said(tmp_path: Path) -> None:
-    image = Image.of((noise(1, np.uint16) >> 6), levels=(0, 1023))
+    image = Image.from_pixels((noise(1, np.uint16) >> 6), levels=(0, 1023))
     back = saved(tmp_path / "a.png", image)
     assert back.header.levels == (0, 65535)
     np.testing.assert_array_equal(np.round(back.pixels * (1023 / 65535)), image.pixels)
@@ -316,7 +316,7 @@ def test_metadata_that_does_not_fit_is_named(tmp_path: Path) -> None:
 def test_profiles_are_written_or_their_loss_is_named(suffix: str, channels: int, tmp_path: Path) -> None:
     grey = ICC[:16] + b"GRAY" + ICC[20:]
     for icc in (ICC, grey, b"junk" * 99):
-        image = Image.of(noise(channels), metadata=Metadata(icc=icc))
+        image = Image.from_pixels(noise(channels), metadata=Metadata(icc=icc))
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             back = saved(tmp_path / f"a{suffix}", image)
@@ -537,7 +537,7 @@ def frames(channels: int = 4, count: int = 4, dtype: Any = np.uint8) -> list[Ima
         pixels = noise(channels, dtype, 17, 23, seed=index)
         if channels == 4:
             pixels[: index + 1, :, 3] = 0
-        made.append(Image.of(pixels, alpha=channels == 4, duration=(index + 1) / 20))
+        made.append(Image.from_pixels(pixels, alpha=channels == 4, duration=(index + 1) / 20))
     return made
 
 
@@ -572,7 +572,8 @@ def test_animated_png_keeps_16_bits_and_odd_delays(tmp_path: Path) -> None:
 
 def test_frames_of_gif_have_few_colours_exactly(tmp_path: Path) -> None:
     given_frames = [
-        Image.of(np.kron(noise(3, np.uint8, 3, 5, seed), np.ones((4, 4, 1), np.uint8)), duration=0.1) for seed in (1, 2)
+        Image.from_pixels(np.kron(noise(3, np.uint8, 3, 5, seed), np.ones((4, 4, 1), np.uint8)), duration=0.1)
+        for seed in (1, 2)
     ]
     save(tmp_path / "a.gif", *given_frames, like=Animated(2, 0))
     with formats.read(tmp_path / "a.gif") as source:
@@ -581,7 +582,7 @@ def test_frames_of_gif_have_few_colours_exactly(tmp_path: Path) -> None:
 
 
 def test_pages_of_tiff_come_back(tmp_path: Path) -> None:
-    pages = [Image.of(noise(3, np.uint16, seed=seed)) for seed in range(3)]
+    pages = [Image.from_pixels(noise(3, np.uint16, seed=seed)) for seed in range(3)]
     save(tmp_path / "a.tif", *pages, like=Animated(3, None))
     with formats.read(tmp_path / "a.tif") as source:
         assert (source.frames, source.loop) == (3, None)
@@ -769,7 +770,7 @@ def test_nothing_is_printed(capfd: pytest.CaptureFixture[str]) -> None:
         (b"PK\3\4\0\0", UnsupportedFormat, "ZIP"),
         (b"%PDF-1.7\n", UnsupportedFormat, "PDF"),
         (b"\0\0\0\x18ftypheic\0\0\0\0", UnsupportedFormat, "HEIC"),
-        (b"\0\0\0\x18ftypmp42\0\0\0\0", UnsupportedFormat, "film"),
+        (b"\0\0\0\x18ftypmp42\0\0\0\0", UnsupportedFormat, "video"),
         (b"hello\n", UnsupportedFormat, "text"),
         (b"\0\1\2\3\4\5\6\7", UnsupportedFormat, "of no kind that we know"),
     ],
@@ -828,7 +829,7 @@ def test_strange_names(suffix: str, in_memory: bool, tmp_path: Path, monkeypatch
         path = tmp_path / (name + suffix)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", LossWarning)
-            save(path, Image.of(photo().pixels[..., :1]))
+            save(path, Image.from_pixels(photo().pixels[..., :1]))
         assert os.listdir(tmp_path) == [path.name]
         assert load(path).header.shape[:2] == (48, 64)
         path.unlink()
@@ -922,7 +923,7 @@ def test_what_is_encoded_while_it_arrives_is_the_same_file(
     height: int, width: int, channels: int, dtype: Any, suffix: str, strip: int, tmp_path: Path
 ) -> None:
     pixels = noise(channels, dtype, height, width)
-    image = Image.of(pixels, alpha=channels in (2, 4), metadata=Metadata(exif=exif(), dpi=(300, 300)))
+    image = Image.from_pixels(pixels, alpha=channels in (2, 4), metadata=Metadata(exif=exif(), dpi=(300, 300)))
     paths = [tmp_path / f"{name}{suffix}" for name in ("at-once", "following")]
     for path, like in zip(paths, (None, SINGLE), strict=True):
         with formats.write(path, like) as sink:
@@ -944,7 +945,7 @@ def test_an_encoder_begins_before_the_last_row(tmp_path: Path) -> None:
         yield pixels[1000:]
 
     with formats.write(tmp_path / "a.png", SINGLE) as sink:
-        sink.write(Strips(Image.of(pixels).header, rows()))
+        sink.write(Strips(Image.from_pixels(pixels).header, rows()))
     assert written[0] > 0
     np.testing.assert_array_equal(load(tmp_path / "a.png").pixels, pixels)
 
@@ -963,7 +964,7 @@ def test_an_encoder_that_follows_is_let_go(
 
     expected = error or UsageError
     with pytest.raises(expected), formats.write(tmp_path / f"a{suffix}", SINGLE) as sink:
-        sink.write(Strips(Image.of(pixels).header, rows()))
+        sink.write(Strips(Image.from_pixels(pixels).header, rows()))
     assert not os.listdir(tmp_path)
     assert capfd.readouterr().err == ""
 
@@ -1001,7 +1002,7 @@ from hyperacuity import formats
 from hyperacuity.errors import UsageError
 from hyperacuity.image import Image
 resource.setrlimit(resource.RLIMIT_FSIZE, (20000, 20000))
-image = Image.of(np.random.default_rng(0).integers(0, 256, (300, 300, 3), np.uint8))
+image = Image.from_pixels(np.random.default_rng(0).integers(0, 256, (300, 300, 3), np.uint8))
 for suffix in (".png", ".jpg", ".tif", ".webp", ".avif", ".bmp", ".ppm", ".gif"):
     try:
         with formats.write(Path(sys.argv[1], "a" + suffix), None, quality=100) as sink:
@@ -1102,7 +1103,7 @@ def test_netpbm_of_all_kinds() -> None:
 
 
 def test_associated_alpha_is_divided_out() -> None:
-    straight = Image.of(np.dstack([noise(3, np.uint8), np.full((21, 34), 128, np.uint8)]), alpha=True).pixels
+    straight = Image.from_pixels(np.dstack([noise(3, np.uint8), np.full((21, 34), 128, np.uint8)]), alpha=True).pixels
     premultiplied = straight.copy()
     premultiplied[..., :3] = (straight[..., :3].astype(float) * 128 / 255 + 0.5).astype(np.uint8)
     file = io.BytesIO()

@@ -11,7 +11,7 @@ from typing import Any
 
 import av
 
-from tests.film.films import pictures
+from tests.video.videos import pictures
 
 SDP = "v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=camera\r\nt=0 0\r\nm=video 0 RTP/AVP 96\r\n"
 SDP += "a=rtpmap:96 H264/90000\r\na=fmtp:96 packetization-mode=1\r\na=control:track\r\n"

@@ -14,7 +14,7 @@ from typing import Any
 import av
 import numpy as np
 
-from tests.film.films import pictures
+from tests.video.videos import pictures
 
 RATE = 25
 

@@ -19,14 +19,14 @@ import pytest
 from hyperacuity import Size, live, load
 from hyperacuity.api import Upscaler
 from hyperacuity.errors import Unreachable, UnsupportedFormat, UsageError
-from hyperacuity.formats.seam import LossWarning
+from hyperacuity.formats.protocol import LossWarning
 from hyperacuity.live import Output, Settings, Status
 from hyperacuity.live.ladder import Cost
 from hyperacuity.live.pictures import Pictures
 from hyperacuity.live.reading import Reader
-from tests.film.films import make, pictures
 from tests.live.rtsp import Server
 from tests.live.streams import Camera, Consumer, played, still_running, transport
+from tests.video.videos import make, pictures
 
 
 @pytest.fixture(scope="module")

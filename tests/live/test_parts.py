@@ -350,8 +350,8 @@ def test_streams_are_what_players_decode() -> None:
 
 def test_encoders_look_at_nothing_ahead(tmp_path: Path) -> None:
     udp, file = addresses.sink("udp://127.0.0.1:1"), addresses.sink(str(tmp_path / "a.mkv"))
-    chosen = for_live(Encoding(crf=20, options={"tune": "film"}), udp)
-    assert (chosen.codec, chosen.crf, chosen.preset, chosen.options["tune"]) == ("h264", 20, "superfast", "film")
+    chosen = for_live(Encoding(crf=20, options={"tune": "video"}), udp)
+    assert (chosen.codec, chosen.crf, chosen.preset, chosen.options["tune"]) == ("h264", 20, "superfast", "video")
     assert for_live(Encoding("ffv1"), file).codec == "ffv1"
     with pytest.raises(UsageError, match=r"ffv1 goes into \.mkv"):
         for_live(Encoding("ffv1"), udp)

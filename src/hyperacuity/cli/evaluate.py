@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from hyperacuity.cli.settings import seconds
+from hyperacuity.cli.values import seconds
 from hyperacuity.errors import UsageError
 
 if TYPE_CHECKING:
     from hyperacuity.api import Upscaler
     from hyperacuity.evaluate import Row, Setting
-    from hyperacuity.evaluate.films import FilmSet, Frames, Made
     from hyperacuity.evaluate.measures import Metric
     from hyperacuity.evaluate.sets import PictureSet
+    from hyperacuity.evaluate.videos import Frames, Made, VideoSet
 
 WHAT, RESULTS, MACHINE = "What is measured", "Results", "Machine"
 
@@ -48,7 +48,7 @@ def command(
         list[Path],
         typer.Option(
             "--data",
-            help="Folders of pictures, or films; each is a set, called like its folder or file.",
+            help="Folders of pictures, or videos; each is a set, called like its folder or file.",
             rich_help_panel=WHAT,
         ),
     ],
@@ -78,18 +78,18 @@ def command(
     metrics: Annotated[
         list[str] | None,
         typer.Option(
-            help="psnr, ssim, ms-ssim, lr-psnr, lpips, flicker; by default psnr ssim lr-psnr, and flicker of films.",
+            help="psnr, ssim, ms-ssim, lr-psnr, lpips, flicker; by default psnr ssim lr-psnr, and flicker of videos.",
             rich_help_panel=WHAT,
         ),
     ] = None,
-    frames: Annotated[int | None, typer.Option(min=1, help="Of films: so many at most.", rich_help_panel=WHAT)] = None,
-    stride: Annotated[int, typer.Option(min=1, help="Of films: each so many-th frame.", rich_help_panel=WHAT)] = 1,
+    frames: Annotated[int | None, typer.Option(min=1, help="Of videos: so many at most.", rich_help_panel=WHAT)] = None,
+    stride: Annotated[int, typer.Option(min=1, help="Of videos: each so many-th frame.", rich_help_panel=WHAT)] = 1,
     start: Annotated[
-        str | None, typer.Option(help="Of films: from here on, such as 1:30.", rich_help_panel=WHAT)
+        str | None, typer.Option(help="Of videos: from here on, such as 1:30.", rich_help_panel=WHAT)
     ] = None,
     result: Annotated[
         list[Path] | None,
-        typer.Option(help="Films made already, held against the film in --data.", rich_help_panel=WHAT),
+        typer.Option(help="Videos made already, held against the video in --data.", rich_help_panel=WHAT),
     ] = None,
     lpips_weights: Annotated[
         tuple[Path, Path] | None,
@@ -135,16 +135,16 @@ def command(
     """Measure models as the papers do.
 
     hyperacuity evaluate -n fsrcnn bicubic --data Set5 Set14 --scale 2 --against published
-    hyperacuity evaluate -n acute-50k bicubic --data film.mp4 --frames 100
+    hyperacuity evaluate -n acute-50k bicubic --data video.mp4 --frames 100
     hyperacuity evaluate --result larger.mp4 --data original.mp4
     """
     from hyperacuity import evaluate as evaluation
-    from hyperacuity.evaluate import films, measures, plots, report
+    from hyperacuity.evaluate import measures, plots, report, videos
 
     _check(result or [], data, lr or [], against)
     how, scales = evaluation.protocol(protocol), list(dict.fromkeys(scale or [2]))
     of_pictures = measures.chosen(metrics or measures.DEFAULT, lpips_weights)
-    of_films = measures.chosen(metrics or measures.DEFAULT_OF_FILMS, lpips_weights)
+    of_videos = measures.chosen(metrics or measures.DEFAULT_OF_VIDEOS, lpips_weights)
     if plot is not None:
         plots.check(plot)
     upscalers: dict[str, Upscaler] = {}
@@ -153,13 +153,13 @@ def command(
     for upscaler in upscalers.values():
         for factor in scales:
             evaluation.check_scale(upscaler, factor)
-    which = films.Frames(Fraction(0) if start is None else seconds("--start", start), stride, frames)
+    which = videos.Frames(Fraction(0) if start is None else seconds("--start", start), stride, frames)
     found = [
-        _found(path, beside, scales, of_pictures, of_films, which)
+        _found(path, beside, scales, of_pictures, of_videos, which)
         for path, beside in itertools.zip_longest(data, lr or [])
     ]
     settings = [
-        evaluation.Setting(each, factor, how, of_films if isinstance(each, films.FilmSet) else of_pictures)
+        evaluation.Setting(each, factor, how, of_videos if isinstance(each, videos.VideoSet) else of_pictures)
         for each in found
         for factor in scales
     ]
@@ -226,18 +226,18 @@ def _found(
     lr: Path | None,
     scales: Sequence[int],
     of_pictures: Sequence[Metric],
-    of_films: Sequence[Metric],
+    of_videos: Sequence[Metric],
     frames: Frames,
-) -> PictureSet | FilmSet:
-    """The set of a folder, or of a film."""
+) -> PictureSet | VideoSet:
+    """The set of a folder, or of a video."""
     from hyperacuity import formats
-    from hyperacuity.evaluate import films, sets
+    from hyperacuity.evaluate import sets, videos
 
-    if not formats.is_film(path):
+    if not formats.is_video(path):
         return sets.find(path, scales, of_pictures, lr=lr)
     if lr is not None:
-        raise UsageError(f"--lr is for folders: the LR of {path}, a film, is made by bicubic")
-    return films.find(path, scales, of_films, frames)
+        raise UsageError(f"--lr is for folders: the LR of {path}, a video, is made by bicubic")
+    return videos.find(path, scales, of_videos, frames)
 
 
 def _check(result: Sequence[Path], data: Sequence[Path], lr: Sequence[Path], against: str | None) -> None:
@@ -247,24 +247,24 @@ def _check(result: Sequence[Path], data: Sequence[Path], lr: Sequence[Path], aga
     if lr and len(lr) != len(data):
         raise UsageError(f"--lr has {len(lr)} folders and --data {len(data)}: give one for each, in the same order")
     if result and (len(data) != 1 or data[0].is_dir()):
-        raise UsageError("--result is held against one film: give that alone with --data")
+        raise UsageError("--result is held against one video: give that alone with --data")
 
 
-def _made(results: Sequence[Path], found: Sequence[PictureSet | FilmSet]) -> dict[str, Made]:
-    """Films by their names in tables."""
-    from hyperacuity.evaluate.films import FilmSet, Made
+def _made(results: Sequence[Path], found: Sequence[PictureSet | VideoSet]) -> dict[str, Made]:
+    """Videos by their names in tables."""
+    from hyperacuity.evaluate.videos import Made, VideoSet
 
     names = [path.name if [one.name for one in results].count(path.name) == 1 else str(path) for path in results]
     return {
         name: Made(path, each)
         for name, path in zip(names, results, strict=True)
         for each in found
-        if isinstance(each, FilmSet)
+        if isinstance(each, VideoSet)
     }
 
 
 def _check_outputs(
-    paths: Sequence[Path], pictures: Path | None, found: Sequence[PictureSet | FilmSet], force: bool
+    paths: Sequence[Path], pictures: Path | None, found: Sequence[PictureSet | VideoSet], force: bool
 ) -> None:
     """Nothing shall be in the way of the results when they have been computed."""
     inputs = [path.resolve() for each in found for path in each.files]

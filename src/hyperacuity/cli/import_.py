@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from hyperacuity.cli.settings import settings
+from hyperacuity.cli.values import settings
 from hyperacuity.errors import MissingDependency
 
 

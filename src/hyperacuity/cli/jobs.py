@@ -76,9 +76,9 @@ def plan(inputs: Sequence[str], output: str | None, naming: Naming, *, recursive
 
 def _ending(source: Path) -> str:
     """The ending for a result: the source's own, else the one that fits its content."""
-    if formats.knows(source) or formats.names_film(source):
+    if formats.knows(source) or formats.names_video(source):
         return source.suffix
-    if formats.is_film(source):
+    if formats.is_video(source):
         return ".mkv"  # which holds whatever there is
     try:
         with formats.read(source) as opened:
@@ -152,7 +152,7 @@ def _target(source: Path, root: Path | None, output: str | None, naming: Naming,
 
 
 def _names_file(path: Path) -> bool:
-    return formats.knows(path) or formats.names_film(path)
+    return formats.knows(path) or formats.names_video(path)
 
 
 def _identity(path: Path) -> str:

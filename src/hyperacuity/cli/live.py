@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hyperacuity.cli.settings import seconds, texts
+from hyperacuity.cli.values import seconds, texts
 from hyperacuity.errors import UsageError
 
 if TYPE_CHECKING:

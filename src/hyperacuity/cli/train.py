@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hyperacuity.cli.settings import settings
+from hyperacuity.cli.values import settings
 from hyperacuity.errors import MissingDependency, UsageError
 
 if TYPE_CHECKING:

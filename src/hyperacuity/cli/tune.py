@@ -29,7 +29,7 @@ def command(
     from rich.table import Table
 
     from hyperacuity import zoo
-    from hyperacuity.engines import choice, trial
+    from hyperacuity.engines import timing, tuning
 
     family = [zoo.open_file(model_path)] if model_path is not None else zoo.members(model or zoo.DEFAULT)
     networks = [member for member in family if member.onnx is not None]
@@ -38,7 +38,7 @@ def command(
     console = Console(width=None if sys.stdout.isatty() else 120)
     for member in networks:
         table = Table("engine", "ms", "megapixels/s", "first ms", "difference", box=None, title=member.card.name)
-        results = trial.trials(member)
+        results = timing.trials(member)
         for one in results:
             if one.seconds is None:
                 table.add_row(one.engine, f"[dim]{one.fault}")
@@ -53,8 +53,8 @@ def command(
         console.print(table)
         if results[0].seconds is None:
             raise UsageError(f"no engine can run {member.card.name}")
-        if not choice.remember(member, results[0].engine):
-            console.print(f"[yellow]{choice.file()} cannot be written: the choice is not kept[/]")
+        if not tuning.remember(member, results[0].engine):
+            console.print(f"[yellow]{tuning.file()} cannot be written: the choice is not kept[/]")
     console.print(
         "Luma or RGB alone, 512 x 256 pixels; the fastest is what --engine auto takes on the CPU from now on.",
         style="dim",

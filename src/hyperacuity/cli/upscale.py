@@ -25,11 +25,11 @@ from hyperacuity.errors import HyperacuityError, UsageError
 if TYPE_CHECKING:
     from hyperacuity.api import Result, Upscaler
     from hyperacuity.cli.jobs import Job
-    from hyperacuity.film import Settings
     from hyperacuity.image import Strips
     from hyperacuity.size import Size
+    from hyperacuity.video import Settings
 
-INPUT, SIZE, MODEL, OUTPUT, SPEED, FILM = "Input", "Size", "Model", "Output", "Machine", "Films"
+INPUT, SIZE, MODEL, OUTPUT, SPEED, VIDEO = "Input", "Size", "Model", "Output", "Machine", "Videos"
 
 
 def command(
@@ -120,44 +120,44 @@ def command(
         int, typer.Option("-j", "--jobs", min=1, help="Files worked on at once.", rich_help_panel=SPEED)
     ] = 1,
     codec: Annotated[
-        str | None, typer.Option(help="h264, h265, av1, ffv1 ...; h264 if not given.", rich_help_panel=FILM)
+        str | None, typer.Option(help="h264, h265, av1, ffv1 ...; h264 if not given.", rich_help_panel=VIDEO)
     ] = None,
     crf: Annotated[
-        float | None, typer.Option(help="Quality, the codec's own scale: less is better.", rich_help_panel=FILM)
+        float | None, typer.Option(help="Quality, the codec's own scale: less is better.", rich_help_panel=VIDEO)
     ] = None,
-    preset: Annotated[str | None, typer.Option(help="The codec's speed.", rich_help_panel=FILM)] = None,
+    preset: Annotated[str | None, typer.Option(help="The codec's speed.", rich_help_panel=VIDEO)] = None,
     encoder: Annotated[
         list[str] | None,
-        typer.Option("-e", metavar="KEY=VALUE", help="More for the codec: tune=film.", rich_help_panel=FILM),
+        typer.Option("-e", metavar="KEY=VALUE", help="More for the codec: tune=film.", rich_help_panel=VIDEO),
     ] = None,
-    start: Annotated[str | None, typer.Option(help="From here on: 90, 1:30.", rich_help_panel=FILM)] = None,
-    duration: Annotated[str | None, typer.Option(help="So much of it: 10, 0:10.", rich_help_panel=FILM)] = None,
+    start: Annotated[str | None, typer.Option(help="From here on: 90, 1:30.", rich_help_panel=VIDEO)] = None,
+    duration: Annotated[str | None, typer.Option(help="So much of it: 10, 0:10.", rich_help_panel=VIDEO)] = None,
     fps: Annotated[
-        str | None, typer.Option(help="Of frames in a folder, such as frames/%06d.png.", rich_help_panel=FILM)
+        str | None, typer.Option(help="Of frames in a folder, such as frames/%06d.png.", rich_help_panel=VIDEO)
     ] = None,
     deinterlace: Annotated[
-        bool, typer.Option("--deinterlace", help="Make whole frames of fields.", rich_help_panel=FILM)
+        bool, typer.Option("--deinterlace", help="Make whole frames of fields.", rich_help_panel=VIDEO)
     ] = False,
     strict: Annotated[
-        bool, typer.Option("--strict", help="Stop at the first damaged frame.", rich_help_panel=FILM)
+        bool, typer.Option("--strict", help="Stop at the first damaged frame.", rich_help_panel=VIDEO)
     ] = False,
     preview: Annotated[
         Path | None,
         typer.Option(
             help="Only write this picture of one frame, before and after: from the middle, or at --start.",
-            rich_help_panel=FILM,
+            rich_help_panel=VIDEO,
         ),
     ] = None,
 ) -> None:
-    """Make pictures and films larger.
+    """Make pictures and videos larger.
 
     hyperacuity upscale photo.jpg                    writes photo-x2.jpg beside it
     hyperacuity upscale photos -r -s 4 -o larger     a folder, and all below it
-    hyperacuity upscale film.mp4 -o larger.mp4       a film, with all that is in it
+    hyperacuity upscale video.mp4 -o larger.mp4       a video, with all that is in it
     hyperacuity upscale - -o - --ext png < a > b     in a pipe
     """
     from hyperacuity import api
-    from hyperacuity.cli import film
+    from hyperacuity.cli import video
     from hyperacuity.cli.jobs import PIPE, Naming, plan
     from hyperacuity.size import Size
 
@@ -173,7 +173,7 @@ def command(
     if suffix and {"/", "\\"} & set(suffix):
         raise UsageError(f"--suffix {suffix}: it becomes part of the names; for another folder there is -o")
     size = Size(scale, width, height, megapixels)
-    films = film.asked(
+    videos = video.asked(
         codec=codec,
         crf=crf,
         preset=preset,
@@ -185,7 +185,7 @@ def command(
         strict=strict,
     )
     if preview is not None and (output is not None or len(everything) > 1):
-        raise UsageError("--preview is one picture of one film: leave -o and all but one input out")
+        raise UsageError("--preview is one picture of one video: leave -o and all but one input out")
     naming = Naming(suffix, api.suffix(size), _extension(ext))
     try:
         planned = plan(everything, output if preview is None else str(preview), naming, recursive=recursive)
@@ -204,7 +204,7 @@ def command(
         tta=tta,
     )
     talk = Talk(sys.stderr if piped else sys.stdout, quiet=quiet or as_json, json=as_json)
-    batch = _Batch(upscaler, size, quality, force, skip_existing, naming.extension, films, preview is not None, talk)
+    batch = _Batch(upscaler, size, quality, force, skip_existing, naming.extension, videos, preview is not None, talk)
     raise typer.Exit(batch.run(planned, jobs))
 
 
@@ -232,7 +232,7 @@ def _extension(ext: str) -> str | None:
     if ext == "auto":
         return None
     ending = "." + ext.lower().lstrip(".")
-    if ending not in formats.suffixes() and not formats.names_film(Path(f"film{ending}")):
+    if ending not in formats.suffixes() and not formats.names_video(Path(f"video{ending}")):
         known = [suffix[1:] for suffix in formats.suffixes()]
         raise UnsupportedFormat(f"cannot write {ext!r}; there are auto, {', '.join(known)}{nearest(ext, known)}")
     return ending
@@ -254,10 +254,10 @@ def _precision(text: str) -> Any:
 
 def _stop_at_once_next_time() -> None:
     """Workers are waited for, and a large picture may be in its encoder: whoever insists gets the prompt back now."""
-    from hyperacuity.formats import partial
+    from hyperacuity import storage
 
     def stop(number: int, _: FrameType | None) -> None:
-        partial.abandon()
+        storage.abandon()
         os._exit(128 + number)
 
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -275,12 +275,12 @@ class _Batch:
         force: bool,
         skip_existing: bool,
         extension: str | None,
-        films: Settings | None,
+        videos: Settings | None,
         preview: bool,
         talk: Talk,
     ) -> None:
         self.upscaler, self.size, self.quality, self.extension = upscaler, size, quality, extension
-        self.films, self.preview = films, preview
+        self.videos, self.preview = videos, preview
         self.force, self.skip_existing, self.talk = force, skip_existing, talk
         self.stop = threading.Event()
 
@@ -312,9 +312,9 @@ class _Batch:
         return 1 if any(result.error for result in done) else 0
 
     def _one(self, job: Job) -> Done:
-        from hyperacuity.cli.film import Y4M, is_film
         from hyperacuity.cli.jobs import PIPE
-        from hyperacuity.formats.partial import storing
+        from hyperacuity.cli.video import Y4M, is_video
+        from hyperacuity.storage import storing
 
         current.set(str(job.source))
         self.talk.started(str(job.source))
@@ -323,9 +323,9 @@ class _Batch:
             with storing(job.target):
                 if self.skip_existing and job.target.exists():
                     return Done(str(job.source), str(job.target), skipped=True)
-            piped_film = job.source == PIPE and _begins_with(Y4M)
-            if piped_film or is_film(job.source):
-                return replace(self._film(job), seconds=time.perf_counter() - start)
+            piped_video = job.source == PIPE and _begins_with(Y4M)
+            if piped_video or is_video(job.source):
+                return replace(self._video(job), seconds=time.perf_counter() - start)
             result = self._upscale(job)
         except HyperacuityError as error:
             return Done(str(job.source), str(job.target), error=str(error))
@@ -345,19 +345,19 @@ class _Batch:
             seconds=time.perf_counter() - start,
         )
 
-    def _film(self, job: Job) -> Done:
-        from hyperacuity import film
-        from hyperacuity.cli.film import note
+    def _video(self, job: Job) -> Done:
+        from hyperacuity import video
         from hyperacuity.cli.jobs import PIPE
-        from hyperacuity.formats.partial import storing
+        from hyperacuity.cli.video import note
+        from hyperacuity.storage import storing
 
         name = current.get()
         if self.quality is not None:
-            raise UsageError("--quality is for pictures: films have --crf")
+            raise UsageError("--quality is for pictures: videos have --crf")
 
         begun = time.perf_counter()
 
-        def watch(progress: film.Progress) -> None:
+        def watch(progress: video.Progress) -> None:
             if self.stop.is_set():
                 raise KeyboardInterrupt
             share = progress.done / max(1, progress.frames)
@@ -370,13 +370,13 @@ class _Batch:
         if job.target != PIPE:
             with storing(job.target):
                 job.target.parent.mkdir(parents=True, exist_ok=True)
-        settings = self.films or film.Settings()
+        settings = self.videos or video.Settings()
         if self.preview:
             if PIPE in (job.source, job.target):
-                raise UsageError("--preview needs a film that is a file, and a name for the picture")
-            report = film.preview(self.upscaler, job.source, job.target, self.size, settings, force=self.force)
+                raise UsageError("--preview needs a video that is a file, and a name for the picture")
+            report = video.preview(self.upscaler, job.source, job.target, self.size, settings, force=self.force)
         else:
-            report = film.upscale(
+            report = video.upscale(
                 self.upscaler,
                 sys.stdin.buffer if job.source == PIPE else job.source,
                 sys.stdout.buffer if job.target == PIPE else job.target,
@@ -398,10 +398,10 @@ class _Batch:
     def _upscale(self, job: Job) -> Result:
         from hyperacuity import api
         from hyperacuity.cli.jobs import PIPE
-        from hyperacuity.formats.partial import storing
+        from hyperacuity.storage import storing
 
-        if self.films is not None or self.preview:
-            raise UsageError("this is a picture: --codec, --start, --preview and the like are for films")
+        if self.videos is not None or self.preview:
+            raise UsageError("this is a picture: --codec, --start, --preview and the like are for videos")
         data = sys.stdin.buffer.read() if job.source == PIPE else job.source
         if job.target != PIPE:
             with storing(job.target):

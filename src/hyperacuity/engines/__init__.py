@@ -17,7 +17,7 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from hyperacuity.engines import choice, ncnn, onnx_runtime, openvino, pytorch
+from hyperacuity.engines import ncnn, onnx_runtime, openvino, pytorch, tuning
 from hyperacuity.errors import MissingDependency, UsageError, nearest
 from hyperacuity.zoo import Model
 
@@ -81,7 +81,7 @@ class Engine(Protocol):
         """The same network in full precision; itself if it already is."""
         ...
 
-    def alone(self) -> Engine | None:
+    def per_core(self) -> Engine | None:
         """The same network with one core for each run, for callers that have as many runs as cores at once, none of
         which then waits for the others' parts; None where a run takes what there is.
         """
@@ -134,7 +134,7 @@ def _choices(model: Model, device: str, precision: str) -> list[str]:
         )
     if model.onnx is None:
         return ["pytorch"]
-    tuned = choice.remembered(model)
+    tuned = tuning.remembered(model)
     if tuned in ENGINES:
         return [tuned, "onnxruntime"]
     faster = FASTER.get(model.card.architecture, ())

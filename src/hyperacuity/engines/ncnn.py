@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from hyperacuity import memory
-from hyperacuity.engines import choice
+from hyperacuity import machine
 from hyperacuity.errors import MissingDependency, OutOfMemory, UsageError, WeightsError
 from hyperacuity.zoo import Model
 
@@ -39,7 +38,7 @@ def open(model: Model, device: str, precision: str) -> Ncnn:
     if model.onnx is None:
         raise UsageError(f"{model.card.name} has no ONNX file beside it: add --engine pytorch")
 
-    return Ncnn(model, choice.cores())
+    return Ncnn(model, machine.cores())
 
 
 def _net(model: Model, threads: int) -> Net:
@@ -79,7 +78,7 @@ class Ncnn:
         self.activation_bytes = _LAYOUTS * model.card.activation_bytes
 
     def available(self) -> int:
-        return memory.available()
+        return machine.available_memory()
 
     def run(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         count, channels, height, width = batch.shape
@@ -91,7 +90,7 @@ class Ncnn:
     def in_float32(self) -> Ncnn:
         return self
 
-    def alone(self) -> Ncnn:
+    def per_core(self) -> Ncnn:
         return self._alone
 
     @functools.cached_property

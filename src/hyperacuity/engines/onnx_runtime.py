@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hyperacuity import memory, zoo
-from hyperacuity.engines import choice
+from hyperacuity import machine, zoo
 from hyperacuity.errors import MissingDependency, OutOfMemory, UsageError, WeightsError
 from hyperacuity.zoo import Model
 
@@ -70,9 +69,9 @@ def _session(path: Path, name: str, providers: Providers, threads: int) -> Infer
 
     settings = onnxruntime.SessionOptions()
     settings.log_severity_level = 4  # faults are raised; they need not be printed as well
-    if not threads and choice.cores() < (os.cpu_count() or 1):
+    if not threads and machine.cores() < (os.cpu_count() or 1):
         # It counts cores that this process may not use, and its threads would wait for each other in turns on the rest.
-        threads = choice.cores()
+        threads = machine.cores()
     settings.intra_op_num_threads = threads
     try:
         return onnxruntime.InferenceSession(path, settings, providers=providers)
@@ -105,7 +104,7 @@ class OnnxRuntime:
         self.activation_bytes = model.card.activation_bytes
 
     def available(self) -> int:
-        return memory.available()
+        return machine.available_memory()
 
     def run(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         try:
@@ -122,7 +121,7 @@ class OnnxRuntime:
     def in_float32(self) -> OnnxRuntime:
         return self if self.precision == "fp32" else OnnxRuntime(self._model, self._providers, threads=self._threads)
 
-    def alone(self) -> OnnxRuntime | None:
+    def per_core(self) -> OnnxRuntime | None:
         return self._alone if self._providers[0][0] == "CPUExecutionProvider" else None
 
     @functools.cached_property

@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hyperacuity import memory
-from hyperacuity.engines import choice
+from hyperacuity import machine
 from hyperacuity.engines.subpixel import as_convolution
 from hyperacuity.errors import MissingDependency, OutOfMemory, UsageError, WeightsError
 from hyperacuity.zoo import Model
@@ -76,7 +75,7 @@ class OpenVino:
             return self._compiled
 
     def available(self) -> int:
-        return memory.available()
+        return machine.available_memory()
 
     def run(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         try:
@@ -98,12 +97,12 @@ class OpenVino:
     def in_float32(self) -> OpenVino:
         return self
 
-    def alone(self) -> OpenVino:
+    def per_core(self) -> OpenVino:
         return self._alone
 
     @functools.cached_property
     def _alone(self) -> OpenVino:
-        return self if self._streams > 1 else OpenVino(self._model, streams=choice.cores())  # which share the cores
+        return self if self._streams > 1 else OpenVino(self._model, streams=machine.cores())  # which share the cores
 
 
 def _as_convolutions(network: Any) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from hyperacuity import memory
+from hyperacuity import machine
 from hyperacuity.errors import MissingDependency, OutOfMemory, UsageError, WeightsError
 from hyperacuity.zoo import Model
 
@@ -115,7 +115,7 @@ class PyTorch:
             free, _ = torch.cuda.mem_get_info(self._device)
             # What PyTorch holds and does not use counts as taken for the driver.
             return free + torch.cuda.memory_reserved(self._device) - torch.cuda.memory_allocated(self._device)
-        return memory.available()  # MPS shares the machine's memory
+        return machine.available_memory()  # MPS shares the machine's memory
 
     def run(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         import torch
@@ -135,7 +135,7 @@ class PyTorch:
                 self._full = PyTorch(self._model, self._device, "fp32")
             return self._full
 
-    def alone(self) -> None:
+    def per_core(self) -> None:
         return None  # how many threads PyTorch takes is one number for the whole process
 
     @contextmanager

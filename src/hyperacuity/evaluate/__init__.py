@@ -22,10 +22,10 @@ from hyperacuity.api import Upscaler
 from hyperacuity.datasets import Pair, Picture
 from hyperacuity.errors import UsageError, nearest
 from hyperacuity.evaluate import measures, sets
-from hyperacuity.evaluate.films import FilmSet, Made
 from hyperacuity.evaluate.measures import Compared, Metric
 from hyperacuity.evaluate.published import Published, find
 from hyperacuity.evaluate.sets import PictureSet
+from hyperacuity.evaluate.videos import Made, VideoSet
 from hyperacuity.resize import resize, round_to
 from hyperacuity.size import Size
 
@@ -80,7 +80,7 @@ PROTOCOLS = {
 class Setting:
     """What is measured: one set at one scale, by one protocol."""
 
-    pictures: PictureSet | FilmSet
+    pictures: PictureSet | VideoSet
     scale: int
     how: Protocol
     metrics: Sequence[Metric]
@@ -161,7 +161,7 @@ def samples(
 ) -> Iterator[Sample]:
     """Enlarge every picture of a set from its low resolution, once by each model, and compare.
 
-    The models take turns at each picture, so that what else the machine does falls on all of them alike. made: films
+    The models take turns at each picture, so that what else the machine does falls on all of them alike. made: videos
     to be compared too, as they are.
     """
     scale = setting.scale
@@ -173,11 +173,11 @@ def samples(
             for upscaler in upscalers.values():
                 upscaler.array(pair.lr[:_WARM_UP, :_WARM_UP], Size(scale=scale))
         compared = {name: _enlarged(upscaler, pair, setting) for name, upscaler in upscalers.items()}
-        compared |= {name: (_viewed(film.next(pair), pair, setting), 0.0) for name, film in (made or {}).items()}
+        compared |= {name: (_viewed(video.next(pair), pair, setting), 0.0) for name, video in (made or {}).items()}
         results, measured = {}, {}
         for name, (alone, seconds) in compared.items():
             one = alone
-            if isinstance(setting.pictures, FilmSet):
+            if isinstance(setting.pictures, VideoSet):
                 one = replace(alone, before=before.get(name))
                 before[name] = alone
             results[name] = one.result

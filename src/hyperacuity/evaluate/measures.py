@@ -21,13 +21,13 @@ from hyperacuity.resize import resize
 Pixels = NDArray[Any]
 
 DEFAULT = ("psnr", "ssim", "lr-psnr")
-DEFAULT_OF_FILMS = (*DEFAULT, "flicker")
+DEFAULT_OF_VIDEOS = (*DEFAULT, "flicker")
 
 
 @dataclass(frozen=True)
 class Compared:
     """One result beside its truth. seen, truth, given: result, HR and LR as the protocol sees them, (H, W) or
-    (H, W, C) on 0..255. result, hr: the same as pictures, (H, W, C) uint8. before: the frame before, in films.
+    (H, W, C) on 0..255. result, hr: the same as pictures, (H, W, C) uint8. before: the frame before, in videos.
     """
 
     seen: Pixels
@@ -42,7 +42,7 @@ class Compared:
 @dataclass(frozen=True)
 class Metric:
     """A number for one result, NaN where it has none. digits: those after the point in a table. least: pixels that a
-    side must have; where `bordered`, after the border of `scale` pixels is cut. of_films: needs a frame before.
+    side must have; where `bordered`, after the border of `scale` pixels is cut. of_videos: needs a frame before.
     statement: stands beside each table that has the metric.
     """
 
@@ -54,7 +54,7 @@ class Metric:
     measure: Callable[[Compared], float]
     unit: str = ""
     bordered: bool = True
-    of_films: bool = False
+    of_videos: bool = False
 
     @property
     def column(self) -> str:
@@ -127,10 +127,10 @@ METRICS = {
             "Flicker",
             3,
             1,
-            "of films: how far the change from one measured frame to the next is from that of HR, the mean absolute "
+            "of videos: how far the change from one measured frame to the next is from that of HR, the mean absolute "
             "difference on 0-255, over pixels and frames; 0 is as steady as HR",
             _flicker,
-            of_films=True,
+            of_videos=True,
         ),
     )
 }

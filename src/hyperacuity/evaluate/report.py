@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from hyperacuity.errors import UsageError
 from hyperacuity.evaluate import Row, Sample, Setting
-from hyperacuity.evaluate.films import FilmSet
-from hyperacuity.formats.partial import Partial, storing
+from hyperacuity.evaluate.videos import VideoSet
 from hyperacuity.resize import resize
+from hyperacuity.storage import Partial, storing
 
 if TYPE_CHECKING:
     import PIL.Image
@@ -45,7 +45,7 @@ def to_csv(records: Sequence[Mapping[str, str]]) -> str:
 
 
 def _columns(records: Sequence[Mapping[str, str]]) -> list[str]:
-    """Of all records; films have more of them than pictures."""
+    """Of all records; videos have more of them than pictures."""
     return list(dict.fromkeys(name for record in sorted(records, key=len, reverse=True) for name in record))
 
 
@@ -85,8 +85,8 @@ def statements(rows: Sequence[Row]) -> list[str]:
     settings = [row.setting for row in rows]
     protocols = dict.fromkeys(_protocol(setting) for setting in settings)
     metrics = {metric.name: metric for setting in settings for metric in setting.metrics}
-    if any(isinstance(setting.pictures, FilmSet) for setting in settings):
-        protocols |= {"Films: each frame is a picture in 8-bit R, G, B by the film's own matrix and range.": None}
+    if any(isinstance(setting.pictures, VideoSet) for setting in settings):
+        protocols |= {"Videos: each frame is a picture in 8-bit R, G, B by the video's own matrix and range.": None}
     said = [f"{metric.title}: {metric.statement}." for metric in metrics.values() if metric.statement]
     return [*protocols, *said, SECONDS]
 
@@ -98,10 +98,12 @@ def _protocol(setting: Setting) -> str:
 
 
 def targets(folder: Path, setting: Setting) -> list[Path]:
-    """Where the comparisons of a set go, one for each picture, in their order. Raises `UsageError` for a film."""
+    """Where the comparisons of a set go, one for each picture, in their order. Raises `UsageError` for a video."""
     pictures = setting.pictures
-    if isinstance(pictures, FilmSet):
-        raise UsageError(f"--pictures is for folders, and {pictures.path} is a film: hyperacuity upscale has --preview")
+    if isinstance(pictures, VideoSet):
+        raise UsageError(
+            f"--pictures is for folders, and {pictures.path} is a video: hyperacuity upscale has --preview"
+        )
     return [
         folder / f"{pictures.name}-{member.name.replace('/', '-')}-x{setting.scale}.png" for member in pictures.members
     ]

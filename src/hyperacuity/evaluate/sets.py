@@ -75,8 +75,8 @@ def find(folder: Path, scales: Sequence[int], metrics: Sequence[Metric], *, lr: 
     `DamagedFile` and `UnsupportedFormat` for a file that is no picture.
     """
     for metric in metrics:
-        if metric.of_films:
-            raise UsageError(f"{metric.name} is measured between the frames of a film, and {folder} is a folder")
+        if metric.of_videos:
+            raise UsageError(f"{metric.name} is measured between the frames of a video, and {folder} is a folder")
     for below in (folder, lr):
         if below is not None and not below.is_dir():
             raise UsageError(f"there is no folder {below}")

@@ -9,7 +9,7 @@
 Codecs are imported when a file is opened, not before. The other modules here serve the formats: `seam` says what a
 source and a sink are, `partial` writes a file under a temporary name.
 
-Films are more than images one after another, and have a package of their own, `video`.
+Videos are more than images one after another, and have a package of their own, `video`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from types import ModuleType
 
 from hyperacuity.errors import DamagedFile, UnsupportedFormat, UsageError, nearest
 from hyperacuity.formats import photo, video
-from hyperacuity.formats.seam import LossWarning, Sink, Source
+from hyperacuity.formats.protocol import LossWarning, Sink, Source
 
 __all__ = [
     "FORMATS",
@@ -29,9 +29,9 @@ __all__ = [
     "LossWarning",
     "Sink",
     "Source",
-    "is_film",
+    "is_video",
     "knows",
-    "names_film",
+    "names_video",
     "read",
     "readable",
     "suffixes",
@@ -100,7 +100,9 @@ def read(data: Path | bytes) -> Source:
             source: Source = module.read(data)
             return source
     if video.accepts(head):
-        raise UnsupportedFormat(f"{name} is a film: give the file itself to `hyperacuity upscale`, or to film.upscale")
+        raise UnsupportedFormat(
+            f"{name} is a video: give the file itself to `hyperacuity upscale`, or to video.upscale"
+        )
     raise UnsupportedFormat(f"{name} is {_looks_like(head)}; what is read: {', '.join(m.READS for m in FORMATS)}")
 
 
@@ -115,8 +117,8 @@ def write(path: Path, like: Source | None, *, quality: int | None = None) -> Sin
         if suffix in module.SUFFIXES:
             sink: Sink = module.write(path, like, quality=quality)
             return sink
-    if names_film(path):
-        raise UnsupportedFormat(f"{path} names a film, and this is a picture: give it the ending of one, such as .png")
+    if names_video(path):
+        raise UnsupportedFormat(f"{path} names a video, and this is a picture: give it the ending of one, such as .png")
     what = "is a folder" if path.is_dir() else f"ends in {suffix!r}" if suffix else "has no ending"
     raise UnsupportedFormat(
         f"{path} {what}; give a file whose ending names a format that is written: {', '.join(suffixes())}"
@@ -134,13 +136,13 @@ def readable(path: Path) -> bool:
     return knows(path) or any(path.suffix.lower() in module.ONLY_READ for module in FORMATS)
 
 
-def names_film(path: Path) -> bool:
-    """Whether the name's ending is that of a film that can be written."""
+def names_video(path: Path) -> bool:
+    """Whether the name's ending is that of a video that can be written."""
     return path.suffix.lower() in video.SUFFIXES
 
 
-def is_film(path: Path) -> bool:
-    """Whether a file is a film, by its first bytes."""
+def is_video(path: Path) -> bool:
+    """Whether a file is a video, by its first bytes."""
     try:
         with path.open("rb") as file:
             return video.accepts(file.read(HEAD))

@@ -26,8 +26,7 @@ from typing import Any
 from hyperacuity import zoo
 from hyperacuity.api import Upscaler, load
 from hyperacuity.errors import Unreachable, UsageError
-from hyperacuity.film.threads import behind
-from hyperacuity.formats.seam import LossWarning
+from hyperacuity.formats.protocol import LossWarning
 from hyperacuity.formats.video.codecs import Encoder, Encoding, Target, fitting, losses
 from hyperacuity.live.addresses import Capture, Sink, Source, sink, source
 from hyperacuity.live.figures import Figures, Status
@@ -36,6 +35,7 @@ from hyperacuity.live.pictures import Pictures
 from hyperacuity.live.reading import Arrived, Reader
 from hyperacuity.live.writing import TIME_BASE, Output, Writer, check, for_live, playable
 from hyperacuity.size import Size
+from hyperacuity.video.threads import behind
 
 __all__ = [
     "Capture",
@@ -186,7 +186,7 @@ class _Run:
         stream = self.reader.stream
         assert stream is not None
         before = first.layout.height, first.layout.width
-        size = self.size.of(*before)
+        size = self.size.resolve(*before)
         joined = self.sink.format in ("mpegts", "hls")
         wanted = first.layout.resized(*size)
         stored = fitting(playable(wanted, self.encoding) if joined else wanted, self.encoding)

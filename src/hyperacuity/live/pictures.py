@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from hyperacuity.api import Upscaler
-from hyperacuity.film.enlarging import Enlarger
 from hyperacuity.formats.video.frames import Array, Frame, Layout
+from hyperacuity.video.enlarging import Enlarger
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,8 +15,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from hyperacuity.errors import UnsupportedFormat
-from hyperacuity.formats.partial import may_write, storing
-from hyperacuity.formats.seam import LossWarning
+from hyperacuity.formats.protocol import LossWarning
 from hyperacuity.formats.video.codecs import CODECS, Encoder, Encoding, Target
 from hyperacuity.formats.video.frames import Layout
 from hyperacuity.live import carriers
@@ -25,6 +24,7 @@ from hyperacuity.live.backoff import Backoff
 from hyperacuity.live.figures import Figures
 from hyperacuity.live.pictures import Picture, Pictures
 from hyperacuity.live.reading import Arrived, Stream
+from hyperacuity.storage import may_write, storing
 
 if TYPE_CHECKING:
     import av

@@ -9,10 +9,10 @@ from typing import Any
 
 import torch
 
-from hyperacuity.errors import UsageError, WeightsError
+from hyperacuity.errors import HyperacuityWarning, UsageError, WeightsError
 
 
-class CheckpointWarning(UserWarning):
+class CheckpointWarning(HyperacuityWarning):
     """A checkpoint could not be written; the one before it is as it was, and the training goes on."""
 
 

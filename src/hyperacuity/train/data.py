@@ -22,7 +22,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from hyperacuity import datasets, memory
+from hyperacuity import datasets, machine
 from hyperacuity.datasets import Picture
 from hyperacuity.errors import UsageError
 from hyperacuity.resize import resize
@@ -179,7 +179,7 @@ class Patches:
         area = np.array([height * width for _, (height, width) in enough], np.float64)
         self._cumulated: list[float] = np.cumsum(area / area.sum()).tolist()
         own = 2 if self.sources[0].lr else 1
-        self.fits = float(area.sum()) * channels * own < SHARE * memory.available()
+        self.fits = float(area.sum()) * channels * own < SHARE * machine.available_memory()
         self._load = functools.lru_cache(None if self.fits else PICTURES)(self._decode)
 
     def load(self) -> Iterator[int]:

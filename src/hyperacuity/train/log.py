@@ -12,6 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from hyperacuity.errors import HyperacuityWarning
 from hyperacuity.train.progress import Progress
 
 # Losses are averaged over so many steps for each row.
@@ -23,7 +24,7 @@ FLUSHED = 10
 Row = dict[str, float | None]
 
 
-class LogWarning(UserWarning):
+class LogWarning(HyperacuityWarning):
     """The log could not be written; the training goes on without it."""
 
 

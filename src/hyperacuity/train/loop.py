@@ -18,7 +18,7 @@ from lightning_fabric.strategies.ddp import DDPStrategy
 from torch import Tensor, nn
 
 from hyperacuity import datasets, export
-from hyperacuity.errors import UsageError
+from hyperacuity.errors import HyperacuityWarning, UsageError
 from hyperacuity.networks import build, described
 from hyperacuity.networks.discriminators import DISCRIMINATORS
 from hyperacuity.train import data, optimisation, start, validation
@@ -40,7 +40,7 @@ SETTLED = 100
 TOLD_EVERY = 20
 
 
-class TroubleWarning(UserWarning):
+class TroubleWarning(HyperacuityWarning):
     """The loss was not finite or exploded; the training went back to its last checkpoint."""
 
 

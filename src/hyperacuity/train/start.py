@@ -12,14 +12,14 @@ import safetensors.torch
 from torch import Tensor, nn
 
 from hyperacuity import zoo
-from hyperacuity.errors import UsageError, WeightsError
+from hyperacuity.errors import HyperacuityWarning, UsageError, WeightsError
 from hyperacuity.networks import build
 from hyperacuity.train import checkpoint
 
 Weights = dict[str, Tensor]
 
 
-class StartWarning(UserWarning):
+class StartWarning(HyperacuityWarning):
     """Some weights of a network begin fresh, since those to begin from do not fit."""
 
 

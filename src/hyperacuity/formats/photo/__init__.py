@@ -13,7 +13,7 @@ from pathlib import Path
 
 from hyperacuity.formats.photo.sink import TARGETS, PhotoSink
 from hyperacuity.formats.photo.source import Photo, kind_of, open_photo
-from hyperacuity.formats.seam import Source
+from hyperacuity.formats.protocol import Source
 
 SUFFIXES = tuple(TARGETS)
 # JPEG 2000, Netpbm; ".jpe" and ".dib" are JPEG and BMP by names that nobody chooses any more.

@@ -156,7 +156,7 @@ def gif_contents(raw: Bytes) -> Contents:
                     # One kind for all frames, though Pillow changes it on the way.
                     pixels = np.asarray(frame.convert("RGBA" if transparent else "RGB"))
                     duration = image.info.get("duration", 0) / 1000
-                yield Image.of(pixels, alpha=transparent, duration=duration if count > 1 else None)
+                yield Image.from_pixels(pixels, alpha=transparent, duration=duration if count > 1 else None)
 
     return Contents(count, loop if count > 1 else None, True, decode)
 

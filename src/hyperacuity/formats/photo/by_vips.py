@@ -26,7 +26,7 @@ from hyperacuity.formats.photo.decoding import (
     pixels_of,
 )
 from hyperacuity.formats.photo.tiff import Directory, Tiff
-from hyperacuity.formats.seam import LossWarning
+from hyperacuity.formats.protocol import LossWarning
 from hyperacuity.image import Array, Image, Metadata
 
 MISFIT = "the ICC profile is damaged or not for such pixels (grey or colour) and is left out"

@@ -13,7 +13,7 @@ import numpy as np
 
 from hyperacuity.errors import DamagedFile, UnsupportedFormat, UsageError
 from hyperacuity.formats.photo import metadata as meta
-from hyperacuity.formats.seam import LossWarning
+from hyperacuity.formats.protocol import LossWarning
 from hyperacuity.image import Array, Image, Metadata
 
 # Half a gigapixel, 1.5 GB as RGB: more than any camera's, and less than a forged header asks for.
@@ -123,7 +123,7 @@ def assembled(
     if turn >= 5 and dpi:
         dpi = dpi[1], dpi[0]
     metadata = replace(metadata, exif=exif, xmp=meta.xmp_upright(xmp) if xmp else None, dpi=dpi)
-    return Image.of(turned(pixels, turn), alpha=alpha, levels=levels, metadata=metadata, duration=duration)
+    return Image.from_pixels(turned(pixels, turn), alpha=alpha, levels=levels, metadata=metadata, duration=duration)
 
 
 def metadata_of(image: Any) -> Metadata:

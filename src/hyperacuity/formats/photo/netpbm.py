@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from hyperacuity.errors import DamagedFile, UnsupportedFormat
-from hyperacuity.formats.partial import Partial
 from hyperacuity.image import Array, Header
+from hyperacuity.storage import Partial
 
 # White space and comments between the words of the header.
 _GAP = rb"(?:[ \t\r\n\v\f]|#[^\n]*\n)+"

@@ -18,14 +18,14 @@ from typing import Any, Self
 import numpy as np
 
 from hyperacuity.errors import DamagedFile, HyperacuityError, OutOfMemory, UsageError
-from hyperacuity.formats.partial import Partial, storing
 from hyperacuity.formats.photo import metadata as meta
 from hyperacuity.formats.photo import netpbm, png, tiff
 from hyperacuity.formats.photo.by_vips import MISFIT
 from hyperacuity.formats.photo.source import NO_MEMORY, Photo, reason
 from hyperacuity.formats.photo.spool import Page, Spool, bands
-from hyperacuity.formats.seam import LossWarning, Source
+from hyperacuity.formats.protocol import LossWarning, Source
 from hyperacuity.image import Array, Header, Metadata, Strips, convert
+from hyperacuity.storage import Partial, storing
 
 _ALL = frozenset({"icc", "exif", "xmp"})
 # Classic TIFF counts bytes in 32 bits; compression may enlarge noise a little.

@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 
 from hyperacuity.errors import UsageError
-from hyperacuity.formats.partial import Partial
 from hyperacuity.formats.photo.tiff import Entry, packed
 from hyperacuity.image import Array, Header
+from hyperacuity.storage import Partial
 
 # 85 megapixels of 8-bit RGB: most photos, upscaled, stay in memory; a scan of gigapixels needs no more than this.
 MEMORY = 256 << 20

@@ -10,7 +10,7 @@ import struct
 from dataclasses import dataclass
 
 from hyperacuity.errors import DamagedFile
-from hyperacuity.formats.partial import Partial
+from hyperacuity.storage import Partial
 
 EXIF, GPS, INTEROP = 0x8769, 0x8825, 0xA005
 # Tags whose value is the offset of another directory.

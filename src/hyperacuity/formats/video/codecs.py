@@ -63,7 +63,7 @@ _ALIASES = {"hevc": "h265", "avc": "h264", "x264": "h264", "x265": "h265"} | {
 
 @dataclass(frozen=True)
 class Encoding:
-    """What was asked of the encoder; None = the codec's own. options: FFmpeg's, such as {"tune": "film"}."""
+    """What was asked of the encoder; None = the codec's own. options: FFmpeg's, such as {"tune": "video"}."""
 
     codec: str = "auto"
     crf: float | None = None

@@ -1,4 +1,4 @@
-"""What a file holds beside its film, copied packet by packet: sound, subtitles, covers, attachments, chapters, tags."""
+"""Everything but the video, copied packet by packet: sound, subtitles, covers, attachments, chapters, tags."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from hyperacuity.formats.video.reading import Film
+from hyperacuity.formats.video.reading import VideoSource
 
 if TYPE_CHECKING:
     import av
 
-# What containers say of themselves, and not of the film.
+# What containers say of themselves, and not of the video.
 _OF_THE_FILE = {"major_brand", "minor_version", "compatible_brands", "encoder", "duration", "number_of_frames"}
 ISO = ("mp4", "mov")
 # What MP4 and QuickTime have fields for; with other keys the file gets FFmpeg's table of free ones.
@@ -83,7 +83,7 @@ def begun(target: av.container.OutputContainer, stream: av.stream.Stream, cover:
     if (stream.type == "attachment" and kind != "matroska") or (cover is not None and kind == "webm"):
         return None
     if cover is not None and kind == "matroska":
-        return Copy(stream, target.add_attachment(*_name_and_type(stream), cover))  # else it would be a second film
+        return Copy(stream, target.add_attachment(*_name_and_type(stream), cover))  # else it would be a second video
     try:
         copy = target.add_stream_from_template(stream, opaque=True)
     except ValueError:
@@ -121,21 +121,21 @@ def describe(target: av.container.OutputContainer, source: av.container.InputCon
     target.set_chapters(chapters)  # type: ignore[arg-type]
 
 
-def earliest(film: Film, begin: Fraction, indices: Sequence[int]) -> Fraction:
-    """The earliest time, in seconds, of these streams of a film that begins at `begin`."""
-    with film.again() as source:
+def earliest(video: VideoSource, begin: Fraction, indices: Sequence[int]) -> Fraction:
+    """The earliest time, in seconds, of these streams of a video that begins at `begin`."""
+    with video.again() as source:
         copies = [Copy(source.streams[index], source.streams[index]) for index in indices]
         found = begin
-        for packet in others(film, source, copies, begin, Fraction(0)) if copies else ():
+        for packet in others(video, source, copies, begin, Fraction(0)) if copies else ():
             if time(packet) > begin + _APART:
                 break
             found = min(found, time(packet))
     return found
 
 
-def covers(film: Film) -> dict[int, bytes]:
+def covers(video: VideoSource) -> dict[int, bytes]:
     """The cover pictures of a file, by the indices of their streams."""
-    with film.again() as source:
+    with video.again() as source:
         streams = [stream for stream in source.streams if is_cover(stream)]
         found: dict[int, bytes] = {}
         for packet in source.demux(streams) if streams else ():
@@ -198,21 +198,21 @@ def mux_cover(target: av.container.OutputContainer, copy: Copy, data: bytes) -> 
 
 
 def others(
-    film: Film, source: av.container.InputContainer, copies: Sequence[Copy], begin: Fraction, origin: Fraction
+    video: VideoSource, source: av.container.InputContainer, copies: Sequence[Copy], begin: Fraction, origin: Fraction
 ) -> Iterator[av.Packet[Any]]:
     """The packets of the copied streams that lie in the part taken, which begins at `begin`, counted from `origin`."""
     import av
 
     by_index = {copy.source.index: copy for copy in copies}
-    end = None if film.part.duration is None else begin + film.part.duration
-    if film.part.start and begin > _APART:
+    end = None if video.part.duration is None else begin + video.part.duration
+    if video.part.start and begin > _APART:
         source.seek(int((begin - _APART) * 1_000_000))
     try:
         for packet in source.demux([copy.source for copy in copies]):
             if packet.size == 0 or packet.dts is None:
                 continue
             copy = by_index[packet.stream_index]
-            over = time(packet) + (packet.duration or 0) * packet.time_base <= begin if film.part.start else False
+            over = time(packet) + (packet.duration or 0) * packet.time_base <= begin if video.part.start else False
             if over or (end is not None and time(packet) >= end):
                 continue
             moved = round(origin / packet.time_base)

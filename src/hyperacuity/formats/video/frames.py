@@ -1,4 +1,4 @@
-"""Frames of a film as numpy sees them: `av.VideoFrame` <-> planes.
+"""Frames of a video as numpy sees them: `av.VideoFrame` <-> planes.
 
 Every pixel format of FFmpeg becomes the planar one that holds the same: grey, or Y, Cb, Cr, or R, G, B, each an array
 (h, w) of uint8 or uint16. Planes look into FFmpeg's own memory and are not to be written to.
@@ -49,7 +49,7 @@ _UNSAID = {
 
 @dataclass(frozen=True)
 class Screen:
-    """What HDR10 says of the screen on which a film was made, and of the film's light; None where it does not.
+    """What HDR10 says of the screen on which a video was made, and of the video's light; None where it does not.
 
     primaries: (x, y) of red, green, blue and white; luminance: of black and white, in cd/m2. light: of the brightest
     pixel and of the brightest frame on the average, in cd/m2.
@@ -62,7 +62,7 @@ class Screen:
 
 @dataclass(frozen=True)
 class Layout:
-    """How the planes of a film look.
+    """How the planes of a video look.
 
     depth: bits of a sample. chroma: how many luma samples (down, across) a chroma sample covers; None for grey;
     (1, 1) for R, G, B too, which `colour.matrix` 0 says. centred: each chroma sample lies in the middle of those luma
@@ -114,7 +114,7 @@ class Layout:
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """One picture and when it is shown: `pts` and `duration` (0 = not said) in units of the film's time base.
+    """One picture and when it is shown: `pts` and `duration` (0 = not said) in units of the video's time base.
 
     stands_in: for another, which is damaged.
     """

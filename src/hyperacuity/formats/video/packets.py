@@ -1,4 +1,4 @@
-"""Encoded frames that wait in a file until the whole film is there."""
+"""Encoded frames that wait in a file until the whole video is there."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _ENTRY = struct.Struct("<qI?")
 
 @dataclass(frozen=True)
 class Stored:
-    """An encoded frame; pts in the film's time base."""
+    """An encoded frame; pts in the video's time base."""
 
     pts: int
     key: bool

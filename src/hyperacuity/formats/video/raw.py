@@ -10,9 +10,9 @@ from typing import IO, Protocol
 import numpy as np
 
 from hyperacuity import formats
-from hyperacuity.formats.partial import Partial
 from hyperacuity.formats.video.frames import FULL, Array, Layout
 from hyperacuity.image import Image
+from hyperacuity.storage import Partial
 
 
 class Raw(Protocol):
@@ -84,7 +84,7 @@ class Folder:
         path = self._pattern.with_name(self._pattern.name % self._count)
         pixels = np.stack(planes, -1)
         with formats.write(path, None, quality=self._quality) as sink:
-            sink.write(Image.of(pixels, levels=self._look.levels).strips())
+            sink.write(Image.from_pixels(pixels, levels=self._look.levels).strips())
 
     def close(self) -> None:
         pass

@@ -1,4 +1,4 @@
-"""Films as frames with time stamps, and as packets to be copied."""
+"""Videos as frames with time stamps, and as packets to be copied."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from hyperacuity.errors import DamagedFile, UnsupportedFormat, UsageError
 from hyperacuity.formats import video
-from hyperacuity.formats.seam import LossWarning
+from hyperacuity.formats.protocol import LossWarning
 from hyperacuity.formats.video.frames import Frame, from_av, has_alpha, layout, screen, unsaid
 
 if TYPE_CHECKING:
@@ -29,14 +29,14 @@ _COUNTER = re.compile(r"%(0\d+)?d")
 _FRAME, _LINE = b"FRAME\n", 1 << 12
 # These lay chroma in the middle of its luma samples; all others beside the left ones.
 CENTRED = ("mjpeg", "mpeg1video")
-# A film that ends so many seconds before its tags say has lost something.
+# A video that ends so many seconds before its tags say has lost something.
 _EARLY = Fraction(1, 2)
 _PROGRESSIVE = (0, 1)  # not said, and said to be so
 
 
 @dataclass(frozen=True)
 class Part:
-    """What is taken of a film: seconds from its beginning, and how many seconds; None = to the end."""
+    """What is taken of a video: seconds from its beginning, and how many seconds; None = to the end."""
 
     start: Fraction = Fraction(0)
     duration: Fraction | None = None
@@ -49,7 +49,7 @@ class Part:
 WHOLE = Part()
 
 
-class Film:
+class VideoSource:
     """The first video of a file, frame by frame; can be read as often as it is asked for, unless it is a pipe.
 
     source: a file, a frame folder such as "frames/%06d.png", or a stream of Y4M. rate: frames per second of a frame
@@ -57,7 +57,7 @@ class Film:
     of putting the one before in its place.
 
     `layout`, `time_base`, `aspect` (of a pixel; None = not said), `matrix` (nine numbers of the display matrix that
-    turns or mirrors the picture, or None), `screen` (HDR10's, or None) say what the film is; `unsaid` names what it
+    turns or mirrors the picture, or None), `screen` (HDR10's, or None) say what the video is; `unsaid` names what it
     says beside that.
 
     Raises `DamagedFile`, `UnsupportedFormat` for files without video, `UsageError`, `MissingDependency`.
@@ -114,7 +114,7 @@ class Film:
         self.unsaid = unsaid(first)
         self.layout = layout(first, centred=self.codec in CENTRED)
         if has_alpha(first):
-            warnings.warn(f"{self.name}: films keep no transparency; it is left out", LossWarning, stacklevel=2)
+            warnings.warn(f"{self.name}: videos keep no transparency; it is left out", LossWarning, stacklevel=2)
         if self._fields(stream, first) and not deinterlace:
             raise UsageError(f"{self.name} is interlaced: add --deinterlace to make whole pictures of its fields")
 
@@ -129,7 +129,7 @@ class Film:
 
     @property
     def turned(self) -> bool:
-        """Whether width and height change places when the film is shown."""
+        """Whether width and height change places when the video is shown."""
         return self.matrix is not None and self.matrix[0] == 0 == self.matrix[4]
 
     @property
@@ -224,7 +224,7 @@ class Film:
                     continue
                 if end is not None and frame.pts >= end:
                     return
-                # A few broken films give two frames one time.
+                # A few broken videos give two frames one time.
                 pts = frame.pts if last is None or frame.pts > last else last + 1
                 last = pts
                 yield replace(frame, pts=pts)
@@ -475,7 +475,7 @@ def _seconds(container: av.container.InputContainer, stream: av.VideoStream) -> 
 
 
 def _tagged_end(stream: av.VideoStream) -> Fraction:
-    """When the film ends as Matroska's tags have it, in seconds; 0 where they say nothing."""
+    """When the video ends as Matroska's tags have it, in seconds; 0 where they say nothing."""
     match = re.fullmatch(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)", stream.metadata.get("DURATION", ""))
     return 3600 * Fraction(match[1]) + 60 * Fraction(match[2]) + Fraction(match[3]) if match else Fraction(0)
 

@@ -1,4 +1,4 @@
-"""A film's file: the new video and, packet by packet, everything else that the source holds."""
+"""A video's file: the new video and, packet by packet, everything else that the source holds."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hyperacuity.errors import BadOutput, UnsupportedFormat
-from hyperacuity.formats.seam import LossWarning
+from hyperacuity.formats.protocol import LossWarning
 from hyperacuity.formats.video import copying
 from hyperacuity.formats.video.codecs import CODECS, Target, same_priority
 from hyperacuity.formats.video.packets import Stored, decoding_times
-from hyperacuity.formats.video.reading import Film
+from hyperacuity.formats.video.reading import VideoSource
 
 if TYPE_CHECKING:
     import av
@@ -79,7 +79,7 @@ _nothing = _Nothing()
 def mux(
     path: Path,
     kind: str,
-    film: Film,
+    video: VideoSource,
     encoder: Target,
     packets: Iterable[Stored],
     pts: Sequence[int],
@@ -87,26 +87,26 @@ def mux(
     duration: int,
     name: str,
 ) -> Written:
-    """Write the file `path` of a `kind` of `FORMATS`: the encoded packets, and what else the film's source holds.
+    """Write the file `path` of a `kind` of `FORMATS`: the encoded packets, and what else the video's source holds.
 
-    pts: of the packets, in their order, in the film's time base. duration: of the last frame shown. name: of the file,
+    pts: of the packets, in their order, in the video's time base. duration: of the last frame shown. name: of the file,
     for warnings. Warns with `LossWarning` of what the container does not take; raises `BadOutput` where FFmpeg fails.
     """
     import av
 
-    source = film.again() if film.holds_more else None
+    source = video.again() if video.holds_more else None
     try:
-        begin = _begin(film, source, min(pts))
-        opened = _opened(path, kind, film, encoder, source, begin, name)
-        shift = int(opened.origin / film.time_base)
+        begin = _begin(video, source, min(pts))
+        opened = _opened(path, kind, video, encoder, source, begin, name)
+        shift = int(opened.origin / video.time_base)
         with opened.container as target:
             index = opened.video.index
-            own = _encoded(opened.video, packets, pts, shift, film.time_base, duration)
+            own = _encoded(opened.video, packets, pts, shift, video.time_base, duration)
             copies = opened.copies
-            others = copying.others(film, source, copies, begin, opened.origin) if source and copies else iter(())
+            others = copying.others(video, source, copies, begin, opened.origin) if source and copies else iter(())
             _interleave(target, own, others)
         shown = [time - shift for time in sorted(pts)]
-        return Written(index, shown, film.time_base, [copy.shape for copy in copies if copy.packets], opened.attached)
+        return Written(index, shown, video.time_base, [copy.shape for copy in copies if copy.packets], opened.attached)
     except av.FFmpegError as error:
         if isinstance(error, OSError):
             raise  # of the disk
@@ -134,7 +134,7 @@ class _Opened:
 def _opened(
     path: Path,
     kind: str,
-    film: Film,
+    video: VideoSource,
     encoder: Target,
     source: av.container.InputContainer | None,
     begin: Fraction,
@@ -144,25 +144,25 @@ def _opened(
     import av
 
     streams = list(source.streams) if source else []
-    covers = copying.covers(film) if source else {}
-    options, lost = _options(kind, film, source, bool(covers))
+    covers = copying.covers(video) if source else {}
+    options, lost = _options(kind, video, source, bool(covers))
     for without in ((), ("data",)):  # what a container takes of these shows when its head is written
         target = av.open(str(path), "w", format=kind, container_options=options)
-        video = _video(target, film, encoder, next((one for one in streams if one.index == film.index), None))
+        encoded = _video(target, video, encoder, next((one for one in streams if one.index == video.index), None))
         copies: list[copying.Copy] = []
         told = list(lost)
         for stream in streams:
-            if stream.index == film.index or copying.is_chapters(stream) or copying.is_timecode(stream):
+            if stream.index == video.index or copying.is_chapters(stream) or copying.is_timecode(stream):
                 continue
             copy = None if stream.type in without else copying.begun(target, stream, covers.get(stream.index))
             if copy is None:
                 told.append(copying.loss(stream, kind))
                 continue
             if stream.type == "video" and stream.index not in covers:
-                told.append(f"stream {stream.index} is a second film; it is copied as it is")
+                told.append(f"stream {stream.index} is a second video; it is copied as it is")
             copies.append(copy)
         timed = [copy for copy in copies if not copying.is_timeless(copy.source)]
-        origin = _origin(film, begin, [copy.source.index for copy in timed], kind)
+        origin = _origin(video, begin, [copy.source.index for copy in timed], kind)
         if source is not None:
             copying.describe(target, source, origin)
         try:
@@ -174,7 +174,7 @@ def _opened(
                 raise
             with contextlib.suppress(av.FFmpegError):
                 target.close()
-    if origin < begin and not film.part.start:
+    if origin < begin and not video.part.start:
         told.append(
             f"all is {float(begin - origin):.3f} s later than in the source, whose sound begins before 0, which this "
             "kind of file cannot say; picture and sound stay together"
@@ -184,17 +184,17 @@ def _opened(
     for copy in copies:
         if kind in copying.ISO and copying.is_cover(copy.source):
             copying.mux_cover(target, copy, covers[copy.source.index])
-    return _Opened(target, video, timed, len(copies) - len(timed), origin)
+    return _Opened(target, encoded, timed, len(copies) - len(timed), origin)
 
 
 def _options(
-    kind: str, film: Film, source: av.container.InputContainer | None, covers: bool
+    kind: str, video: VideoSource, source: av.container.InputContainer | None, covers: bool
 ) -> tuple[dict[str, str], list[str]]:
     """For FFmpeg's muxer; and what it cannot hold, in words."""
     if kind not in copying.ISO:
         return {}, []
     # Its own clock counts milliseconds, to which it would round the times at which streams begin.
-    options = {"movflags": "+faststart", "movie_timescale": str(film.time_base.denominator)}
+    options = {"movflags": "+faststart", "movie_timescale": str(video.time_base.denominator)}
     further = sorted(set(copying.tags(source, kind)) - copying.NAMED) if source else []
     if further and covers:
         return options, [
@@ -205,38 +205,38 @@ def _options(
     return options, []
 
 
-def _begin(film: Film, source: av.container.InputContainer | None, first: int) -> Fraction:
+def _begin(video: VideoSource, source: av.container.InputContainer | None, first: int) -> Fraction:
     """The time, in seconds, from which streams are copied; first: that of the first frame."""
-    if film.part.start:
-        return first * film.time_base
+    if video.part.start:
+        return first * video.time_base
     if source is None or source.format.name not in _BROADCAST:
         return Fraction(0)
     starts = [s.start_time * s.time_base for s in source.streams if s.start_time is not None and s.time_base]
-    return _floored(min(starts, default=Fraction(0)), film)
+    return _floored(min(starts, default=Fraction(0)), video)
 
 
-def _origin(film: Film, begin: Fraction, indices: Sequence[int], kind: str) -> Fraction:
+def _origin(video: VideoSource, begin: Fraction, indices: Sequence[int], kind: str) -> Fraction:
     """The time, in seconds, that becomes 0; indices: of the streams that are copied."""
     if kind not in _FROM_ZERO or not indices:
         return begin
-    return min(begin, _floored(copying.earliest(film, begin, indices), film))
+    return min(begin, _floored(copying.earliest(video, begin, indices), video))
 
 
-def _floored(time: Fraction, film: Film) -> Fraction:
-    """In whole units of the film's time base."""
-    return math.floor(time / film.time_base) * film.time_base
+def _floored(time: Fraction, video: VideoSource) -> Fraction:
+    """In whole units of the video's time base."""
+    return math.floor(time / video.time_base) * video.time_base
 
 
 def _video(
-    target: av.container.OutputContainer, film: Film, encoder: Target, like: av.stream.Stream | None
+    target: av.container.OutputContainer, video: VideoSource, encoder: Target, like: av.stream.Stream | None
 ) -> av.VideoStream:
-    stream: av.VideoStream = target.add_stream(CODECS[encoder.encoding.codec].encoder, rate=film.rate)  # type: ignore[assignment]
+    stream: av.VideoStream = target.add_stream(CODECS[encoder.encoding.codec].encoder, rate=video.rate)  # type: ignore[assignment]
     encoder.configure(stream.codec_context)
-    stream.time_base = film.time_base
+    stream.time_base = video.time_base
     if encoder.encoding.codec == "h265" and target.format.name in ("mp4", "mov"):
         stream.codec_context.codec_tag = "hvc1"  # what Apple's players know
-    if film.matrix is not None:
-        stream.set_display_matrix(film.matrix)
+    if video.matrix is not None:
+        stream.set_display_matrix(video.matrix)
     if like is not None:
         stream.metadata.update(copying.kept(like.metadata))
         stream.disposition = like.disposition

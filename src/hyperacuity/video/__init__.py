@@ -1,8 +1,8 @@
-"""Films, made larger without losing anything of them.
+"""Videos, made larger without losing anything of them.
 
-    from hyperacuity import film, load
+    from hyperacuity import video, load
 
-    film.upscale(load(), Path("film.mp4"), Path("film-x2.mp4"), Size(2))
+    video.upscale(load(), Path("video.mp4"), Path("video-x2.mp4"), Size(2))
 
 enlarging, chroma, still    a frame at another size; what did not change is not computed again
 threads                     reading, network and writing at the same time
@@ -25,18 +25,18 @@ from typing import IO, Any
 
 from hyperacuity.api import Upscaler
 from hyperacuity.errors import UsageError
-from hyperacuity.film import preview as previewing
-from hyperacuity.film.enlarging import Enlarged, Enlarger
-from hyperacuity.film.still import Savings
-from hyperacuity.film.threads import ahead, behind
-from hyperacuity.film.work import LENGTH, Open, Segment, Work
-from hyperacuity.formats.partial import may_write, storing
-from hyperacuity.formats.seam import LossWarning
+from hyperacuity.formats.protocol import LossWarning
 from hyperacuity.formats.video import raw, writing
 from hyperacuity.formats.video.codecs import CODECS, Encoder, Encoding, Target, fitting, losses
 from hyperacuity.formats.video.frames import Frame, Layout
-from hyperacuity.formats.video.reading import WHOLE, Film, Part, is_pattern, numbered
+from hyperacuity.formats.video.reading import WHOLE, Part, VideoSource, is_pattern, numbered
 from hyperacuity.size import Size
+from hyperacuity.storage import may_write, storing
+from hyperacuity.video import preview as previewing
+from hyperacuity.video.enlarging import Enlarged, Enlarger
+from hyperacuity.video.still import Savings
+from hyperacuity.video.threads import ahead, behind
+from hyperacuity.video.work import LENGTH, Open, Segment, Work
 
 __all__ = ["WHOLE", "Encoding", "Part", "Progress", "Report", "Settings", "preview", "upscale"]
 
@@ -46,7 +46,7 @@ _EVEN = Fraction(2, 1000)
 
 @dataclass(frozen=True)
 class Settings:
-    """How a film is read and written. rate: frames per second of a frame folder. strict: stop at the first damaged
+    """How a video is read and written. rate: frames per second of a frame folder. strict: stop at the first damaged
     frame instead of putting the one before in its place.
     """
 
@@ -72,7 +72,7 @@ class Progress:
 
 @dataclass(frozen=True)
 class Report:
-    """What became of a film: sizes are (height, width). resumed: frames that an earlier run had finished. damaged:
+    """What became of a video: sizes are (height, width). resumed: frames that an earlier run had finished. damaged:
     frames for which the one before stands in. reused: the share of the network's work that was spared because nothing
     had changed.
     """
@@ -97,7 +97,7 @@ def upscale(
     force: bool = False,
     watch: Callable[[Progress], None] = lambda progress: None,
 ) -> Report:
-    """Make a film larger: the file `output` holds it with all sound, subtitles, chapters and time stamps of `source`.
+    """Make a video larger: the file `output` holds it with all sound, subtitles, chapters and time stamps of `source`.
 
     source: a file, a frame folder ("frames/%06d.png") or a stream of Y4M. output: a file; or a frame folder or a stream
     of Y4M, which hold frames alone and cannot be gone on with. watch: is told of each frame; what it raises ends the
@@ -109,26 +109,26 @@ def upscale(
         return _unencoded(upscaler, source, output, size, settings, force, watch)
     if output.suffix.lower() not in writing.FORMATS:
         kinds = ", ".join(writing.FORMATS)
-        raise UsageError(f"{output} names no film: give it one of {kinds}, or name frames such as frames/%06d.png")
+        raise UsageError(f"{output} names no video: give it one of {kinds}, or name frames such as frames/%06d.png")
     may_write(output, source, force=force)
-    film = _open(source, settings)
-    target = _size(film, size)
+    video = _open(source, settings)
+    target = _size(video, size)
     encoding = settings.encoding.resolved(output.suffix.lower())
-    stored = _stored(film, fitting(film.layout.resized(*target), encoding), target)
-    encoder = Target(encoding, stored, film.time_base, film.rate, _aspect(film, size, target), film.screen)
-    if film.screen is not None and CODECS[encoding.codec].parameters is None:
+    stored = _stored(video, fitting(video.layout.resized(*target), encoding), target)
+    encoder = Target(encoding, stored, video.time_base, video.rate, _aspect(video, size, target), video.screen)
+    if video.screen is not None and CODECS[encoding.codec].parameters is None:
         warnings.warn(
-            f"{film.name}: {encoding.codec} cannot say what HDR10 says of screen and light; it is left out",
+            f"{video.name}: {encoding.codec} cannot say what HDR10 says of screen and light; it is left out",
             LossWarning,
             stacklevel=2,
         )
-    if film.unsaid:
-        warnings.warn(f"{film.name}: {' and '.join(film.unsaid)} left out", LossWarning, stacklevel=2)
+    if video.unsaid:
+        warnings.warn(f"{video.name}: {' and '.join(video.unsaid)} left out", LossWarning, stacklevel=2)
     Encoder(encoder)  # shows whether it starts at all
     writing.check_container(output, encoder)
-    enlarger = Enlarger(upscaler, film.layout, target, stored)
+    enlarger = Enlarger(upscaler, video.layout, target, stored)
     with storing(output):
-        work = Work(output, _identity(upscaler, film, encoder, target, settings))
+        work = Work(output, _identity(upscaler, video, encoder, target, settings))
         if work.begun_anew:
             warnings.warn(
                 f"{output}: the work of an earlier run was for another source or other settings; it is begun anew",
@@ -137,10 +137,10 @@ def upscale(
             )
         resumed = work.frames
         try:
-            tell = _teller(watch, film, target, resumed)
+            tell = _teller(watch, video, target, resumed)
             tell(resumed)
-            _Run(film, enlarger, encoder, work, tell).all()
-            _put_together(film, encoder, work, output)
+            _Run(video, enlarger, encoder, work, tell).all()
+            _put_together(video, encoder, work, output)
         except BaseException:
             if not work.segments or not isinstance(source, Path):
                 work.remove()  # nothing to go on from
@@ -148,9 +148,9 @@ def upscale(
             raise
         work.remove()
     last = work.segments[-1]
-    _tell_damage(film, last.damaged)
+    _tell_damage(video, last.damaged)
     savings = Savings(last.total, last.saved)
-    before = film.layout.height, film.layout.width
+    before = video.layout.height, video.layout.width
     return Report(
         output, before, target, upscaler.names(before, target), work.frames, resumed, last.damaged, savings.share
     )
@@ -165,17 +165,17 @@ def preview(
     *,
     force: bool = False,
 ) -> Report:
-    """Write one frame of a film as the picture `output`: left enlarged by bicubic, right by the model.
+    """Write one frame of a video as the picture `output`: left enlarged by bicubic, right by the model.
 
     It is the first of `settings.part`, or one in the middle where that begins at 0. Raises as `upscale` does.
     """
     may_write(output, source, force=force)
-    film = _open(source, settings)
+    video = _open(source, settings)
     if not settings.part.start:
-        film = _open(source, replace(settings, part=previewing.middle(film)))
-    before, target = (film.layout.height, film.layout.width), _size(film, size)
+        video = _open(source, replace(settings, part=previewing.middle(video)))
+    before, target = (video.layout.height, video.layout.width), _size(video, size)
     with storing(output):
-        previewing.write(upscaler, film, target, output)
+        previewing.write(upscaler, video, target, output)
     return Report(output, before, target, upscaler.names(before, target), 1, 0, 0, 0.0)
 
 
@@ -193,19 +193,19 @@ def _unencoded(
     if isinstance(output, Path):
         _may_write(output, source, force=force)
     if settings.encoding != Encoding():
-        raise UsageError("--codec, --crf, --preset and -e are for encoded films: leave them out, or name one with -o")
-    film = _open(source, settings)
-    if film.beside:
+        raise UsageError("--codec, --crf, --preset and -e are for encoded videos: leave them out, or name one with -o")
+    video = _open(source, settings)
+    if video.beside:
         warnings.warn(
-            f"{film.name}: only its frames are written, without {' and '.join(film.beside)}",
+            f"{video.name}: only its frames are written, without {' and '.join(video.beside)}",
             LossWarning,
             stacklevel=3,
         )
-    target = _size(film, size)
-    wanted = film.layout.resized(*target)
-    stored = _stored(film, raw.folder_layout(wanted) if folder else raw.y4m_layout(wanted), target)
-    enlarger = Enlarger(upscaler, film.layout, target, stored)
-    tell = _teller(watch, film, target)
+    target = _size(video, size)
+    wanted = video.layout.resized(*target)
+    stored = _stored(video, raw.folder_layout(wanted) if folder else raw.y4m_layout(wanted), target)
+    enlarger = Enlarger(upscaler, video.layout, target, stored)
+    tell = _teller(watch, video, target)
     sink: raw.Raw
     done = damaged = 0
     times: list[int] = []
@@ -214,13 +214,13 @@ def _unencoded(
         if isinstance(output, Path) and folder:
             sink = raw.Folder(output, stored)
         else:
-            sink = raw.Y4M(output, stored, film.rate, _aspect(film, size, target))
+            sink = raw.Y4M(output, stored, video.rate, _aspect(video, size, target))
 
         def write(enlarged: Enlarged) -> None:
             sink.write(enlarged.planes)
 
         try:
-            with ahead(film) as frames, behind(write) as store, closing(enlarger.all(frames)) as results:
+            with ahead(video) as frames, behind(write) as store, closing(enlarger.all(frames)) as results:
                 for done, enlarged in enumerate(results, 1):
                     store(enlarged)
                     damaged += enlarged.frame.stands_in
@@ -231,15 +231,15 @@ def _unencoded(
         except BaseException:
             sink.discard()
             raise
-    _tell_damage(film, damaged)
-    _tell_unevenness(film, times)
-    before = film.layout.height, film.layout.width
+    _tell_damage(video, damaged)
+    _tell_unevenness(video, times)
+    before = video.layout.height, video.layout.width
     path, names = output if isinstance(output, Path) else Path("-"), upscaler.names(before, target)
     return Report(path, before, target, names, done, 0, damaged, savings.share)
 
 
 def _may_write(output: Path, source: Path | IO[bytes], *, force: bool) -> None:
-    """As `partial.may_write`; of a frame folder every picture that is there."""
+    """As `storage.may_write`; of a frame folder every picture that is there."""
     if not is_pattern(output):
         may_write(output, source, force=force)
         return
@@ -252,76 +252,76 @@ def _may_write(output: Path, source: Path | IO[bytes], *, force: bool) -> None:
         may_write(path, source, force=force)
 
 
-def _open(source: Path | IO[bytes], settings: Settings) -> Film:
-    return Film(
+def _open(source: Path | IO[bytes], settings: Settings) -> VideoSource:
+    return VideoSource(
         source, part=settings.part, rate=settings.rate, deinterlace=settings.deinterlace, strict=settings.strict
     )
 
 
-def _size(film: Film, size: Size) -> tuple[int, int]:
+def _size(video: VideoSource, size: Size) -> tuple[int, int]:
     """The (height, width) of the result as it is stored; what was asked for is what is seen."""
-    height, width = film.layout.height, film.layout.width
-    return size.of(width, height)[::-1] if film.turned else size.of(height, width)
+    height, width = video.layout.height, video.layout.width
+    return size.resolve(width, height)[::-1] if video.turned else size.resolve(height, width)
 
 
-def _aspect(film: Film, size: Size, target: tuple[int, int]) -> Fraction | None:
+def _aspect(video: VideoSource, size: Size, target: tuple[int, int]) -> Fraction | None:
     """The shape of the result's pixels. Where both sides were asked for, the picture keeps its shape and they give."""
     if size.width is None or size.height is None:
-        return film.aspect
-    before = (film.aspect or 1) * Fraction(film.layout.width, film.layout.height)
+        return video.aspect
+    before = (video.aspect or 1) * Fraction(video.layout.width, video.layout.height)
     return before / Fraction(target[1], target[0])
 
 
-def _stored(film: Film, stored: Layout, target: tuple[int, int]) -> Layout:
+def _stored(video: VideoSource, stored: Layout, target: tuple[int, int]) -> Layout:
     """The layout itself, after a warning of what it loses."""
-    for loss in losses(film.layout.resized(*target), stored):
-        warnings.warn(f"{film.name}: {loss}", LossWarning, stacklevel=3)
+    for loss in losses(video.layout.resized(*target), stored):
+        warnings.warn(f"{video.name}: {loss}", LossWarning, stacklevel=3)
     return stored
 
 
 def _teller(
-    watch: Callable[[Progress], None], film: Film, target: tuple[int, int], resumed: int = 0
+    watch: Callable[[Progress], None], video: VideoSource, target: tuple[int, int], resumed: int = 0
 ) -> Callable[[int], None]:
-    before = film.layout.height, film.layout.width
-    return lambda done: watch(Progress(done, max(film.frames, done), resumed, before, target))
+    before = video.layout.height, video.layout.width
+    return lambda done: watch(Progress(done, max(video.frames, done), resumed, before, target))
 
 
-def _tell_unevenness(film: Film, times: Sequence[int]) -> None:
+def _tell_unevenness(video: VideoSource, times: Sequence[int]) -> None:
     """Say where frames that had times of their own are given without them."""
-    steps = [(later - earlier) * film.time_base for earlier, later in itertools.pairwise(times)]
-    if steps and max(steps) - min(steps) > max(_EVEN, film.time_base):
+    steps = [(later - earlier) * video.time_base for earlier, later in itertools.pairwise(times)]
+    if steps and max(steps) - min(steps) > max(_EVEN, video.time_base):
         warnings.warn(
-            f"{film.name}: its frames last between {float(min(steps)):.3f} and {float(max(steps)):.3f} s; pictures and "
-            "Y4M keep no times: an encoded film does",
+            f"{video.name}: its frames last between {float(min(steps)):.3f} and {float(max(steps)):.3f} s; images and "
+            "Y4M keep no times: an encoded video does",
             LossWarning,
             stacklevel=3,
         )
 
 
-def _tell_damage(film: Film, damaged: int) -> None:
+def _tell_damage(video: VideoSource, damaged: int) -> None:
     if damaged:
         warnings.warn(
-            f"{film.name}: {damaged} damaged frame{'s' if damaged > 1 else ''}; the one before stands in",
+            f"{video.name}: {damaged} damaged frame{'s' if damaged > 1 else ''}; the one before stands in",
             LossWarning,
             stacklevel=3,
         )
 
 
 def _identity(
-    upscaler: Upscaler, film: Film, encoder: Target, target: tuple[int, int], settings: Settings
+    upscaler: Upscaler, video: VideoSource, encoder: Target, target: tuple[int, int], settings: Settings
 ) -> dict[str, Any]:
     """All that decides what the result is: where it differs, what an earlier run left is of no use."""
     import av
 
-    steps = upscaler.chain((film.layout.height, film.layout.width), target)
+    steps = upscaler.chain((video.layout.height, video.layout.width), target)
     files = [step.model.safetensors for step in steps]
     return {
-        "source": film.identity(),
+        "source": video.identity(),
         "part": [str(settings.part.start), str(settings.part.duration)],
         "deinterlace": settings.deinterlace,
-        "rate": str(film.rate),
+        "rate": str(video.rate),
         "size": target,
-        "models": upscaler.names((film.layout.height, film.layout.width), target),
+        "models": upscaler.names((video.layout.height, video.layout.width), target),
         "weights": [hashlib.sha256(file.read_bytes()).hexdigest() for file in files if file is not None],
         "tta": upscaler.tta,
         "encoder": [encoder.encoding.codec, encoder.settings(), encoder.look.format, str(encoder.aspect)],
@@ -330,14 +330,14 @@ def _identity(
     }
 
 
-def _put_together(film: Film, encoder: Target, work: Work, output: Path) -> None:
+def _put_together(video: VideoSource, encoder: Target, work: Work, output: Path) -> None:
     """Make the file of the segments and of all else, hold it against them, and give it its name."""
     kind = writing.FORMATS[output.suffix.lower()]
     try:
         written = writing.mux(
             work.result,
             kind,
-            film,
+            video,
             encoder,
             work.packets(),
             work.times(),
@@ -353,12 +353,12 @@ def _put_together(film: Film, encoder: Target, work: Work, output: Path) -> None
 
 
 class _Run:
-    """The frames of a film on their way through reading, network and encoder, all three at work at once."""
+    """The frames of a video on their way through reading, network and encoder, all three at work at once."""
 
     def __init__(
-        self, film: Film, enlarger: Enlarger, encoder: Target, work: Work, tell: Callable[[int], None]
+        self, video: VideoSource, enlarger: Enlarger, encoder: Target, work: Work, tell: Callable[[int], None]
     ) -> None:
-        self.film, self.enlarger, self.target, self.work, self.tell = film, enlarger, encoder, work, tell
+        self.video, self.enlarger, self.target, self.work, self.tell = video, enlarger, encoder, work, tell
         self._segment: Open | None = None
         self._encoder: Encoder | None = None
         self._frames = 0
@@ -374,7 +374,7 @@ class _Run:
             self._damaged, self._savings = before.damaged, Savings(before.total, before.saved)
         first = self.work.frames
         try:
-            with ahead(self.film) as frames, behind(self._store) as store:
+            with ahead(self.video) as frames, behind(self._store) as store:
                 with closing(self.enlarger.all(self._from(first, frames))) as results:
                     for number, enlarged in enumerate(results, first + 1):
                         store(enlarged)
@@ -414,7 +414,7 @@ class _Run:
         assert self._last is not None
         self._segment.write(self._encoder.finish())
         savings = self._savings
-        # A film whose last frame says not how long it stays gives it what one frame has on the average.
-        duration = self._last.frame.duration or max(1, round(1 / self.film.rate / self.film.time_base))
+        # A video whose last frame says not how long it stays gives it what one frame has on the average.
+        duration = self._last.frame.duration or max(1, round(1 / self.video.rate / self.video.time_base))
         self._segment.finish(Segment(self._frames, duration, self._damaged, savings.total, savings.saved, last))
         self._segment = self._encoder = None

@@ -1,7 +1,11 @@
-"""How much memory this process may still take."""
+"""What the machine gives this process: free memory, cores, the processor's name."""
 
 from __future__ import annotations
 
+import functools
+import math
+import os
+import platform
 import sys
 from pathlib import Path
 
@@ -9,7 +13,7 @@ from pathlib import Path
 _NO_LIMIT = 1 << 62
 
 
-def available() -> int:
+def available_memory() -> int:
     """Bytes that can be allocated now without swapping, under the machine's, the container's and `ulimit`'s limits."""
     limits = [_machine()]
     limits += _control_groups()
@@ -24,9 +28,9 @@ def available() -> int:
     return max(0, min(limits))
 
 
-def _machine(told: Path = Path("/proc/meminfo")) -> int:
+def _machine(meminfo: Path = Path("/proc/meminfo")) -> int:
     """What the machine has left; where Linux says so itself, without the 20 milliseconds of importing psutil."""
-    for line in _text(told).splitlines():
+    for line in _text(meminfo).splitlines():
         if line.startswith("MemAvailable:"):
             return int(line.split()[1]) << 10
     import psutil
@@ -70,3 +74,42 @@ def _text(path: Path) -> str:
         return path.read_text()
     except OSError:
         return ""
+
+
+def processor() -> str:
+    """The processor's name, as far as this system tells it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    name = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
+    return name or platform.processor() or platform.machine()
+
+
+def cores() -> int:
+    """How many cores this process may use: what it is bound to, and what its container may take of their time."""
+    bound = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, math.ceil(min(bound, quota())))
+
+
+@functools.cache
+def quota(root: Path = Path("/")) -> float:
+    """How many cores' worth of time Linux's control groups (version 2) leave this process: of `docker run --cpus 2`
+    two, though it sees all of the machine's. More threads than that stand still together for most of each period.
+    """
+    try:
+        groups = (root / "proc/self/cgroup").read_text().splitlines()
+        own = next(line.removeprefix("0::") for line in groups if line.startswith("0::"))
+    except (OSError, StopIteration):
+        return math.inf
+    top, least = root / "sys/fs/cgroup", math.inf
+    group = top / own.strip("/")
+    for place in (group, *group.parents):
+        try:
+            time, period = (place / "cpu.max").read_text().split()
+            least = min(least, math.inf if time == "max" else int(time) / int(period))
+        except (OSError, ValueError):  # the topmost of the machine has none
+            pass
+        if place == top:
+            break
+    return least

@@ -114,5 +114,5 @@ class Remembering:
             return self
         return Remembering(full, None, Memory(), self._savings, available=self._available, stop=self._stop)
 
-    def alone(self) -> None:
+    def per_core(self) -> None:
         return None  # it is for one frame

@@ -12,7 +12,7 @@ from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
 
-# Frames that may wait on either side: enough to bridge a slow one, few enough for films of any size.
+# Frames that may wait on either side: enough to bridge a slow one, few enough for videos of any size.
 WAITING = 4
 # How often a thread that waits looks whether it is still wanted, in seconds.
 _LOOK = 0.1

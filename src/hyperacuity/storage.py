@@ -61,8 +61,23 @@ class Partial:
 
     def discard(self) -> None:
         self.file.close()
-        self.name.unlink(missing_ok=True)
-        _open.discard(self)
+        if self in _open:
+            self.name.unlink(missing_ok=True)
+            _open.discard(self)
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write `data` to `path`, which holds all of it once this returns, and what it held before if it fails.
+
+    Raises:
+        OSError: As the file system has it; see `storing`.
+    """
+    partial = Partial(path)
+    try:
+        partial.write(data)
+        partial.commit()
+    finally:
+        partial.discard()
 
 
 def may_write(output: Path, source: object, *, force: bool) -> None:

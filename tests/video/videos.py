@@ -1,4 +1,4 @@
-"""Films made for tests, small and with known contents."""
+"""Videos made for tests, small and with known contents."""
 
 from __future__ import annotations
 

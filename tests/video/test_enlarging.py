@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hyperacuity import load
-from hyperacuity.engines import choice, onnx_runtime
-from hyperacuity.film.enlarging import Enlarger
-from hyperacuity.film.threads import abreast
+from hyperacuity import load, machine
+from hyperacuity.engines import onnx_runtime
 from hyperacuity.formats.video.frames import Frame, Layout
+from hyperacuity.video.enlarging import Enlarger
+from hyperacuity.video.threads import abreast
 
 LOOK = Layout(96, 128)
 
@@ -34,7 +34,7 @@ def frames(count: int, *, still: int = 0) -> Iterator[Frame]:
 
 @pytest.mark.parametrize("workers", [1, 3])
 def test_several_at_once_give_the_same_planes_in_order(workers: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(choice, "cores", lambda: workers)
+    monkeypatch.setattr(machine, "cores", lambda: workers)
     upscaler = load("acute-10k", engine="onnxruntime", tile=32)
     several, single = (Enlarger(upscaler, LOOK, (192, 256), LOOK.resized(192, 256)) for _ in range(2))
     together = list(several.all(frames(9, still=48)))
@@ -48,7 +48,7 @@ def test_several_at_once_give_the_same_planes_in_order(workers: int, monkeypatch
 
 
 def test_frames_that_memory_cannot_hold_side_by_side_come_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(choice, "cores", lambda: 4)
+    monkeypatch.setattr(machine, "cores", lambda: 4)
     enlarger = Enlarger(load("acute-10k", engine="onnxruntime"), LOOK, (192, 256), LOOK.resized(192, 256))
     enlarger._available = [4 * 4 * 16 * 192 * 256 - 1]
     assert len(list(enlarger.all(frames(2)))) == 2
@@ -58,7 +58,7 @@ def test_frames_that_memory_cannot_hold_side_by_side_come_one_by_one(monkeypatch
 def test_each_run_has_one_core_where_several_frames_are_at_work() -> None:
     engine = load("acute-10k", engine="onnxruntime").pipeline((8, 8), (16, 16)).stages[0].engine
     assert isinstance(engine, onnx_runtime.OnnxRuntime)
-    alone = engine.alone()
+    alone = engine.per_core()
     assert alone is not None
     assert alone._session.get_session_options().intra_op_num_threads == 1
 

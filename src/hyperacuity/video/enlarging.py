@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hyperacuity import machine
 from hyperacuity.api import Upscaler
-from hyperacuity.engines import choice
-from hyperacuity.film import chroma
-from hyperacuity.film.still import Memory, Remembering, Savings
-from hyperacuity.film.threads import abreast
 from hyperacuity.formats.video.frames import Array, Frame, Layout
 from hyperacuity.image import Image
+from hyperacuity.video import chroma
+from hyperacuity.video.still import Memory, Remembering, Savings
+from hyperacuity.video.threads import abreast
 
 Plane = NDArray[np.float32]
 
@@ -51,7 +51,7 @@ class Enlarger:
     """Makes frames of one layout into those of another, `size` being what the network is asked for.
 
     Networks on luma get the luma plane: in studio range code / 255 is just what they were trained on. Networks on RGB
-    get R, G, B by the film's own matrix and range, and their answer goes back through both.
+    get R, G, B by the video's own matrix and range, and their answer goes back through both.
     """
 
     def __init__(self, upscaler: Upscaler, source: Layout, size: tuple[int, int], stored: Layout) -> None:
@@ -76,10 +76,10 @@ class Enlarger:
         """Frames in their order: one for each core at once where engines can compute so and memory holds them, which is
         faster than all cores on one frame, where each waits for the others at every layer.
         """
-        stages, cores = self._pipeline.stages, choice.cores()
+        stages, cores = self._pipeline.stages, machine.cores()
         held = cores * FRAME_BYTES * self.size[0] * self.size[1] * (1 if self._on_luma else 3)
         if stages and held <= min(self._available) // 4:
-            engines = [engine for stage in stages if (engine := stage.engine.alone()) is not None]
+            engines = [engine for stage in stages if (engine := stage.engine.per_core()) is not None]
             if len(engines) == len(stages):
                 alone = [replace(stage, engine=engine) for stage, engine in zip(stages, engines, strict=True)]
                 self._pipeline, self._abreast = replace(self._pipeline, stages=alone), cores
@@ -133,7 +133,7 @@ class Enlarger:
             )
             for n, stage in enumerate(self._pipeline.stages)
         ]
-        image = Image.of(self._seen(frame), levels=self._levels)
+        image = Image.from_pixels(self._seen(frame), levels=self._levels)
         pixels = replace(self._pipeline, stages=stages).stream(image, *self.size).gather().pixels
         return Enlarged(frame, self._planes(frame, pixels[..., 0] if self._on_luma else pixels), False, savings)
 

@@ -1,4 +1,4 @@
-"""A film's frames as pictures."""
+"""A video's frames as pictures."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hyperacuity.film import chroma
 from hyperacuity.formats.video.frames import Frame, Layout
-from hyperacuity.formats.video.reading import Film
+from hyperacuity.formats.video.reading import VideoSource
+from hyperacuity.video import chroma
 
 
-def pictures(film: Film) -> Iterator[NDArray[np.uint8]]:
-    """The frames as (H, W, 3) R, G, B by the film's own matrix and range, or (H, W, 1) of grey films; as stored, not
+def pictures(video: VideoSource) -> Iterator[NDArray[np.uint8]]:
+    """The frames as (H, W, 3) R, G, B by the video's own matrix and range, or (H, W, 1) of grey videos; as stored, not
     turned.
     """
-    for frame in film:
-        yield picture(frame, film.layout)
+    for frame in video:
+        yield picture(frame, video.layout)
 
 
 def picture(frame: Frame, look: Layout) -> NDArray[np.uint8]:

@@ -1,4 +1,4 @@
-"""`hyperacuity upscale` on films."""
+"""`hyperacuity upscale` on videos."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import PIL.Image
 import pytest
 
 from tests.cli.test_command import run
-from tests.film.films import contents, make, pictures
+from tests.video.videos import contents, make, pictures
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_a_film_is_a_file_like_others(folder: Path) -> None:
+def test_a_video_is_a_file_like_others(folder: Path) -> None:
     result = run("upscale", "a.mkv", folder=folder)
     assert result.returncode == 0, result.stderr
     assert re.match(r"a\.mkv  48x36 -> 96x72  6 frames \([\d.]+ a second\)  acute-100k-x2  ", result.stdout)
@@ -70,12 +70,12 @@ def test_a_reader_that_leaves_is_no_fault(folder: Path) -> None:
         (["a.mkv", "--start", "soon"], "give seconds"),
         (["a.mkv", "--fps", "0"], "give frames per second"),
         (["a.mkv", "-e", "tune"], "write KEY=VALUE, such as tune=film"),
-        (["a.mkv", "--quality", "3"], "films have --crf"),
-        (["a.mkv", "-o", "a.png"], "film"),
+        (["a.mkv", "--quality", "3"], "videos have --crf"),
+        (["a.mkv", "-o", "a.png"], "video"),
         (["a.mkv", "--preview", "a.mp4"], "names no picture"),
         (["a.mkv", "--preview", "b.png", "-o", "b.mkv"], "leave -o"),
-        (["p.png", "--preview", "b.png"], "for films"),
-        (["p.png", "--codec", "h264"], "for films"),
+        (["p.png", "--preview", "b.png"], "for videos"),
+        (["p.png", "--codec", "h264"], "for videos"),
     ],
 )
 def test_mistakes_are_told_in_one_line(arguments: list[str], message: str, folder: Path) -> None:

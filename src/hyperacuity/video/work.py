@@ -1,4 +1,4 @@
-"""The folder in which a film grows, segment by segment, so that the next run goes on from where this one ended."""
+"""The folder in which a video grows, segment by segment, so that the next run goes on from where this one ended."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ _HEAD = struct.Struct("<qqqqq?")
 
 @dataclass(frozen=True)
 class Segment:
-    """What is known of a finished segment beside its packets. damaged, total, saved: counted from the film's
-    beginning. duration: of its last frame. last: the film ends with it.
+    """What is known of a finished segment beside its packets. damaged, total, saved: counted from the video's
+    beginning. duration: of its last frame. last: the video ends with it.
     """
 
     frames: int
@@ -39,7 +39,7 @@ class Segment:
 
 
 class Work:
-    """Segments of one film being made for `output`, in a hidden folder beside it.
+    """Segments of one video being made for `output`, in a hidden folder beside it.
 
     identity: what makes the result what it is. Where the folder holds the work for another, that is thrown away, and
     `begun_anew` says so. Only one may have it at a time: `close` gives it up, and so does the end of a process.
@@ -78,8 +78,8 @@ class Work:
 
     @property
     def result(self) -> Path:
-        """Where the whole film is put together."""
-        return self.folder / "film.part"
+        """Where the whole video is put together."""
+        return self.folder / "video.part"
 
     def _path(self, number: int) -> Path:
         return self.folder / f"{number:06}.segment"

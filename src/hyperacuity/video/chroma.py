@@ -1,4 +1,4 @@
-"""Chroma planes at another size, each sample where the film's format puts it; and R, G, B by the film's own matrix."""
+"""Chroma planes at another size, each sample where the video's format puts it; R, G, B by the video's matrix."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def _tables(source: Layout, target: Layout) -> tuple[Taps, Taps]:
 
 
 def _taps(side: int, factor: int, target: int, target_factor: int, *, centred: bool, centred_target: bool) -> Taps:
-    """How an axis of chroma is resampled between films of `side` and `target` luma samples.
+    """How an axis of chroma is resampled between videos of `side` and `target` luma samples.
 
     factor: luma samples under a chroma sample. centred: whether it lies in their middle, or beside the first.
     """
@@ -123,7 +123,7 @@ def _chroma_span(look: Layout) -> int:
 def _weights(look: Layout) -> tuple[float, float]:
     matrix = look.colour.matrix
     if matrix == UNSPECIFIED:
-        # What players take where the film does not say: the standard of its time.
+        # What players take where the video does not say: the standard of its time.
         matrix = BT709 if look.height > 576 or look.width >= 1280 else SMPTE170M
     if matrix not in _WEIGHTS:
         raise UsageError(

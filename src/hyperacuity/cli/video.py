@@ -1,4 +1,4 @@
-"""What `hyperacuity upscale` is told of films, as the library has it."""
+"""What `hyperacuity upscale` is told of videos, as the library has it."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hyperacuity.cli.settings import seconds, texts
+from hyperacuity.cli.values import seconds, texts
 from hyperacuity.errors import UsageError
 
 if TYPE_CHECKING:
-    from hyperacuity.film import Report, Settings
+    from hyperacuity.video import Report, Settings
 
 Y4M = b"YUV4MPEG2 "
 
 
-def is_film(source: Path) -> bool:
-    """Whether a file is a film, or a name such as "frames/%06d.png" that of many frames."""
+def is_video(source: Path) -> bool:
+    """Whether a file is a video, or a name such as "frames/%06d.png" that of many frames."""
     from hyperacuity import formats
     from hyperacuity.formats.video.reading import is_pattern
 
-    return is_pattern(source) or formats.is_film(source)
+    return is_pattern(source) or formats.is_video(source)
 
 
 def asked(
@@ -36,22 +36,22 @@ def asked(
     deinterlace: bool,
     strict: bool,
 ) -> Settings | None:
-    """How films are to be treated; None where nothing was said, which pictures need not hear of."""
+    """How videos are to be treated; None where nothing was said, which pictures need not hear of."""
     if not any((codec, crf is not None, preset, options, start, duration, fps, deinterlace, strict)):
         return None
-    from hyperacuity import film
+    from hyperacuity import video
 
     further = texts(options, "tune=film", option="-e")
-    part = film.Part(
+    part = video.Part(
         Fraction(0) if start is None else seconds("--start", start),
         None if duration is None else seconds("--duration", duration),
     )
     rate = None if fps is None else _rate(fps)
-    return film.Settings(film.Encoding(codec or "auto", crf, preset, further), part, rate, deinterlace, strict)
+    return video.Settings(video.Encoding(codec or "auto", crf, preset, further), part, rate, deinterlace, strict)
 
 
 def note(report: Report, seconds: float) -> str:
-    """What there is to say of a film that is done, beside its size."""
+    """What there is to say of a video that is done, beside its size."""
     said = []
     if report.frames > report.resumed + 1:
         said.append(f"{(report.frames - report.resumed) / seconds:.1f} a second")

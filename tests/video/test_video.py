@@ -1,4 +1,4 @@
-"""Films from end to end: what is in them comes out, at the right time, however often they are interrupted."""
+"""Videos from end to end: what is in them comes out, at the right time, however often they are interrupted."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from hyperacuity import Size, film, load
+from hyperacuity import Size, load, video
 from hyperacuity.api import Upscaler
 from hyperacuity.errors import DamagedFile, UsageError
-from hyperacuity.film import Encoding, Part, Progress, Settings
-from hyperacuity.film.work import Work
-from hyperacuity.formats.seam import LossWarning
+from hyperacuity.formats.protocol import LossWarning
 from hyperacuity.formats.video.reading import is_pattern
-from tests.film.films import contents, make, packets, pictures
+from hyperacuity.video import Encoding, Part, Progress, Settings
+from hyperacuity.video.work import Work
+from tests.video.videos import contents, make, packets, pictures
 
 LOSSLESS = Settings(Encoding("ffv1"))
 
@@ -37,7 +37,7 @@ def upscaler() -> Upscaler:
 def test_every_frame_comes_larger_at_its_own_time(upscaler: Upscaler, tmp_path: Path) -> None:
     times = [0, 40, 47, 200, 1000, 1001, 1500]
     source = make(tmp_path / "a.mkv", pictures(7), times=times)
-    report = film.upscale(upscaler, source, tmp_path / "b.mkv", Size(2), LOSSLESS)
+    report = video.upscale(upscaler, source, tmp_path / "b.mkv", Size(2), LOSSLESS)
     frames, at = contents(tmp_path / "b.mkv")
     assert at == [Fraction(time, 1000) for time in times]
     assert {frame.shape for frame in frames} == {(72, 96, 3)}
@@ -49,7 +49,7 @@ def test_every_frame_comes_larger_at_its_own_time(upscaler: Upscaler, tmp_path: 
 
 def test_sound_subtitles_and_titles_are_copied_to_the_byte(upscaler: Upscaler, tmp_path: Path) -> None:
     source = make(tmp_path / "a.mkv", pictures(12), sounds=5, subtitles=1, title="Night and fog")
-    film.upscale(upscaler, source, tmp_path / "b.mkv", Size(2), LOSSLESS)
+    video.upscale(upscaler, source, tmp_path / "b.mkv", Size(2), LOSSLESS)
     for kind, count in (("audio", 5), ("subtitle", 1)):
         before, after = packets(source, kind), packets(tmp_path / "b.mkv", kind)
         assert len(before) == len(after) == count
@@ -65,15 +65,15 @@ def test_sound_subtitles_and_titles_are_copied_to_the_byte(upscaler: Upscaler, t
 )
 def test_bits_and_chroma_stay(pixels: str, codec: str, upscaler: Upscaler, tmp_path: Path) -> None:
     source = make(tmp_path / "a.mkv", pictures(3), pixels=pixels)
-    film.upscale(upscaler, source, tmp_path / "b.mkv", Size(2), Settings(Encoding(codec)))
+    video.upscale(upscaler, source, tmp_path / "b.mkv", Size(2), Settings(Encoding(codec)))
     with av.open(str(tmp_path / "b.mkv")) as container:
         assert container.streams.video[0].codec_context.pix_fmt == pixels
 
 
 @pytest.mark.parametrize("codec", ["h264", "h265", "av1"])
-def test_the_usual_codecs_give_films_that_play(codec: str, upscaler: Upscaler, tmp_path: Path) -> None:
+def test_the_usual_codecs_give_videos_that_play(codec: str, upscaler: Upscaler, tmp_path: Path) -> None:
     source = make(tmp_path / "a.mkv", pictures(5))
-    film.upscale(upscaler, source, tmp_path / "b.mp4", Size(2), Settings(Encoding(codec)))
+    video.upscale(upscaler, source, tmp_path / "b.mp4", Size(2), Settings(Encoding(codec)))
     frames, at = contents(tmp_path / "b.mp4")
     assert len(frames) == 5
     assert at == [Fraction(n, 25) for n in range(5)]
@@ -97,17 +97,17 @@ def test_no_codec_takes_the_machine_for_itself(upscaler: Upscaler, tmp_path: Pat
             time.sleep(0.02)
         seen.update(now())
 
-    film.upscale(upscaler, source, tmp_path / "b.mp4", Size(2), Settings(Encoding("av1")), watch=watch)
+    video.upscale(upscaler, source, tmp_path / "b.mp4", Size(2), Settings(Encoding("av1")), watch=watch)
     assert seen == {os.SCHED_OTHER}
     assert os.sched_getscheduler(0) == os.SCHED_OTHER
 
 
 def test_odd_sizes_are_told_or_made_legal(upscaler: Upscaler, tmp_path: Path) -> None:
     source = make(tmp_path / "a.mkv", pictures(3, 35, 47))
-    film.upscale(upscaler, source, tmp_path / "b.mkv", Size(2), LOSSLESS)
+    video.upscale(upscaler, source, tmp_path / "b.mkv", Size(2), LOSSLESS)
     assert contents(tmp_path / "b.mkv")[0][0].shape == (70, 94, 3)
     with pytest.warns(LossWarning, match="141x105 is no size for this codec .* repeated to 142x106"):
-        film.upscale(upscaler, source, tmp_path / "c.mp4", Size(3))
+        video.upscale(upscaler, source, tmp_path / "c.mp4", Size(3))
     assert {frame.shape for frame in contents(tmp_path / "c.mp4")[0]} == {(106, 142, 3)}
 
 
@@ -116,7 +116,7 @@ def test_luma_goes_through_the_network_as_it_is_stored(tmp_path: Path) -> None:
     from hyperacuity.resize import resize
 
     source = make(tmp_path / "a.mkv", pictures(2), pixels="yuv444p")
-    film.upscale(load("bicubic"), source, tmp_path / "b.mkv", Size(2), LOSSLESS)
+    video.upscale(load("bicubic"), source, tmp_path / "b.mkv", Size(2), LOSSLESS)
 
     def luma(path: Path) -> Any:
         with av.open(str(path)) as container:
@@ -129,7 +129,7 @@ def test_luma_goes_through_the_network_as_it_is_stored(tmp_path: Path) -> None:
 def test_what_stands_still_is_computed_once(upscaler: Upscaler, tmp_path: Path) -> None:
     picture = pictures(1)[0]
     source = make(tmp_path / "a.mkv", [picture] * 10)
-    report = film.upscale(upscaler, source, tmp_path / "b.mkv", Size(2), LOSSLESS)
+    report = video.upscale(upscaler, source, tmp_path / "b.mkv", Size(2), LOSSLESS)
     assert report.reused == pytest.approx(0.9)
     frames, _ = contents(tmp_path / "b.mkv")
     assert all(np.array_equal(frame, frames[0]) for frame in frames)
@@ -138,23 +138,23 @@ def test_what_stands_still_is_computed_once(upscaler: Upscaler, tmp_path: Path) 
 KILLED = """
 import sys, os, signal
 from pathlib import Path
-from hyperacuity import Size, film, load
+from hyperacuity import Size, video, load
 def watch(progress):
     if progress.done == 230:
         os.kill(os.getpid(), signal.SIGKILL)
-film.upscale(load("acute-50k-x2"), Path(sys.argv[1]), Path(sys.argv[2]), Size(2),
-             film.Settings(film.Encoding("ffv1")), watch=watch)
+video.upscale(load("acute-50k-x2"), Path(sys.argv[1]), Path(sys.argv[2]), Size(2),
+             video.Settings(video.Encoding("ffv1")), watch=watch)
 """
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
-def test_killed_it_goes_on_to_the_same_film(upscaler: Upscaler, tmp_path: Path) -> None:
+def test_killed_it_goes_on_to_the_same_video(upscaler: Upscaler, tmp_path: Path) -> None:
     source = make(tmp_path / "a.mkv", pictures(260, 16, 20), sounds=1)
-    film.upscale(upscaler, source, tmp_path / "whole.mkv", Size(2), LOSSLESS)
+    video.upscale(upscaler, source, tmp_path / "whole.mkv", Size(2), LOSSLESS)
     arguments = [sys.executable, "-c", KILLED, str(source), str(tmp_path / "b.mkv")]
     assert subprocess.run(arguments, check=False).returncode == -signal.SIGKILL
     assert not (tmp_path / "b.mkv").exists()
-    report = film.upscale(upscaler, source, tmp_path / "b.mkv", Size(2), LOSSLESS)
+    report = video.upscale(upscaler, source, tmp_path / "b.mkv", Size(2), LOSSLESS)
     assert report.resumed in (100, 200)
     assert report.frames == 260
     (frames, at), (wanted, when) = contents(tmp_path / "b.mkv"), contents(tmp_path / "whole.mkv")
@@ -172,42 +172,42 @@ def test_other_settings_begin_anew(upscaler: Upscaler, tmp_path: Path) -> None:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        film.upscale(upscaler, source, tmp_path / "b.mkv", Size(2), LOSSLESS, watch=interrupt)
+        video.upscale(upscaler, source, tmp_path / "b.mkv", Size(2), LOSSLESS, watch=interrupt)
     assert not (tmp_path / "b.mkv").exists()
     with pytest.warns(LossWarning, match="begun anew"):
-        report = film.upscale(upscaler, source, tmp_path / "b.mkv", Size(3), LOSSLESS)
+        report = video.upscale(upscaler, source, tmp_path / "b.mkv", Size(3), LOSSLESS)
     assert report.resumed == 0
     assert contents(tmp_path / "b.mkv")[0][0].shape == (48, 60, 3)
 
 
-def test_two_runs_do_not_make_one_film(upscaler: Upscaler, tmp_path: Path) -> None:
+def test_two_runs_do_not_make_one_video(upscaler: Upscaler, tmp_path: Path) -> None:
     source = make(tmp_path / "a.mkv", pictures(110, 16, 20))
 
     def another(progress: Progress) -> None:
         if progress.done == 105:
             with pytest.raises(UsageError, match=r"b\.mkv is being made by another run"):
-                film.upscale(upscaler, source, tmp_path / "b.mkv", Size(2), LOSSLESS)
+                video.upscale(upscaler, source, tmp_path / "b.mkv", Size(2), LOSSLESS)
 
-    report = film.upscale(upscaler, source, tmp_path / "b.mkv", Size(2), LOSSLESS, watch=another)
+    report = video.upscale(upscaler, source, tmp_path / "b.mkv", Size(2), LOSSLESS, watch=another)
     assert len(contents(tmp_path / "b.mkv")[0]) == report.frames == 110
     assert {path.name for path in tmp_path.iterdir()} == {"a.mkv", "b.mkv"}
 
 
-def test_a_part_of_a_film(upscaler: Upscaler, tmp_path: Path) -> None:
+def test_a_part_of_a_video(upscaler: Upscaler, tmp_path: Path) -> None:
     source = make(tmp_path / "a.mkv", pictures(50), sounds=1)
     settings = Settings(Encoding("ffv1"), Part(Fraction(1, 2), Fraction(1)))
-    report = film.upscale(upscaler, source, tmp_path / "b.mkv", Size(2), settings)
+    report = video.upscale(upscaler, source, tmp_path / "b.mkv", Size(2), settings)
     assert report.frames in (25, 26)
 
 
 def test_frames_in_folders_and_back(upscaler: Upscaler, tmp_path: Path) -> None:
     source = make(tmp_path / "a.mkv", pictures(4), pixels="yuv444p")
     (tmp_path / "frames").mkdir()
-    film.upscale(upscaler, source, tmp_path / "frames/%04d.png", Size(2))
+    video.upscale(upscaler, source, tmp_path / "frames/%04d.png", Size(2))
     assert len(list((tmp_path / "frames").glob("*.png"))) == 4
     settings = Settings(Encoding("ffv1"), rate=Fraction(10))
     with pytest.warns(LossWarning, match="R, G, B is stored as yuv444p"):
-        film.upscale(load("bicubic"), tmp_path / "frames/%04d.png", tmp_path / "b.mkv", Size(1), settings)
+        video.upscale(load("bicubic"), tmp_path / "frames/%04d.png", tmp_path / "b.mkv", Size(1), settings)
     assert contents(tmp_path / "b.mkv")[1] == [Fraction(n, 10) for n in range(4)]
 
 
@@ -217,24 +217,24 @@ def test_no_frame_in_a_folder_is_overwritten_unasked_and_none_of_the_input_ever(
     source = make(tmp_path / "a.mkv", pictures(4))
     (tmp_path / "3.png").write_bytes(b"precious")
     with pytest.raises(UsageError, match=r"3\.png exists"):
-        film.upscale(upscaler, source, tmp_path / "%d.png", Size(2))
+        video.upscale(upscaler, source, tmp_path / "%d.png", Size(2))
     assert (tmp_path / "3.png").read_bytes() == b"precious"
-    film.upscale(upscaler, source, tmp_path / "%d.png", Size(2), force=True)
+    video.upscale(upscaler, source, tmp_path / "%d.png", Size(2), force=True)
     before = {path: path.read_bytes() for path in tmp_path.glob("*.png")}
     with pytest.raises(UsageError, match=r"is a frame of the input"):
-        film.upscale(upscaler, tmp_path / "%d.png", tmp_path / "%01d.png", Size(2), force=True)
+        video.upscale(upscaler, tmp_path / "%d.png", tmp_path / "%01d.png", Size(2), force=True)
     assert {path: path.read_bytes() for path in tmp_path.glob("*.png")} == before
 
 
 def test_a_cut_y4m_is_told(upscaler: Upscaler, tmp_path: Path) -> None:
-    film.upscale(upscaler, make(tmp_path / "a.mkv", pictures(4)), tmp_path / "a.y4m", Size(1))
+    video.upscale(upscaler, make(tmp_path / "a.mkv", pictures(4)), tmp_path / "a.y4m", Size(1))
     data = (tmp_path / "a.y4m").read_bytes()
     (tmp_path / "cut.y4m").write_bytes(data[:-100])
     with pytest.warns(LossWarning, match=r"cut\.y4m is cut short inside the frame after the first 3"):
-        film.upscale(upscaler, tmp_path / "cut.y4m", tmp_path / "b.mkv", Size(1))
+        video.upscale(upscaler, tmp_path / "cut.y4m", tmp_path / "b.mkv", Size(1))
     with pytest.raises(DamagedFile, match="cut short"):
-        film.upscale(upscaler, tmp_path / "cut.y4m", tmp_path / "c.mkv", Size(1), Settings(strict=True))
-    assert film.upscale(upscaler, tmp_path / "a.y4m", tmp_path / "d.mkv", Size(1)).frames == 4
+        video.upscale(upscaler, tmp_path / "cut.y4m", tmp_path / "c.mkv", Size(1), Settings(strict=True))
+    assert video.upscale(upscaler, tmp_path / "a.y4m", tmp_path / "d.mkv", Size(1)).frames == 4
 
 
 def test_names_that_ffmpeg_would_take_for_something_else(
@@ -243,13 +243,13 @@ def test_names_that_ffmpeg_would_take_for_something_else(
     monkeypatch.chdir(tmp_path)
     if sys.platform != "win32":
         make(tmp_path / "a.mkv", pictures(2)).rename("12:30.mkv")
-        assert film.upscale(upscaler, Path("12:30.mkv"), Path("12:31.mkv"), Size(2)).frames == 2
+        assert video.upscale(upscaler, Path("12:30.mkv"), Path("12:31.mkv"), Size(2)).frames == 2
     folder = Path("100%")
     folder.mkdir()
-    film.upscale(upscaler, make(tmp_path / "a.mkv", pictures(2)), folder / "%d.png", Size(2))
+    video.upscale(upscaler, make(tmp_path / "a.mkv", pictures(2)), folder / "%d.png", Size(2))
     settings = Settings(Encoding("ffv1"))
     with pytest.warns(LossWarning, match="stored as"):
-        assert film.upscale(upscaler, folder / "%d.png", Path("b.mkv"), Size(1), settings).frames == 2
+        assert video.upscale(upscaler, folder / "%d.png", Path("b.mkv"), Size(1), settings).frames == 2
     photo = Path("%d0%bf.png")
     assert not is_pattern(photo)
     (folder / "1.png").rename("50%d.png")
@@ -263,13 +263,13 @@ def test_long_names_that_begin_alike_share_no_work(upscaler: Upscaler, tmp_path:
     assert works[0].folder != works[1].folder
     for work in works:
         work.remove()
-    assert film.upscale(upscaler, source, discs[0], Size(2)).frames == 3
+    assert video.upscale(upscaler, source, discs[0], Size(2)).frames == 3
 
 
 def test_grey_of_studio_range_becomes_black_and_white_in_pictures(tmp_path: Path) -> None:
     ramp = np.tile(np.linspace(0, 255, 48).astype(np.uint8)[None, :, None], (36, 1, 3))
     source = make(tmp_path / "a.mkv", [ramp], pixels="gray")  # studio range, as what is not said
-    film.upscale(load("bicubic"), source, tmp_path / "%d.png", Size(1))
+    video.upscale(load("bicubic"), source, tmp_path / "%d.png", Size(1))
     codes = np.asarray(PIL.Image.open(tmp_path / "1.png"))
     assert codes.min() == 0
     assert codes.max() == 255
@@ -279,7 +279,7 @@ def test_grey_of_studio_range_becomes_black_and_white_in_pictures(tmp_path: Path
 def test_what_frames_alone_do_not_keep_is_told(name: str, upscaler: Upscaler, tmp_path: Path) -> None:
     source = make(tmp_path / "a.mkv", pictures(4), times=[0, 200, 220, 420], sounds=1)
     with pytest.warns(LossWarning) as warned:
-        film.upscale(upscaler, source, tmp_path / "out" / name if name[0] == "%" else tmp_path / name, Size(1))
+        video.upscale(upscaler, source, tmp_path / "out" / name if name[0] == "%" else tmp_path / name, Size(1))
     told = " ".join(str(each.message) for each in warned)
     assert "only its frames are written, without audio" in told
     assert "its frames last between 0.020 and 0.200 s" in told
@@ -290,35 +290,35 @@ def test_frames_of_several_sizes_are_told(upscaler: Upscaler, tmp_path: Path) ->
     for n, size in enumerate(((48, 36), (60, 60), (48, 36))):
         PIL.Image.new("RGB", size, "red").save(tmp_path / f"{n}.png")
     with pytest.warns(LossWarning, match="1 frames have another size than the first, and are brought to 48x36"):
-        film.upscale(upscaler, tmp_path / "%d.png", tmp_path / "b.mkv", Size(1), Settings(Encoding("ffv1")))
+        video.upscale(upscaler, tmp_path / "%d.png", tmp_path / "b.mkv", Size(1), Settings(Encoding("ffv1")))
 
 
 def test_what_nobody_would_heed_is_refused(upscaler: Upscaler, tmp_path: Path) -> None:
     source = make(tmp_path / "a.mkv", pictures(2))
     with pytest.raises(UsageError, match="-e crff: libx264 has no such option"):
-        film.upscale(upscaler, source, tmp_path / "b.mkv", Size(2), Settings(Encoding("h264", options={"crff": "1"})))
+        video.upscale(upscaler, source, tmp_path / "b.mkv", Size(2), Settings(Encoding("h264", options={"crff": "1"})))
     with pytest.raises(UsageError, match=r"has times of its own: --fps is for frames in a folder"):
-        film.upscale(upscaler, source, tmp_path / "b.mkv", Size(2), Settings(rate=Fraction(50)))
+        video.upscale(upscaler, source, tmp_path / "b.mkv", Size(2), Settings(rate=Fraction(50)))
     assert not list(tmp_path.glob("b.mkv*"))
 
 
-@pytest.mark.filterwarnings("ignore::hyperacuity.formats.seam.LossWarning")
-def test_damaged_films_are_told_or_mended(upscaler: Upscaler, tmp_path: Path) -> None:
+@pytest.mark.filterwarnings("ignore::hyperacuity.formats.protocol.LossWarning")
+def test_damaged_videos_are_told_or_mended(upscaler: Upscaler, tmp_path: Path) -> None:
     source = make(tmp_path / "a.mkv", pictures(20), codec="libx264")
     data = source.read_bytes()
     (tmp_path / "empty.mkv").touch()
     with pytest.raises((DamagedFile, UsageError)):
-        film.upscale(upscaler, tmp_path / "empty.mkv", tmp_path / "b.mkv", Size(2))
+        video.upscale(upscaler, tmp_path / "empty.mkv", tmp_path / "b.mkv", Size(2))
     (tmp_path / "cut.mkv").write_bytes(data[: len(data) * 3 // 4])
-    report = film.upscale(upscaler, tmp_path / "cut.mkv", tmp_path / "b.mkv", Size(2))
+    report = video.upscale(upscaler, tmp_path / "cut.mkv", tmp_path / "b.mkv", Size(2))
     assert 0 < report.frames <= 20
     long = make(tmp_path / "long.mkv", pictures(60), codec="libx264").read_bytes()
     (tmp_path / "half.mkv").write_bytes(long[: len(long) // 2])
     with pytest.warns(LossWarning, match=r"half\.mkv is damaged or cut short: its picture ends at \d\.\d\d of 2\.40 s"):
-        film.upscale(upscaler, tmp_path / "half.mkv", tmp_path / "d.mkv", Size(2))
+        video.upscale(upscaler, tmp_path / "half.mkv", tmp_path / "d.mkv", Size(2))
     (tmp_path / "page.mp4").write_text("<html>")
     with pytest.raises((DamagedFile, UsageError)):
-        film.upscale(upscaler, tmp_path / "page.mp4", tmp_path / "c.mkv", Size(2))
+        video.upscale(upscaler, tmp_path / "page.mp4", tmp_path / "c.mkv", Size(2))
     assert not (tmp_path / "c.mkv").exists()
 
 
@@ -331,15 +331,15 @@ def test_a_damaged_frame_never_shifts_the_others(suffix: str, upscaler: Upscaler
     data = source.read_bytes()
     (tmp_path / f"b.{suffix}").write_bytes(data.replace(payload, bytes([255]) * len(payload)))
     with pytest.warns(LossWarning, match="damaged frame"):
-        report = film.upscale(upscaler, tmp_path / f"b.{suffix}", tmp_path / f"c.{suffix}", Size(1))
+        report = video.upscale(upscaler, tmp_path / f"b.{suffix}", tmp_path / f"c.{suffix}", Size(1))
     assert report.damaged >= 1
     assert contents(tmp_path / f"c.{suffix}")[1] == contents(source)[1]
     with pytest.raises(DamagedFile, match=r"frame at \d\.\d\d s"):
-        film.upscale(upscaler, tmp_path / f"b.{suffix}", tmp_path / f"d.{suffix}", Size(1), Settings(strict=True))
+        video.upscale(upscaler, tmp_path / f"b.{suffix}", tmp_path / f"d.{suffix}", Size(1), Settings(strict=True))
     assert not (tmp_path / f"d.{suffix}").exists()
 
 
-def test_what_is_no_film_is_told(upscaler: Upscaler, tmp_path: Path) -> None:
+def test_what_is_no_video_is_told(upscaler: Upscaler, tmp_path: Path) -> None:
     with av.open(str(tmp_path / "sound.mp4"), "w") as container:
         stream: Any = container.add_stream("aac", rate=8000)
         silence = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), "fltp", "mono")
@@ -347,21 +347,21 @@ def test_what_is_no_film_is_told(upscaler: Upscaler, tmp_path: Path) -> None:
         container.mux(stream.encode(silence))
         container.mux(stream.encode(None))
     with pytest.raises((DamagedFile, UsageError), match=r"sound\.mp4"):
-        film.upscale(upscaler, tmp_path / "sound.mp4", tmp_path / "b.mp4", Size(2))
+        video.upscale(upscaler, tmp_path / "sound.mp4", tmp_path / "b.mp4", Size(2))
     source = make(tmp_path / "a.mkv", pictures(2))
     (tmp_path / "there.mkv").touch()
     with pytest.raises(UsageError, match="exists"):
-        film.upscale(upscaler, source, tmp_path / "there.mkv", Size(2))
+        video.upscale(upscaler, source, tmp_path / "there.mkv", Size(2))
     with pytest.raises(UsageError, match="is the input"):
-        film.upscale(upscaler, source, source, Size(2), force=True)
+        video.upscale(upscaler, source, source, Size(2), force=True)
     with pytest.raises(UsageError, match=r"no codec 'h265x'.*Did you mean 'h265'"):
-        film.upscale(upscaler, source, tmp_path / "b.mkv", Size(2), Settings(Encoding("h265x")))
+        video.upscale(upscaler, source, tmp_path / "b.mkv", Size(2), Settings(Encoding("h265x")))
 
 
-def test_real_films_come_through(shared: Path, upscaler: Upscaler, tmp_path: Path) -> None:
+def test_real_videos_come_through(shared: Path, upscaler: Upscaler, tmp_path: Path) -> None:
     source = shared / "data/formats/video/carphone_pristine.mp4"
     part = Settings(part=Part(Fraction(0), Fraction(1, 4)))
-    report = film.upscale(upscaler, source, tmp_path / "b.mp4", Size(2), part)
+    report = video.upscale(upscaler, source, tmp_path / "b.mp4", Size(2), part)
     frames, at = contents(tmp_path / "b.mp4")
     assert len(frames) == report.frames
     assert at == contents(source)[1][: len(at)]

@@ -1,4 +1,4 @@
-"""A film as a test set: its frames are the pictures, one after the other."""
+"""A video as a test set: its frames are the pictures, one after the other."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from hyperacuity import datasets
 from hyperacuity.datasets import Pair, Picture
 from hyperacuity.errors import UsageError
 from hyperacuity.evaluate.measures import Metric
-from hyperacuity.film.pictures import pictures
-from hyperacuity.formats.video.reading import Film, Part
+from hyperacuity.formats.video.reading import Part, VideoSource
+from hyperacuity.video.pictures import pictures
 
 
 @dataclass(frozen=True)
 class Frames:
-    """Which of a film's frames are measured: from `start` seconds on each `stride`-th, at most `most`."""
+    """Which of a video's frames are measured: from `start` seconds on each `stride`-th, at most `most`."""
 
     start: Fraction = Fraction(0)
     stride: int = 1
     most: int | None = None
 
-    def of(self, film: Film) -> Iterator[Picture]:
-        """(H, W, C) uint8, see `film.pictures`."""
-        return itertools.islice(pictures(film), 0, None if self.most is None else self.most * self.stride, self.stride)
+    def of(self, video: VideoSource) -> Iterator[Picture]:
+        """(H, W, C) uint8, see `video.pictures`."""
+        return itertools.islice(pictures(video), 0, None if self.most is None else self.most * self.stride, self.stride)
 
 
 @dataclass(frozen=True)
-class FilmSet:
-    """A film; the set is called like its file. count: about how many frames are measured, 0 where nobody knows."""
+class VideoSet:
+    """A video; the set is called like its file. count: about how many frames are measured, 0 where nobody knows."""
 
     name: str
     path: Path
@@ -51,35 +51,35 @@ class FilmSet:
             yield f"{n * self.frames.stride:06}", datasets.pair(hr, scale)
 
 
-def find(path: Path, scales: Sequence[int], metrics: Sequence[Metric], frames: Frames) -> FilmSet:
-    """Raises `UsageError` for a film that is too small for a metric, and all that a film raises."""
-    film = _opened(path, frames)
-    height, width = film.layout.height, film.layout.width
+def find(path: Path, scales: Sequence[int], metrics: Sequence[Metric], frames: Frames) -> VideoSet:
+    """Raises `UsageError` for a video that is too small for a metric, and all that a video raises."""
+    video = _opened(path, frames)
+    height, width = video.layout.height, video.layout.width
     for scale, metric in itertools.product(scales, metrics):
         if min(height, width) // scale * scale < metric.needs(scale):
             raise UsageError(
                 f"{path} is too small for {metric.name} at x{scale}: of {width} x {height} pixels, where "
                 f"{metric.needs(scale)} x {metric.needs(scale)} are needed"
             )
-    count = -(-film.frames // frames.stride)
-    return FilmSet(path.name, path, frames, min(count, frames.most or count), (height, width))
+    count = -(-video.frames // frames.stride)
+    return VideoSet(path.name, path, frames, min(count, frames.most or count), (height, width))
 
 
 class Made:
-    """A film that has been made already, held against a set frame by frame.
+    """A video that has been made already, held against a set frame by frame.
 
     Raises `UsageError` where its frames are of another size than the set's, or end before them.
     """
 
-    def __init__(self, path: Path, of: FilmSet) -> None:
+    def __init__(self, path: Path, of: VideoSet) -> None:
         self.path, self.of = path, of
-        film = _opened(path, of.frames)
-        if (film.layout.height, film.layout.width) != of.size:
+        video = _opened(path, of.frames)
+        if (video.layout.height, video.layout.width) != of.size:
             raise UsageError(
-                f"{path} has {film.layout.width} x {film.layout.height} pixels and {of.path} {of.size[1]} x "
-                f"{of.size[0]}: a result is held against the film that it should be, of the same size"
+                f"{path} has {video.layout.width} x {video.layout.height} pixels and {of.path} {of.size[1]} x "
+                f"{of.size[0]}: a result is held against the video that it should be, of the same size"
             )
-        self._frames = of.frames.of(film)
+        self._frames = of.frames.of(video)
 
     def next(self, pair: Pair) -> Picture:
         """The next frame, cut as HR is."""
@@ -91,5 +91,5 @@ class Made:
         return frame[: pair.hr.shape[0], : pair.hr.shape[1]]
 
 
-def _opened(path: Path, frames: Frames) -> Film:
-    return Film(path, part=Part(frames.start))
+def _opened(path: Path, frames: Frames) -> VideoSource:
+    return VideoSource(path, part=Part(frames.start))

@@ -1,4 +1,4 @@
-"""What a film's file holds beside the film: it all comes out, or it is said what does not."""
+"""What a video's file holds beside the video: it all comes out, or it is said what does not."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from hyperacuity import Size, film, load
+from hyperacuity import Size, load, video
 from hyperacuity.api import Upscaler
 from hyperacuity.errors import UsageError
-from hyperacuity.film import Encoding, Part, Settings
-from hyperacuity.formats.seam import LossWarning
-from hyperacuity.formats.video.reading import Film
-from tests.film.films import contents, make, packets, pictures
+from hyperacuity.formats.protocol import LossWarning
+from hyperacuity.formats.video.reading import VideoSource
+from hyperacuity.video import Encoding, Part, Settings
+from tests.video.videos import contents, make, packets, pictures
 
 LOSSLESS = Settings(Encoding("ffv1"))
 COVER = io.BytesIO()
@@ -33,7 +33,7 @@ def upscaler() -> Upscaler:
 
 
 def remade(source: Path, target: Path, change: Callable[[Any, Any], list[Any]], **options: str) -> Path:
-    """A copy of a film to whose file `change` adds streams before any packet; it gives packets of theirs."""
+    """A copy of a video to whose file `change` adds streams before any packet; it gives packets of theirs."""
     with av.open(str(source)) as before, av.open(str(target), "w", container_options=options) as after:
         copies = {stream.index: after.add_stream_from_template(stream, opaque=True) for stream in before.streams}
         further = change(before, after)
@@ -61,18 +61,18 @@ def with_cover_and_font(before: Any, after: Any) -> list[Any]:
 
 def test_covers_and_attachments_stay_what_they_are(upscaler: Upscaler, tmp_path: Path) -> None:
     source = remade(make(tmp_path / "a.mkv", pictures(3), sounds=1), tmp_path / "b.mkv", with_cover_and_font)
-    film.upscale(upscaler, source, tmp_path / "c.mkv", Size(2), LOSSLESS)
+    video.upscale(upscaler, source, tmp_path / "c.mkv", Size(2), LOSSLESS)
     assert covers(tmp_path / "c.mkv") == [COVER.getvalue()]
     with av.open(str(tmp_path / "c.mkv")) as container:
         (font,) = container.streams.attachments
         assert (font.name, font.mimetype, font.data) == ("font.ttf", "application/x-truetype-font", b"a font")
     with pytest.warns(LossWarning) as told:
-        film.upscale(upscaler, source, tmp_path / "c.mp4", Size(2))
+        video.upscale(upscaler, source, tmp_path / "c.mp4", Size(2))
     assert [str(one.message).split(": ")[1] for one in told if "attachment" in str(one.message)] == [
         "stream 3 (attachment) does not fit into this kind of file and is left out; Matroska (.mkv) holds most"
     ]
     assert covers(tmp_path / "c.mp4") == [COVER.getvalue()]
-    film.upscale(upscaler, tmp_path / "c.mp4", tmp_path / "d.mp4", Size(1))
+    video.upscale(upscaler, tmp_path / "c.mp4", tmp_path / "d.mp4", Size(1))
     assert covers(tmp_path / "d.mp4") == [COVER.getvalue()]
 
 
@@ -91,7 +91,7 @@ def test_bitmap_subtitles_are_copied(upscaler: Upscaler, tmp_path: Path) -> None
         return made
 
     source = remade(make(tmp_path / "a.mkv", pictures(4)), tmp_path / "b.mkv", subtitled)
-    film.upscale(upscaler, source, tmp_path / "c.mkv", Size(2), LOSSLESS)
+    video.upscale(upscaler, source, tmp_path / "c.mkv", Size(2), LOSSLESS)
     assert packets(tmp_path / "c.mkv", "subtitle") == [
         [(Fraction(40 * n, 1000), bitmap) for n, bitmap in enumerate(bitmaps)]
     ]
@@ -102,11 +102,11 @@ def test_sound_that_begins_before_zero_stays_with_the_picture(upscaler: Upscaler
     source = make(tmp_path / "a.mp4", pictures(20), codec="libx264", sounds=1)
     (sound,) = packets(source, "audio")
     assert sound[0][0] < 0
-    film.upscale(upscaler, source, tmp_path / "b.mp4", Size(2))
+    video.upscale(upscaler, source, tmp_path / "b.mp4", Size(2))
     assert packets(tmp_path / "b.mp4", "audio") == [sound]
     assert contents(tmp_path / "b.mp4")[1] == contents(source)[1]
     with pytest.warns(LossWarning, match=r"all is 0\.128 s later than in the source, whose sound begins before 0"):
-        film.upscale(upscaler, source, tmp_path / "b.mkv", Size(2))
+        video.upscale(upscaler, source, tmp_path / "b.mkv", Size(2))
     (copied,) = packets(tmp_path / "b.mkv", "audio")
     later = contents(tmp_path / "b.mkv")[1][0]
     assert later == Fraction(128, 1000)
@@ -122,7 +122,7 @@ def test_a_part_is_as_long_as_asked_with_its_sound(suffix: str, upscaler: Upscal
     settings = Settings(part=Part(Fraction(1, 2), Fraction(1)))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        film.upscale(upscaler, source, tmp_path / f"b{suffix}", Size(2), settings)
+        video.upscale(upscaler, source, tmp_path / f"b{suffix}", Size(2), settings)
     (sound,) = packets(tmp_path / f"b{suffix}", "audio")
     at = contents(tmp_path / f"b{suffix}")[1]
     wanted = [time for time in contents(source)[1] if Fraction(1, 2) <= time < Fraction(3, 2)]
@@ -138,7 +138,7 @@ def test_a_part_of_a_stream_without_an_index(upscaler: Upscaler, tmp_path: Path)
     remade(source, tmp_path / "a.ts", lambda before, after: [])
     frames, at = contents(tmp_path / "a.ts")
     settings = Settings(Encoding("ffv1"), Part(Fraction(1), Fraction(1, 2)))
-    report = film.upscale(upscaler, tmp_path / "a.ts", tmp_path / "b.mkv", Size(1), settings)
+    report = video.upscale(upscaler, tmp_path / "a.ts", tmp_path / "b.mkv", Size(1), settings)
     cut, _ = contents(tmp_path / "b.mkv")
     first = next(n for n, time in enumerate(at) if time >= at[0] + 1)
     assert report.frames == len(cut) in (12, 13)
@@ -157,7 +157,7 @@ def test_times_are_exact_where_streams_begin_at_odd_ones(upscaler: Upscaler, tmp
             frame.pts, frame.time_base = 2077 + 3600 * n, Fraction(1, 90000)
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
-    film.upscale(upscaler, tmp_path / "a.mp4", tmp_path / "b.mp4", Size(2))
+    video.upscale(upscaler, tmp_path / "a.mp4", tmp_path / "b.mp4", Size(2))
     assert contents(tmp_path / "b.mp4")[1] == [Fraction(2077 + 3600 * n, 90000) for n in range(5)]
 
 
@@ -167,7 +167,7 @@ def test_titles_and_other_tags_cross_containers(upscaler: Upscaler, tmp_path: Pa
         return []
 
     source = remade(make(tmp_path / "a.mkv", pictures(2)), tmp_path / "b.mkv", tagged)
-    film.upscale(upscaler, source, tmp_path / "c.mp4", Size(2))
+    video.upscale(upscaler, source, tmp_path / "c.mp4", Size(2))
     with av.open(str(tmp_path / "c.mp4")) as container:
         kept = {key: container.metadata.get(key) for key in ("title", "artist", "MY_KEY")}
     assert kept == {"title": "Night", "artist": "Resnais", "MY_KEY": "mine"}
@@ -175,7 +175,7 @@ def test_titles_and_other_tags_cross_containers(upscaler: Upscaler, tmp_path: Pa
 
 @pytest.mark.parametrize("suffix", [".mov", ".mp4"])
 def test_quicktimes_time_code_goes_on(suffix: str, upscaler: Upscaler, tmp_path: Path) -> None:
-    """Its track is written anew by whoever writes the film; copied, it would be there twice."""
+    """Its track is written anew by whoever writes the video; copied, it would be there twice."""
     with av.open(str(tmp_path / f"a{suffix}"), "w") as container:
         stream: Any = container.add_stream("libx264", rate=25)
         stream.height, stream.width, stream.pix_fmt = 36, 48, "yuv420p"
@@ -183,21 +183,21 @@ def test_quicktimes_time_code_goes_on(suffix: str, upscaler: Upscaler, tmp_path:
         for picture in pictures(3):
             container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
         container.mux(stream.encode(None))
-    film.upscale(upscaler, tmp_path / f"a{suffix}", tmp_path / f"b{suffix}", Size(2))
+    video.upscale(upscaler, tmp_path / f"a{suffix}", tmp_path / f"b{suffix}", Size(2))
     for name in "ab":
         with av.open(str(tmp_path / f"{name}{suffix}")) as container:
             assert [one.type for one in container.streams] == ["video", "data"]
             assert {one.metadata["timecode"] for one in container.streams} == {"10:00:00:12"}
 
 
-def test_turned_films_stay_turned(upscaler: Upscaler, tmp_path: Path) -> None:
+def test_turned_videos_stay_turned(upscaler: Upscaler, tmp_path: Path) -> None:
     def turned(before: Any, after: Any) -> list[Any]:
         after.streams.video[0].set_display_rotation(90)
         return []
 
     source = remade(make(tmp_path / "a.mp4", pictures(2), codec="libx264"), tmp_path / "b.mp4", turned)
     for name in ("c.mp4", "c.mkv"):
-        report = film.upscale(upscaler, source, tmp_path / name, Size(width=72))
+        report = video.upscale(upscaler, source, tmp_path / name, Size(width=72))
         assert report.after == (72, 96)  # 96 x 72 as stored, and 72 wide when it is shown
         with av.open(str(tmp_path / name)) as container, av.open(str(source)) as before:
             assert next(container.decode(video=0)).rotation == next(before.decode(video=0)).rotation != 0
@@ -212,7 +212,7 @@ def test_a_preview_is_upright(upscaler: Upscaler, tmp_path: Path) -> None:
         return []
 
     source = remade(make(tmp_path / "a.mp4", [corner] * 3, codec="libx264"), tmp_path / "b.mp4", turned)
-    report = film.preview(upscaler, source, tmp_path / "p.png", Size(2))
+    report = video.preview(upscaler, source, tmp_path / "p.png", Size(2))
     assert report.after == (72, 96)
     with PIL.Image.open(tmp_path / "p.png") as picture:
         pixels = np.asarray(picture)
@@ -221,7 +221,7 @@ def test_a_preview_is_upright(upscaler: Upscaler, tmp_path: Path) -> None:
         assert pixels[76:92, left + 4 : left + 20].min() > 200  # bottom left as it is shown
         assert pixels[:60, left : left + 72].max() < 60
     with pytest.raises(UsageError, match="exists"):
-        film.preview(upscaler, source, tmp_path / "p.png", Size(2))
+        video.preview(upscaler, source, tmp_path / "p.png", Size(2))
 
 
 def test_colours_are_said_as_before(upscaler: Upscaler, tmp_path: Path) -> None:
@@ -236,7 +236,7 @@ def test_colours_are_said_as_before(upscaler: Upscaler, tmp_path: Path) -> None:
         container.mux(stream.encode(None))
     for codec, suffix in (("h264", "mkv"), ("h265", "mkv"), ("av1", "mp4"), ("ffv1", "mp4")):
         target = tmp_path / f"{codec}.{suffix}"
-        film.upscale(upscaler, tmp_path / "a.mp4", target, Size(2), Settings(Encoding(codec)))
+        video.upscale(upscaler, tmp_path / "a.mp4", target, Size(2), Settings(Encoding(codec)))
         with av.open(str(target)) as after:
             frame = next(after.decode(video=0))
             said = frame.colorspace, frame.color_primaries, frame.color_trc, frame.color_range
@@ -245,7 +245,7 @@ def test_colours_are_said_as_before(upscaler: Upscaler, tmp_path: Path) -> None:
             assert after.streams.video[0].sample_aspect_ratio == Fraction(4, 3)
 
     with pytest.warns(LossWarning, match=r"its pixels are 4/3 as wide as high cannot be said of ffv1 in \.mkv"):
-        film.upscale(upscaler, tmp_path / "a.mp4", tmp_path / "b.mkv", Size(2), LOSSLESS)
+        video.upscale(upscaler, tmp_path / "a.mp4", tmp_path / "b.mkv", Size(2), LOSSLESS)
 
 
 def test_what_hdr10_says_of_the_screen_is_said_again(upscaler: Upscaler, tmp_path: Path) -> None:
@@ -257,7 +257,7 @@ def test_what_hdr10_says_of_the_screen_is_said_again(upscaler: Upscaler, tmp_pat
         for picture in pictures(3, 72, 96):
             container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
         container.mux(stream.encode(None))
-    wanted = Film(tmp_path / "a.mp4").screen
+    wanted = VideoSource(tmp_path / "a.mp4").screen
     assert wanted is not None
     assert wanted.light == (1000, 400)
     assert wanted.luminance == (Fraction(1, 10000), Fraction(1000))
@@ -265,8 +265,8 @@ def test_what_hdr10_says_of_the_screen_is_said_again(upscaler: Upscaler, tmp_pat
     for codec in ("h264", "h265", "av1"):
         for suffix in ("mp4", "mkv"):
             target = tmp_path / f"{codec}.{suffix}"
-            film.upscale(upscaler, tmp_path / "a.mp4", target, Size(1), Settings(Encoding(codec)))
-            found = Film(target).screen
+            video.upscale(upscaler, tmp_path / "a.mp4", target, Size(1), Settings(Encoding(codec)))
+            found = VideoSource(target).screen
             assert found is not None, codec
             assert found.light == wanted.light
             assert found.primaries is not None
@@ -274,7 +274,7 @@ def test_what_hdr10_says_of_the_screen_is_said_again(upscaler: Upscaler, tmp_pat
             np.testing.assert_allclose(np.array(found.primaries, float), np.array(wanted.primaries, float), atol=2e-5)
             np.testing.assert_allclose(np.array(found.luminance, float), (0.0001, 1000), rtol=0.5)
     with pytest.warns(LossWarning, match="ffv1 cannot say what HDR10 says"):
-        film.upscale(upscaler, tmp_path / "a.mp4", tmp_path / "b.mkv", Size(1), LOSSLESS)
+        video.upscale(upscaler, tmp_path / "a.mp4", tmp_path / "b.mkv", Size(1), LOSSLESS)
 
 
 def test_captions_inside_the_picture_are_missed(upscaler: Upscaler, tmp_path: Path) -> None:
@@ -292,7 +292,7 @@ def test_captions_inside_the_picture_are_missed(upscaler: Upscaler, tmp_path: Pa
                 said.is_keyframe = packet.is_keyframe
                 container.mux(said)
     with pytest.warns(LossWarning, match=r"a\.ts: captions inside the picture left out"):
-        film.upscale(upscaler, tmp_path / "a.ts", tmp_path / "b.mp4", Size(2))
+        video.upscale(upscaler, tmp_path / "a.ts", tmp_path / "b.mp4", Size(2))
     assert len(contents(tmp_path / "b.mp4")[0]) == 3
 
 
@@ -310,7 +310,7 @@ def test_frames_that_a_file_hides_are_not_missed(upscaler: Upscaler, tmp_path: P
                 packet.pts, packet.dts, packet.stream = packet.pts - moved, packet.dts - moved, copy
                 after.mux(packet)
     assert len(contents(tmp_path / "b.mp4")[0]) == 25
-    report = film.upscale(upscaler, tmp_path / "b.mp4", tmp_path / "c.mp4", Size(2))
+    report = video.upscale(upscaler, tmp_path / "b.mp4", tmp_path / "c.mp4", Size(2))
     assert report.frames == 25
     assert contents(tmp_path / "c.mp4")[1] == contents(tmp_path / "b.mp4")[1]
 
@@ -324,5 +324,5 @@ def test_silence_without_packets_is_no_fault(upscaler: Upscaler, tmp_path: Path)
         return []
 
     source = remade(make(tmp_path / "a.mkv", pictures(3)), tmp_path / "b.mkv", silent)
-    film.upscale(upscaler, source, tmp_path / "c.mp4", Size(2))
+    video.upscale(upscaler, source, tmp_path / "c.mp4", Size(2))
     assert len(contents(tmp_path / "c.mp4")[0]) == 3

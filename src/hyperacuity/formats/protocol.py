@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import Protocol, Self
 
+from hyperacuity.errors import HyperacuityWarning
 from hyperacuity.image import Image, Strips
 
 
-class LossWarning(UserWarning):
+class LossWarning(HyperacuityWarning):
     """Something of the input does not fit into the chosen output format; the message says what."""
 
 

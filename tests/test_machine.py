@@ -7,7 +7,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from hyperacuity import memory
+from hyperacuity import machine
 
 GIB = 1 << 30
 NOWHERE = Path("/nowhere")
@@ -25,22 +25,22 @@ def group(folder: Path, version: int, limit: str, used: int, cached: int | None 
 
 def left(root: Path, membership: str = "") -> list[int]:
     (root / "membership").write_text(membership)
-    return memory._control_groups(root, root / "membership")
+    return machine._control_groups(root, root / "membership")
 
 
 def test_there_is_some_memory_and_not_more_than_the_machine_has() -> None:
-    assert 0 < memory.available() <= psutil.virtual_memory().total
+    assert 0 < machine.available_memory() <= psutil.virtual_memory().total
 
 
 def test_what_the_machine_has_left_is_told_as_by_psutil(tmp_path: Path) -> None:
-    told, asked = memory._machine(), memory._machine(NOWHERE)
+    told, asked = machine._machine(), machine._machine(NOWHERE)
     assert told == pytest.approx(asked, abs=GIB // 2)  # others take and give some in between
     (tmp_path / "meminfo").write_text("MemTotal: 8 kB\nMemFree: 1 kB\nMemAvailable:       3 kB\n")
-    assert memory._machine(tmp_path / "meminfo") == 3 << 10
+    assert machine._machine(tmp_path / "meminfo") == 3 << 10
 
 
 def test_without_control_groups_there_is_no_limit(tmp_path: Path) -> None:
-    assert memory._control_groups(NOWHERE, NOWHERE) == []
+    assert machine._control_groups(NOWHERE, NOWHERE) == []
     assert left(tmp_path, "0::/\n") == []
 
 
@@ -84,19 +84,19 @@ def test_a_group_outside_the_mount_is_passed_over(tmp_path: Path) -> None:
 
 
 def test_the_tightest_limit_wins_and_never_goes_below_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(memory, "_control_groups", lambda: [1234, 99 * GIB])
-    assert memory.available() == 1234
-    monkeypatch.setattr(memory, "_control_groups", lambda: [-1234])
-    assert memory.available() == 0
+    monkeypatch.setattr(machine, "_control_groups", lambda: [1234, 99 * GIB])
+    assert machine.available_memory() == 1234
+    monkeypatch.setattr(machine, "_control_groups", lambda: [-1234])
+    assert machine.available_memory() == 0
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="has no ulimit")
 def test_ulimit_counts() -> None:
     program = (
-        "import resource, psutil; from hyperacuity import memory;"
+        "import resource, psutil; from hyperacuity import machine;"
         "limit = psutil.Process().memory_info().vms + (64 << 20);"
         "resource.setrlimit(resource.RLIMIT_AS, (limit, limit));"
-        "print(memory.available())"
+        "print(machine.available_memory())"
     )
     answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert 0 < int(answer.stdout) <= 64 << 20
