@@ -6,12 +6,19 @@ Networks of the field work either on RGB or on the luma of BT.601 in studio rang
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[Any]
+# Mean values of squares of pixels, (h, w, colours) float32, and how many visible parts went into each, (h, w).
+Means = tuple[Array, Array]
+
+# Colours bleed under transparent pixels in bands of this many rows, which are halved so often to one row.
+_LEVELS = 5
+BAND = 1 << _LEVELS
 
 # Y of MATLAB's rgb2ycbcr for R, G, B in [0, 1], 1 standing for code 255.
 _LUMA = np.array([65.481, 128.553, 24.966]) / 255
@@ -72,30 +79,77 @@ def from_studio(y: Array) -> Array:
     return grey
 
 
-def bleed(pixels: Array, visible: NDArray[np.bool_]) -> Array:
-    """Give invisible pixels the colours of the visible ones around them; values of visible ones stay.
+def band_means(pixels: Array, visible: NDArray[np.bool_]) -> Means:
+    """Average the visible colours of a band in squares of `BAND` pixels: the first of three steps of bleeding.
 
     What lies under zero alpha is arbitrary, mostly black or white, and every filter would draw it into the edge as
-    a fringe. Push-pull (Gortler et al., "The Lumigraph", 1996, section 3.4): means of the visible pixels at half
-    the size, and again, then from coarse to fine each gap takes the colour of the level above it.
+    a fringe. So invisible pixels get the colours of the visible ones around them: means of the visible pixels at half
+    the size, and again, then from coarse to fine each gap takes the colour of the level above it. The bands of an image
+    can be computed one after another, with the numbers of the whole.
 
-    pixels: (H, W, colours + 1), alpha last, returned as a copy. visible: (H, W), at least one of it true.
+    Args:
+        pixels: (`BAND`, W, colours + 1), alpha last; the last band of an image may be less high.
+        visible: (`BAND`, W).
+
+    Returns:
+        The means (1, ceil(W / `BAND`), colours) and how many visible squares went into each, 0 where it has none.
+
+    Source: Gortler et al., "The Lumigraph", 1996, section 3.4 (push-pull).
     """
-    colours = pixels.shape[-1] - 1
-    means = [_halve(pixels[..., :colours], visible)]
-    while means[-1][1].size > 1:
-        mean, count = means[-1]
-        means.append(_halve(mean, count > 0))
-    colour, _ = means.pop()
-    while means:
-        finer, count = means.pop()
-        _fill(finer, count > 0, colour)
-        colour = finer
+    return _band_levels(pixels, visible)[-1]
+
+
+def fill_means(bands: Sequence[Means]) -> Array:
+    """Fill the gaps among the means of all bands, top to bottom: the second step of bleeding.
+
+    At least one pixel of the image must be visible.
+
+    Returns:
+        (bands, ceil(W / `BAND`), colours), for `fill_band`.
+    """
+    levels = [(np.concatenate([mean for mean, _ in bands]), np.concatenate([count for _, count in bands]))]
+    while levels[-1][1].size > 1:
+        mean, count = levels[-1]
+        levels.append(_halve(mean, count > 0))
+    return _filled_levels(levels[:-1], levels[-1][0])
+
+
+def fill_band(pixels: Array, visible: NDArray[np.bool_], means: Array) -> Array:
+    """Give the invisible pixels of a band the colours around them: the last step of bleeding.
+
+    Args:
+        pixels: As for `band_means`; alpha and the values of visible pixels stay.
+        visible: Likewise.
+        means: The band's row of what `fill_means` returned.
+
+    Returns:
+        A copy, or `pixels` where all of them are visible.
+    """
+    if visible.all():
+        return pixels
+    finest = _filled_levels(_band_levels(pixels, visible)[:-1], means[None])
     if np.issubdtype(pixels.dtype, np.integer):
-        colour = np.floor(colour + 0.5)
-    filled = pixels.copy()
-    _fill(filled[..., :colours], visible, colour.astype(pixels.dtype))
-    return filled
+        finest = np.floor(finest + 0.5)
+    result = pixels.copy()
+    _fill(result[..., :-1], visible, finest.astype(pixels.dtype))
+    return result
+
+
+def _band_levels(pixels: Array, visible: NDArray[np.bool_]) -> list[Means]:
+    """The means of a band at half its size, a quarter, and so on down to one row."""
+    levels = [_halve(pixels[..., :-1], visible)]
+    while len(levels) < _LEVELS:
+        mean, count = levels[-1]
+        levels.append(_halve(mean, count > 0))
+    return levels
+
+
+def _filled_levels(levels: Sequence[Means], coarse: Array) -> Array:
+    """Fill the gaps of each level, fine to coarse, from the next; the coarsest from `coarse`. Returns the finest."""
+    for finer, count in reversed(levels):
+        _fill(finer, count > 0, coarse)
+        coarse = finer
+    return coarse
 
 
 def _fill(values: Array, known: NDArray[np.bool_], coarser: Array) -> None:
@@ -105,7 +159,7 @@ def _fill(values: Array, known: NDArray[np.bool_], coarser: Array) -> None:
     np.copyto(values, larger, where=~known[..., None])
 
 
-def _halve(values: Array, known: NDArray[np.bool_]) -> tuple[Array, Array]:
+def _halve(values: Array, known: NDArray[np.bool_]) -> Means:
     """Means of the known values in 2 x 2 blocks, (ceil(H/2), ceil(W/2), C) float32, and how many there were."""
     height, width = (-(-side // 2) for side in known.shape)
     total = np.zeros((height, width, values.shape[-1]), np.float32)

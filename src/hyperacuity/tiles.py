@@ -63,7 +63,7 @@ def spans(
     return tuple(Span(a, b, max(0, a - reach), min(length, _whole(b, multiple) + reach)) for a, b in pairwise(edges))
 
 
-def plan(
+def make_grid(
     height: int,
     width: int,
     *,
