@@ -100,18 +100,33 @@ def taps(source: int, target: int, kernel: Kernel = "bicubic", *, scale: float |
     if kernel not in _SMOOTH:
         raise UsageError(f"no kernel {kernel!r}; there are {', '.join(KERNELS)}")
 
+    centres = np.arange(1, target + 1) / scale + 0.5 * (1 - 1 / scale)  # 1-based, as in MATLAB
+    return taps_at(centres, source, kernel, widening=max(1.0, 1.0 / scale), first=1)
+
+
+def taps_at(
+    centres: NDArray[np.float64], source: int, kernel: Kernel = "bicubic", *, widening: float = 1.0, first: int = 0
+) -> Taps:
+    """The table of a smooth kernel for samples at any places of an axis; borders are mirrored.
+
+    Args:
+        centres: Where each output sample lies on the source axis, in source samples.
+        source: How many samples that has.
+        kernel: "bicubic" or "lanczos".
+        widening: How many times as wide as its definition the kernel is: source samples per output sample when
+            shrinking, against aliasing; else 1.
+        first: The place of the first source sample. Counting from 1, as MATLAB does, rounds a little differently.
+    """
     function, support = _SMOOTH[kernel]
-    widening = max(1.0, 1.0 / scale)
     support *= widening
-    centre = np.arange(1, target + 1) / scale + 0.5 * (1 - 1 / scale)  # 1-based, as in MATLAB
-    left = np.floor(centre - support / 2)
+    left = np.floor(centres - support / 2)
     index = left[:, None] + np.arange(math.ceil(support) + 2)
-    weights = function((centre[:, None] - index) / widening) / widening
+    weights = function((centres[:, None] - index) / widening) / widening
     weights /= weights.sum(axis=1, keepdims=True)
 
     used = weights.any(axis=0)
     mirror = np.concatenate([np.arange(source), np.arange(source)[::-1]])
-    return Taps(mirror[(index[:, used].astype(np.intp) - 1) % len(mirror)], weights[:, used])
+    return Taps(mirror[(index[:, used].astype(np.intp) - first) % len(mirror)], weights[:, used])
 
 
 def _coverage(source: int, target: int, scale: float) -> Taps:

@@ -27,9 +27,8 @@ def from_batch(batch: Planes, names: PlaneSlices, channels: int) -> Planes:
     """The inverse of `to_batch`, for all images but colour images through a network on luma."""
     if channels == 1:
         return colour.from_studio(batch[:, 0])
-    if names.grey:
-        return batch.mean(axis=1)
-    return np.concatenate([batch[0], batch[1:].mean(axis=1)])
+    greys: Planes = (batch if names.grey else batch[1:]).mean(axis=1)  # a grey image, alpha
+    return greys if names.grey else np.concatenate([batch[0], greys])
 
 
 def join_chroma(chroma: Planes, batch: Planes) -> Planes:

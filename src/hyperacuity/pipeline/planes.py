@@ -41,9 +41,9 @@ class PlaneSlices:
     @property
     def has_alpha(self) -> bool:
         """Whether there is a plane of alpha."""
-        return self.alpha.stop > self.alpha.start
+        return bool(self.alpha.stop > self.alpha.start)
 
     @property
     def grey(self) -> bool:
         """Whether the image has one plane of grey instead of R, G, B."""
-        return self.colour.stop == 1
+        return bool(self.colour.stop == 1)
