@@ -55,9 +55,14 @@ def test_the_data_is_on_the_disk_before_the_file_is_in_its_place(
     write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     steps: list[str] = []
-    fsync, replace = os.fsync, os.replace
-    monkeypatch.setattr(os, "fsync", lambda number: (steps.append(f"fsync {os.fstat(number).st_size}"), fsync(number)))
-    monkeypatch.setattr(os, "replace", lambda *paths: (steps.append("replace"), replace(*paths)))
+    replace = os.replace
+
+    def recorded_replace(old: Path, new: Path) -> None:
+        steps.append("replace")
+        replace(old, new)
+
+    monkeypatch.setattr(os, "fsync", lambda number: steps.append(f"fsync {os.fstat(number).st_size}"))
+    monkeypatch.setattr(os, "replace", recorded_replace)
     write(tmp_path / "a", b"12345")
     assert steps == ["fsync 5", "replace"]
 

@@ -13,7 +13,7 @@ from hyperacuity.tiles import Grid, Span, make_grid, smallest, spans
 multiples = st.sampled_from([1, 2, 4, 7, 8])
 
 
-def whole(length: int, multiple: int) -> int:
+def rounded_up(length: int, multiple: int) -> int:
     return ceil(length / multiple) * multiple
 
 
@@ -27,8 +27,10 @@ def check(cut: tuple[Span, ...], length: int, part: tuple[int, int], halo: int, 
         assert span.start % multiple == 0
         assert span.first % multiple == 0
         assert span.last % multiple == 0 or span.last == length
-        assert max(0, span.start - halo) >= span.first >= max(0, span.start - whole(halo, multiple))
-        assert min(length, span.stop + halo) <= span.last <= min(length, whole(span.stop + halo, multiple) + multiple)
+        assert max(0, span.start - halo) >= span.first >= max(0, span.start - rounded_up(halo, multiple))
+        assert (
+            min(length, span.stop + halo) <= span.last <= min(length, rounded_up(span.stop + halo, multiple) + multiple)
+        )
     units = [ceil((span.stop - span.start) / multiple) for span in cut]
     assert max(units) - min(units) <= 1
 
@@ -124,7 +126,7 @@ def test_a_photo_is_read_little_more_than_once() -> None:
     halo=st.integers(0, 12),
     max_pixels=st.integers(2500, 40000),
 )
-def test_hardly_any_other_grid_reads_less(height: int, width: int, halo: int, max_pixels: int) -> None:
+def test_few_other_grids_read_less(height: int, width: int, halo: int, max_pixels: int) -> None:
     best = None
     rows = [spans(height, n, halo=halo) for n in range(1, height + 1)]
     for n in range(1, width + 1):
@@ -160,6 +162,6 @@ def test_a_huge_image_is_planned_without_trying_everything(max_pixels: int, monk
 
     monkeypatch.setattr(tiles, "spans", counted)
     grid = make_grid(100_000, 100_000, halo=9, max_pixels=max_pixels)
-    assert len(made) == 2  # costs are reckoned; only the best grid is made
+    assert len(made) == 2  # costs are computed; only the best grid is made
     tile_pixels = grid.read / (len(grid.rows) * len(grid.columns))
     assert tile_pixels > 0.9 * max_pixels
