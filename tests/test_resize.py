@@ -263,11 +263,11 @@ def test_weights_sum_to_one_and_index_within_the_source() -> None:
 def test_tables_of_given_places_are_those_of_a_grid(kernel: Kernel) -> None:
     for source, target in ((9, 18), (18, 9), (7, 20), (20, 7)):
         scale = target / source
-        centres = (np.arange(target) + 0.5) / scale - 0.5
+        centres = ((np.arange(target) + 0.5) / scale - 0.5).astype(np.float64)
         line = noise(source)
         free = resample(line, taps_at(centres, source, kernel, widening=max(1, 1 / scale)), 0)
         np.testing.assert_allclose(free, resample(line, taps(source, target, kernel), 0), rtol=1e-12)
-    np.testing.assert_array_equal(resample(line, taps_at(np.arange(20.0)[::3], 20, kernel), 0), line[::3])
+    np.testing.assert_array_equal(resample(line, taps_at(np.arange(0, 20, 3, np.float64), 20, kernel), 0), line[::3])
 
 
 @pytest.mark.parametrize(
