@@ -267,7 +267,9 @@ def test_tables_of_given_places_are_those_of_a_grid(kernel: Kernel) -> None:
         line = noise(source)
         free = resample(line, taps_at(centres, source, kernel, widening=max(1, 1 / scale)), 0)
         np.testing.assert_allclose(free, resample(line, taps(source, target, kernel), 0), rtol=1e-12)
-    np.testing.assert_array_equal(resample(line, taps_at(np.arange(0, 20, 3, np.float64), 20, kernel), 0), line[::3])
+    np.testing.assert_array_equal(
+        resample(line, taps_at(np.arange(0, 20, 3).astype(np.float64), 20, kernel), 0), line[::3]
+    )
 
 
 @pytest.mark.parametrize(
