@@ -40,7 +40,7 @@ def abandon() -> None:
 
 
 class Partial:
-    """An unbuffered file beside `path` under a hidden name, open for reading and writing.
+    """An unbuffered file in the folder of `path`, under a hidden name, open for reading and writing.
 
     `commit` puts it in the place of `path` in one step; `discard` removes it, and does nothing after a commit. The
     result has the permissions that `open(path, "wb")` would have given it: those of the file that it replaces, or else
@@ -120,7 +120,7 @@ def whole(path: Path) -> Iterator[Path]:
     """Give a temporary path, which takes the place of `path` when the context ends without an error.
 
     The temporary file exists and is empty; its name does not end as that of `path` does, so that a library that writes
-    to it must be told the format.
+    to it needs the format as an argument.
 
     Example:
         with whole(folder / "state.pt") as temporary:

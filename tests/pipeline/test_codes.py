@@ -63,7 +63,7 @@ def test_a_highlight_beyond_white_leaves_the_other_pixels_as_they_are() -> None:
 
 
 def test_ringing_below_black_leaves_the_other_pixels_as_they_are() -> None:
-    """Resampled pictures undershoot a little. Found on Set14's ppt3: moving black for that cost 2.5 dB."""
+    """Resampled images undershoot a little. Found on Set14's ppt3: moving black for that cost 2.5 dB."""
     image = noisy_image(40, 60, dtype=np.float32)
     network: Any = engines.open(zoo.members("fsrcnn-x2")[0], engine="onnxruntime")
     before = enlarged(image, network)

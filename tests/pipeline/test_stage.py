@@ -76,7 +76,7 @@ def test_tile_size_follows_from_free_memory(monkeypatch: pytest.MonkeyPatch) -> 
 def test_tile_size_counts_all_that_a_run_computes(
     size: tuple[int, int], channels: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Alpha is a second picture in the batch, and a thin image is computed with a ring around it."""
+    """Alpha is a second image in the batch, and a thin image is computed with a ring around it."""
     monkeypatch.setattr(budget, "SMALLEST_TILE", 64)
     engine = Blur(halo=4, activation_bytes=1000, free=4 * 1000 * 2500)
     enlarged(noisy_image(*size, channels), engine)
@@ -222,10 +222,10 @@ def test_rows_per_core_take_smaller_tiles_and_warn_as_others_do(monkeypatch: pyt
         enlarged(image, Paired(activation_bytes=100, most_pixels=20))
     file = contextvars.ContextVar("file", default="")
     file.set("this one")
-    told = []
+    reported = []
     with warnings.catch_warnings():
         warnings.simplefilter("always")
-        warnings.showwarning = lambda message, *_, **__: told.append((str(message), file.get()))
+        warnings.showwarning = lambda message, *_, **__: reported.append((str(message), file.get()))
         enlarged(image, Paired(activation_bytes=100, precision="fp16", broken=np.nan))
-    assert told
-    assert {name for _, name in told} == {"this one"}
+    assert reported
+    assert {name for _, name in reported} == {"this one"}

@@ -16,7 +16,7 @@ from hyperacuity.pipeline import facts
 from hyperacuity.pipeline.codes import Codes
 from hyperacuity.pipeline.facts import Facts
 from hyperacuity.pipeline.planes import Planes
-from hyperacuity.pipeline.rows import Step, block_rows, map_ahead, pixel_pool, regroup, resize_stream
+from hyperacuity.pipeline.rows import RowStep, block_rows, map_ahead, pixel_pool, regroup, resize_stream
 from hyperacuity.pipeline.stage import RunningStage, Stage
 from hyperacuity.resize import Kernel
 
@@ -90,10 +90,10 @@ class Pipeline:
                 f"memory ran out for rows of {width} pixels; close other programs or ask for a smaller result"
             ) from error
 
-    def _steps(self, source: Strips, codes: Codes, height: int, width: int, *, studio: bool) -> list[Step]:
+    def _steps(self, source: Strips, codes: Codes, height: int, width: int, *, studio: bool) -> list[RowStep]:
         """What the planes go through, first to last."""
         size = source.header.height, source.header.width
-        steps: list[Step] = []
+        steps: list[RowStep] = []
         for stage in self.stages:
             if stage.enlarge > 1:
                 larger = size[0] * stage.enlarge, size[1] * stage.enlarge

@@ -20,11 +20,11 @@ from hyperacuity.pipeline.planes import Planes
 from hyperacuity.resize import Kernel, Taps, resample, taps
 
 Item = TypeVar("Item")
-Result = TypeVar("Result")
+Mapped = TypeVar("Mapped")
 # What each block of a step's result becomes, in the thread that computed it: passing it to another takes longer.
 Finish = Callable[[Planes], Any]
 # Turns a stream of planes into another one, each block of which goes through `Finish`.
-Step = Callable[[Executor, Iterable[Planes], Finish], Iterator[Any]]
+RowStep = Callable[[Executor, Iterable[Planes], Finish], Iterator[Any]]
 
 
 def pixel_pool() -> ThreadPoolExecutor:
@@ -39,7 +39,7 @@ def _pool(_process: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(machine.cores(), "hyperacuity-pixels")
 
 
-def map_ahead(pool: Executor | None, items: Iterable[Item], work: Callable[[Item], Result]) -> Iterator[Result]:
+def map_ahead(pool: Executor | None, items: Iterable[Item], work: Callable[[Item], Mapped]) -> Iterator[Mapped]:
     """Map in the threads of a pool, in order, one item for each core ahead of the reader.
 
     Args:
@@ -50,7 +50,7 @@ def map_ahead(pool: Executor | None, items: Iterable[Item], work: Callable[[Item
     if pool is None:
         yield from map(work, items)
         return
-    waiting: deque[Future[Result]] = deque()
+    waiting: deque[Future[Mapped]] = deque()
     cores = machine.cores()
     try:
         for item in items:

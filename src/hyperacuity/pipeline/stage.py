@@ -200,12 +200,12 @@ class RunningStage:
                 tile = np.ascontiguousarray(batch[:, :, row.first - top : row.last - top, column.first : column.last])
                 own = _inside(row, row.first, 1), _inside(column, column.first, 1)
                 big = _inside(row, row.first, scale), _inside(column, column.first, scale)
-                answer = self._checked(tile, own, big)
+                enlarged = self._checked(tile, own, big)
                 if len(grid.rows) == len(grid.columns) == 1:
-                    return answer
+                    return enlarged
                 if result is None:
                     result = np.empty((*batch.shape[:2], (stop - start) * scale, self.width * scale), np.float32)
-                result[:, :, _inside(row, start, scale), _inside(column, 0, scale)] = answer
+                result[:, :, _inside(row, start, scale), _inside(column, 0, scale)] = enlarged
         assert result is not None
         return result
 
@@ -253,9 +253,9 @@ def _self_ensemble(engine: Engine, tile: Planes) -> Planes:
         for flip in (False, True):
             seen = np.rot90(tile, turn, axes=(2, 3))
             seen = seen[:, :, :, ::-1] if flip else seen
-            answer = engine.run(np.ascontiguousarray(seen))
-            answer = answer[:, :, :, ::-1] if flip else answer
-            answer = np.rot90(answer, -turn, axes=(2, 3))
-            total = answer.copy() if total is None else np.add(total, answer, out=total)
+            enlarged = engine.run(np.ascontiguousarray(seen))
+            enlarged = enlarged[:, :, :, ::-1] if flip else enlarged
+            enlarged = np.rot90(enlarged, -turn, axes=(2, 3))
+            total = enlarged.copy() if total is None else np.add(total, enlarged, out=total)
     assert total is not None
     return total / np.float32(8)
