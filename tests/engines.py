@@ -1,4 +1,4 @@
-"""Networks that need no backend: ten lines of numpy, out of memory or out of order on demand."""
+"""Networks that need no backend: ten lines of numpy, which run out of memory or fail on demand."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Blur:
     free: int = 1 << 40
     precision: str = "fp32"
     most_pixels: int | None = None  # more than this in one run is out of memory
-    broken: float | None = None  # what a run in less than fp32 answers instead
+    broken: float | None = None  # what a run in less than fp32 returns instead
     runs: list[tuple[int, ...]] = field(default_factory=list)
 
     def available(self) -> int:

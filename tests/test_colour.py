@@ -22,6 +22,13 @@ def noise(*shape: int, dtype: Any = np.float32, seed: int = 0) -> Array:
     return np.random.default_rng(seed).random(shape).astype(dtype)
 
 
+def bleed(pixels: Array, visible: NDArray[np.bool_]) -> Array:
+    """All three steps on a whole image, band by band."""
+    cuts = [slice(top, top + colour.BAND) for top in range(0, len(pixels), colour.BAND)]
+    means = colour.fill_means([colour.band_means(pixels[cut], visible[cut]) for cut in cuts])
+    return np.concatenate([colour.fill_band(pixels[cut], visible[cut], means[n]) for n, cut in enumerate(cuts)])
+
+
 @pytest.mark.parametrize(
     ("rgb", "y"),
     [
@@ -52,7 +59,7 @@ def test_luma_takes_its_channels_from_any_axis_and_keeps_the_type(dtype: Any) ->
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_a_picture_is_its_luma_and_its_colour_differences(dtype: Any) -> None:
+def test_an_image_is_its_luma_and_its_colour_differences(dtype: Any) -> None:
     rgb = noise(3, 9, 6, dtype=dtype)
     y = colour.luma(rgb, axis=0)
     result = colour.joined(y, colour.differences(rgb, y))
@@ -60,7 +67,7 @@ def test_a_picture_is_its_luma_and_its_colour_differences(dtype: Any) -> None:
     np.testing.assert_allclose(result, rgb, atol=4 * np.finfo(dtype).eps)
 
 
-def test_exchanging_luma_is_the_way_to_ycbcr_and_back() -> None:
+def test_replacing_luma_equals_a_conversion_to_ycbcr_and_back() -> None:
     rgb, y = noise(3, 9, 6, dtype=np.float64), noise(9, 6, dtype=np.float64, seed=1)
     planes = np.tensordot(YCBCR, rgb * 255, 1) + OFFSET[:, None, None]
     planes[0] = y * 255
@@ -89,8 +96,8 @@ def test_studio_range_is_the_luma_of_grey_and_back(dtype: Any) -> None:
 
 @settings(max_examples=100, deadline=None)
 @given(
-    height=st.integers(1, 33),
-    width=st.integers(1, 33),
+    height=st.integers(1, 70),
+    width=st.integers(1, 70),
     colours=st.sampled_from([1, 3]),
     share=st.floats(0, 1),
     dtype=st.sampled_from([np.uint8, np.uint16, np.float32]),
@@ -105,7 +112,7 @@ def test_bleeding_keeps_the_visible_and_mixes_the_rest_from_it(
     top = 1.0 if dtype == np.float32 else float(np.iinfo(dtype).max)
     pixels = (random.random((height, width, colours + 1)) * top).astype(dtype)
     before = pixels.copy()
-    result = colour.bleed(pixels, visible)
+    result = bleed(pixels, visible)
     assert result.dtype == dtype
     np.testing.assert_array_equal(pixels, before)
     np.testing.assert_array_equal(result[visible], pixels[visible])
@@ -116,35 +123,35 @@ def test_bleeding_keeps_the_visible_and_mixes_the_rest_from_it(
     assert (rest <= seen.max(axis=0) + 1e-6).all()
 
 
-@pytest.mark.parametrize("size", [(1, 1), (1, 17), (16, 16), (33, 5)])
-def test_a_single_visible_pixel_floods_the_picture(size: tuple[int, int]) -> None:
+@pytest.mark.parametrize("size", [(1, 1), (1, 17), (16, 16), (33, 5), (130, 70)])
+def test_a_single_visible_pixel_fills_the_image(size: tuple[int, int]) -> None:
     visible = np.zeros(size, bool)
     visible[-1, size[1] // 2] = True
     pixels = np.zeros((*size, 4), np.uint16)
     pixels[visible] = 60001, 7, 300, 65535
-    result = colour.bleed(pixels, visible)
+    result = bleed(pixels, visible)
     assert (result[..., :3] == (60001, 7, 300)).all()
 
 
-def test_neighbours_take_the_nearest_colours() -> None:
+def test_invisible_pixels_take_the_nearest_colours() -> None:
     pixels = np.zeros((4, 64, 2), np.uint8)
     pixels[:, 0], pixels[:, -1] = (10, 255), (200, 255)
-    line = colour.bleed(pixels, pixels[..., 1] > 0)[0, :, 0]
+    line = bleed(pixels, pixels[..., 1] > 0)[0, :, 0]
     assert (line[:16] == 10).all()
     assert (line[-16:] == 200).all()
 
 
-def test_what_is_hidden_never_shows_not_even_nan() -> None:
+def test_hidden_values_never_show_not_even_nan() -> None:
     pixels = np.full((6, 6, 2), np.nan, np.float32)
     pixels[2, 3] = 0.25, 1
-    assert (colour.bleed(pixels, np.isfinite(pixels[..., 0]))[..., 0] == 0.25).all()
+    assert (bleed(pixels, np.isfinite(pixels[..., 0]))[..., 0] == 0.25).all()
 
 
 def test_bleeding_a_photo_is_quick() -> None:
-    pixels = np.zeros((3000, 4000, 4), np.uint8)
-    visible = np.zeros((3000, 4000), bool)
-    pixels[1000:2000, 1000:3000], visible[1000:2000, 1000:3000] = 90, True
+    pixels = np.zeros((1500, 2000, 4), np.uint8)
+    visible = np.zeros((1500, 2000), bool)
+    pixels[500:1000, 500:1500], visible[500:1000, 500:1500] = 90, True
     start = time.perf_counter()
-    result = colour.bleed(pixels, visible)
-    assert time.perf_counter() - start < 20  # some 0.7 s on one free core
+    result = bleed(pixels, visible)
+    assert time.perf_counter() - start < 5  # some 0.2 s on one free core
     assert (result[..., :3] == 90).all()

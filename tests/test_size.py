@@ -14,7 +14,7 @@ lengths = st.integers(1, 100_000)
 
 
 @pytest.mark.parametrize(
-    ("wish", "expected"),
+    ("wanted", "expected"),
     [
         (Size(), (600, 800)),
         (Size(scale=3), (900, 1200)),
@@ -30,8 +30,8 @@ lengths = st.integers(1, 100_000)
         (Size(width=1000.0), (750, 1000)),  # type: ignore[arg-type]
     ],
 )
-def test_each_wish_gives_its_size(wish: Size, expected: tuple[int, int]) -> None:
-    sides = wish.resolve(300, 400)
+def test_each_request_resolves_to_its_size(wanted: Size, expected: tuple[int, int]) -> None:
+    sides = wanted.resolve(300, 400)
     assert sides == expected
     assert all(type(side) is int for side in sides)
 
@@ -41,20 +41,20 @@ def test_halves_are_rounded_up() -> None:
     assert Size(scale=2.5).resolve(1, 3) == (3, 8)
 
 
-def test_no_side_is_ever_nothing() -> None:
+def test_a_side_is_at_least_one_pixel() -> None:
     assert Size(scale=1e-300).resolve(300, 400) == (1, 1)
     assert Size(width=1).resolve(1, 10_000) == (1, 1)
     assert Size(megapixels=1e-9).resolve(300, 400) == (1, 1)
 
 
-@given(height=lengths, width=lengths, wish=lengths)
-def test_a_side_asked_for_is_exactly_that(height: int, width: int, wish: int) -> None:
+@given(height=lengths, width=lengths, wanted=lengths)
+def test_a_requested_side_is_exact(height: int, width: int, wanted: int) -> None:
     try:
-        assert Size(width=wish).resolve(height, width)[1] == wish
-        assert Size(height=wish).resolve(height, width)[0] == wish
+        assert Size(width=wanted).resolve(height, width)[1] == wanted
+        assert Size(height=wanted).resolve(height, width)[0] == wanted
     except UsageError:
-        assert wish * max(height / width, width / height) > 2**31
-    assert Size(width=wish, height=5).resolve(height, width) == (5, wish)
+        assert wanted * max(height / width, width / height) > 2**31
+    assert Size(width=wanted, height=5).resolve(height, width) == (5, wanted)
 
 
 @given(height=st.integers(100, 9000), width=st.integers(100, 9000), megapixels=st.floats(0.1, 500))
@@ -66,13 +66,13 @@ def test_megapixels_keep_area_and_proportions(height: int, width: int, megapixel
 
 @pytest.mark.parametrize("name", ["scale", "width", "height", "megapixels"])
 @pytest.mark.parametrize("value", [0, -1, math.nan, math.inf])
-def test_what_is_not_positive_is_refused(name: str, value: Any) -> None:
+def test_values_that_are_not_positive_are_refused(name: str, value: Any) -> None:
     with pytest.raises(UsageError, match=f"{name} must be a positive number"):
         Size(**{name: value})
 
 
 @pytest.mark.parametrize(
-    "wishes",
+    "requests",
     [
         {"scale": 2, "width": 100},
         {"scale": 2, "height": 100},
@@ -82,10 +82,10 @@ def test_what_is_not_positive_is_refused(name: str, value: Any) -> None:
         {"scale": 1, "width": 2, "height": 3},
     ],
 )
-def test_two_kinds_of_wish_are_refused_by_name(wishes: dict[str, Any]) -> None:
+def test_two_kinds_of_request_are_refused_by_name(requests: dict[str, Any]) -> None:
     with pytest.raises(UsageError) as error:
-        Size(**wishes)
-    assert " and ".join(wishes) in str(error.value)
+        Size(**requests)
+    assert " and ".join(requests) in str(error.value)
 
 
 def test_half_pixels_are_refused() -> None:
@@ -93,7 +93,7 @@ def test_half_pixels_are_refused() -> None:
         Size(width=100.5)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("wish", [Size(scale=1e300), Size(scale=1e308), Size(megapixels=1e30), Size(width=10**12)])
-def test_what_no_file_could_hold_is_refused(wish: Size) -> None:
+@pytest.mark.parametrize("wanted", [Size(scale=1e300), Size(scale=1e308), Size(megapixels=1e30), Size(width=10**12)])
+def test_a_side_longer_than_any_file_holds_is_refused(wanted: Size) -> None:
     with pytest.raises(UsageError, match="ask for less"):
-        wish.resolve(300, 400)
+        wanted.resolve(300, 400)

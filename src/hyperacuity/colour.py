@@ -1,26 +1,38 @@
 """Colour spaces, on arrays with values in [0, 1].
 
-Networks of the field work either on RGB or on the luma of BT.601 in studio range (black 16/255, white
-235/255), because MATLAB's `rgb2ycbcr` gives that and all published weights were trained on it.
+Super-resolution networks work either on RGB or on the luma of BT.601 in studio range (black 16/255, white
+235/255), because MATLAB's `rgb2ycbcr` returns that and published weights were trained on it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[Any]
+# Mean values of squares of pixels, (h, w, colours) float32, and how many visible parts went into each, (h, w).
+Means = tuple[Array, Array]
 
-# Y of MATLAB's rgb2ycbcr for R, G, B in [0, 1], 1 standing for code 255.
+# Colours bleed under transparent pixels in bands of this many rows: halved five times, they are one row.
+_LEVELS = 5
+BAND = 1 << _LEVELS
+
+# Y of MATLAB's rgb2ycbcr for R, G, B in [0, 1], where 1 is code 255.
 _LUMA = np.array([65.481, 128.553, 24.966]) / 255
-# Of studio range: its black, and how far its white is above it.
+# Black in studio range, and how far white is above it.
 STUDIO_BLACK, STUDIO_SPAN = 16 / 255, 219 / 255
 
 
 def luma(rgb: Array, *, axis: int = -1) -> Array:
-    """BT.601 luma in studio range of R, G, B on `axis`, which goes: 0 -> 16/255, 1 -> 235/255."""
+    """Return the BT.601 luma of R, G, B in studio range: 0 -> 16/255, 1 -> 235/255.
+
+    Args:
+        rgb: Floats of any shape.
+        axis: The axis of R, G, B, which the result does not have.
+    """
     red, green, blue = np.moveaxis(rgb, axis, 0)
     weights = _LUMA.astype(rgb.dtype)
     y: Array = weights[0] * red
@@ -31,15 +43,27 @@ def luma(rgb: Array, *, axis: int = -1) -> Array:
 
 
 def luma8(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Luma of an 8-bit picture as MATLAB's `rgb2ycbcr` gives it on uint8: (H, W, 3) -> (H, W), 16..235."""
+    """Return the luma of an 8-bit image as MATLAB's `rgb2ycbcr` does on uint8: (H, W, 3) -> (H, W), 16..235.
+
+    Example:
+        >>> luma8(np.array([[[0, 0, 0], [255, 255, 255]]], np.uint8))
+        array([[ 16, 235]], dtype=uint8)
+    """
     y = luma(rgb.astype(np.float64) / 255) * 255
     return np.floor(y + 0.5).astype(np.uint8)
 
 
 def differences(rgb: Array, y: Array) -> Array:
-    """Colour without luma: how far red and blue of (3, H, W) lie above the grey that has their luma `y` (H, W).
+    """Return colour without luma: how far red and blue lie above the grey of the same luma.
 
-    (2, H, W). Linear, and so is `joined`: a picture may be resampled as its luma and these two planes.
+    It is linear, and so is `joined`: an image may be resampled as its luma and these two planes.
+
+    Args:
+        rgb: (3, H, W).
+        y: Its luma (H, W), from `luma`.
+
+    Returns:
+        (2, H, W).
     """
     grey = from_studio(y)
     result: Array = rgb[::2] - grey
@@ -47,12 +71,15 @@ def differences(rgb: Array, y: Array) -> Array:
 
 
 def joined(y: Array, differences: Array) -> Array:
-    """The inverse: R, G, B (3, H, W) of luma (H, W) and colour differences. Overwrites `differences`."""
+    """Return R, G, B (3, H, W) of luma (H, W) and the colour differences (2, H, W), which it overwrites.
+
+    The inverse of `differences`.
+    """
     red, green, blue = rgb = np.empty((3, *y.shape), y.dtype)
     grey = from_studio(y)
     np.add(grey, differences[0], out=red)
     np.add(grey, differences[1], out=blue)
-    # Luma of the differences is 0, which says what green's is.
+    # The differences have luma 0, which determines the one of green.
     differences *= (_LUMA[::2] / _LUMA[1]).astype(y.dtype)[:, None, None]
     grey -= differences[0]
     np.subtract(grey, differences[1], out=green)
@@ -60,52 +87,99 @@ def joined(y: Array, differences: Array) -> Array:
 
 
 def to_studio(grey: Array) -> Array:
-    """Grey in [0, 1] as studio-range luma: what `luma` gives for R = G = B = grey."""
+    """Return grey in [0, 1] as luma in studio range: what `luma` returns for R = G = B = grey."""
     y: Array = grey * grey.dtype.type(STUDIO_SPAN) + grey.dtype.type(STUDIO_BLACK)
     return y
 
 
 def from_studio(y: Array) -> Array:
-    """The inverse of `to_studio`."""
+    """Return luma in studio range as grey in [0, 1]; the inverse of `to_studio`."""
     grey: Array = y - y.dtype.type(STUDIO_BLACK)
     grey *= y.dtype.type(1 / STUDIO_SPAN)
     return grey
 
 
-def bleed(pixels: Array, visible: NDArray[np.bool_]) -> Array:
-    """Give invisible pixels the colours of the visible ones around them; values of visible ones stay.
+def band_means(pixels: Array, visible: NDArray[np.bool_]) -> Means:
+    """Average the visible colours of a band in squares of `BAND` pixels: the first of three steps of bleeding.
 
     What lies under zero alpha is arbitrary, mostly black or white, and every filter would draw it into the edge as
-    a fringe. Push-pull (Gortler et al., "The Lumigraph", 1996, section 3.4): means of the visible pixels at half
-    the size, and again, then from coarse to fine each gap takes the colour of the level above it.
+    a fringe. So invisible pixels get the colours of the visible ones around them: means of the visible pixels at half
+    the size, and again, then from coarse to fine each gap takes the colour of the level above it. The bands of an image
+    can be computed one after another, with the numbers of the whole.
 
-    pixels: (H, W, colours + 1), alpha last, returned as a copy. visible: (H, W), at least one of it true.
+    Args:
+        pixels: (`BAND`, W, colours + 1), alpha last; the last band of an image may be less high.
+        visible: (`BAND`, W).
+
+    Returns:
+        The means (1, ceil(W / `BAND`), colours) and how many visible squares went into each, 0 where it has none.
+
+    Source: Gortler et al., "The Lumigraph", 1996, section 3.4 (push-pull).
     """
-    colours = pixels.shape[-1] - 1
-    means = [_halve(pixels[..., :colours], visible)]
-    while means[-1][1].size > 1:
-        mean, count = means[-1]
-        means.append(_halve(mean, count > 0))
-    colour, _ = means.pop()
-    while means:
-        finer, count = means.pop()
-        _fill(finer, count > 0, colour)
-        colour = finer
+    return _band_levels(pixels, visible)[-1]
+
+
+def fill_means(bands: Sequence[Means]) -> Array:
+    """Fill the gaps among the means of all bands, top to bottom: the second step of bleeding.
+
+    At least one pixel of the image must be visible.
+
+    Returns:
+        (bands, ceil(W / `BAND`), colours), for `fill_band`.
+    """
+    levels = [(np.concatenate([mean for mean, _ in bands]), np.concatenate([count for _, count in bands]))]
+    while levels[-1][1].size > 1:
+        mean, count = levels[-1]
+        levels.append(_halve(mean, count > 0))
+    return _filled_levels(levels[:-1], levels[-1][0])
+
+
+def fill_band(pixels: Array, visible: NDArray[np.bool_], means: Array) -> Array:
+    """Give the invisible pixels of a band the colours around them: the last step of bleeding.
+
+    Args:
+        pixels: As for `band_means`; alpha and the values of visible pixels stay.
+        visible: Likewise.
+        means: The band's row of what `fill_means` returned.
+
+    Returns:
+        A copy, or `pixels` where all of them are visible.
+    """
+    if visible.all():
+        return pixels
+    finest = _filled_levels(_band_levels(pixels, visible)[:-1], means[None])
     if np.issubdtype(pixels.dtype, np.integer):
-        colour = np.floor(colour + 0.5)
-    filled = pixels.copy()
-    _fill(filled[..., :colours], visible, colour.astype(pixels.dtype))
-    return filled
+        finest = np.floor(finest + 0.5)
+    result = pixels.copy()
+    _fill(result[..., :-1], visible, finest.astype(pixels.dtype))
+    return result
+
+
+def _band_levels(pixels: Array, visible: NDArray[np.bool_]) -> list[Means]:
+    """The means of a band at half its size, a quarter, and so on down to one row."""
+    levels = [_halve(pixels[..., :-1], visible)]
+    while len(levels) < _LEVELS:
+        mean, count = levels[-1]
+        levels.append(_halve(mean, count > 0))
+    return levels
+
+
+def _filled_levels(levels: Sequence[Means], coarse: Array) -> Array:
+    """Fill the gaps of each level, fine to coarse, from the next; the coarsest from `coarse`. Returns the finest."""
+    for finer, count in reversed(levels):
+        _fill(finer, count > 0, coarse)
+        coarse = finer
+    return coarse
 
 
 def _fill(values: Array, known: NDArray[np.bool_], coarser: Array) -> None:
-    """Write into what is not known the values of the level at half the size."""
+    """Write the values of the level at half the size where a value is not known."""
     height, width = known.shape
     larger = coarser.repeat(2, axis=0)[:height].repeat(2, axis=1)[:, :width]
     np.copyto(values, larger, where=~known[..., None])
 
 
-def _halve(values: Array, known: NDArray[np.bool_]) -> tuple[Array, Array]:
+def _halve(values: Array, known: NDArray[np.bool_]) -> Means:
     """Means of the known values in 2 x 2 blocks, (ceil(H/2), ceil(W/2), C) float32, and how many there were."""
     height, width = (-(-side // 2) for side in known.shape)
     total = np.zeros((height, width, values.shape[-1]), np.float32)

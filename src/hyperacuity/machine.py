@@ -1,4 +1,4 @@
-"""What the machine gives this process: free memory, cores, the processor's name."""
+"""What this process may use of the machine: free memory, cores; and the processor's name."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ _NO_LIMIT = 1 << 62
 
 
 def available_memory() -> int:
-    """Bytes that can be allocated now without swapping, under the machine's, the container's and `ulimit`'s limits."""
+    """Return the bytes that can be allocated now without swapping.
+
+    The least of what the machine, the control groups around the process (containers, batch systems) and `ulimit` allow.
+    """
     limits = [_machine()]
     limits += _control_groups()
     if sys.platform != "win32":
@@ -29,7 +32,7 @@ def available_memory() -> int:
 
 
 def _machine(meminfo: Path = Path("/proc/meminfo")) -> int:
-    """What the machine has left; where Linux says so itself, without the 20 milliseconds of importing psutil."""
+    """The machine's free memory; on Linux read directly, since importing psutil takes 20 milliseconds."""
     for line in _text(meminfo).splitlines():
         if line.startswith("MemAvailable:"):
             return int(line.split()[1]) << 10
@@ -39,7 +42,7 @@ def _machine(meminfo: Path = Path("/proc/meminfo")) -> int:
 
 
 def _control_groups(root: Path = Path("/sys/fs/cgroup"), membership: Path = Path("/proc/self/cgroup")) -> list[int]:
-    """What Linux's control groups, version 2 or 1, leave to this process: its own group and all that hold it.
+    """The bytes that each of Linux's control groups, version 2 or 1, leaves: the process's group and its parents.
 
     root: where the groups are mounted; in a container that is the container's own group. membership: lines such as
     "0::/system.slice/job_7" (version 2) or "4:memory:/docker/1f2e" (version 1).
@@ -56,7 +59,7 @@ def _control_groups(root: Path = Path("/sys/fs/cgroup"), membership: Path = Path
         for limit, used in (("memory.max", "memory.current"), ("memory.limit_in_bytes", "memory.usage_in_bytes")):
             most = _text(folder / limit).strip()
             if not most.isdigit() or int(most) >= _NO_LIMIT:
-                continue  # with nothing further to read: each file costs a picture some 50 microseconds
+                continue  # without reading more: each file takes some 50 microseconds, for every image
             now = _text(folder / used).strip()
             if now.isdigit():
                 left.append(int(most) - int(now) + _page_cache(folder))
@@ -64,7 +67,7 @@ def _control_groups(root: Path = Path("/sys/fs/cgroup"), membership: Path = Path
 
 
 def _page_cache(folder: Path) -> int:
-    """Cached file pages count as used, yet the kernel gives them back on demand."""
+    """Bytes of cached file pages, which count as used although the kernel frees them on demand."""
     lines = _text(folder / "memory.stat").splitlines()
     return sum(int(line.split()[1]) for line in lines if line.startswith(("inactive_file ", "active_file ")))
 
@@ -77,7 +80,7 @@ def _text(path: Path) -> str:
 
 
 def processor() -> str:
-    """The processor's name, as far as this system tells it."""
+    """Return the processor's name, or its architecture where the system does not name it."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
@@ -87,15 +90,20 @@ def processor() -> str:
 
 
 def cores() -> int:
-    """How many cores this process may use: what it is bound to, and what its container may take of their time."""
+    """Return how many cores this process may use, at least 1: by its affinity and its container's share of time."""
     bound = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, math.ceil(min(bound, quota())))
 
 
 @functools.cache
 def quota(root: Path = Path("/")) -> float:
-    """How many cores' worth of time Linux's control groups (version 2) leave this process: of `docker run --cpus 2`
-    two, though it sees all of the machine's. More threads than that stand still together for most of each period.
+    """Return how many cores' worth of time Linux's control groups (version 2) allow this process; inf without limit.
+
+    In a container that may use 2 of 64 cores it is 2, although the process sees 64. With more threads than that, all of
+    them are paused for most of each period.
+
+    Args:
+        root: Where the system's files are; another folder in tests.
     """
     try:
         groups = (root / "proc/self/cgroup").read_text().splitlines()
@@ -108,7 +116,7 @@ def quota(root: Path = Path("/")) -> float:
         try:
             time, period = (place / "cpu.max").read_text().split()
             least = min(least, math.inf if time == "max" else int(time) / int(period))
-        except (OSError, ValueError):  # the topmost of the machine has none
+        except (OSError, ValueError):  # the root group has none
             pass
         if place == top:
             break

@@ -1,12 +1,12 @@
-"""Resampling as a reference: MATLAB's `imresize`, and Lanczos, area and nearest beside it.
+"""Resampling as a reference: MATLAB's `imresize`, and also Lanczos, area and nearest.
 
-All super-resolution papers make their low-resolution pictures with MATLAB's bicubic: Keys' cubic with
+Super-resolution papers make their LR images with MATLAB's bicubic: Keys' cubic with
 a = -0.5, widened by the scale when shrinking (antialiasing), weights normalised, borders mirrored, rows
-before columns, and on integers rounded half up and clipped after *each* of the two passes. `resize`
-repeats that to the bit; floats are never rounded.
+before columns, and integers rounded half up and clipped after *each* of the two passes. `resize`
+reproduces that to the bit; floats are never rounded.
 
 Every kernel becomes a table of taps (`Taps`): for each output sample, which input samples it reads and
-with what weight. Tables can be cut (`taps[a:b]`), which is how large images are resized strip by strip
+with what weight. Tables can be cut (`table[a:b]`), so that large images are resized strip by strip
 with exactly the numbers of the whole.
 """
 
@@ -31,7 +31,7 @@ KERNELS: tuple[Kernel, ...] = get_args(Kernel)
 # processor's second-level cache; and to about this many neighbours at a time, so that one instruction does several.
 _BLOCK = 1 << 15
 _LANES = 96
-# Enlargements by a whole number, up to this one, read their samples in a row for each phase: no gathering.
+# When enlarging by a whole number, up to this one, the outputs of each phase read successive samples: no gathering.
 _PHASES = 8
 
 
@@ -39,8 +39,9 @@ _PHASES = 8
 class Taps:
     """How one axis is resampled: output sample i is `sum(weights[i] * source[index[i]])`.
 
-    index: (outputs, taps) positions on the source axis; borders are already mirrored into range.
-    weights: (outputs, taps) float64, each row summing to 1.
+    Attributes:
+        index: (outputs, taps) positions on the source axis; borders are already mirrored into range.
+        weights: (outputs, taps) float64, each row summing to 1.
     """
 
     index: NDArray[np.intp]
@@ -58,12 +59,15 @@ class Taps:
         return int(self.index.min()), int(self.index.max()) + 1
 
     def shifted(self, by: int) -> Taps:
-        """The same taps for a source that starts `by` samples later."""
+        """Return the same table for a source that starts `by` samples later."""
         return Taps(self.index - by, self.weights)
 
 
 def cubic(x: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Keys' cubic convolution kernel, a = -0.5 (IEEE ASSP-29, 1981, eq. 15); support [-2, 2]."""
+    """Keys' cubic convolution kernel with a = -0.5; support [-2, 2].
+
+    Source: Keys, "Cubic convolution interpolation for digital image processing", IEEE ASSP-29, 1981, eq. 15.
+    """
     x = np.abs(x)
     inner = 1.5 * x**3 - 2.5 * x**2 + 1
     outer = -0.5 * x**3 + 2.5 * x**2 - 4 * x + 2
@@ -71,9 +75,9 @@ def cubic(x: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def lanczos3(x: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Sinc windowed by a sinc three times as wide; support [-3, 3]."""
+    """Lanczos kernel: a sinc windowed by a sinc three times as wide; support [-3, 3]."""
     values = np.where(np.abs(x) < 3, np.sinc(x) * np.sinc(x / 3), 0.0)
-    values[(x % 1 == 0) & (x != 0)] = 0  # np.sinc has 4e-17 there, which would keep the same size from being exact
+    values[(x % 1 == 0) & (x != 0)] = 0  # not 4e-17, or the same size would not be exact
     return values
 
 
@@ -84,10 +88,21 @@ _SMOOTH: dict[str, tuple[Callable[[NDArray[np.float64]], NDArray[np.float64]], f
 
 
 def taps(source: int, target: int, kernel: Kernel = "bicubic", *, scale: float | None = None) -> Taps:
-    """The table that resamples an axis of `source` samples to `target`.
+    """Make the table that resamples an axis.
 
-    scale: target samples per source sample; by default target / source. MATLAB's `imresize(x, scale)`
-        keeps the asked scale even where `target` had to be rounded up.
+    Args:
+        source: How many samples there are.
+        target: How many there will be.
+        kernel: One of `KERNELS`.
+        scale: Target samples per source sample; by default target / source. MATLAB's `imresize(x, scale)`
+            keeps the requested scale even where `target` had to be rounded up.
+
+    Raises:
+        UsageError: If a length is not possible, or the kernel is unknown.
+
+    Example:
+        >>> taps(2, 4, "nearest").index.tolist()
+        [[0], [0], [1], [1]]
     """
     if not (source >= 1 and 1 <= target <= LONGEST):
         raise UsageError(f"cannot resize {source} pixels to {target}: both must be at least 1, at most {LONGEST}")
@@ -98,25 +113,40 @@ def taps(source: int, target: int, kernel: Kernel = "bicubic", *, scale: float |
     if kernel == "area":
         return _coverage(source, target, scale)
     if kernel not in _SMOOTH:
-        raise UsageError(f"no kernel {kernel!r}; there are {', '.join(KERNELS)}")
+        raise UsageError(f"unknown kernel {kernel!r}; the kernels are {', '.join(KERNELS)}")
 
+    centres = np.arange(1, target + 1) / scale + 0.5 * (1 - 1 / scale)  # 1-based, as in MATLAB
+    return taps_at(centres, source, kernel, widening=max(1.0, 1.0 / scale), first=1)
+
+
+def taps_at(
+    centres: NDArray[np.float64], source: int, kernel: Kernel = "bicubic", *, widening: float = 1.0, first: int = 0
+) -> Taps:
+    """The table of a smooth kernel for samples at any places of an axis; borders are mirrored.
+
+    Args:
+        centres: Where each output sample lies on the source axis, in source samples.
+        source: How many samples that has.
+        kernel: "bicubic" or "lanczos".
+        widening: How many times as wide as its definition the kernel is: source samples per output sample when
+            shrinking, against aliasing; else 1.
+        first: The place of the first source sample. Counting from 1, as MATLAB does, rounds a little differently.
+    """
     function, support = _SMOOTH[kernel]
-    widening = max(1.0, 1.0 / scale)
     support *= widening
-    centre = np.arange(1, target + 1) / scale + 0.5 * (1 - 1 / scale)  # 1-based, as in MATLAB
-    left = np.floor(centre - support / 2)
+    left = np.floor(centres - support / 2)
     index = left[:, None] + np.arange(math.ceil(support) + 2)
-    weights = function((centre[:, None] - index) / widening) / widening
+    weights = function((centres[:, None] - index) / widening) / widening
     weights /= weights.sum(axis=1, keepdims=True)
 
     used = weights.any(axis=0)
     mirror = np.concatenate([np.arange(source), np.arange(source)[::-1]])
-    return Taps(mirror[(index[:, used].astype(np.intp) - 1) % len(mirror)], weights[:, used])
+    return Taps(mirror[(index[:, used].astype(np.intp) - first) % len(mirror)], weights[:, used])
 
 
 def _coverage(source: int, target: int, scale: float) -> Taps:
     """Each output is the mean of the input pixels under it, weighted by how much of each it covers."""
-    edges = np.round(np.arange(target + 1) / scale, 9)  # three thirds of a pixel are one, not 1e-16 more
+    edges = np.round(np.arange(target + 1) / scale, 9)  # so that three thirds of a pixel are one, not 1e-16 more
     edges = np.minimum(edges, source)
     first = np.minimum(np.floor(edges[:-1]).astype(np.intp), source - 1)
     count = int(np.max(np.ceil(edges[1:]).astype(np.intp) - first))
@@ -129,10 +159,18 @@ def _coverage(source: int, target: int, scale: float) -> Taps:
 
 
 def resample(array: Array, table: Taps, axis: int) -> Array:
-    """Apply `table` along `axis`; the type stays.
+    """Resample an array along one axis.
 
     Integers (up to 32 bits) are computed in float64, rounded half up and clipped; floats are computed in their own
     precision, but at least float32. The result of a sample never depends on how the array was cut.
+
+    Args:
+        array: Of any shape.
+        table: For that axis.
+        axis: Which one.
+
+    Returns:
+        An array of the same type, `len(table)` long on `axis`.
     """
     integer = array.dtype.kind in "iu"
     exact = np.float64 if integer else np.result_type(array.dtype, np.float32)
@@ -169,8 +207,8 @@ def resample(array: Array, table: Taps, axis: int) -> Array:
 
 
 def _even_run(index: NDArray[np.intp]) -> tuple[int, int, int]:
-    """Where whole enlargements need no gathering: the outputs [first, last), of which each reads one sample further
-    than the one `phases` before it; empty where the scale is none of the small whole numbers.
+    """Find (phases, first, last): each of the outputs [first, last) reads one sample further than the one `phases`
+    before it, as when enlarging by a whole number. (1, 0, 0) is no such run.
     """
     middle = len(index) // 2
     for phases in range(1, min(_PHASES, len(index) - middle - 1) + 1):
@@ -187,10 +225,10 @@ def _even_run(index: NDArray[np.intp]) -> tuple[int, int, int]:
 
 
 def _slide(source: Array, start: NDArray[np.intp], weights: Array, out: Array) -> None:
-    """Fill `out` (lead, n, inner), output i of which reads the samples `start + i`; the same sums as by gathering."""
+    """Fill `out` (lead, n, inner), whose output i reads the samples `start + i`; the same sums as by gathering."""
     lead, count, inner = out.shape
     if (weights == weights[0]).all():
-        weights = weights[:1]  # a number, which is quicker to multiply with than a table, to the same bits
+        weights = weights[:1]  # multiplying by one number is quicker than by a table, with the same bits
     deep = max(1, _BLOCK // max(1, count * inner))
     for top in range(0, lead, deep):
         block = source[top : top + deep]
@@ -217,22 +255,31 @@ def resize(
     size: tuple[int, int] | None = None,
     kernel: Kernel = "bicubic",
 ) -> Array:
-    """Resize an image by `scale`, or to `size`; "bicubic" exactly as MATLAB's `imresize` does.
+    """Resize an image; "bicubic" does exactly what MATLAB's `imresize` does.
 
-    pixels: (H, W) or (H, W, C); integers of up to 32 bits, or floats; the result keeps the type. Integers are
-        rounded half up and clipped after each pass; floats are neither rounded nor clipped.
-    scale: the output is ceil(scale * H) by ceil(scale * W).
-    size: (height, width) of the output; each axis then has its own scale.
-    kernel: "bicubic" (antialiased when shrinking), "lanczos" (three lobes, likewise), "area" (mean under
-        each output pixel) or "nearest".
+    Args:
+        pixels: (H, W) or (H, W, C), integers of up to 32 bits or floats. Integers are rounded half up and clipped after
+            each pass; floats are neither rounded nor clipped.
+        scale: The output is ceil(scale * H) by ceil(scale * W).
+        size: (height, width) of the output; each axis then has its own scale.
+        kernel: "bicubic" (antialiased when shrinking), "lanczos" (three lobes, likewise), "area" (mean under
+            each output pixel) or "nearest".
 
-    Raises `UsageError` unless exactly one of `scale` and `size` is given, and for sizes and pixels that cannot be.
+    Returns:
+        Pixels of the same type and channels.
+
+    Raises:
+        UsageError: Unless exactly one of `scale` and `size` is given, and for impossible sizes and pixels.
+
+    Example:
+        >>> resize(np.array([[0, 255]], np.uint8), scale=2).shape
+        (2, 4)
     """
     kind = pixels.dtype.kind
     if pixels.ndim not in (2, 3) or kind not in "iuf" or (kind in "iu" and pixels.itemsize > 4):
         raise UsageError(f"cannot resize {pixels.dtype} of shape {pixels.shape}")
     if (scale is None) == (size is None):
-        raise UsageError("give either scale= or size=, not both and not neither")
+        raise UsageError("give exactly one of scale= and size=")
     height, width = pixels.shape[:2]
     if scale is not None:
         if not 0 < scale <= LONGEST:

@@ -1,4 +1,4 @@
-"""What size the result shall have, in any of the ways a person asks for it."""
+"""The size of a result, in any of the ways in which users ask for it."""
 
 from __future__ import annotations
 
@@ -8,16 +8,28 @@ from dataclasses import dataclass
 from hyperacuity.errors import UsageError
 
 DEFAULT_SCALE = 2.0
-# More pixels on a side than this fit no file format.
+# No file format holds more pixels on a side.
 LONGEST = 2**31 - 1
 
 
 @dataclass(frozen=True)
 class Size:
-    """One wish: a scale, a width and/or a height in pixels, or an area in megapixels; x2 without any.
+    """The requested size: a scale, a width and/or a height, or an area; x2 if nothing is given.
 
-    Width alone or height alone keep the proportions; both together set each side. Raises `UsageError` for more
-    than one kind of wish, or one that is not positive.
+    Width or height by itself keeps the proportions; both together set each side.
+
+    Args:
+        scale: Output pixels per input pixel along a side, whole or not.
+        width: In pixels.
+        height: In pixels.
+        megapixels: The area, in millions of pixels.
+
+    Raises:
+        UsageError: If several of them are given (but for width and height), or one is not positive.
+
+    Example:
+        >>> Size(width=1920).resolve(height=600, width=800)
+        (1440, 1920)
     """
 
     scale: float | None = None
@@ -26,8 +38,8 @@ class Size:
     megapixels: float | None = None
 
     def __post_init__(self) -> None:
-        wishes = {"scale": self.scale, "width": self.width, "height": self.height, "megapixels": self.megapixels}
-        given = {name: value for name, value in wishes.items() if value is not None}
+        requested = {"scale": self.scale, "width": self.width, "height": self.height, "megapixels": self.megapixels}
+        given = {name: value for name, value in requested.items() if value is not None}
         for name, value in given.items():
             if not 0 < value < math.inf:
                 raise UsageError(f"{name} must be a positive number, not {value:g}")
@@ -37,9 +49,14 @@ class Size:
             raise UsageError(f"give one of scale, width and height, or megapixels; not {' and '.join(given)} together")
 
     def resolve(self, height: int, width: int) -> tuple[int, int]:
-        """The result's (height, width) for an input of `height` x `width`; sides are rounded half up, and at least 1.
+        """Return the result's (height, width) for an input; sides are rounded half up, and at least 1.
 
-        Raises `UsageError` for a side that no file could hold.
+        Args:
+            height: Of the input, in pixels.
+            width: Likewise.
+
+        Raises:
+            UsageError: If a side is longer than any file can hold.
         """
         if self.width is not None:
             factor = self.width / width
@@ -51,5 +68,5 @@ class Size:
             factor = DEFAULT_SCALE if self.scale is None else self.scale
         sides = self.height or height * factor, self.width or width * factor
         if max(sides) > LONGEST:
-            raise UsageError(f"a side of {max(sides):g} pixels is more than any file can hold: ask for less")
+            raise UsageError(f"a side of {max(sides):g} pixels is more than any file can hold; ask for less")
         return max(1, math.floor(sides[0] + 0.5)), max(1, math.floor(sides[1] + 0.5))

@@ -1,4 +1,12 @@
-"""A file that appears under its name only once it is whole."""
+"""Files that are written whole or not at all, and what the file system says when they cannot be.
+
+    write_whole(path, data)    bytes that are in memory
+    whole(path)                a context that gives a temporary path, for whatever writes to a path or opens it
+    Partial(path)              an open file, for what is written over time
+
+All of them write under a hidden temporary name in the same folder, bring the data to the disk (fsync), and then put the
+file in the place of `path` in one step. After a failure, a crash or a loss of power, `path` holds what it held before.
+"""
 
 from __future__ import annotations
 
@@ -6,42 +14,56 @@ import contextlib
 import errno
 import os
 import secrets
+import stat
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-from hyperacuity.errors import UsageError
+from hyperacuity.errors import UsageError, Use
 
 _FULL = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
 _FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 
-# All that are open, for `abandon`, and the lock without which none is opened.
+# All partial files that are open, for `abandon`, and the lock that opening one takes.
 _open: set[Partial] = set()
 _opening = threading.Lock()
 
 
 def abandon() -> None:
-    """Remove every half-written file of this process, which must end then: their writers are not asked."""
-    _opening.acquire()  # and never released: nobody shall begin another
+    """Remove every partial file of this process, which must end then: those who write them are not asked."""
+    _opening.acquire()  # and never release it, so that no other file is begun
     for partial in list(_open):
         with contextlib.suppress(OSError):
             partial.name.unlink()
 
 
 class Partial:
-    """An unbuffered file beside `path` under a hidden name, open for reading and writing.
+    """An unbuffered file in the folder of `path`, under a hidden name, open for reading and writing.
 
-    `commit` puts it in the place of `path` in one step; `discard` removes it, and does nothing after a commit.
+    `commit` puts it in the place of `path` in one step; `discard` removes it, and does nothing after a commit. The
+    result has the permissions that `open(path, "wb")` would have given it: those of the file that it replaces, or else
+    the default of the process. A symbolic link is followed.
+
+    Args:
+        path: The file to write.
+
+    Attributes:
+        path: The same, links resolved.
+        name: The path of the temporary file.
+        file: The open temporary file.
+
+    Raises:
+        OSError: If it cannot be created; `storing` words that for users. `IsADirectoryError` if `path` is a folder.
     """
 
     def __init__(self, path: Path) -> None:
-        # A link is written through, as open() would; os.replace alone would put a file in the link's place.
+        # os.replace alone would put a file in a link's place.
         self.path = Path(os.path.realpath(path))
         if self.path.is_dir():
             raise IsADirectoryError(errno.EISDIR, "a folder", str(path))
-        # File systems allow 255 bytes a name: a long one lends only its start.
+        # File systems allow 255 bytes a name, so a long one contributes only its first characters.
         self.name = self.path.with_name(f".{self.path.name[:40]}.{secrets.token_hex(4)}.part")
         with _opening:
             self.file: IO[bytes] = open(self.name, "x+b", buffering=0)  # noqa: SIM115 - closed by commit or discard
@@ -54,23 +76,36 @@ class Partial:
             rest = rest[self.file.write(rest) :]
 
     def commit(self) -> None:
-        os.fsync(self.file.fileno())
+        """Bring the data to the disk and put the file in its place."""
         self.file.close()
+        _flush(self.name)
+        with contextlib.suppress(OSError):  # there is no file yet, or the file system has no permissions
+            os.chmod(self.name, stat.S_IMODE(self.path.stat().st_mode))
         os.replace(self.name, self.path)
         _open.discard(self)
 
     def discard(self) -> None:
+        """Close and remove the file unless it was committed."""
         self.file.close()
         if self in _open:
             self.name.unlink(missing_ok=True)
             _open.discard(self)
 
 
+def _flush(path: Path) -> None:
+    """Bring what any program wrote to a file to the disk."""
+    number = os.open(path, os.O_RDWR | getattr(os, "O_BINARY", 0))
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)
+
+
 def write_whole(path: Path, data: bytes) -> None:
-    """Write `data` to `path`, which holds all of it once this returns, and what it held before if it fails.
+    """Write `data` to `path`, which holds all of it once this returns, and what it held before if this fails.
 
     Raises:
-        OSError: As the file system has it; see `storing`.
+        OSError: From the file system; `storing` words it for users.
     """
     partial = Partial(path)
     try:
@@ -80,22 +115,45 @@ def write_whole(path: Path, data: bytes) -> None:
         partial.discard()
 
 
+@contextlib.contextmanager
+def whole(path: Path) -> Iterator[Path]:
+    """Give a temporary path, which takes the place of `path` when the context ends without an error.
+
+    The temporary file exists and is empty; its name does not end as that of `path` does, so that a library that writes
+    to it needs the format as an argument.
+
+    Example:
+        with whole(folder / "state.pt") as temporary:
+            torch.save(state, temporary)
+
+    Raises:
+        OSError: From the file system; `storing` words it for users.
+    """
+    partial = Partial(path)
+    try:
+        partial.file.close()
+        yield partial.name
+        partial.commit()
+    finally:
+        partial.discard()
+
+
 def may_write(output: Path, source: object, *, force: bool) -> None:
-    """Raises `UsageError` where `output` is there already and is not to be overwritten, or is the file `source`."""
+    """Raise `UsageError` if `output` exists and must not be overwritten, or is the same file as `source`."""
     with storing(output):
         if isinstance(source, Path) and output.exists() and source.exists() and output.samefile(source):
-            raise UsageError(f"{output} is the input: choose another name")
+            raise UsageError(f"{output} is the input; choose another name")
         if output.exists() and not force:
-            raise UsageError(f"{output} exists: choose another name, or overwrite it with force")
+            raise UsageError(f"{output} exists; choose another name to keep it", Use(force=True))
 
 
 @contextlib.contextmanager
 def storing(path: Path) -> Iterator[None]:
-    """Turn what the file system says about writing `path` into a `UsageError` that names the cure."""
+    """Turn an error of the file system while `path` is written into a `UsageError` that names the cure."""
     try:
         yield
     except BrokenPipeError:
-        raise  # whoever reads what we write has gone: no fault of a file
+        raise  # the reader of a pipe has gone, which is no fault of a file
     except OSError as error:
         if error.errno in _FULL:
             cure = "the disk is full (or a quota is reached); free some space or write to another disk"

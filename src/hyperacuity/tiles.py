@@ -1,4 +1,4 @@
-"""How an image is cut for a network: few, large, equal tiles, each read with a border it does not own.
+"""How an image is cut for a network: few, large, equal tiles, each read with a border that it does not own.
 
 A network's output pixel depends on input pixels up to `halo` away. A tile that reads that much more on each
 side, and keeps only its own part of the result, gives exactly what the whole image would have given.
@@ -38,22 +38,33 @@ class Grid:
 
     @property
     def read(self) -> int:
-        """The pixels that all tiles read together: what the network has to compute."""
+        """The pixels that the tiles read together: what the network has to compute."""
         return sum(s.last - s.first for s in self.rows) * sum(s.last - s.first for s in self.columns)
 
 
 def smallest(halo: int, multiple: int) -> int:
-    """The pixels that the smallest possible tile reads."""
+    """Return the number of pixels that the smallest possible tile reads."""
     return (multiple + 2 * _whole(halo, multiple)) ** 2
 
 
 def spans(
     length: int, count: int, *, halo: int, multiple: int = 1, part: tuple[int, int] | None = None
 ) -> tuple[Span, ...]:
-    """Cut an axis of `length`, or only [start, stop) = `part` of it, into at most `count` nearly equal spans.
+    """Cut an axis into nearly equal spans.
 
     Each span begins, and begins to read, at a multiple of `multiple` (if `part` does): networks that work in windows
     then see the windows of the whole image. What it reads ends at a multiple too, or at the end of the axis.
+
+    Args:
+        length: Of the axis, in pixels.
+        count: The most spans.
+        halo: How many pixels more each span reads on both sides, rounded up to whole multiples.
+        multiple: In pixels.
+        part: Only cut [start, stop) of the axis.
+
+    Example:
+        >>> spans(10, 2, halo=1)
+        (Span(start=0, stop=5, first=0, last=6), Span(start=5, stop=10, first=4, last=10))
     """
     start, stop = part or (0, length)
     units = ceil((stop - start) / multiple)
@@ -63,7 +74,7 @@ def spans(
     return tuple(Span(a, b, max(0, a - reach), min(length, _whole(b, multiple) + reach)) for a, b in pairwise(edges))
 
 
-def plan(
+def make_grid(
     height: int,
     width: int,
     *,
@@ -74,14 +85,20 @@ def plan(
     max_rows: int | None = None,
     rows: tuple[int, int] | None = None,
 ) -> Grid:
-    """The grid over an image, or over its `rows` [start, stop), that reads nearly the fewest pixels within the limits.
+    """Find the grid over an image, or over some of its rows, that reads nearly the fewest pixels within the limits.
 
-    rows: begins at a multiple of `multiple`, and ends at one or with the image.
-    max_pixels: the most a tile may read, halo included: what memory allows.
-    max_side: the longest side that a tile may own: what the user asked for.
-    max_rows: the most rows that a tile may own: the results of a row of tiles are held together.
+    Args:
+        height: Of the image, in pixels.
+        width: Likewise.
+        halo: How many pixels away an output pixel of the network depends on the input.
+        multiple: The sides of the network's input are multiples of this.
+        max_pixels: The most pixels that a tile may read, halo included: what memory allows.
+        max_side: The longest side that a tile may own: what the user asked for.
+        max_rows: The most rows that a tile may own: the results of a row of tiles are held together.
+        rows: Only cover [start, stop), which begins at a multiple of `multiple` and ends at one or with the image.
 
-    Raises `OutOfMemory` if not even the smallest tile keeps to `max_pixels`.
+    Raises:
+        OutOfMemory: If not even the smallest tile keeps to `max_pixels`.
     """
     down = _Axis(height, *(rows or (0, height)), _whole(halo, multiple), multiple)
     across = _Axis(width, 0, width, _whole(halo, multiple), multiple)
@@ -94,14 +111,14 @@ def plan(
         # Few spans lie at the ends of the image and read less; of many, most read the halo on both sides.
         for count in (fewest, fewest + 1, fewest + 2, down.pieces(most - 2 * down.reach)):
             if count >= fewest and down.longest(count) <= most:
-                # What is beside one another has to be put together, which is worth reading a little more instead.
+                # Several columns have to be joined, which takes longer than reading a little more.
                 cost = down.read(count) * across.read(columns) * (1 if columns == 1 else 1.02)
                 best = min(best or (cost, count, columns), (cost, count, columns))
                 break
     if best is None:
         raise OutOfMemory(
-            f"no memory for even the smallest tile ({multiple} x {multiple} pixels and a border of {halo}): "
-            "close other programs or take a smaller model"
+            f"not enough memory for even the smallest tile ({multiple} x {multiple} pixels and a border of {halo}); "
+            "close other programs or use a smaller model"
         )
     return Grid(
         spans(height, best[1], halo=halo, multiple=multiple, part=rows),
@@ -111,7 +128,7 @@ def plan(
 
 @dataclass(frozen=True)
 class _Axis:
-    """What cutting [start, stop) of an axis into `count` spans costs, without making them."""
+    """What cutting [start, stop) of an axis into a number of spans costs, computed without making them."""
 
     length: int
     start: int
@@ -150,7 +167,7 @@ class _Axis:
 
 
 def _counts(first: int, last: int) -> Iterator[int]:
-    """From `first` to `last` in growing steps, so that planning stays quick for huge images."""
+    """From `first` to `last` in growing steps, so that huge images are planned quickly."""
     while first < last:
         yield first
         first += max(1, first // 16)

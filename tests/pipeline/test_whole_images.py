@@ -26,7 +26,7 @@ class Levelled(Blur):
         return result
 
 
-def picture() -> Image:
+def ramp_image() -> Image:
     height, width = 600, 500
     ramp = np.linspace(0.2, 0.8, height * width * 3, dtype=np.float32).reshape(height, width, 3)
     return Image.from_pixels(ramp)
@@ -34,7 +34,7 @@ def picture() -> Image:
 
 def enlarged(engine: Blur, *, whole: bool = True, tile: int | None = None) -> NDArray[np.float32]:
     pixels: NDArray[np.float32] = (
-        Pipeline([Stage(engine, "levelled", whole=whole)], tile=tile).stream(picture(), 1200, 1000).gather().pixels
+        Pipeline([Stage(engine, "levelled", whole=whole)], tile=tile).stream(ramp_image(), 1200, 1000).gather().pixels
     )
     return pixels
 
@@ -50,10 +50,10 @@ def test_it_is_computed_in_one_piece_where_memory_allows() -> None:
 
 
 @pytest.mark.parametrize("engine", [Levelled(activation_bytes=1000, free=300 << 20), Levelled(most_pixels=200_000)])
-def test_else_it_is_tiled_and_that_is_said_once(engine: Levelled) -> None:
-    with pytest.warns(TilingWarning, match="levelled takes statistics of the whole image") as said:
+def test_else_it_is_tiled_and_warns_once(engine: Levelled) -> None:
+    with pytest.warns(TilingWarning, match="levelled takes statistics of the whole image") as warned:
         result = enlarged(engine)
-    assert len(said) == 1
+    assert len(warned) == 1
     assert len(engine.runs) > 1
     assert 0 < np.abs(result - enlarged(Levelled(), tile=0)).max() < 0.05
 

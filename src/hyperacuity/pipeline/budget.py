@@ -1,0 +1,131 @@
+"""How large tiles are, how many rows each core computes, and how much memory that takes.
+
+All constants of that policy are here. `plan` computes from plain numbers only: it asks neither the machine nor an
+engine, so every case can be tested.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from hyperacuity import tiles
+
+# A tile forty times as long as its halo reads a tenth more than it owns. Much larger ones save less than their results
+# lose by leaving the cache (60 megapixels through FSRCNN: 8.2 megapixels a second in tiles of 64 MiB, 7.6 in 256), and
+# smaller ones show progress and react to a stop sooner.
+TILE_SIDE = 40
+# How many pixels a tile may read however small its halo. A megapixel through Acute 50k took 688 ms in tiles of 2^16
+# pixels, 684 in 2^18, and 639 in one.
+TILE_PIXELS = 1 << 18
+# What a tile may take where four times as much is free. Networks with a large halo need it: for each pixel that a tile
+# of SRResNet x4 (halo 40, 16 KiB a pixel) owns it reads 2.1, and 7 in 256 MiB.
+TILE_MEMORY = 1 << 30
+# The share of the free memory that a tile may take, and that an image may take that is computed in one piece.
+TILE_SHARE, WHOLE_SHARE = 4, 2
+# Where each core computes rows of tiles independently, how many pixels such a row owns: a megapixel through Acute 50k
+# took 5 % less than in rows twice as large, since cores that have finished wait less for the others. And how many times
+# as high as the halo a row must be, so that no more than a tenth is read twice.
+ROW_PIXELS = 1 << 17
+ROW_HEIGHT = 20
+# How much memory the results of one row of tiles may take while its pieces are put together. Where a row of the image
+# is so wide that this would leave less of it than the halo, a row of tiles is as high as the halo on both sides, and
+# reads twice that.
+STRIP_MEMORY = 64 << 20
+# Pixels that go through the steps around the network (colour, resizing, rounding) at a time: few enough to stay in a
+# cache, and enough for numpy's calls, between which threads wait for one another, to cost little (chroma and rounding
+# of 2 megapixels on two cores: 34 ms in blocks of half the size, 22 in these). Each core works on its own block.
+BLOCK = 1 << 17
+# Pixels that a tile may always read, however little memory seems to be left: less would never finish.
+SMALLEST_TILE = 128 * 128
+# The widest border that a network's padding visibly darkens. Deep networks have halos of hundreds of pixels, but
+# hardly use them, and their papers' figures are of images padded with black: repeating edges there cost RRDB 0.5 dB on
+# Set5.
+RING = 24
+
+
+@dataclass(frozen=True)
+class TilePlan:
+    """How one image goes through one network.
+
+    Attributes:
+        tile: The longest side of what a tile owns; 0 = no tiles; None = no limit but the next ones.
+        max_pixels: The most pixels that a tile may read, halo included; None = no limit.
+        least_pixels: The pixels that the smallest possible tile reads.
+        max_rows: The most rows that a tile may own; None = no limit.
+        rows_per_core: The rows of the image in a row of tiles where each core computes one; None = all cores compute
+            the same tile.
+        ring: Rows and columns by which the edge is repeated around an image that is all border.
+    """
+
+    tile: int | None
+    max_pixels: int | None
+    least_pixels: int
+    max_rows: int | None
+    rows_per_core: int | None
+    ring: tuple[int, int]
+
+
+def plan(
+    height: int,
+    width: int,
+    *,
+    halo: int,
+    multiple: int,
+    scale: int,
+    channels: int,
+    images: int,
+    activation_bytes: int,
+    available: int,
+    cores: int,
+    tile: int | None = None,
+    whole: bool = False,
+) -> TilePlan:
+    """Plan tiles, rows per core and memory for one image and one network.
+
+    Args:
+        height: Of the network's input, in pixels.
+        width: Likewise.
+        halo: How many input pixels away an output pixel depends on the input.
+        multiple: The sides of the network's input are multiples of this.
+        scale: Output pixels per input pixel along a side.
+        channels: Of the network: 1 or 3.
+        images: In a batch: 1, or 2 where alpha is the second one.
+        activation_bytes: Memory of a run for each pixel of its batch; 0 = unknown, and then without limit.
+        available: Bytes that a run may take now; read only where `tile` is None and `activation_bytes` is not 0.
+        cores: How many cores may compute rows of tiles of their own; 1 where the engine cannot run on one core each.
+        tile: The longest side of a tile that the user asked for; 0 = no tiles; None = as memory allows.
+        whole: Whether the network takes statistics of the whole image and should get it in one piece.
+    """
+    near = min(halo, RING)
+    ring = [math.ceil(near / multiple) * multiple if side <= near else 0 for side in (height, width)]
+    # What a run computes for each pixel that a tile reads: the pixel, its alpha, its share of the ring.
+    growth = float(images)
+    for side, border in zip((height, width), ring, strict=True):
+        growth *= 1 + 2 * border / side
+    if tile is None and whole and height * width * growth * activation_bytes <= available // WHOLE_SHARE:
+        tile = 0
+    least = tiles.smallest(halo, multiple)
+    max_pixels = rows_per_core = None
+    if tile is None and activation_bytes:
+        affordable = min(available // TILE_SHARE, TILE_MEMORY) // activation_bytes
+        rows = None if whole else _rows_per_core(height, width, halo, cores)
+        if rows is not None and rows * width * growth * cores <= affordable:
+            rows_per_core, affordable = rows, affordable // cores
+        affordable = min(affordable, max(TILE_PIXELS, ((TILE_SIDE + 2) * halo) ** 2))
+        max_pixels = max(least, int(max(SMALLEST_TILE, affordable) / growth))
+    max_rows = None
+    if tile != 0:
+        row_bytes = 4 * width * scale**2 * images * channels
+        max_rows = max(1, 2 * halo, STRIP_MEMORY // row_bytes)
+        max_rows = max_rows if rows_per_core is None else min(max_rows, rows_per_core)
+    return TilePlan(tile, max_pixels, least, max_rows, rows_per_core, (ring[0], ring[1]))
+
+
+def _rows_per_core(height: int, width: int, halo: int, cores: int) -> int | None:
+    """How high the rows of tiles are of which each core computes one; None where the halos would cost too much."""
+    least = max(1, ROW_HEIGHT * halo)
+    count = height // max(least, ROW_PIXELS // width)
+    count = max(count // cores * cores, cores)
+    rows = math.ceil(height / count)
+    return rows if cores > 1 and rows >= least else None

@@ -1,0 +1,117 @@
+"""Joins everything into one stream of rows: codes, networks one after another, the last step to any size."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from typing import Any
+
+from numpy.typing import NDArray
+
+from hyperacuity.errors import OutOfMemory
+from hyperacuity.image import Image, Strips
+from hyperacuity.pipeline import facts
+from hyperacuity.pipeline.codes import Codes
+from hyperacuity.pipeline.facts import Facts
+from hyperacuity.pipeline.planes import Planes
+from hyperacuity.pipeline.rows import RowStep, block_rows, map_ahead, pixel_pool, regroup, resize_stream
+from hyperacuity.pipeline.stage import RunningStage, Stage
+from hyperacuity.resize import Kernel
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """How an image is enlarged; holds no state, so it serves any number of images and threads.
+
+    Attributes:
+        stages: The networks, run one after another.
+        kernel: Resizes their result to the size asked for, or does all the work where there are no networks.
+        tile: The longest side of a tile in input pixels; None = as memory allows; 0 = no tiles.
+        tta: Whether to average over the 8 flips and rotations ("self-ensemble" of EDSR, arXiv 1707.02921,
+            section 3.4): some 0.1 dB for 8 times the work.
+
+    Example:
+        >>> import numpy as np
+        >>> image = Image.from_pixels(np.zeros((2, 3, 3), np.uint8))
+        >>> Pipeline([], "lanczos").stream(image, 4, 6).gather().pixels.shape
+        (4, 6, 3)
+    """
+
+    stages: Sequence[Stage]
+    kernel: Kernel = "bicubic"
+    tile: int | None = None
+    tta: bool = False
+
+    def stream(self, source: Image | Strips, height: int, width: int) -> Strips:
+        """Resize an image, computed while the rows of the result are read.
+
+        Depth, levels, alpha and metadata stay as they are. Rows in memory at a time are few, so an image may be larger
+        than memory if its strips can be read again, or need no first pass (see `pipeline.facts`).
+
+        Args:
+            source: An image in memory, or one whose rows come as they are read. Strips of floats or with alpha are read
+                once here, and again, up to twice, with the result; all rows are gathered if they can be read only once.
+            height: Of the result, in pixels.
+            width: Likewise.
+
+        Returns:
+            The result's rows, which can be read once. Reading them raises `BadOutput` when a network returns nonsense,
+            `OutOfMemory` when not even the smallest tiles fit, and `DamagedFile` when `source` has too few or too many
+            rows.
+
+        Raises:
+            UsageError: If the image contains NaN or Inf.
+            DamagedFile: If a first pass finds too few or too many rows.
+        """
+        strips = facts.rereadable(source.strips() if isinstance(source, Image) else source)
+        rows = self._rows(strips, facts.survey(strips), height, width)
+        return Strips(strips.header.resized(height, width), rows)
+
+    def _rows(self, source: Strips, found: Facts, height: int, width: int) -> Iterator[NDArray[Any]]:
+        pool = pixel_pool()
+        # Grey through networks on luma is luma from the first row to the last.
+        studio = source.header.colours == 1 and {stage.engine.channels for stage in self.stages} == {1}
+        codes = Codes.for_image(source.header, found, studio=studio)
+        steps = self._steps(source, codes, height, width, studio=studio)
+        first = strips = _planes(source, found, codes, pool)
+        for step in steps[:-1]:
+            strips = step(pool, strips, lambda block: block)
+        last = steps[-1] if steps else map_ahead
+        try:
+            yield from last(pool, strips, codes.to_stored)
+            for _ in first:  # Rows that no result depends on must be there, and no more than those.
+                pass
+        except OutOfMemory:
+            raise
+        except MemoryError as error:  # not in a network, whose tiles can shrink, but in the rows around it
+            raise OutOfMemory(
+                f"memory ran out for rows of {width} pixels; close other programs or ask for a smaller result"
+            ) from error
+
+    def _steps(self, source: Strips, codes: Codes, height: int, width: int, *, studio: bool) -> list[RowStep]:
+        """What the planes go through, first to last."""
+        size = source.header.height, source.header.width
+        steps: list[RowStep] = []
+        for stage in self.stages:
+            if stage.enlarge > 1:
+                larger = size[0] * stage.enlarge, size[1] * stage.enlarge
+                steps.append(functools.partial(resize_stream, size, larger, "bicubic"))
+                size = larger
+            running = RunningStage(stage, size, codes.names, studio=studio, tile=self.tile, tta=self.tta)
+            steps.append(running.stream)
+            size = size[0] * stage.engine.scale, size[1] * stage.engine.scale
+        if size != (height, width):
+            steps.append(functools.partial(resize_stream, size, (height, width), self.kernel))
+        return steps
+
+
+def _planes(source: Strips, found: Facts, codes: Codes, pool: Executor) -> Iterator[Planes]:
+    """The image's planes, a block of rows at a time."""
+    header = source.header
+    if found.transparent:
+        rows = facts.opaque_colours(source, pool)
+    else:
+        rows = regroup(source.rows, block_rows(header.width), header.height)
+    return map_ahead(pool, rows, codes.to_planes)

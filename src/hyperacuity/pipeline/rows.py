@@ -1,0 +1,181 @@
+"""Streams of rows, from top to bottom: regrouped, cut into windows, resized, and computed by several threads."""
+
+from __future__ import annotations
+
+import contextvars
+import functools
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hyperacuity import machine
+from hyperacuity.errors import DamagedFile
+from hyperacuity.pipeline import budget
+from hyperacuity.pipeline.planes import Planes
+from hyperacuity.resize import Kernel, Taps, resample, taps
+
+Item = TypeVar("Item")
+Mapped = TypeVar("Mapped")
+# What each block of a step's result becomes, in the thread that computed it: passing it to another takes longer.
+Finish = Callable[[Planes], Any]
+# Turns a stream of planes into another one, each block of which goes through `Finish`.
+RowStep = Callable[[Executor, Iterable[Planes], Finish], Iterator[Any]]
+
+
+def pixel_pool() -> ThreadPoolExecutor:
+    """The threads for what numpy computes around the networks, the same for all images: starting them takes longer
+    than a small image does. A forked process has none of them and starts its own.
+    """
+    return _pool(os.getpid())
+
+
+@functools.cache
+def _pool(_process: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(machine.cores(), "hyperacuity-pixels")
+
+
+def map_ahead(pool: Executor | None, items: Iterable[Item], work: Callable[[Item], Mapped]) -> Iterator[Mapped]:
+    """Map in the threads of a pool, in order, one item for each core ahead of the reader.
+
+    Args:
+        pool: None computes in this thread.
+        items: Read in this thread.
+        work: Called in any thread, with the caller's context variables.
+    """
+    if pool is None:
+        yield from map(work, items)
+        return
+    waiting: deque[Future[Mapped]] = deque()
+    cores = machine.cores()
+    try:
+        for item in items:
+            # Warnings are reported under the name of the file that the context holds.
+            waiting.append(pool.submit(contextvars.copy_context().run, work, item))
+            if len(waiting) > cores:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        for future in waiting:
+            future.cancel()
+
+
+def block_rows(width: int) -> int:
+    """How many rows of that width make a block for the steps around the network."""
+    return max(1, budget.BLOCK // width)
+
+
+def split_blocks(planes: NDArray[Any]) -> Iterator[NDArray[Any]]:
+    """Cut planes, or a batch of them, (..., h, W), into views of a block of rows each."""
+    rows = block_rows(planes.shape[-1])
+    for top in range(0, planes.shape[-2], rows):
+        yield planes[..., top : top + rows, :]
+
+
+def regroup(strips: Iterable[NDArray[Any]], count: int, height: int) -> Iterator[NDArray[Any]]:
+    """Regroup the strips (h, W, C) of an image into groups of `count` rows each, the last of which may have fewer.
+
+    Copies only where a group lies in several strips.
+
+    Args:
+        strips: Of any heights. Their arrays must not be written to again once they were passed on.
+        count: Rows of a group.
+        height: Of the image.
+
+    Raises:
+        DamagedFile: If the strips have more or fewer rows than `height`.
+    """
+    held: list[NDArray[Any]] = []
+    missing, total = count, 0
+    for strip in strips:
+        total += len(strip)
+        if total > height:
+            break
+        top = 0
+        while top < len(strip):
+            held.append(part := strip[top : top + missing])
+            top += len(part)
+            missing -= len(part)
+            if not missing:
+                yield _stacked(held, axis=0)
+                held, missing = [], count
+    if total != height:
+        raise DamagedFile(f"{total} rows came of an image that has {height}")
+    if held:
+        yield _stacked(held, axis=0)
+
+
+def windows(strips: Iterable[Planes], spans: Iterable[tuple[int, int]]) -> Iterator[Planes]:
+    """Cut a stream of rows into windows [first, last), which may overlap; neither end may move back."""
+    source = iter(strips)
+    held = next(source)
+    top = 0
+    for first, last in spans:
+        parts = [held[:, first - top :]]
+        end = top + held.shape[1]
+        while end < last:
+            strip = next(source)
+            parts.append(strip[:, max(0, first - end) :])
+            end += strip.shape[1]
+        held, top = _stacked(parts, axis=1), first
+        yield held[:, : last - first]
+
+
+def _stacked(parts: list[NDArray[Any]], axis: int) -> NDArray[Any]:
+    return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=axis)
+
+
+def monotone(reaches: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Widen windows so that none begins before an earlier one: mirrored borders may reach far back."""
+    first = np.minimum.accumulate([low for low, _ in reaches][::-1])[::-1]
+    last = np.maximum.accumulate([high for _, high in reaches])
+    return [(int(low), int(high)) for low, high in zip(first, last, strict=True)]
+
+
+def resize_stream(
+    size: tuple[int, int],
+    target: tuple[int, int],
+    kernel: Kernel,
+    pool: Executor | None,
+    strips: Iterable[Planes],
+    finish: Finish,
+) -> Iterator[Any]:
+    """Resize the rows of an image of `size` (height, width) to the size `target`."""
+    rows, columns = taps(size[0], target[0], kernel), taps(size[1], target[1], kernel)
+    across = map_ahead(pool, strips, lambda strip: resample(strip, columns, -1))
+    return resample_rows(pool, across, rows, target[1], finish)
+
+
+def resample_rows(
+    pool: Executor | None,
+    strips: Iterable[Planes],
+    rows: Taps,
+    width: int,
+    finish: Callable[..., Any],
+    *others: Iterable[Planes],
+) -> Iterator[Any]:
+    """Resample a stream of rows of that width by the table `rows`, a block at a time.
+
+    Args:
+        pool: None computes in this thread.
+        strips: The rows before.
+        rows: Which of them each new row reads.
+        width: Of a row, in pixels.
+        finish: Gets each block, and the block of each of `others` that belongs to it.
+        *others: Streams of blocks of the same heights as the result's.
+    """
+    height = block_rows(width)
+    cuts = [rows[top : top + height] for top in range(0, len(rows), height)]
+    reaches = monotone([cut.reach for cut in cuts])
+    down = [cut.shifted(low) for cut, (low, _) in zip(cuts, reaches, strict=True)]
+
+    def work(parts: tuple[Any, ...]) -> Any:
+        window, cut, *blocks = parts
+        return finish(resample(window, cut, -2), *blocks)
+
+    return map_ahead(pool, zip(windows(strips, reaches), down, *others, strict=True), work)

@@ -1,0 +1,261 @@
+"""One network of a chain, and that network at work on one image."""
+
+from __future__ import annotations
+
+import functools
+import warnings
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from hyperacuity import colour, machine, tiles
+from hyperacuity.engines import Engine, filled
+from hyperacuity.errors import BadOutput, HyperacuityWarning, OutOfMemory, Use
+from hyperacuity.pipeline import budget
+from hyperacuity.pipeline.batches import from_batch, join_chroma, to_batch
+from hyperacuity.pipeline.check import find_fault
+from hyperacuity.pipeline.planes import Planes, PlaneSlices
+from hyperacuity.pipeline.rows import Finish, map_ahead, monotone, resample_rows, split_blocks, windows
+from hyperacuity.resize import Taps, resample, taps
+
+
+class PrecisionWarning(HyperacuityWarning):
+    """Half precision, or 8 bits, failed on this image; it was computed in float32."""
+
+
+class TilingWarning(HyperacuityWarning):
+    """A network that takes statistics of the whole image had to read it in tiles."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One network of a chain.
+
+    Attributes:
+        engine: The network, ready to run.
+        name: For messages.
+        enlarge: How many times bicubic enlarges the image before it.
+        whole: Whether the network takes statistics of the whole image, so that it reads it in one piece where memory
+            allows.
+    """
+
+    engine: Engine
+    name: str
+    enlarge: int = 1
+    whole: bool = False
+
+
+@dataclass(frozen=True)
+class _TileRow:
+    """One row of tiles: what it owns, and the rows that it reads, which begin at row `top` of the image.
+
+    chroma: How chroma is resampled to the result's rows, where the network is on luma and the image in colour.
+    """
+
+    span: tiles.Span
+    top: int
+    planes: Planes
+    chroma: Taps | None
+
+
+class RunningStage:
+    """One stage at work on one image; remembers that memory ran out or that half precision failed.
+
+    Args:
+        stage: The network.
+        size: (height, width) of the network's input.
+        names: Which planes the rows consist of.
+        studio: Whether the planes are in studio range, as networks on luma read them.
+        tile: The longest side of a tile that the user asked for; 0 = no tiles; None = as memory allows.
+        tta: Whether to average over the 8 flips and rotations.
+    """
+
+    def __init__(
+        self, stage: Stage, size: tuple[int, int], names: PlaneSlices, *, studio: bool, tile: int | None, tta: bool
+    ) -> None:
+        self.name, self.engine, self.whole, self.tta = stage.name, stage.engine, stage.whole, tta
+        self.height, self.width = size
+        self.names, self.studio = names, studio
+        plan = functools.partial(
+            budget.plan,
+            *size,
+            halo=self.engine.halo,
+            multiple=self.engine.multiple,
+            scale=self.engine.scale,
+            channels=self.engine.channels,
+            images=2 if names.has_alpha else 1,
+            activation_bytes=self.engine.activation_bytes,
+            available=self.engine.available() if tile is None and self.engine.activation_bytes else 0,
+            tile=tile,
+            whole=stage.whole,
+        )
+        self.plan = plan(cores=machine.cores())
+        if self.plan.rows_per_core is not None:
+            single = self.engine.per_core()
+            if single is None or single is self.engine:
+                self.plan = plan(cores=1)
+            else:
+                self.engine = single
+        self.max_pixels = self.plan.max_pixels
+
+    def stream(self, pool: Executor, source: Iterable[Planes], finish: Finish) -> Iterator[Any]:
+        """The rows of the image at `scale` times its size, a block at a time, each through `finish`."""
+        work = self._tile_rows(source)
+        if self.plan.rows_per_core is not None:
+            # Each core does everything for a row of tiles: none waits for another within it.
+            for blocks in map_ahead(pool, work, lambda row: list(self._compute(None, row, finish))):
+                yield from blocks
+        else:
+            for row in work:
+                yield from self._compute(pool, row, finish)
+
+    def _tile_rows(self, source: Iterable[Planes]) -> Iterator[_TileRow]:
+        scale = self.engine.scale
+        spans = self._grid(max_rows=self.plan.max_rows).rows
+        reaches = [(span.first, span.last) for span in spans]
+        chroma: list[Taps | None] = [None] * len(spans)
+        if self.engine.channels == 1 and not self.names.grey:
+            table = taps(self.height, self.height * scale)
+            cuts = [table[span.start * scale : span.stop * scale] for span in spans]
+            reaches = [(min(a, cut.reach[0]), max(b, cut.reach[1])) for (a, b), cut in zip(reaches, cuts, strict=True)]
+            chroma = list(cuts)
+        reaches = monotone(reaches)
+        tops = [first for first, _ in reaches]
+        return map(_TileRow, spans, tops, windows(source, reaches), chroma)
+
+    def _compute(self, pool: Executor | None, row: _TileRow, finish: Finish) -> Iterator[Any]:
+        """One row of tiles, a block of its rows at a time."""
+        names, channels = self.names, self.engine.channels
+        images = row.planes[:, None] if self.studio else to_batch(row.planes, names, channels)
+        batch = self._compute_row(images, row.top, row.span)
+        if self.studio:
+            yield from map_ahead(pool, split_blocks(batch[:, 0]), lambda block: finish(block.copy()))
+        elif row.chroma is not None:
+            across = self._across
+            pairs = zip(split_blocks(row.planes[names.colour]), split_blocks(images[0, 0]), strict=True)
+            chroma = map_ahead(pool, pairs, lambda pair: resample(colour.differences(*pair), across, -1))
+            down = row.chroma.shifted(row.top)
+            yield from resample_rows(
+                pool, chroma, down, len(across), lambda *both: finish(join_chroma(*both)), split_blocks(batch)
+            )
+        else:
+            yield from map_ahead(pool, split_blocks(batch), lambda block: finish(from_batch(block, names, channels)))
+
+    @functools.cached_property
+    def _across(self) -> Taps:
+        return taps(self.width, self.width * self.engine.scale)
+
+    def _grid(self, **limits: Any) -> tiles.Grid:
+        return tiles.make_grid(
+            self.height,
+            self.width,
+            halo=self.engine.halo,
+            multiple=self.engine.multiple,
+            max_pixels=self.max_pixels,
+            max_side=self.plan.tile or None,
+            **limits,
+        )
+
+    def _compute_row(self, batch: Planes, top: int, row: tiles.Span) -> Planes:
+        """The network's result for the rows that `row` owns; `batch` (N, C, h, W) begins at row `top`.
+
+        When memory runs out these rows start again in smaller tiles; the halo makes the numbers the same.
+        """
+        while True:
+            grid = self._grid(rows=(row.start, row.stop))
+            if self.whole and grid.largest < self.height * self.width:
+                self._warn_of_tiles()
+            try:
+                return self._tiled(batch, top, grid)
+            except MemoryError as error:
+                if grid.largest <= self.plan.least_pixels:
+                    raise OutOfMemory(
+                        f"{self.name} has not enough memory for even the smallest tile; close other programs or use a "
+                        "smaller model"
+                    ) from error
+                self.max_pixels = max(grid.largest // 2, self.plan.least_pixels)
+
+    def _warn_of_tiles(self) -> None:
+        warnings.warn(
+            TilingWarning(
+                f"{self.name} takes statistics of the whole image, but had to read this one in tiles: each has its own "
+                "statistics, so the result differs a little and edges of tiles may show; more free memory or another "
+                "model avoids that",
+                Use(tile=0),
+            ),
+            stacklevel=2,
+        )
+        self.whole = False  # warns once for each image
+
+    def _tiled(self, batch: Planes, top: int, grid: tiles.Grid) -> Planes:
+        """The network's result, joined from its tiles; read only, since it may be the engine's own memory."""
+        scale = self.engine.scale
+        start, stop = grid.rows[0].start, grid.rows[-1].stop
+        result: Planes | None = None
+        for row in grid.rows:
+            for column in grid.columns:
+                tile = np.ascontiguousarray(batch[:, :, row.first - top : row.last - top, column.first : column.last])
+                own = _inside(row, row.first, 1), _inside(column, column.first, 1)
+                big = _inside(row, row.first, scale), _inside(column, column.first, scale)
+                enlarged = self._checked(tile, own, big)
+                if len(grid.rows) == len(grid.columns) == 1:
+                    return enlarged
+                if result is None:
+                    result = np.empty((*batch.shape[:2], (stop - start) * scale, self.width * scale), np.float32)
+                result[:, :, _inside(row, start, scale), _inside(column, 0, scale)] = enlarged
+        assert result is not None
+        return result
+
+    def _checked(self, tile: Planes, own: tuple[slice, slice], big: tuple[slice, slice]) -> Planes:
+        """The network's result for what the tile owns; if it is not credible, computed once more, in float32."""
+        for _ in range(2):
+            result = self._enlarge(tile)[:, :, big[0], big[1]]
+            fault = find_fault(tile, own, result, self.engine.scale)
+            if fault is None:
+                return result
+            if self.engine.precision != "fp32":
+                warnings.warn(
+                    PrecisionWarning(
+                        f"{self.name} fails in {self.engine.precision} on this image; it continues in float32"
+                    ),
+                    stacklevel=2,
+                )
+                self.engine = self.engine.in_float32()
+        raise BadOutput(
+            f"{self.name} returned nonsense for this image ({fault}); try another engine or model", Use(device="cpu")
+        )
+
+    def _enlarge(self, tile: Planes) -> Planes:
+        """Run the network once, or eight times and average; sides are made to fit it first."""
+        scale = self.engine.scale
+        height, width = tile.shape[2:]
+        down, across = self.plan.ring
+        if any(self.plan.ring):
+            tile = np.pad(tile, ((0, 0), (0, 0), (down, down), (across, across)), mode="edge")
+        tile = filled(tile, self.engine.multiple)
+        result = _self_ensemble(self.engine, tile) if self.tta else self.engine.run(tile)
+        y, x = down * scale, across * scale
+        return result[:, :, y : y + height * scale, x : x + width * scale]
+
+
+def _inside(span: tiles.Span, origin: int, scale: int) -> slice:
+    """What the span owns, in an array that begins at `origin`, `scale` times as large."""
+    return slice((span.start - origin) * scale, (span.stop - origin) * scale)
+
+
+def _self_ensemble(engine: Engine, tile: Planes) -> Planes:
+    """The mean of the results for the 8 flips and rotations of a tile."""
+    total: Planes | None = None
+    for turn in range(4):
+        for flip in (False, True):
+            seen = np.rot90(tile, turn, axes=(2, 3))
+            seen = seen[:, :, :, ::-1] if flip else seen
+            enlarged = engine.run(np.ascontiguousarray(seen))
+            enlarged = enlarged[:, :, :, ::-1] if flip else enlarged
+            enlarged = np.rot90(enlarged, -turn, axes=(2, 3))
+            total = enlarged.copy() if total is None else np.add(total, enlarged, out=total)
+    assert total is not None
+    return total / np.float32(8)

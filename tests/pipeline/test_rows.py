@@ -1,0 +1,69 @@
+"""Streams of rows."""
+
+from __future__ import annotations
+
+import contextvars
+import itertools
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from hyperacuity import machine
+from hyperacuity.pipeline import Pipeline, Stage
+from hyperacuity.pipeline.rows import map_ahead, pixel_pool, regroup, windows
+from tests.engines import Blur
+from tests.pipeline.images import noisy_image
+
+
+def test_rows_come_before_the_whole_is_computed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "cores", lambda: 1)
+    engine = Blur()
+    rows = iter(Pipeline([Stage(engine, "blur")], tile=10).stream(noisy_image(100, 10), 200, 20).rows)
+    next(rows)
+    assert len(engine.runs) == 1
+
+
+@pytest.mark.parametrize("spans", [[(0, 3), (0, 9), (5, 6), (8, 20), (19, 20)], [(0, 1), (4, 5), (15, 20)]])
+def test_windows_may_overlap_skip_and_cross_strips(spans: list[tuple[int, int]]) -> None:
+    whole = np.arange(40, dtype=np.float32).reshape(1, 20, 2)
+    strips = [whole[:, a:b] for a, b in ((0, 1), (1, 7), (7, 8), (8, 20))]
+    for (first, last), window in zip(spans, windows(strips, spans), strict=True):
+        np.testing.assert_array_equal(window, whole[:, first:last])
+
+
+@pytest.mark.parametrize("count", [1, 4, 7, 100])
+@pytest.mark.parametrize("heights", [[20], [1] * 20, [3, 1, 16], [8, 12]])
+def test_regrouped_rows_are_the_same_rows(heights: list[int], count: int) -> None:
+    whole = np.arange(120).reshape(20, 2, 3)
+    edges = [0, *itertools.accumulate(heights)]
+    groups = list(regroup([whole[a:b] for a, b in itertools.pairwise(edges)], count, 20))
+    np.testing.assert_array_equal(np.concatenate(groups), whole)
+    assert {len(group) for group in groups[:-1]} <= {count}
+    if heights == [20]:
+        assert all(np.shares_memory(group, whole) for group in groups)  # nothing is copied
+
+
+def test_items_are_mapped_in_order_a_few_ahead_in_the_context_of_the_caller(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "cores", lambda: 2)
+    file = contextvars.ContextVar("file", default="")
+    file.set("this one")
+    taken: list[int] = []
+
+    def items() -> Iterator[int]:
+        for n in range(9):
+            taken.append(n)
+            yield n
+
+    results = map_ahead(pixel_pool(), items(), lambda n: (n * n, file.get()))
+    assert next(results) == (0, "this one")
+    assert taken == [0, 1, 2]  # one for each core ahead
+    assert [n for n, _ in results] == [1, 4, 9, 16, 25, 36, 49, 64]
+    assert list(map_ahead(None, items(), lambda n: -n)) == [-n for n in range(9)]
+
+
+def test_an_error_in_a_thread_is_raised_where_the_result_is_read() -> None:
+    results = map_ahead(pixel_pool(), [1, 0, 1], lambda n: 1 // n)
+    assert next(results) == 1
+    with pytest.raises(ZeroDivisionError):
+        next(results)
