@@ -37,6 +37,7 @@ from typing import Any
 
 import numpy as np
 import record
+from runtimes import DIRECT, GREY, Run, make_batch, open_onnxruntime, runners
 
 from hyperacuity import engines, machine, zoo
 from hyperacuity.errors import UsageError
@@ -77,14 +78,15 @@ ALONE = """
 import sys, time
 sys.path.insert(0, {folder!r})
 begin = time.perf_counter()
-import resource, numpy as np, speed
-model = speed.zoo.members({model!r})[0]
+import resource, numpy as np, runtimes
+from hyperacuity import zoo
+model = zoo.members({model!r})[0]
 image = np.zeros((433, 577, 3), np.uint8)
 start = time.perf_counter()
-run = speed.runners(model)[{runner!r}]()
-speed.answer({runner!r}, run, model, image)
+run = runtimes.runners(model)[{runner!r}]()
+runtimes.run_on({runner!r}, run, model, image)
 first = time.perf_counter()
-speed.answer({runner!r}, run, model, image)
+runtimes.run_on({runner!r}, run, model, image)
 print(first - start, time.perf_counter() - first, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 """
 # The steps of the command, as it goes through them.
@@ -115,7 +117,6 @@ step("encoding")
 # Processes run from compiled modules, as an installed package does, whatever this shell says.
 COMPILED = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
-Run = Callable[[Any], Any]
 Row = dict[str, Any]
 # Or, on one core, what the processor spends; and what is put after the names of such results.
 clock, kind = time.perf_counter, ""
@@ -176,123 +177,12 @@ def sizes(only: str | None) -> None:
         record.save("speed" + kind, [row], key="output_megapixels")
 
 
-# Ours beside each runtime alone. A runner takes a model and gives what runs it on a batch; ours on an image.
-
-
-def ours(model: Model, engine: str) -> Run:
-    opened = engines.open(model, engine=engine, device="cpu")
-    pipeline = Pipeline([Stage(opened, model.card.name)])
-
-    def run(image: Image) -> Any:
-        scale = opened.scale
-        return pipeline.stream(image, image.header.height * scale, image.header.width * scale).gather().pixels
-
-    return run
-
-
-def direct_torch(model: Model) -> Run:
-    import safetensors.torch
-    import torch
-
-    from hyperacuity.networks import build
-
-    torch.set_num_threads(machine.cores())
-    network = build(model.card.architecture, model.card.config).eval()
-    network.load_state_dict(safetensors.torch.load_file(str(model.safetensors)))
-    network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-
-    def run(batch: Any) -> Any:
-        with torch.inference_mode():
-            return network(torch.from_numpy(batch).to(memory_format=torch.channels_last)).numpy()
-
-    return run
-
-
-def direct_onnxruntime(model: Model) -> Run:
-    import onnxruntime
-
-    session = onnxruntime.InferenceSession(model.onnx, providers=["CPUExecutionProvider"])
-    return lambda batch: session.run(None, {"input": batch})[0]
-
-
-def direct_openvino(model: Model) -> Run:
-    import openvino
-
-    compiled = openvino.Core().compile_model(str(model.onnx), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
-    request = compiled.create_infer_request()
-    return lambda batch: request.infer([batch])[0]
-
-
-def direct_ncnn(model: Model) -> Run:
-    import ncnn
-
-    from hyperacuity.engines.onnx_to_ncnn import converted
-
-    assert model.onnx is not None
-    layers, weights = converted(model.onnx)
-    net = ncnn.Net()
-    net.opt.use_fp16_packed = net.opt.use_fp16_storage = net.opt.use_fp16_arithmetic = False
-    net.opt.num_threads = machine.cores()
-    net.load_param_mem(layers)
-    with tempfile.NamedTemporaryFile(suffix=".bin") as file:
-        file.write(weights)
-        file.flush()
-        net.load_model(file.name)
-
-    def run(batch: Any) -> Any:
-        extractor = net.create_extractor()
-        extractor.input("input", ncnn.Mat(batch[0]))
-        height, width = (side * model.card.network_scale for side in batch.shape[2:])
-        return np.asarray(extractor.extract("output")[1])[None, :, :height, :width]
-
-    return run
-
-
-def direct_opencv(model: Model) -> Run:
-    import cv2
-
-    net = cv2.dnn.readNetFromONNX(str(model.onnx))
-
-    def run(batch: Any) -> Any:
-        net.setInput(batch)
-        return net.forward()
-
-    return run
-
-
-DIRECT: dict[str, Callable[[Model], Run]] = {
-    "PyTorch": direct_torch,
-    "ONNX Runtime": direct_onnxruntime,
-    "OpenVINO": direct_openvino,
-    "ncnn": direct_ncnn,
-    "OpenCV": direct_opencv,
-}
-OURS = ["auto", *(name for name in engines.ENGINES if name != "pytorch")]
-GREY = "ours grey"
-
-
-def runners(model: Model) -> dict[str, Callable[[], Run]]:
-    """All by name; ours are called "ours ENGINE", and "ours auto" is what a user gets who asks for nothing. "ours grey"
-    is that for a network on luma and a grey picture, whose one channel is what the runtimes compute too.
-    """
-    mine: dict[str, Callable[[], Run]] = {f"ours {name}": functools.partial(ours, model, name) for name in OURS}
-    if model.card.channel_count == 1:
-        mine[GREY] = functools.partial(ours, model, "auto")
-    return mine | {name: functools.partial(open_, model) for name, open_ in DIRECT.items()}
-
-
-def batch_of(model: Model, pixels: Any) -> Any:
-    planes = np.ascontiguousarray(pixels.transpose(2, 0, 1)[None].astype(np.float32) / 255)
-    return planes if model.card.channel_count == 3 else np.ascontiguousarray(planes[:, 1:2])
-
-
-def answer(name: str, run: Run, model: Model, pixels: Any) -> Any:
-    return run(Image.from_pixels(pixels)) if name.startswith("ours") else run(batch_of(model, pixels))
+# Ours beside each runtime alone.
 
 
 def compared(title: str, model: Model, height: int, width: int) -> list[Row]:
     pixels = photo(height, width)
-    image, batch = Image.from_pixels(pixels), batch_of(model, pixels)
+    image, batch = Image.from_pixels(pixels), make_batch(model, pixels)
     ready: dict[str, Run] = {}
     references: dict[str, Any] = {}
     given: dict[str, Any] = {}
@@ -387,7 +277,7 @@ def by_engine(only: str | None) -> None:
     """The network alone, in our engines."""
     for name in NETWORKS | HEAVY if only is None else [only]:
         model = random_model(name)
-        batch = batch_of(model, photo(*(side // 2 for side in (NETWORKS | HEAVY)[name][2])))
+        batch = make_batch(model, photo(*(side // 2 for side in (NETWORKS | HEAVY)[name][2])))
         opened = {}
         for engine in engines.ENGINES:
             try:
@@ -430,7 +320,7 @@ def command(only: str | None) -> None:
         from hyperacuity import api
 
         api.load("bicubic").file(example, source, 2, quality=90)  # 1024 x 1024
-        network = direct_onnxruntime(zoo.members(MODEL)[0])
+        network = open_onnxruntime(zoo.members(MODEL)[0])
         batch = np.random.default_rng(0).random((1, 1, 1024, 1024), np.float32)
         asked = [sys.executable, "-m", "hyperacuity", "upscale", str(source), "-o", str(result), "--force", "--quiet"]
         work: dict[str, Callable[[], Any]] = {

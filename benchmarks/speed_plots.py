@@ -18,6 +18,7 @@ from typing import Any
 
 import matplotlib as mpl
 import record
+from runtimes import DIRECT
 
 from hyperacuity import zoo
 
@@ -35,7 +36,6 @@ PAPERS = {
     "SwinIR x2": "SwinIR-light",
 }
 MEGAPIXELS = 2
-DIRECT = ("PyTorch", "ONNX Runtime", "OpenVINO", "ncnn", "OpenCV")
 
 Row = dict[str, str]
 
