@@ -1,23 +1,23 @@
-"""Time of the whole pipeline, array in and array out, beside the same network called directly in five runtimes.
+"""Time of the whole pipeline, array in and array out, compared with the same network called directly in five runtimes.
 
-    python benchmarks/speed.py                      everything, some ten minutes
-    python benchmarks/speed.py runtimes --only VDSR a part, and of it one network
-    python benchmarks/speed.py sizes --one-core     seconds of the processor on one core, for a machine that is busy;
-                                                    into results/speed_one_core.csv and so on; sides of random networks'
-                                                    pictures are halved
+    python benchmarks/speed.py                      everything, about ten minutes
+    python benchmarks/speed.py runtimes --only VDSR one part, and one network of it
+    python benchmarks/speed.py sizes --one-core     CPU seconds on one core, for a machine that is busy; into
+                                                    results/speed_one_core.csv and so on; images of random networks
+                                                    have half the side
 
-Parts, each with its file in results/, in which only what has been measured anew is replaced:
+Parts, each with its file in results/, where only the rows that are measured again are replaced:
 
     sizes      the default model by size of the result                                     speed.csv
-    runtimes   ours, array in and out, beside the network alone in five runtimes           speed_runtimes.csv
-    engines    every network of the table in each of our engines: what `auto` rests on     speed_engines.csv
-    start      a process of its own: to its first result, and the most memory              speed_start.csv
-    command    `hyperacuity upscale` on a JPEG of a megapixel, and where its time goes     speed_command.csv
+    runtimes   ours, array in and out, and the bare network in five runtimes           speed_runtimes.csv
+    engines    every network of the table in each of our engines     speed_engines.csv
+    start      a new process: time to its first result, peak memory              speed_start.csv
+    command    `hyperacuity upscale` on a JPEG of a megapixel, step by step     speed_command.csv
 
-Medians over interleaved rounds in one process. Ours begins with RGB of 8 bits and ends there, with colour, resampled
-chroma and checks ("ours grey" with one channel of 8 bits); a runtime alone begins with a float32 batch of the network's
-own input and ends with one. All are checked to give the same numbers. Other programs on the machine slow all of a round
-alike: compare within a row.
+Medians over interleaved rounds in one process. Ours takes and returns 8-bit RGB, with colour, resampled chroma and
+checks ("ours grey" takes one 8-bit channel); a bare runtime takes and returns a float32 batch of the network's own
+channels. The results are checked to be the same. Other programs slow all runners of a round alike, so compare within a
+round.
 `benchmarks/speed_plots.py` draws the results.
 """
 
@@ -72,9 +72,9 @@ HEAVY: dict[str, tuple[str, dict[str, Any], tuple[int, int]]] = {
 MODELS = Path(tempfile.gettempdir(), "hyperacuity-speed")  # those with random weights
 TOLERANCE = 1e-3
 ROUNDS = 3
-FAR_BEHIND = 4  # whoever takes this many times as long as the fastest runs once
-# What a process of its own does: open, then a picture of a megapixel twice.
-ALONE = """
+FAR_BEHIND = 4  # a runner that takes this many times as long as the fastest runs once
+# What a new process does: open the model, then enlarge to a megapixel twice.
+NEW_PROCESS = """
 import sys, time
 sys.path.insert(0, {folder!r})
 begin = time.perf_counter()
@@ -89,7 +89,7 @@ first = time.perf_counter()
 runtimes.run_on({runner!r}, run, model, image)
 print(first - start, time.perf_counter() - first, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 """
-# The steps of the command, as it goes through them.
+# The steps of the command, in order.
 STEPS = """
 import sys, time
 from pathlib import Path
@@ -114,16 +114,16 @@ with api.formats.write(Path(sys.argv[2]), source) as sink:
 step("encoding")
 """
 
-# Processes run from compiled modules, as an installed package does, whatever this shell says.
+# Processes use compiled modules, as an installed package does, even if this shell forbids to write them.
 COMPILED = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 Row = dict[str, Any]
-# Or, on one core, what the processor spends; and what is put after the names of such results.
+# With --one-core, CPU time instead, and a suffix for the names of the results.
 clock, kind = time.perf_counter, ""
 
 
 class Timed:
-    """An engine that notes how long each run takes of all cores; all else is the engine's own."""
+    """An engine that notes how long each run takes of all cores, and otherwise passes everything on."""
 
     def __init__(self, engine: engines.Engine, part: float = 1.0, seconds: list[float] | None = None) -> None:
         self._engine, self._part = engine, part
@@ -133,8 +133,8 @@ class Timed:
         return getattr(self._engine, name)
 
     def per_core(self) -> Timed | None:
-        alone = self._engine.per_core()
-        return None if alone is None else Timed(alone, 1 / machine.cores(), self.seconds)
+        engine = self._engine.per_core()
+        return None if engine is None else Timed(engine, 1 / machine.cores(), self.seconds)
 
     def run(self, batch: engines.Batch) -> engines.Batch:
         start = clock()
@@ -144,21 +144,20 @@ class Timed:
             self.seconds.append(self._part * (clock() - start))
 
 
-def photo(height: int, width: int) -> Any:
+def random_image(height: int, width: int) -> Any:
+    """Returns (H, W, 3) uint8."""
     return np.random.default_rng(0).integers(0, 255, (height, width, 3), np.uint8)
 
 
-# The pipeline alone, by size. Beside the time within it, the network's over the whole picture at once.
-
-
 def sizes(only: str | None) -> None:
+    """The pipeline by size of the result, and the share of the network in its time."""
     for size in MEGAPIXELS:
         if only is not None and only != f"{size:g}":
             continue
         engine: Any = Timed(engines.open(zoo.members(MODEL)[0], device="cpu"))
         pipeline = Pipeline([Stage(engine, MODEL)])
         height = round((size / 4 * 1e6 * 3 / 4) ** 0.5)
-        image = Image.from_pixels(photo(height, height * 4 // 3))
+        image = Image.from_pixels(random_image(height, height * 4 // 3))
         whole, network = [], []
         for _ in range(3 if size > 10 else 6):
             engine.seconds.clear()
@@ -177,11 +176,9 @@ def sizes(only: str | None) -> None:
         record.save("speed" + kind, [row], key="output_megapixels")
 
 
-# Ours beside each runtime alone.
-
-
 def compared(title: str, model: Model, height: int, width: int) -> list[Row]:
-    pixels = photo(height, width)
+    """Returns the rows of one network: ours and each runtime."""
+    pixels = random_image(height, width)
     image, batch = Image.from_pixels(pixels), make_batch(model, pixels)
     ready: dict[str, Run] = {}
     references: dict[str, Any] = {}
@@ -192,14 +189,14 @@ def compared(title: str, model: Model, height: int, width: int) -> list[Row]:
         try:
             run = open_()
             result = run(given[name])
-        except Exception as error:  # of five libraries: whatever it is, this one has no figure
+        except Exception as error:  # of any of five libraries; this runner then has no figure
             print(f"{title}: {name} cannot: {str(error).splitlines()[0][:100]}")
             continue
         reference = references.setdefault(name if name == GREY else str(mine), np.array(result, np.float32))
         size = max(1.0, float(np.abs(reference).max()))
         difference = np.abs(result - reference).max()
         if difference > (1 if mine else TOLERANCE * size):  # ours has been rounded to 8 bits
-            raise AssertionError(f"{title}: {name} gives other numbers, by {difference}")
+            raise AssertionError(f"{title}: {name} gives other values, by {difference}")
         ready[name] = run
     taken = interleaved({name: functools.partial(run, given[name]) for name, run in ready.items()})
     fastest = min((name for name in ready if name in DIRECT), key=lambda name: statistics.median(taken[name]))
@@ -222,7 +219,7 @@ def compared(title: str, model: Model, height: int, width: int) -> list[Row]:
 
 
 def interleaved(work: dict[str, Callable[[], Any]]) -> dict[str, list[float]]:
-    """The seconds of each, by name, in rounds, so that other programs slow all alike."""
+    """Returns the seconds of each by name, in rounds, so that other programs slow all alike."""
     taken: dict[str, list[float]] = {name: [] for name in work}
     for _ in range(ROUNDS):
         for name, run in work.items():
@@ -235,7 +232,7 @@ def interleaved(work: dict[str, Callable[[], Any]]) -> dict[str, list[float]]:
 
 
 def random_model(name: str) -> Model:
-    """A network of the tables; exported once, since that takes longer than to measure it."""
+    """Returns a network of the tables, which is exported only once, since that takes longer than to measure it."""
     path = MODELS / f"{name.replace(' ', '-')}.onnx"
     if path.exists():
         return zoo.open_file(path)
@@ -261,6 +258,7 @@ def random_model(name: str) -> Model:
 
 
 def runtimes(only: str | None) -> None:
+    """Ours and each runtime, for the models of the zoo and the networks of the table."""
     for name, model in zoo.models().items():
         if model.onnx is not None and only in (None, name):
             rows = []
@@ -274,10 +272,10 @@ def runtimes(only: str | None) -> None:
 
 
 def by_engine(only: str | None) -> None:
-    """The network alone, in our engines."""
+    """The bare network in each of our engines."""
     for name in NETWORKS | HEAVY if only is None else [only]:
         model = random_model(name)
-        batch = make_batch(model, photo(*(side // 2 for side in (NETWORKS | HEAVY)[name][2])))
+        batch = make_batch(model, random_image(*(side // 2 for side in (NETWORKS | HEAVY)[name][2])))
         opened = {}
         for engine in engines.ENGINES:
             try:
@@ -295,25 +293,25 @@ def by_engine(only: str | None) -> None:
 
 
 def start(only: str | None) -> None:
-    """A megapixel in a process of its own, from its start to its first result; and the picture after that."""
+    """A megapixel in a new process, from its start to its first result; and the image after that."""
     for model in [MODEL, "fsrcnn-x2"] if only is None else [only]:
         rows = []
         for name in runners(zoo.members(model)[0]):
-            program = ALONE.format(folder=str(Path(__file__).parent), model=model, runner=name)
+            program = NEW_PROCESS.format(folder=str(Path(__file__).parent), model=model, runner=name)
             begin = time.perf_counter()
-            told = subprocess.run(
+            output = subprocess.run(
                 [sys.executable, "-c", program], capture_output=True, text=True, check=True, env=COMPILED
             ).stdout
-            all_of_it = time.perf_counter() - begin
-            first, second, memory = map(float, told.split())
-            row: Row = {"model": model, "runner": name, "process_to_first_result_ms": round(1e3 * (all_of_it - second))}
+            total = time.perf_counter() - begin
+            first, second, memory = map(float, output.split())
+            row: Row = {"model": model, "runner": name, "process_to_first_result_ms": round(1e3 * (total - second))}
             row |= {"open_and_first_ms": round(1e3 * first), "second_ms": round(1e3 * second)}
             rows.append(row | {"peak_mib": round(memory)})
         record.save("speed_start" + kind, rows, key="model")
 
 
 def command(only: str | None) -> None:
-    """Process start to file written, in turns with the network alone over the whole picture; then step by step."""
+    """From process start to file written, in turns with the bare network over the whole image; then step by step."""
     with tempfile.TemporaryDirectory() as folder:
         source, result = Path(folder, "photo.jpg"), Path(folder, "larger.jpg")
         example = Path(__file__).parents[1] / "examples" / "astronaut.png"
@@ -339,8 +337,8 @@ def command(only: str | None) -> None:
         steps: dict[str, list[float]] = {}
         for _ in range(5):
             asked = [sys.executable, "-c", STEPS, str(source), str(result)]
-            told = subprocess.run(asked, capture_output=True, text=True, check=True, env=COMPILED).stdout
-            for line in told.splitlines():
+            output = subprocess.run(asked, capture_output=True, text=True, check=True, env=COMPILED).stdout
+            for line in output.splitlines():
                 name, seconds = line.rsplit(" ", 1)
                 steps.setdefault(name, []).append(float(seconds))
         rows += [{"what": f"of it: {n}", "milliseconds": round(1e3 * statistics.median(s))} for n, s in steps.items()]
@@ -360,7 +358,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join(PARTS))
     parser.add_argument("--only", help="one network of runtimes or engines, a model of start, a size of sizes")
-    parser.add_argument("--one-core", action="store_true", help="seconds of the processor, on one core")
+    parser.add_argument("--one-core", action="store_true", help="CPU seconds on one core")
     options = parser.parse_args()
     if options.one_core:
         global clock, kind
