@@ -1,7 +1,7 @@
-"""What each trick of training is worth on the smallest Acute: one short training, again with one thing changed.
+"""The gain of each training technique on a small Acute: one short training, repeated with one setting changed.
 
-    python benchmarks/ablations.py               all of them: half an hour on a core of its own
-    python benchmarks/ablations.py mse patch48   these; the rows of the others stay
+    python benchmarks/ablations.py               all of them: half an hour on one core
+    python benchmarks/ablations.py mse patch48   these two; other rows stay
 
 Kodak24 at x2, PSNR on luma, of the averaged weights after the last step. Writes results/ablations.csv.
 """
@@ -19,8 +19,8 @@ import record
 ROOT = Path(__file__).parents[1]
 RUNS = ROOT / "runs" / "ablations"
 STEPS = 6000
-FURTHER = 2000  # of those that go on from the plain one, at a fifth of its rate
-GOES_ON = {"model.start": f'"{(RUNS / "plain/checkpoints/best.pt").as_posix()}"', "optimizer.lr": "2e-4"}
+FURTHER_STEPS = 2000  # of those that start from the plain one, at a fifth of its learning rate
+FROM_PLAIN = {"model.start": f'"{(RUNS / "plain/checkpoints/best.pt").as_posix()}"', "optimizer.lr": "2e-4"}
 LARGER = {"data.patch": "48", "data.batch": "4"}
 
 CHANGES: dict[str, dict[str, str]] = {
@@ -35,8 +35,8 @@ CHANGES: dict[str, dict[str, str]] = {
     "one size of each picture": {"data.rescale": "[1.0]"},
     "hardest of four": {"data.hardest_of": "4"},
     "taught by acute-50k": {"teacher": '{ model = "acute-50k-x2", weight = 1.0 }'},
-    "then l1 on larger patches": LARGER | GOES_ON,
-    "then mse on larger patches": LARGER | GOES_ON | {"losses": "{ mse = 1.0 }"},
+    "then l1 on larger patches": LARGER | FROM_PLAIN,
+    "then mse on larger patches": LARGER | FROM_PLAIN | {"losses": "{ mse = 1.0 }"},
 }
 
 
@@ -44,7 +44,7 @@ def main() -> None:
     asked = sys.argv[1:] or list(CHANGES)
     for name in asked:
         folder = RUNS / name.replace(" ", "-")
-        steps = FURTHER if name.startswith("then ") else STEPS
+        steps = FURTHER_STEPS if name.startswith("then ") else STEPS
         changes = {"steps": str(steps), "validate_every": str(steps // 2), "data.reports": "[]"} | CHANGES[name]
         train(folder, changes)
         with (folder / "log.csv").open(encoding="utf-8") as file:
@@ -55,6 +55,7 @@ def main() -> None:
 
 
 def train(folder: Path, changes: dict[str, str]) -> None:
+    """Run one training in a process of its own."""
     settings = [part for key, value in changes.items() for part in ("--set", f"{key}={value}")]
     subprocess.run(
         [sys.executable, "-m", "hyperacuity", "train", "recipes/acute-10k-x2.toml", *settings, "--output", str(folder)],

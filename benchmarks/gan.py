@@ -1,11 +1,11 @@
-"""Does adversarial training do what it should? A toy on a CPU: EDSR of two blocks against a small U-Net, x4.
+"""Whether adversarial training works, on a small example for a CPU: EDSR of two blocks against a small U-Net, x4.
 
     python benchmarks/gan.py
 
-500 steps from a network that 500 steps of L1 have made, and as many of L1 alone. Every 50 steps: how much the
-discriminator tells rightly (0.5 is guessing, 1 would be the end of learning), LPIPS and PSNR on three pictures of
-Kodak24, and the contrast of fine detail against the truth's, which falls to nothing where a generator collapses. Writes
-results/gan.csv.
+A network is trained for 500 steps with L1; from there, for another 500 steps with an adversary, and for 500 with L1
+only. Every 50 steps, the table has the accuracy of the discriminator (0.5 is guessing; at 1 the generator learns
+nothing more), LPIPS and PSNR on three images of Kodak24, and the contrast of fine detail relative to the ground truth,
+which falls to zero if the generator collapses. Writes results/gan.csv.
 """
 
 from __future__ import annotations
@@ -42,6 +42,7 @@ SLOWLY = {"optimizer": {"lr": 2e-4, "ema": 0.0}, "schedule": {"kind": "stairs", 
 
 
 def recipe(folder: Path, start: Path | None = None, **tables: object) -> Recipe:
+    """Returns a recipe of 500 steps that validates on `folder`."""
     model = {"name": "toy-x4", "architecture": "edsr", "config": CONFIG, "licence": "", "trained_on": "", "paper": ""}
     model["start"] = str(start or "")
     data = {"train": [SHARED / "data/train/photos"], "validation": [folder], "rescale": [0.5], "patch": 24, "batch": 4}
@@ -49,6 +50,7 @@ def recipe(folder: Path, start: Path | None = None, **tables: object) -> Recipe:
 
 
 def measured(network: nn.Module, pictures: list[HeldOut], distance: LPIPS) -> dict[str, float]:
+    """Returns the quality of the network on the images."""
     device = torch.device("cpu")
     results = [quality(network, picture, device) for picture in pictures]
     pairs = [(_planes(result), _planes(picture.hr)) for (_, result), picture in zip(results, pictures, strict=True)]
@@ -64,7 +66,7 @@ def _planes(pixels: np.ndarray) -> Tensor:
 
 
 def _fine(x: Tensor) -> Tensor:
-    """What is finer than an LR pixel."""
+    """Returns the detail that is finer than an LR pixel."""
     return x - functional.interpolate(functional.avg_pool2d(x, 4), scale_factor=4.0, mode="bilinear")
 
 

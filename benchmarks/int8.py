@@ -1,10 +1,11 @@
-"""Do models lose too much, or gain enough, in 8 bits? Quantised as `hyperacuity quantise` does, beside float32.
+"""What models lose in quality and gain in speed with 8 bits, quantised as `hyperacuity quantise` does.
 
     python benchmarks/int8.py ../shared/data/train/photos ../shared/data/validation/Kodak24
 
-Calibrated on the first folder, measured on the second: PSNR of 8 bits on luma, LR by MATLAB's bicubic, border = scale;
-and the time of the network alone, on one core, for a tile as the pipeline cuts them, in turns. Writes results/int8.csv.
-A model is shipped in 8 bits that loses less than 0.1 dB and gains 1.3 times.
+Calibration is on the first folder, measurement on the second: PSNR of the 8-bit result on luma, LR by MATLAB's bicubic,
+border = scale; and the time of the network without the pipeline, on one core, for a tile of the size that the pipeline
+cuts, with float32 and 8 bits in turns. Writes results/int8.csv. A model is shipped in 8 bits if it loses less than
+0.1 dB and is at least 1.3 times as fast.
 """
 
 from __future__ import annotations
@@ -28,12 +29,12 @@ ROUNDS = 20
 
 
 def times(model: zoo.Model) -> dict[str, list[float]]:
-    """The seconds of each round in float32 and in 8 bits."""
-    alone: dict[str, Any] = {}
+    """Returns the seconds of each round in float32 and in 8 bits."""
+    per_core: dict[str, Any] = {}
     for kind in ("fp32", "int8"):
-        alone[kind] = engines.open(model, engine="onnxruntime", device="cpu", precision=kind).per_core()
+        per_core[kind] = engines.open(model, engine="onnxruntime", device="cpu", precision=kind).per_core()
     batch = np.random.default_rng(0).random((1, model.card.channel_count, *TILE), np.float32)
-    taken = in_turns(alone, batch, ROUNDS + 1, math.inf)
+    taken = in_turns(per_core, batch, ROUNDS + 1, math.inf)
     return {kind: seconds[1:] for kind, seconds in taken.items()}
 
 

@@ -1,13 +1,13 @@
-"""How long a frame takes from a camera to whoever watches, and how many get there.
+"""How long a frame takes from a camera to the viewer, and how many frames arrive.
 
     python benchmarks/live.py
 
 A camera on loopback sends 480x270 at 25 frames a second, as MPEG-TS over HTTP; `hyperacuity live` makes it 960x540 and
-sends it on over TCP. Each frame carries its number in its pixels, so "glass to sink" is what passes from the last byte
-of a frame leaving the camera to its last byte reaching the consumer: the network, FFmpeg's demuxer, which is sure of a
-frame of MPEG-TS only some two frames later, and everything between. "latency" is what the command says itself, from a
-frame's arrival. "kept" is the share of the camera's frames, from the first that got there to the last.
-Writes results/live.csv.
+sends that over TCP. Each frame carries its number in its pixels, so "glass to sink" is the time from the last byte of a
+frame leaving the camera to its last byte reaching the consumer. It includes the network, FFmpeg's demuxer, which knows
+the end of a frame of MPEG-TS only about two frames later, and everything between. "latency" is what the command
+reports, from the arrival of a frame. "kept" is the share of the camera's frames that arrive, from the first to the last
+of them. Writes results/live.csv.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ import record
 HEIGHT, WIDTH, RATE = 270, 480, 25
 SECONDS = 15
 MODELS = ("acute-50k", "acute-10k", "acute-3k", "auto", "bicubic")
-BITS, CELL = 12, 16  # of the number in a frame's first rows
-TABLES = 3 * 188  # bytes that come with the next frame, before it
+BITS, CELL = 12, 16  # of the number in the first rows of a frame: how many bits, and pixels for each
+TABLES = 3 * 188  # bytes that precede a frame and are sent with it
 
 
 def camera() -> list[bytes]:
-    """The pieces of a stream, one for each frame: waves that move over some noise, and the number."""
+    """Returns the pieces of a stream, one for each frame: waves that move over some noise, and the number."""
     random = np.random.default_rng(0)
     y, x = np.mgrid[0:HEIGHT, 0:WIDTH]
     pieces: list[bytes] = []
@@ -60,7 +60,7 @@ def camera() -> list[bytes]:
 
 
 def serve(server: socket.socket, pieces: list[bytes], left: dict[int, float]) -> None:
-    """One connection; when each frame has left."""
+    """Serve one connection, and note in `left` when each frame was sent."""
     connection, _ = server.accept()
     with connection, contextlib.suppress(OSError):
         connection.recv(4096)
@@ -73,7 +73,7 @@ def serve(server: socket.socket, pieces: list[bytes], left: dict[int, float]) ->
 
 
 def consume(server: socket.socket, came: list[tuple[int, float]], data: bytearray) -> None:
-    """One connection: all bytes, and how many there were when."""
+    """Receive one connection: all bytes, and how many had arrived at which time."""
     connection, _ = server.accept()
     with connection:
         while chunk := connection.recv(1 << 16):
@@ -82,13 +82,13 @@ def consume(server: socket.socket, came: list[tuple[int, float]], data: bytearra
 
 
 def number(luma: Any) -> int:
-    """What a frame, twice as large, says it is."""
+    """Returns the number in the luma of an enlarged frame."""
     middle = luma[CELL, CELL : 2 * CELL * BITS : 2 * CELL]
     return int(sum(1 << bit for bit, value in enumerate(middle) if value > 128))
 
 
 def received(came: list[tuple[int, float]], data: bytes) -> dict[int, float]:
-    """The number of every frame that got there, and when its last byte did."""
+    """Returns the number of every frame that arrived, with the time of its last byte."""
     found = {}
     with av.open(io.BytesIO(data), "r") as container:
         packets = [packet for packet in container.demux(video=0) if packet.size]
@@ -102,6 +102,7 @@ def received(came: list[tuple[int, float]], data: bytes) -> dict[int, float]:
 
 
 def measure(model: str, pieces: list[bytes]) -> dict[str, Any]:
+    """Returns the row of one model."""
     left: dict[int, float] = {}
     came: list[tuple[int, float]] = []
     data = bytearray()
@@ -118,19 +119,19 @@ def measure(model: str, pieces: list[bytes]) -> dict[str, Any]:
             [sys.executable, "-m", "hyperacuity", *command], capture_output=True, text=True, check=True
         )
         threads[1].join()
-    told = json.loads(result.stdout)
+    report = json.loads(result.stdout)
     got = received(came, bytes(data))
     glass = sorted(when - left[n] for n, when in got.items())
     return {
         "model": model,
         "frames_per_second": round((len(got) - 1) / (max(got.values()) - min(got.values())), 2),
         "kept": round(len(got) / (max(got) - min(got) + 1), 3),
-        "late": told["late"],
-        "latency_ms": round(1e3 * told["latency"], 1),
-        "latency_95_ms": round(1e3 * told["latency_95"], 1),
+        "late": report["late"],
+        "latency_ms": round(1e3 * report["latency"], 1),
+        "latency_95_ms": round(1e3 * report["latency_95"], 1),
         "glass_to_sink_ms": round(1e3 * statistics.median(glass), 1),
         "glass_to_sink_95_ms": round(1e3 * glass[int(0.95 * len(glass))], 1),
-        "made_by": " ".join(f"{name}:{count}" for name, count in told["models"].items()),
+        "made_by": " ".join(f"{name}:{count}" for name, count in report["models"].items()),
     }
 
 

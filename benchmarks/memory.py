@@ -1,8 +1,8 @@
-"""Peak memory of `hyperacuity upscale` as a whole process, by size of the result.
+"""Peak memory of the process `hyperacuity upscale`, by size of the result.
 
     python benchmarks/memory.py
 
-Writes results/memory.csv. The photo is made here: noise over gradients, which compresses as badly as grain.
+Writes results/memory.csv. The image is synthetic: noise over gradients, which compresses as badly as grain.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ CASES = [
 ]
 
 
-def photo(path: Path, megapixels: float, channels: int) -> None:
-    """A picture of 4:3."""
+def write_image(path: Path, megapixels: float, channels: int) -> None:
+    """Write an image of 4:3."""
     height = round((megapixels * 1e6 * 3 / 4) ** 0.5)
     width = round(height * 4 / 3)
     y, x = np.ogrid[0:height, 0:width]
@@ -43,7 +43,7 @@ def photo(path: Path, megapixels: float, channels: int) -> None:
 
 
 def peak(path: Path, output: Path) -> tuple[float, float]:
-    """MiB and seconds of one run, measured by the system on the finished process."""
+    """Returns MiB and seconds of one run, as the operating system counts them for the finished process."""
     code = (
         "import resource, subprocess, sys; subprocess.run(sys.argv[1:], check=True)\n"
         "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
@@ -61,7 +61,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         for megapixels, kind, channels in CASES:
             source, output = Path(folder, f"in.{kind}"), Path(folder, f"out.{kind}")
-            photo(source, megapixels / 4, channels)
+            write_image(source, megapixels / 4, channels)
             mebibytes, seconds = peak(source, output)
             output.unlink()
             row = {"output_megapixels": megapixels, "format": kind, "channels": channels, "scale": 2}

@@ -1,8 +1,8 @@
-"""The tables of docs/metrics.md: our metrics against references, and what the common mistakes cost.
+"""The tables of docs/metrics.md: our metrics against references, and the error of common mistakes.
 
     python benchmarks/metrics.py
 
-Bicubic on the Set5 of ../shared: no network, nothing is chosen. Writes results/metrics.csv.
+Bicubic on the Set5 of ../shared, without a network. Writes results/metrics.csv.
 """
 
 from __future__ import annotations
@@ -27,24 +27,26 @@ PUBLISHED = {2: (33.66, 0.9299), 3: (30.39, 0.8682), 4: (28.42, 0.8104)}
 
 
 def classic(hr: Array, scale: int, *, small: Kernel = "bicubic", large: Kernel = "bicubic") -> tuple[Array, Array]:
-    """Result and truth on 8-bit luma, as the tables have it."""
+    """Returns result and ground truth on 8-bit luma, as the tables of the papers have them."""
     truth = datasets.pair(datasets.luma(hr), scale).hr.astype(np.float64)
     lr = resize(truth, size=(len(truth) // scale, truth.shape[1] // scale), kernel=small)
     return np.clip(np.round(resize(lr, size=truth.shape, kernel=large)), 0, 255), truth
 
 
 def pillow(pixels: Array, size: tuple[int, int], how: PIL.Image.Resampling) -> Array:
+    """Returns `pixels`, (H, W), resized by Pillow in float32."""
     picture = PIL.Image.fromarray(pixels.astype(np.float32))
     return np.asarray(picture.resize(size[::-1], how)).astype(np.float64)
 
 
 def keys(x: Array, a: float) -> Array:
+    """Returns the cubic kernel of Keys at the distances `x`."""
     near, far = (a + 2) * x**3 - (a + 3) * x**2 + 1, a * x**3 - 5 * a * x**2 + 8 * a * x - 4 * a
     return np.where(x <= 1, near, np.where(x < 2, far, 0.0))
 
 
 def by_four_taps(x: Array, target: int, a: float) -> Array:
-    """The first axis without antialiasing, as OpenCV's INTER_CUBIC (a = -0.75) samples it."""
+    """Returns the first axis resampled without antialiasing, as OpenCV's INTER_CUBIC (a = -0.75) does it."""
     at = (np.arange(target) + 0.5) * len(x) / target - 0.5
     first = np.floor(at).astype(int) - 1
     index = first[:, None] + np.arange(4)
@@ -53,16 +55,18 @@ def by_four_taps(x: Array, target: int, a: float) -> Array:
     return taken
 
 
-def both(x: Array, size: tuple[int, int], a: float) -> Array:
+def by_four_taps_twice(x: Array, size: tuple[int, int], a: float) -> Array:
+    """Returns (H, W) resampled to `size` on both axes."""
     return by_four_taps(by_four_taps(x, size[0], a).T, size[1], a).T
 
 
 def clipped(x: Array) -> Array:
+    """Returns values rounded to 8 bits."""
     return np.clip(np.round(x), 0, 255)
 
 
 def mistakes(hr: Array, scale: int) -> dict[str, float]:
-    """PSNR of bicubic on one picture, with one mistake each."""
+    """Returns the PSNR of bicubic on one image, with one mistake each."""
     result, truth = classic(hr, scale)
     size = truth.shape
     small = (size[0] // scale, size[1] // scale)
@@ -87,12 +91,13 @@ def mistakes(hr: Array, scale: int) -> dict[str, float]:
         ),
         "LR by Lanczos": figure(classic(hr, scale, small="lanczos")[0]),
         "LR by area": figure(classic(hr, scale, small="area")[0]),
-        "LR without antialiasing": figure(clipped(resize(both(truth, small, -0.75), size=size))),
-        "enlarged with a = -0.75": figure(clipped(both(lr, size, -0.75))),
+        "LR without antialiasing": figure(clipped(resize(by_four_taps_twice(truth, small, -0.75), size=size))),
+        "enlarged with a = -0.75": figure(clipped(by_four_taps_twice(lr, size, -0.75))),
     }
 
 
 def similarity(hr: Array, scale: int) -> dict[str, float]:
+    """Returns the SSIM of bicubic on one image, by several implementations."""
     result, truth = classic(hr, scale)
     inside = slice(scale, -scale)
     a, b = result[inside, inside], truth[inside, inside]

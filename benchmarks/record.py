@@ -1,4 +1,4 @@
-"""Results as CSV, each row beside the machine, the commit and the day it was measured on."""
+"""Results as CSV; each row names the machine, the commit and the date of the measurement."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ FOLDER = Path(__file__).parent / "results"
 
 
 def machine() -> str:
-    """The processor and how many of its cores this process may use."""
+    """Returns the processor, and how many of its cores this process may use."""
     name, count = processor(), cores()
     return f"{name}, {count} core{'s' * (count != 1)}"
 
 
 def commit() -> str:
-    """The commit that was measured, with a + for changes on top of it."""
+    """Returns the commit that was measured, followed by + if src has changes that are not committed."""
 
     def git(*arguments: str) -> str:
         return subprocess.run(
@@ -34,16 +34,20 @@ def commit() -> str:
 def save(name: str, rows: Sequence[dict[str, Any]], *, key: str | None = None) -> None:
     """Write `rows` to results/NAME.csv and to the terminal.
 
-    key: a column; rows that the file has already stay, but for those whose value there has been measured again.
+    Args:
+        name: Of the file, without suffix.
+        rows: By column.
+        key: A column. Rows of the file stay unless their value in this column has been measured again; without a key,
+            all are replaced.
     """
-    context = {"machine": machine(), "commit": commit(), "date": datetime.date.today().isoformat()}
-    fresh = [row | context for row in rows]
+    origin = {"machine": machine(), "commit": commit(), "date": datetime.date.today().isoformat()}
+    fresh = [row | origin for row in rows]
     if key is not None:
         measured = {str(row[key]) for row in rows}
         fresh = [row for row in load(name) if row[key] not in measured] + fresh
     FOLDER.mkdir(exist_ok=True)
     with (FOLDER / f"{name}.csv").open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, [*rows[0], *context], lineterminator="\n")
+        writer = csv.DictWriter(file, [*rows[0], *origin], lineterminator="\n")
         writer.writeheader()
         writer.writerows(fresh)
     for row in rows:
@@ -51,7 +55,7 @@ def save(name: str, rows: Sequence[dict[str, Any]], *, key: str | None = None) -
 
 
 def load(name: str) -> list[dict[str, str]]:
-    """The rows of results/NAME.csv; none if there is no such file."""
+    """Returns the rows of results/NAME.csv; none if the file is missing."""
     path = FOLDER / f"{name}.csv"
     if not path.exists():
         return []

@@ -1,9 +1,9 @@
-"""Time of plain 3x3 networks by channels and layers: which shape of Acute gives most for a millisecond.
+"""Time of plain 3x3 networks by channels and layers: which shape of Acute gives most parameters per millisecond.
 
     python benchmarks/shapes.py
 
-The network alone, random weights, 960x540 luma to 1920x1080, in each engine; medians over interleaved rounds. With
-the multiply-adds a second of the fastest. Writes results/shapes.csv.
+The network without the pipeline, random weights, 960x540 luma to 1920x1080, in each engine; medians over interleaved
+rounds. The last column has the multiply-adds per second of the fastest engine. Writes results/shapes.csv.
 """
 
 from __future__ import annotations
@@ -23,14 +23,15 @@ from hyperacuity.networks.acute import Acute, AcuteConfig
 from hyperacuity.zoo import Card
 
 SHAPES = [(8, 4), (12, 4), (16, 4), (16, 8), (24, 4), (28, 5), (32, 3), (32, 5), (48, 4), (48, 9), (64, 5)]
-PRELU = [(16, 4), (32, 5)]  # measured with PReLU in place of ReLU too
+PRELU = [(16, 4), (32, 5)]  # measured with PReLU in place of ReLU as well
 HEIGHT, WIDTH = 540, 960
-STRIP = 60  # rows at a time, for the row of the table that tells what strips that stay in the cache bring
+STRIP = 60  # rows at a time, for the column that shows the gain of strips that stay in the cache
 ENGINES = ["onnxruntime", "openvino", "ncnn", "pytorch"]
 ROUNDS = 3
 
 
 def with_prelu(network: Acute) -> Acute:
+    """Replace the ReLU of a network by PReLU."""
     network.relu = nn.PReLU(network.config.features)  # type: ignore[assignment]  # one slope for a channel, for all layers
     return network
 
@@ -46,13 +47,13 @@ def main() -> None:
                 network = Acute(config).eval()
                 if kind == "PReLU":
                     network = with_prelu(network)
-                told = export.measured(network)
-                card = Card(f"{kind}-{features}-{layers}", "acute", 2, "Y", "none", "nothing", "none", **told)
+                figures = export.measured(network)
+                card = Card(f"{kind}-{features}-{layers}", "acute", 2, "Y", "none", "nothing", "none", **figures)
                 path = Path(folder, f"{card.name}.onnx")
                 export.write(network, card, Path(folder))
                 names = [name for name in ENGINES if kind == "ReLU" or name != "pytorch"]
                 model = zoo.open_file(path)
-                # PyTorch builds from the config, which the others need not have.
+                # PyTorch builds the network from the config; the other engines do not need it.
                 model = zoo.Model(Card(**{**vars(model.card), "config": vars(config)}), model.safetensors, model.onnx)
                 opened = {name: engines.open(model, engine=name, device="cpu") for name in names}
                 taken: dict[str, list[float]] = {name: [] for name in [*names, "strips"]}
@@ -63,11 +64,11 @@ def main() -> None:
                         for batch in strips if name == "strips" else [picture]:
                             engine.run(batch)
                         times.append(time.perf_counter() - start)
-                work = told["multiply_adds"] * HEIGHT * WIDTH
+                work = figures["multiply_adds"] * HEIGHT * WIDTH
                 middle = {name: statistics.median(times[1:]) for name, times in taken.items()}
                 fastest = min(middle[name] for name in names)
                 row: dict[str, Any] = {"features": features, "layers": layers, "activation": kind}
-                row |= {"parameters": told["parameters"]}
+                row |= {"parameters": figures["parameters"]}
                 for name in [*ENGINES, "strips"]:
                     row[f"{name}_ms"] = round(1e3 * middle[name], 1) if name in middle else ""
                 rows.append(row | {"gigamacs_per_second": round(work / fastest / 1e9)})

@@ -1,23 +1,23 @@
-"""Time of the whole pipeline, array in and array out, beside the same network called directly in five runtimes.
+"""Time of the whole pipeline, array in and array out, compared with the same network called directly in five runtimes.
 
-    python benchmarks/speed.py                      everything, some ten minutes
-    python benchmarks/speed.py runtimes --only VDSR a part, and of it one network
-    python benchmarks/speed.py sizes --one-core     seconds of the processor on one core, for a machine that is busy;
-                                                    into results/speed_one_core.csv and so on; sides of random networks'
-                                                    pictures are halved
+    python benchmarks/speed.py                      everything, about ten minutes
+    python benchmarks/speed.py runtimes --only VDSR one part, and one network of it
+    python benchmarks/speed.py sizes --one-core     CPU seconds on one core, for a machine that is busy; into
+                                                    results/speed_one_core.csv and so on; images of random networks
+                                                    have half the side
 
-Parts, each with its file in results/, in which only what has been measured anew is replaced:
+Parts, each with its file in results/, where only the rows that are measured again are replaced:
 
     sizes      the default model by size of the result                                     speed.csv
-    runtimes   ours, array in and out, beside the network alone in five runtimes           speed_runtimes.csv
-    engines    every network of the table in each of our engines: what `auto` rests on     speed_engines.csv
-    start      a process of its own: to its first result, and the most memory              speed_start.csv
-    command    `hyperacuity upscale` on a JPEG of a megapixel, and where its time goes     speed_command.csv
+    runtimes   ours, array in and out, and the bare network in five runtimes           speed_runtimes.csv
+    engines    every network of the table in each of our engines     speed_engines.csv
+    start      a new process: time to its first result, peak memory              speed_start.csv
+    command    `hyperacuity upscale` on a JPEG of a megapixel, step by step     speed_command.csv
 
-Medians over interleaved rounds in one process. Ours begins with RGB of 8 bits and ends there, with colour, resampled
-chroma and checks ("ours grey" with one channel of 8 bits); a runtime alone begins with a float32 batch of the network's
-own input and ends with one. All are checked to give the same numbers. Other programs on the machine slow all of a round
-alike: compare within a row.
+Medians over interleaved rounds in one process. Ours takes and returns 8-bit RGB, with colour, resampled chroma and
+checks ("ours grey" takes one 8-bit channel); a bare runtime takes and returns a float32 batch of the network's own
+channels. The results are checked to be the same. Other programs slow all runners of a round alike, so compare within a
+round.
 `benchmarks/speed_plots.py` draws the results.
 """
 
@@ -37,6 +37,7 @@ from typing import Any
 
 import numpy as np
 import record
+from runtimes import DIRECT, GREY, Run, make_batch, open_onnxruntime, runners
 
 from hyperacuity import engines, machine, zoo
 from hyperacuity.errors import UsageError
@@ -71,23 +72,24 @@ HEAVY: dict[str, tuple[str, dict[str, Any], tuple[int, int]]] = {
 MODELS = Path(tempfile.gettempdir(), "hyperacuity-speed")  # those with random weights
 TOLERANCE = 1e-3
 ROUNDS = 3
-FAR_BEHIND = 4  # whoever takes this many times as long as the fastest runs once
-# What a process of its own does: open, then a picture of a megapixel twice.
-ALONE = """
+FAR_BEHIND = 4  # a runner that takes this many times as long as the fastest runs once
+# What a new process does: open the model, then enlarge to a megapixel twice.
+NEW_PROCESS = """
 import sys, time
 sys.path.insert(0, {folder!r})
 begin = time.perf_counter()
-import resource, numpy as np, speed
-model = speed.zoo.members({model!r})[0]
+import resource, numpy as np, runtimes
+from hyperacuity import zoo
+model = zoo.members({model!r})[0]
 image = np.zeros((433, 577, 3), np.uint8)
 start = time.perf_counter()
-run = speed.runners(model)[{runner!r}]()
-speed.answer({runner!r}, run, model, image)
+run = runtimes.runners(model)[{runner!r}]()
+runtimes.run_on({runner!r}, run, model, image)
 first = time.perf_counter()
-speed.answer({runner!r}, run, model, image)
+runtimes.run_on({runner!r}, run, model, image)
 print(first - start, time.perf_counter() - first, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 """
-# The steps of the command, as it goes through them.
+# The steps of the command, in order.
 STEPS = """
 import sys, time
 from pathlib import Path
@@ -112,17 +114,16 @@ with api.formats.write(Path(sys.argv[2]), source) as sink:
 step("encoding")
 """
 
-# Processes run from compiled modules, as an installed package does, whatever this shell says.
+# Processes use compiled modules, as an installed package does, even if this shell forbids to write them.
 COMPILED = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
-Run = Callable[[Any], Any]
 Row = dict[str, Any]
-# Or, on one core, what the processor spends; and what is put after the names of such results.
+# With --one-core, CPU time instead, and a suffix for the names of the results.
 clock, kind = time.perf_counter, ""
 
 
 class Timed:
-    """An engine that notes how long each run takes of all cores; all else is the engine's own."""
+    """An engine that notes how long each run takes of all cores, and otherwise passes everything on."""
 
     def __init__(self, engine: engines.Engine, part: float = 1.0, seconds: list[float] | None = None) -> None:
         self._engine, self._part = engine, part
@@ -132,8 +133,8 @@ class Timed:
         return getattr(self._engine, name)
 
     def per_core(self) -> Timed | None:
-        alone = self._engine.per_core()
-        return None if alone is None else Timed(alone, 1 / machine.cores(), self.seconds)
+        engine = self._engine.per_core()
+        return None if engine is None else Timed(engine, 1 / machine.cores(), self.seconds)
 
     def run(self, batch: engines.Batch) -> engines.Batch:
         start = clock()
@@ -143,21 +144,20 @@ class Timed:
             self.seconds.append(self._part * (clock() - start))
 
 
-def photo(height: int, width: int) -> Any:
+def random_image(height: int, width: int) -> Any:
+    """Returns (H, W, 3) uint8."""
     return np.random.default_rng(0).integers(0, 255, (height, width, 3), np.uint8)
 
 
-# The pipeline alone, by size. Beside the time within it, the network's over the whole picture at once.
-
-
 def sizes(only: str | None) -> None:
+    """The pipeline by size of the result, and the share of the network in its time."""
     for size in MEGAPIXELS:
         if only is not None and only != f"{size:g}":
             continue
         engine: Any = Timed(engines.open(zoo.members(MODEL)[0], device="cpu"))
         pipeline = Pipeline([Stage(engine, MODEL)])
         height = round((size / 4 * 1e6 * 3 / 4) ** 0.5)
-        image = Image.from_pixels(photo(height, height * 4 // 3))
+        image = Image.from_pixels(random_image(height, height * 4 // 3))
         whole, network = [], []
         for _ in range(3 if size > 10 else 6):
             engine.seconds.clear()
@@ -176,123 +176,10 @@ def sizes(only: str | None) -> None:
         record.save("speed" + kind, [row], key="output_megapixels")
 
 
-# Ours beside each runtime alone. A runner takes a model and gives what runs it on a batch; ours on an image.
-
-
-def ours(model: Model, engine: str) -> Run:
-    opened = engines.open(model, engine=engine, device="cpu")
-    pipeline = Pipeline([Stage(opened, model.card.name)])
-
-    def run(image: Image) -> Any:
-        scale = opened.scale
-        return pipeline.stream(image, image.header.height * scale, image.header.width * scale).gather().pixels
-
-    return run
-
-
-def direct_torch(model: Model) -> Run:
-    import safetensors.torch
-    import torch
-
-    from hyperacuity.networks import build
-
-    torch.set_num_threads(machine.cores())
-    network = build(model.card.architecture, model.card.config).eval()
-    network.load_state_dict(safetensors.torch.load_file(str(model.safetensors)))
-    network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-
-    def run(batch: Any) -> Any:
-        with torch.inference_mode():
-            return network(torch.from_numpy(batch).to(memory_format=torch.channels_last)).numpy()
-
-    return run
-
-
-def direct_onnxruntime(model: Model) -> Run:
-    import onnxruntime
-
-    session = onnxruntime.InferenceSession(model.onnx, providers=["CPUExecutionProvider"])
-    return lambda batch: session.run(None, {"input": batch})[0]
-
-
-def direct_openvino(model: Model) -> Run:
-    import openvino
-
-    compiled = openvino.Core().compile_model(str(model.onnx), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
-    request = compiled.create_infer_request()
-    return lambda batch: request.infer([batch])[0]
-
-
-def direct_ncnn(model: Model) -> Run:
-    import ncnn
-
-    from hyperacuity.engines.onnx_to_ncnn import converted
-
-    assert model.onnx is not None
-    layers, weights = converted(model.onnx)
-    net = ncnn.Net()
-    net.opt.use_fp16_packed = net.opt.use_fp16_storage = net.opt.use_fp16_arithmetic = False
-    net.opt.num_threads = machine.cores()
-    net.load_param_mem(layers)
-    with tempfile.NamedTemporaryFile(suffix=".bin") as file:
-        file.write(weights)
-        file.flush()
-        net.load_model(file.name)
-
-    def run(batch: Any) -> Any:
-        extractor = net.create_extractor()
-        extractor.input("input", ncnn.Mat(batch[0]))
-        height, width = (side * model.card.network_scale for side in batch.shape[2:])
-        return np.asarray(extractor.extract("output")[1])[None, :, :height, :width]
-
-    return run
-
-
-def direct_opencv(model: Model) -> Run:
-    import cv2
-
-    net = cv2.dnn.readNetFromONNX(str(model.onnx))
-
-    def run(batch: Any) -> Any:
-        net.setInput(batch)
-        return net.forward()
-
-    return run
-
-
-DIRECT: dict[str, Callable[[Model], Run]] = {
-    "PyTorch": direct_torch,
-    "ONNX Runtime": direct_onnxruntime,
-    "OpenVINO": direct_openvino,
-    "ncnn": direct_ncnn,
-    "OpenCV": direct_opencv,
-}
-OURS = ["auto", *(name for name in engines.ENGINES if name != "pytorch")]
-GREY = "ours grey"
-
-
-def runners(model: Model) -> dict[str, Callable[[], Run]]:
-    """All by name; ours are called "ours ENGINE", and "ours auto" is what a user gets who asks for nothing. "ours grey"
-    is that for a network on luma and a grey picture, whose one channel is what the runtimes compute too.
-    """
-    mine: dict[str, Callable[[], Run]] = {f"ours {name}": functools.partial(ours, model, name) for name in OURS}
-    if model.card.channel_count == 1:
-        mine[GREY] = functools.partial(ours, model, "auto")
-    return mine | {name: functools.partial(open_, model) for name, open_ in DIRECT.items()}
-
-
-def batch_of(model: Model, pixels: Any) -> Any:
-    planes = np.ascontiguousarray(pixels.transpose(2, 0, 1)[None].astype(np.float32) / 255)
-    return planes if model.card.channel_count == 3 else np.ascontiguousarray(planes[:, 1:2])
-
-
-def answer(name: str, run: Run, model: Model, pixels: Any) -> Any:
-    return run(Image.from_pixels(pixels)) if name.startswith("ours") else run(batch_of(model, pixels))
-
-
 def compared(title: str, model: Model, height: int, width: int) -> list[Row]:
-    pixels = photo(height, width)
-    image, batch = Image.from_pixels(pixels), batch_of(model, pixels)
+    """Returns the rows of one network: ours and each runtime."""
+    pixels = random_image(height, width)
+    image, batch = Image.from_pixels(pixels), make_batch(model, pixels)
     ready: dict[str, Run] = {}
     references: dict[str, Any] = {}
     given: dict[str, Any] = {}
@@ -302,14 +189,14 @@ def compared(title: str, model: Model, height: int, width: int) -> list[Row]:
         try:
             run = open_()
             result = run(given[name])
-        except Exception as error:  # of five libraries: whatever it is, this one has no figure
+        except Exception as error:  # of any of five libraries; this runner then has no figure
             print(f"{title}: {name} cannot: {str(error).splitlines()[0][:100]}")
             continue
         reference = references.setdefault(name if name == GREY else str(mine), np.array(result, np.float32))
         size = max(1.0, float(np.abs(reference).max()))
         difference = np.abs(result - reference).max()
         if difference > (1 if mine else TOLERANCE * size):  # ours has been rounded to 8 bits
-            raise AssertionError(f"{title}: {name} gives other numbers, by {difference}")
+            raise AssertionError(f"{title}: {name} gives other values, by {difference}")
         ready[name] = run
     taken = interleaved({name: functools.partial(run, given[name]) for name, run in ready.items()})
     fastest = min((name for name in ready if name in DIRECT), key=lambda name: statistics.median(taken[name]))
@@ -332,7 +219,7 @@ def compared(title: str, model: Model, height: int, width: int) -> list[Row]:
 
 
 def interleaved(work: dict[str, Callable[[], Any]]) -> dict[str, list[float]]:
-    """The seconds of each, by name, in rounds, so that other programs slow all alike."""
+    """Returns the seconds of each by name, in rounds, so that other programs slow all alike."""
     taken: dict[str, list[float]] = {name: [] for name in work}
     for _ in range(ROUNDS):
         for name, run in work.items():
@@ -345,7 +232,7 @@ def interleaved(work: dict[str, Callable[[], Any]]) -> dict[str, list[float]]:
 
 
 def random_model(name: str) -> Model:
-    """A network of the tables; exported once, since that takes longer than to measure it."""
+    """Returns a network of the tables, which is exported only once, since that takes longer than to measure it."""
     path = MODELS / f"{name.replace(' ', '-')}.onnx"
     if path.exists():
         return zoo.open_file(path)
@@ -371,6 +258,7 @@ def random_model(name: str) -> Model:
 
 
 def runtimes(only: str | None) -> None:
+    """Ours and each runtime, for the models of the zoo and the networks of the table."""
     for name, model in zoo.models().items():
         if model.onnx is not None and only in (None, name):
             rows = []
@@ -384,10 +272,10 @@ def runtimes(only: str | None) -> None:
 
 
 def by_engine(only: str | None) -> None:
-    """The network alone, in our engines."""
+    """The bare network in each of our engines."""
     for name in NETWORKS | HEAVY if only is None else [only]:
         model = random_model(name)
-        batch = batch_of(model, photo(*(side // 2 for side in (NETWORKS | HEAVY)[name][2])))
+        batch = make_batch(model, random_image(*(side // 2 for side in (NETWORKS | HEAVY)[name][2])))
         opened = {}
         for engine in engines.ENGINES:
             try:
@@ -405,32 +293,32 @@ def by_engine(only: str | None) -> None:
 
 
 def start(only: str | None) -> None:
-    """A megapixel in a process of its own, from its start to its first result; and the picture after that."""
+    """A megapixel in a new process, from its start to its first result; and the image after that."""
     for model in [MODEL, "fsrcnn-x2"] if only is None else [only]:
         rows = []
         for name in runners(zoo.members(model)[0]):
-            program = ALONE.format(folder=str(Path(__file__).parent), model=model, runner=name)
+            program = NEW_PROCESS.format(folder=str(Path(__file__).parent), model=model, runner=name)
             begin = time.perf_counter()
-            told = subprocess.run(
+            output = subprocess.run(
                 [sys.executable, "-c", program], capture_output=True, text=True, check=True, env=COMPILED
             ).stdout
-            all_of_it = time.perf_counter() - begin
-            first, second, memory = map(float, told.split())
-            row: Row = {"model": model, "runner": name, "process_to_first_result_ms": round(1e3 * (all_of_it - second))}
+            total = time.perf_counter() - begin
+            first, second, memory = map(float, output.split())
+            row: Row = {"model": model, "runner": name, "process_to_first_result_ms": round(1e3 * (total - second))}
             row |= {"open_and_first_ms": round(1e3 * first), "second_ms": round(1e3 * second)}
             rows.append(row | {"peak_mib": round(memory)})
         record.save("speed_start" + kind, rows, key="model")
 
 
 def command(only: str | None) -> None:
-    """Process start to file written, in turns with the network alone over the whole picture; then step by step."""
+    """From process start to file written, in turns with the bare network over the whole image; then step by step."""
     with tempfile.TemporaryDirectory() as folder:
         source, result = Path(folder, "photo.jpg"), Path(folder, "larger.jpg")
         example = Path(__file__).parents[1] / "examples" / "astronaut.png"
         from hyperacuity import api
 
         api.load("bicubic").file(example, source, 2, quality=90)  # 1024 x 1024
-        network = direct_onnxruntime(zoo.members(MODEL)[0])
+        network = open_onnxruntime(zoo.members(MODEL)[0])
         batch = np.random.default_rng(0).random((1, 1, 1024, 1024), np.float32)
         asked = [sys.executable, "-m", "hyperacuity", "upscale", str(source), "-o", str(result), "--force", "--quiet"]
         work: dict[str, Callable[[], Any]] = {
@@ -449,8 +337,8 @@ def command(only: str | None) -> None:
         steps: dict[str, list[float]] = {}
         for _ in range(5):
             asked = [sys.executable, "-c", STEPS, str(source), str(result)]
-            told = subprocess.run(asked, capture_output=True, text=True, check=True, env=COMPILED).stdout
-            for line in told.splitlines():
+            output = subprocess.run(asked, capture_output=True, text=True, check=True, env=COMPILED).stdout
+            for line in output.splitlines():
                 name, seconds = line.rsplit(" ", 1)
                 steps.setdefault(name, []).append(float(seconds))
         rows += [{"what": f"of it: {n}", "milliseconds": round(1e3 * statistics.median(s))} for n, s in steps.items()]
@@ -470,7 +358,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join(PARTS))
     parser.add_argument("--only", help="one network of runtimes or engines, a model of start, a size of sizes")
-    parser.add_argument("--one-core", action="store_true", help="seconds of the processor, on one core")
+    parser.add_argument("--one-core", action="store_true", help="CPU seconds on one core")
     options = parser.parse_args()
     if options.one_core:
         global clock, kind

@@ -1,12 +1,12 @@
-"""Draw what `speed.py` has measured: docs/speed.png and docs/quality-time.png; and print the second as a table.
+"""Draw the results of `speed.py` as docs/speed.png and docs/quality-time.png, and print the second as a table.
 
     python benchmarks/speed_plots.py             of speed_runtimes.csv
-    python benchmarks/speed_plots.py _one_core   of speed_runtimes_one_core.csv: seconds of the processor
+    python benchmarks/speed_plots.py _one_core   of speed_runtimes_one_core.csv: CPU seconds
 
-quality-time: PSNR on luma of Set5 x2 against the time for two megapixels of result. Ours are the zoo's models, at the
-figures on their cards, through the whole pipeline (colour, chroma, checks) with the engine that `auto` takes; others
-are networks alone, without colour, in whichever of five runtimes is fastest for them, at the figures of their papers
-(src/hyperacuity/evaluate/published.csv). Times are scaled in proportion to the pixels.
+quality-time shows PSNR on luma of Set5 x2 against the time for two megapixels of the result. Our points are the models
+of the zoo, with the figures on their cards, through the whole pipeline (colour, chroma, checks) in the engine that
+`auto` chooses. The others are bare networks, without colour, in the fastest of five runtimes, with the figures of their
+papers (src/hyperacuity/evaluate/published.csv). Times are scaled in proportion to the pixels.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import Any
 
 import matplotlib as mpl
 import record
+from runtimes import DIRECT
 
 from hyperacuity import zoo
 
@@ -25,7 +26,7 @@ mpl.use("Agg")
 from matplotlib import pyplot
 
 ROOT = Path(__file__).parents[1]
-# The papers' networks among those that are measured, by their names there.
+# The networks of papers by their names in the results.
 PAPERS = {
     "SRCNN": "SRCNN",
     "FSRCNN x2": "FSRCNN",
@@ -35,22 +36,23 @@ PAPERS = {
     "SwinIR x2": "SwinIR-light",
 }
 MEGAPIXELS = 2
-DIRECT = ("PyTorch", "ONNX Runtime", "OpenVINO", "ncnn", "OpenCV")
 
 Row = dict[str, str]
 
 
 def nearest(rows: list[Row]) -> list[Row]:
-    """Of a network measured at several sizes, the size nearest to two megapixels."""
+    """Returns the rows of the size nearest to two megapixels, of a network measured at several sizes."""
     size = min((float(row["output_megapixels"]) for row in rows), key=lambda m: abs(m - MEGAPIXELS))
     return [row for row in rows if float(row["output_megapixels"]) == size]
 
 
 def seconds(row: Row) -> float:
+    """Returns the time for two megapixels."""
     return MEGAPIXELS / float(row["megapixels_per_second"])
 
 
 def points(measured: dict[str, list[Row]]) -> list[dict[str, Any]]:
+    """Returns a point for each model of the zoo and each network of a paper."""
     found: list[dict[str, Any]] = []
     for name, model in zoo.models().items():
         psnr = model.card.quality.get("Set5")
@@ -68,17 +70,18 @@ def points(measured: dict[str, list[Row]]) -> list[dict[str, Any]]:
 
 
 def quality_time(found: list[dict[str, Any]], where: str) -> None:
+    """Draw docs/quality-time.png."""
     figure, axes = pyplot.subplots(figsize=(8, 5))
     for mine, colour, label in (
         (True, "black", "ours, the whole pipeline"),
-        (False, "C0", "papers' networks alone, fastest runtime"),
+        (False, "C0", "bare networks of papers, fastest runtime"),
     ):
         chosen = [each for each in found if (each["runner"] == "ours") == mine]
         axes.scatter(
             [each["seconds"] for each in chosen], [each["psnr"] for each in chosen], c=colour, label=label, zorder=3
         )
         for each in chosen:
-            # Where another is close to the right, from the left; close above, from below.
+            # The name goes to the left if another point is close on the right, and below if one is close above.
             crowd = [one for one in found if one is not each and abs(one["psnr"] - each["psnr"]) < 0.05]
             left = any(1 < one["seconds"] / each["seconds"] < 2 for one in crowd)
             below = any(one["psnr"] > each["psnr"] for one in crowd) and left
@@ -102,6 +105,7 @@ def quality_time(found: list[dict[str, Any]], where: str) -> None:
 
 
 def speed(measured: dict[str, list[Row]], where: str) -> None:
+    """Draw docs/speed.png."""
     shown = {"ours auto": "black", "ours grey": "grey"} | {name: f"C{n}" for n, name in enumerate(DIRECT)}
     figure, axes = pyplot.subplots(figsize=(11, 5))
     for n, (name, colour) in enumerate(shown.items()):
@@ -115,8 +119,8 @@ def speed(measured: dict[str, list[Row]], where: str) -> None:
         axes.bar([i + (n - 3) * 0.12 for i in range(len(measured))], heights, 0.11, label=name, color=colour)
     axes.axhline(1, color="grey", linewidth=0.8)
     axes.set_xticks(range(len(measured)), list(measured), rotation=20, ha="right")
-    axes.set_ylabel("speed, the fastest runtime alone = 1")
-    axes.set_title(f"Whole pipeline (ours) beside the network alone in five runtimes; {where}")
+    axes.set_ylabel("speed, fastest bare runtime = 1")
+    axes.set_title(f"Whole pipeline (ours) and the bare network in five runtimes; {where}")
     axes.legend(ncols=7, loc="upper center", bbox_to_anchor=(0.5, -0.22), frameon=False)
     figure.savefig(ROOT / "docs" / "speed.png", dpi=110, bbox_inches="tight")
 

@@ -1,12 +1,12 @@
-"""The trainer against bare loops: forward, backward and step on one batch that lies in memory.
+"""The trainer compared with bare loops: forward, backward and step on one batch that lies in memory.
 
     python benchmarks/train_speed.py [--only acute-50k-x4 ...]
 
-All have the same network, shapes, memory format, threads and loss. Of the bare loops one has the optimiser as PyTorch
-makes it when nothing is said (`Adam(parameters)`), the other the trainer's own, the fused one. Chunks of a few steps in
-turn, in one process, since a machine's speed drifts within seconds; medians of the chunks and of their ratios. The
-trainer's steps have all in them: cutting, turning and degrading patches, the loss, the averaged weights, the log.
-Writes results/train_speed.csv; --only, the rows of these cases in it.
+All have the same network, shapes, memory format, threads and loss. One bare loop has the optimiser with PyTorch's
+defaults (`Adam(parameters)`), the other the fused optimiser of the trainer. They run chunks of a few steps in turns, in
+one process, since the speed of a machine drifts within seconds. Figures are medians of the chunks and of their ratios.
+The steps of the trainer include cutting, turning and degrading patches, the loss, the averaged weights and the log.
+Writes results/train_speed.csv; with --only, only the rows of these cases.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from torch import nn
 from hyperacuity.networks import build, described
 from hyperacuity.train import Log, Progress, Recipe, optimisation, read_recipe, train
 
-# Recipe, changes of it, steps in a chunk.
+# Recipe, changes to it, steps in a chunk.
 CASES: list[tuple[str, dict[str, object], int]] = [
     ("fsrcnn-x2", {}, 8),
     ("acute-50k-x2", {}, 6),
@@ -39,7 +39,7 @@ SECONDS = 50  # for each case
 
 
 def bare(recipe: Recipe, *, fused: bool) -> Callable[[], None]:
-    """One step of a loop that does nothing else."""
+    """Returns one step of a loop that does nothing else."""
     network = build(recipe.model.architecture, recipe.model.config)
     told, batch, patch = described(network), recipe.data.batch, recipe.data.patch
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # not in PyTorch's stubs
@@ -59,6 +59,7 @@ def bare(recipe: Recipe, *, fused: bool) -> Callable[[], None]:
 
 
 def seconds(step: Callable[[], object], count: int) -> float:
+    """Returns the time of one step, over `count` of them."""
     start = time.perf_counter()
     for _ in range(count):
         step()
@@ -66,7 +67,7 @@ def seconds(step: Callable[[], object], count: int) -> float:
 
 
 def compared(steps: list[Callable[[], object]], count: int) -> list[list[float]]:
-    """Seconds for a step of each, chunk by chunk; who is first changes, so that no drift favours any."""
+    """Returns the seconds for a step of each, chunk by chunk; the order rotates, so that drift favours none."""
     for step in steps:
         seconds(step, 2 * count)
     rounds: list[list[float]] = []

@@ -1,12 +1,11 @@
-"""What the VAE's samples are worth: twenty of each picture of Kodak24, x2, on luma.
+"""Quality of the samples of the VAE: twenty of each image of Kodak24, x2, on luma.
 
     python benchmarks/vae.py runs/vae-x2/vae-x2.safetensors
     python benchmarks/vae.py runs/vae-x2/vae-x2.safetensors ../shared/data/benchmarks/Set5    into results/vae_set5.csv
 
-PSNR of the picture without z, to which the mean of ever more samples comes, of single samples and of the mean of
-twenty; how far samples lie apart, and how that goes with how far their mean is from the truth (correlation over all
-pixels, of spread and absolute error, and of both averaged over 8 x 8 pixels); and how well each sample made small again
-is the LR. Writes results/vae.csv.
+PSNR of the image without z (the limit of the mean of many samples), of single samples, and of the mean of twenty; the
+spread of the samples, and its correlation with the absolute error of their mean, over all pixels and averaged over
+8 x 8 pixels; and the PSNR of each downscaled sample against LR. Writes results/vae.csv.
 """
 
 from __future__ import annotations
@@ -30,6 +29,7 @@ KODAK = Path(__file__).parents[2] / "shared/data/validation/Kodak24"
 
 
 def pooled(x: np.ndarray, side: int = 8) -> np.ndarray:
+    """Returns the means of squares."""
     height, width = (length // side * side for length in x.shape)
     means: np.ndarray = x[:height, :width].reshape(height // side, side, width // side, side).mean((1, 3))
     return means

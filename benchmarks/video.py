@@ -1,12 +1,13 @@
-"""Videos from end to end beside the network alone and beside the plain way; and memory by a video's length.
+"""Speed of videos from end to end, compared with the bare network and with the plain way; memory by length.
 
     python benchmarks/video.py            writes results/video.csv: frames a second
     python benchmarks/video.py --memory   writes results/video_memory.csv: ten seconds and ten minutes, 96 x 54
 
-The videos are made here, H.264 with a picture that moves and grain. The network alone: its engine called with whole
-frames of luma, nothing before or after. The plain way: every frame to PNG, every PNG made larger to PNG, those encoded,
-with the same network and encoder, in one process. All take turns; shares are medians over the rounds. CPU: the time of
-all threads together for a frame: where other programs share the machine it says more than frames a second do.
+The videos are synthetic: H.264 of an image that moves, with grain. The bare network is its engine, called with whole
+frames of luma and nothing before or after. The plain way writes every frame to PNG, enlarges every PNG to PNG and
+encodes those, with the same network and encoder, in one process. All take turns; shares are medians over the rounds.
+CPU is the time of all threads together for a frame, which is more reliable than frames per second if other programs
+share the machine.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from hyperacuity import Size, load, video
 from hyperacuity.api import Upscaler
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "astronaut.png"
-# Height and width of a frame; how many in a video, and how many of them go the plain way.
+# Height and width of a frame; how many frames a video has, and how many of them go the plain way.
 CASES = [(270, 480, 150, 20), (540, 960, 45, 6)]
 MODELS = ("acute-50k", "acute-10k", "acute-3k")
 ROUNDS = 3
@@ -37,7 +38,7 @@ RATE = 25
 
 
 def make(path: Path, height: int, width: int, frames: int) -> None:
-    """A video in which every pixel changes."""
+    """Write a video in which every pixel changes."""
     with PIL.Image.open(EXAMPLE) as opened:
         picture = np.asarray(opened.convert("RGB").resize((width + 64, height + 64)), np.int16)
     random = np.random.default_rng(0)
@@ -54,7 +55,7 @@ def make(path: Path, height: int, width: int, frames: int) -> None:
 
 
 def network(upscaler: Upscaler, height: int, width: int) -> Callable[[], tuple[float, float]]:
-    """Frames a second of the engine alone, and CPU seconds for a frame."""
+    """Returns a function that measures frames per second of the bare engine, and CPU seconds for a frame."""
     engine = upscaler.pipeline((height, width), (2 * height, 2 * width)).stages[0].engine
     batch = np.random.default_rng(0).random((1, engine.channels, height, width), np.float32)
     engine.run(batch)
@@ -70,7 +71,7 @@ def network(upscaler: Upscaler, height: int, width: int) -> Callable[[], tuple[f
 
 
 def ours(upscaler: Upscaler, source: Path) -> tuple[float, float]:
-    """The same of a video."""
+    """Returns frames per second of a video from end to end, and CPU seconds for a frame."""
     target = source.with_name("ours.mp4")
     begin, cpu = time.perf_counter(), time.process_time()
     report = video.upscale(upscaler, source, target, Size(2), force=True)
@@ -78,6 +79,7 @@ def ours(upscaler: Upscaler, source: Path) -> tuple[float, float]:
 
 
 def plain(upscaler: Upscaler, source: Path, frames: int) -> float:
+    """Returns frames per second by way of PNG files."""
     begin = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder, av.open(str(source)) as container:
         small, large = Path(folder, "small"), Path(folder, "large")
@@ -101,13 +103,14 @@ def plain(upscaler: Upscaler, source: Path, frames: int) -> float:
 
 
 def speeds(name: str, upscaler: Upscaler, folder: Path) -> list[dict[str, Any]]:
+    """Returns the rows of one model."""
     rows = []
     for height, width, frames, few in CASES:
         source = folder / f"{width}x{height}.mp4"
         if not source.exists():
             make(source, height, width, frames)
-        alone = network(upscaler, height, width)
-        rounds = [(*alone(), *ours(upscaler, source), plain(upscaler, source, few)) for _ in range(ROUNDS)]
+        bare = network(upscaler, height, width)
+        rounds = [(*bare(), *ours(upscaler, source), plain(upscaler, source, few)) for _ in range(ROUNDS)]
         net, net_cpu, whole, whole_cpu, old = (statistics.median(column) for column in zip(*rounds, strict=True))
         rows.append(
             {
@@ -129,7 +132,7 @@ def speeds(name: str, upscaler: Upscaler, folder: Path) -> list[dict[str, Any]]:
 
 
 def memory(folder: Path) -> list[dict[str, Any]]:
-    """Small frames, to be quick: what could grow with a video's length grows with its frames, not with its pixels."""
+    """Returns the peak memory of a short and a long video. Small frames suffice: their number is what could matter."""
     rows = []
     for seconds in (10, 600):
         source = folder / f"{seconds}.mp4"

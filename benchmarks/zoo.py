@@ -1,9 +1,9 @@
-"""How fast each model of the zoo is: 8-bit RGB in, 8-bit RGB of about 2 megapixels out, by the default engine.
+"""How fast each model of the zoo is: from 8-bit RGB to 8-bit RGB of about 2 megapixels, in ONNX Runtime.
 
     python benchmarks/zoo.py
 
-Writes src/hyperacuity/zoo/speed.csv, which `hyperacuity models` shows; the models take turns, so that other programs
-slow them all alike.
+Writes src/hyperacuity/zoo/speed.csv, which `hyperacuity models` shows. The models take turns, so that other programs
+slow all of them alike.
 """
 
 from __future__ import annotations

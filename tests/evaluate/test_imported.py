@@ -1,4 +1,4 @@
-"""One command from somebody's checkpoint to the published figure: import, then evaluate."""
+"""From an author's checkpoint to the published figure: import, then evaluate."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 import hyperacuity
-from hyperacuity import evaluate, importer
+from hyperacuity import importer
+from hyperacuity.evaluate import evaluate_folder
+from hyperacuity.metrics.selection import select_metrics
 
 slow = pytest.mark.slow
 
@@ -33,6 +35,5 @@ def test_imported_weights_reach_their_published_figures(
     card = importer.convert(shared / "weights" / name, tmp_path)
     upscaler = hyperacuity.load(tmp_path / f"{card.name}.safetensors")
     for folder, figure in figures.items():
-        classic = evaluate.protocol("classic")
-        row = evaluate.evaluate(upscaler, shared / "data/benchmarks" / folder, scale, classic)
+        row = evaluate_folder(upscaler, shared / "data/benchmarks" / folder, scale, metrics=select_metrics(["psnr"]))
         assert row.scores["psnr"] == pytest.approx(figure, abs=0.02)

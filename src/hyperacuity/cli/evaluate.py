@@ -16,13 +16,15 @@ from typer.core import TyperCommand
 
 from hyperacuity.cli.values import seconds
 from hyperacuity.errors import UsageError
+from hyperacuity.metrics import DEFAULT_METRICS, DEFAULT_VIDEO_METRICS, METRICS
+from hyperacuity.metrics.protocols import PROTOCOLS, find_protocol
 
 if TYPE_CHECKING:
     from hyperacuity.api import Upscaler
-    from hyperacuity.evaluate import Row, Setting
-    from hyperacuity.evaluate.measures import Metric
-    from hyperacuity.evaluate.sets import PictureSet
-    from hyperacuity.evaluate.videos import Frames, Made, VideoSet
+    from hyperacuity.evaluate import EvaluationRow, EvaluationSetting
+    from hyperacuity.evaluate.sets import ImageSet
+    from hyperacuity.evaluate.video_sets import FinishedVideo, FrameSelection, VideoSet
+    from hyperacuity.metrics import Metric
 
 WHAT, RESULTS, MACHINE = "What is measured", "Results", "Machine"
 
@@ -74,11 +76,11 @@ def command(
     scale: Annotated[
         list[int] | None, typer.Option("-s", "--scale", min=2, help="2 if not given.", rich_help_panel=WHAT)
     ] = None,
-    protocol: Annotated[str, typer.Option(help="classic, rgb, full-range-y.", rich_help_panel=WHAT)] = "classic",
+    protocol: Annotated[str, typer.Option(help=f"{', '.join(PROTOCOLS)}.", rich_help_panel=WHAT)] = "classic",
     metrics: Annotated[
         list[str] | None,
         typer.Option(
-            help="psnr, ssim, ms-ssim, lr-psnr, lpips, flicker; by default psnr ssim lr-psnr, and flicker of videos.",
+            help=f"{', '.join(METRICS)}; by default {' '.join(DEFAULT_METRICS)}, and flicker of videos.",
             rich_help_panel=WHAT,
         ),
     ] = None,
@@ -139,50 +141,52 @@ def command(
     hyperacuity evaluate --result larger.mp4 --data original.mp4
     """
     from hyperacuity import evaluate as evaluation
-    from hyperacuity.evaluate import measures, plots, report, videos
+    from hyperacuity.evaluate import plots, report, sheets, video_sets
+    from hyperacuity.metrics.selection import select_metrics
 
     _check(result or [], data, lr or [], against)
-    how, scales = evaluation.protocol(protocol), list(dict.fromkeys(scale or [2]))
-    of_pictures = measures.chosen(metrics or measures.DEFAULT, lpips_weights)
-    of_videos = measures.chosen(metrics or measures.DEFAULT_OF_VIDEOS, lpips_weights)
+    how, scales = find_protocol(protocol), list(dict.fromkeys(scale or [2]))
+    weights = None if lpips_weights is None else {"lpips": lpips_weights}
+    of_pictures = select_metrics(metrics or DEFAULT_METRICS, weights)
+    of_videos = select_metrics(metrics or DEFAULT_VIDEO_METRICS, weights)
     if plot is not None:
-        plots.check(plot)
+        plots.check_plot(plot)
     upscalers: dict[str, Upscaler] = {}
     if model or model_path or not result:
         upscalers = _named(model, model_path, engine, device, tta, baseline=pictures is not None or plot is not None)
     for upscaler in upscalers.values():
         for factor in scales:
             evaluation.check_scale(upscaler, factor)
-    which = videos.Frames(Fraction(0) if start is None else seconds("--start", start), stride, frames)
+    which = video_sets.FrameSelection(Fraction(0) if start is None else seconds("--start", start), stride, frames)
     found = [
         _found(path, beside, scales, of_pictures, of_videos, which)
         for path, beside in itertools.zip_longest(data, lr or [])
     ]
     settings = [
-        evaluation.Setting(each, factor, how, of_videos if isinstance(each, videos.VideoSet) else of_pictures)
+        evaluation.EvaluationSetting(each, factor, how, of_videos if each.is_video else of_pictures)
         for each in found
         for factor in scales
     ]
-    sheets = [report.targets(pictures, setting) if pictures else [] for setting in settings]
+    sheet_paths = [sheets.sheet_paths(pictures, setting) if pictures else [] for setting in settings]
     _made(result or [], found)  # so that what cannot be compared is told before work begins
     files = [path for path in (csv, markdown, per_picture, plot) if path is not None]
-    _check_outputs([*files, *(path for some in sheets for path in some)], pictures, found, force)
+    _check_outputs([*files, *(path for some in sheet_paths for path in some)], pictures, found, force)
 
-    rows: list[Row] = []
+    rows: list[EvaluationRow] = []
     records: list[dict[str, str]] = []
     with _progress(settings) as advance:
-        for setting, targets in zip(settings, sheets, strict=True):
+        for setting, targets in zip(settings, sheet_paths, strict=True):
             others = _made(result or [], found)
-            every: dict[str, list[evaluation.Measured]] = {name: [] for name in (*upscalers, *others)}
-            for n, sample in enumerate(evaluation.samples(upscalers, setting, others)):
-                for name, measured in sample.measured.items():
+            every: dict[str, list[evaluation.Measurement]] = {name: [] for name in (*upscalers, *others)}
+            for n, sample in enumerate(evaluation.measure_images(upscalers, setting, others)):
+                for name, measured in sample.measurements.items():
                     every[name].append(measured)
-                records += report.per_picture(setting, sample)
+                records += report.image_records(setting, sample)
                 if targets:
-                    report.store(targets[n], report.png(report.comparison(setting, sample)))
+                    report.store(targets[n], sheets.to_png(sheets.draw_sheet(setting, sample)))
                 advance()
             rows += [
-                evaluation.row(name, upscalers.get(name), setting, measured, against_published=against is not None)
+                evaluation.summarise(name, upscalers.get(name), setting, measured, with_published=against is not None)
                 for name, measured in every.items()
             ]
     _print(rows)
@@ -190,7 +194,7 @@ def command(
         (csv, lambda: report.to_csv([row.record() for row in rows]).encode()),
         (markdown, lambda: report.to_markdown(rows).encode()),
         (per_picture, lambda: report.to_csv(records).encode()),
-        (plot, lambda: plots.draw(rows, plot.suffix if plot else "")),
+        (plot, lambda: plots.draw_plot(rows, plot.suffix if plot else "")),
     ]
     for path, content in made:
         if path is not None:
@@ -227,17 +231,18 @@ def _found(
     scales: Sequence[int],
     of_pictures: Sequence[Metric],
     of_videos: Sequence[Metric],
-    frames: Frames,
-) -> PictureSet | VideoSet:
+    frames: FrameSelection,
+) -> ImageSet | VideoSet:
     """The set of a folder, or of a video."""
     from hyperacuity import formats
-    from hyperacuity.evaluate import sets, videos
+    from hyperacuity.evaluate.sets import find_images
+    from hyperacuity.evaluate.video_sets import find_video
 
     if not formats.is_video(path):
-        return sets.find(path, scales, of_pictures, lr=lr)
+        return find_images(path, scales, of_pictures, lr=lr)
     if lr is not None:
         raise UsageError(f"--lr is for folders: the LR of {path}, a video, is made by bicubic")
-    return videos.find(path, scales, of_videos, frames)
+    return find_video(path, scales, of_videos, frames)
 
 
 def _check(result: Sequence[Path], data: Sequence[Path], lr: Sequence[Path], against: str | None) -> None:
@@ -250,13 +255,13 @@ def _check(result: Sequence[Path], data: Sequence[Path], lr: Sequence[Path], aga
         raise UsageError("--result is held against one video: give that alone with --data")
 
 
-def _made(results: Sequence[Path], found: Sequence[PictureSet | VideoSet]) -> dict[str, Made]:
+def _made(results: Sequence[Path], found: Sequence[ImageSet | VideoSet]) -> dict[str, FinishedVideo]:
     """Videos by their names in tables."""
-    from hyperacuity.evaluate.videos import Made, VideoSet
+    from hyperacuity.evaluate.video_sets import FinishedVideo, VideoSet
 
     names = [path.name if [one.name for one in results].count(path.name) == 1 else str(path) for path in results]
     return {
-        name: Made(path, each)
+        name: FinishedVideo(path, each)
         for name, path in zip(names, results, strict=True)
         for each in found
         if isinstance(each, VideoSet)
@@ -264,7 +269,7 @@ def _made(results: Sequence[Path], found: Sequence[PictureSet | VideoSet]) -> di
 
 
 def _check_outputs(
-    paths: Sequence[Path], pictures: Path | None, found: Sequence[PictureSet | VideoSet], force: bool
+    paths: Sequence[Path], pictures: Path | None, found: Sequence[ImageSet | VideoSet], force: bool
 ) -> None:
     """Nothing shall be in the way of the results when they have been computed."""
     inputs = [path.resolve() for each in found for path in each.files]
@@ -288,20 +293,20 @@ def _check_outputs(
 
 
 @contextmanager
-def _progress(settings: Sequence[Setting]) -> Iterator[Callable[[], None]]:
+def _progress(settings: Sequence[EvaluationSetting]) -> Iterator[Callable[[], None]]:
     """A bar over all pictures of all settings, if a person is looking; warnings are lines above it."""
     from rich.console import Console
     from rich.progress import Progress
 
     console = Console(stderr=True)
-    total = sum(setting.pictures.count for setting in settings)
+    total = sum(setting.images.count for setting in settings)
     with Progress(console=console, transient=True, disable=not sys.stderr.isatty()) as bar, warnings.catch_warnings():
         warnings.showwarning = lambda message, *_, **__: console.print(f"warning: {message}", highlight=False)
         task = bar.add_task("pictures", total=total or None)
         yield lambda: bar.advance(task)
 
 
-def _print(rows: Sequence[Row]) -> None:
+def _print(rows: Sequence[EvaluationRow]) -> None:
     from rich.console import Console
     from rich.table import Table
 

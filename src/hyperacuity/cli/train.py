@@ -175,14 +175,13 @@ def _report(record: Recipe, recipe: Path, folder: Path, models: list[Path]) -> P
 
 def _table(models: list[Path], record: Recipe) -> str | None:
     """What `hyperacuity evaluate` says of the models on the recipe's test sets."""
-    from hyperacuity import api, evaluate
-    from hyperacuity.evaluate import report
+    from hyperacuity import api
+    from hyperacuity.evaluate import evaluate_folder, report
 
-    classic = evaluate.protocol("classic")
     rows = []
     for path in models:
         upscaler = api.load(path)
         for folder in record.data.reports:
             scales = [scale for scale in (2, 3, 4, 8) if upscaler.made_for(scale)]
-            rows += [evaluate.evaluate(upscaler, folder, scale, classic, against_published=True) for scale in scales]
+            rows += [evaluate_folder(upscaler, folder, scale, with_published=True) for scale in scales]
     return report.to_markdown(rows) if rows else None

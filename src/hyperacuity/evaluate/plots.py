@@ -1,4 +1,4 @@
-"""Quality against what it costs: parameters, and measured time."""
+"""Diagrams of quality against its cost: parameters, and measured time."""
 
 from __future__ import annotations
 
@@ -9,24 +9,39 @@ from pathlib import Path
 from typing import Any
 
 from hyperacuity.errors import MissingDependency, UsageError, nearest
-from hyperacuity.evaluate import Row
+from hyperacuity.evaluate.results import EvaluationRow
 
 SUFFIXES = (".png", ".svg", ".pdf")
 
 
-def check(path: Path) -> None:
-    """Raises `UsageError` for an ending that is not drawn, `MissingDependency` without matplotlib."""
+def check_plot(path: Path) -> None:
+    """Check that a plot can be written as `path`.
+
+    Raises:
+        UsageError: If its suffix is not one of `SUFFIXES`.
+        MissingDependency: If matplotlib is not installed.
+    """
     if path.suffix.lower() not in SUFFIXES:
         raise UsageError(
-            f"--plot {path}: give a name that ends in {', '.join(SUFFIXES)}{nearest(path.suffix, SUFFIXES)}"
+            f"a plot cannot be written as {path}: give a name that ends in {', '.join(SUFFIXES)}"
+            f"{nearest(path.suffix, SUFFIXES)}"
         )
     if importlib.util.find_spec("matplotlib") is None:
         raise MissingDependency("plots need matplotlib: pip install 'hyperacuity[plot]'")
 
 
-def draw(rows: Sequence[Row], suffix: str) -> bytes:
-    """A picture in the format of `suffix`: for each set and scale a line of two panels, the first metric of all models
-    over their parameters, and over the seconds for a megapixel; resamplers, which have no parameters, as a level.
+def draw_plot(rows: Sequence[EvaluationRow], suffix: str) -> bytes:
+    """Draw the first metric of all models, two panels for each set and scale.
+
+    The left panel has parameters on its axis, where resamplers, which have none, are horizontal lines. The right panel
+    has the seconds for a megapixel of the result.
+
+    Args:
+        rows: The table.
+        suffix: One of `SUFFIXES`, which is the format.
+
+    Returns:
+        The content of the file.
     """
     import matplotlib as mpl
     from matplotlib.figure import Figure
@@ -36,33 +51,39 @@ def draw(rows: Sequence[Row], suffix: str) -> bytes:
         figure = Figure(figsize=(9, 3.4 * len(settings)), layout="constrained")
         panels = figure.subplots(len(settings), 2, squeeze=False, sharey="row")
         for (left, right), setting in zip(panels, settings, strict=True):
-            metric = setting.metrics[0]
-            own = [row for row in rows if row.setting is setting]
-            networks = [row for row in own if row.parameters]
-            for row in own:
-                if not row.parameters:
-                    left.axhline(row.scores[metric.name], color="tab:grey", linewidth=0.8, linestyle="--")
-                    left.annotate(
-                        row.model,
-                        (0.01, row.scores[metric.name]),
-                        xycoords=("axes fraction", "data"),
-                        xytext=(0, 3),
-                        textcoords="offset points",
-                        color="tab:grey",
-                    )
-            _points(left, [(row.parameters, row.scores[metric.name], row.model) for row in networks])
-            _points(right, [(row.seconds, row.scores[metric.name], row.model) for row in own if row.seconds])
-            left.set_xlabel("parameters")
-            right.set_xlabel("seconds for a megapixel of the result, measured here")
-            left.set_ylabel(f"{metric.title}{f', {metric.unit}' if metric.unit else ''}")
-            left.set_title(f"{setting.pictures.name} x{setting.scale}, {setting.how.name}", loc="left")
+            _draw_setting(left, right, [row for row in rows if row.setting is setting])
         content = io.BytesIO()
         figure.savefig(content, format=suffix.lower().removeprefix("."), dpi=150)
     return content.getvalue()
 
 
-def _points(axes: Any, points: Sequence[tuple[float, float, str]]) -> None:
-    """Each with its name beside it, on the side where there is room; names that would overlap are moved apart."""
+def _draw_setting(left: Any, right: Any, rows: Sequence[EvaluationRow]) -> None:
+    """Draw the two panels of one setting."""
+    setting = rows[0].setting
+    metric = setting.metrics[0]
+    for row in rows:
+        if row.parameters:
+            continue
+        score = row.scores[metric.name]
+        left.axhline(score, color="tab:grey", linewidth=0.8, linestyle="--")
+        left.annotate(
+            row.model,
+            (0.01, score),
+            xycoords=("axes fraction", "data"),
+            xytext=(0, 3),
+            textcoords="offset points",
+            color="tab:grey",
+        )
+    _draw_points(left, [(row.parameters, row.scores[metric.name], row.model) for row in rows if row.parameters])
+    _draw_points(right, [(row.seconds, row.scores[metric.name], row.model) for row in rows if row.seconds])
+    left.set_xlabel("parameters")
+    right.set_xlabel("seconds for a megapixel of the result, measured here")
+    left.set_ylabel(metric.label)
+    left.set_title(f"{setting.images.name} x{setting.scale}, {setting.protocol.name}", loc="left")
+
+
+def _draw_points(axes: Any, points: Sequence[tuple[float, float, str]]) -> None:
+    """Draw points with their names on the side that has room; names that would overlap are moved apart."""
     from matplotlib.ticker import LogLocator, NullLocator
 
     axes.set_xscale("log")

@@ -1,6 +1,6 @@
 """The tables of the papers, as data: published.csv, each figure with its source.
 
-All are for the classic protocol. What a table was trained on moves its figures by up to 0.3 dB, so it stands beside.
+All figures are for the classic protocol. The training set changes them by up to 0.3 dB, so each figure names it.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from typing import Any
 
 from hyperacuity.zoo import Card
 
-# What the tables call a network of ours, by its architecture and what its config must say.
-_NAMES: tuple[tuple[str, Mapping[str, Any], str], ...] = (
+# An architecture, what its config must contain, and the name of that network in the tables.
+_PAPER_NAMES: tuple[tuple[str, Mapping[str, Any], str], ...] = (
     ("srcnn", {"middle": 5}, "SRCNN"),
     ("fsrcnn", {"d": 56, "s": 12, "m": 4}, "FSRCNN"),
     ("espcn", {"n1": 64, "n2": 32, "channels": 1}, "ESPCN"),
@@ -30,8 +30,16 @@ _NAMES: tuple[tuple[str, Mapping[str, Any], str], ...] = (
 
 
 @dataclass(frozen=True)
-class Published:
-    """One figure of a paper; PSNR in dB, SSIM where it was given."""
+class PublishedFigure:
+    """One figure of a paper.
+
+    Attributes:
+        model: The name of the network in the paper.
+        psnr: In dB.
+        ssim: None if the paper does not give it.
+        trained_on: The training set.
+        source: The paper and its table.
+    """
 
     model: str
     psnr: float
@@ -41,11 +49,11 @@ class Published:
 
 
 @functools.cache
-def table() -> Mapping[tuple[str, str, int], Published]:
-    """All figures, by model, set and scale."""
+def published_figures() -> Mapping[tuple[str, str, int], PublishedFigure]:
+    """Returns all figures, by model, set and scale."""
     with (Path(__file__).parent / "published.csv").open(newline="", encoding="utf-8") as file:
         return {
-            (line["model"], line["set"], int(line["scale"])): Published(
+            (line["model"], line["set"], int(line["scale"])): PublishedFigure(
                 line["model"],
                 float(line["psnr_db"]),
                 float(line["ssim"]) if line["ssim"] else None,
@@ -56,14 +64,15 @@ def table() -> Mapping[tuple[str, str, int], Published]:
         }
 
 
-def find(card: Card, name: str, scale: int) -> Published | None:
-    """What the papers say of this network on the set `name`, if they do."""
-    model = "Bicubic" if card.name == "bicubic" else _called(card)
-    return table().get((model, name, scale)) if model else None
+def find_published(card: Card, name: str, scale: int) -> PublishedFigure | None:
+    """Returns the published figure of the network of `card` on the set called `name`, if there is one."""
+    model = "Bicubic" if card.name == "bicubic" else _name_in_papers(card)
+    return published_figures().get((model, name, scale)) if model else None
 
 
-def _called(card: Card) -> str | None:
-    for architecture, config, model in _NAMES:
+def _name_in_papers(card: Card) -> str | None:
+    """Returns the name of a network in the tables, or None if it has none."""
+    for architecture, config, model in _PAPER_NAMES:
         if card.architecture == architecture and card.config.items() >= config.items():
             return model
     return None

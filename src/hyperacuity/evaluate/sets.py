@@ -1,4 +1,4 @@
-"""The pictures of a test set: found, paired and looked at before any work begins."""
+"""A folder of images as a test set: found, paired and checked before any work begins."""
 
 from __future__ import annotations
 
@@ -8,13 +8,19 @@ from pathlib import Path
 
 from hyperacuity import datasets
 from hyperacuity.datasets import Pair, Picture
-from hyperacuity.errors import UsageError
-from hyperacuity.evaluate.measures import Metric
+from hyperacuity.errors import LEAVE_OUT, UsageError, Use
+from hyperacuity.metrics import Metric
 
 
 @dataclass(frozen=True)
-class Member:
-    """One picture of a set; its LR where that is given. name: its path in the set, without the ending."""
+class ImageSetMember:
+    """One image of a set.
+
+    Attributes:
+        name: Its path in the set, without the suffix.
+        path: The HR file.
+        lr: The LR file, if LR is given.
+    """
 
     name: str
     path: Path
@@ -41,54 +47,66 @@ class Member:
 
 
 @dataclass(frozen=True)
-class PictureSet:
-    """A folder of pictures; the set is called like it."""
+class ImageSet:
+    """A folder of images; the set has the name of the folder."""
 
     name: str
     path: Path
-    members: Sequence[Member]
+    members: Sequence[ImageSetMember]
+
+    is_video = False
 
     @property
     def given_lr(self) -> bool:
+        """Whether LR images came with the set."""
         return self.members[0].lr is not None
 
     @property
     def count(self) -> int:
+        """How many images there are."""
         return len(self.members)
 
     @property
     def files(self) -> Sequence[Path]:
+        """The files that must not be overwritten."""
         return [path for member in self.members for path in (member.path, member.lr) if path is not None]
 
     def pairs(self, scale: int) -> Iterator[tuple[str, Pair]]:
-        """The name of each picture, and both its resolutions."""
+        """Yields the name of each image, and the image at both resolutions."""
         for member in self.members:
             yield member.name, member.pair(scale)
 
 
-def find(folder: Path, scales: Sequence[int], metrics: Sequence[Metric], *, lr: Path | None = None) -> PictureSet:
-    """All pictures below `folder`, each read once to be sure of it. lr: the folder of their LR, for one scale.
+def find_images(folder: Path, scales: Sequence[int], metrics: Sequence[Metric], *, lr: Path | None = None) -> ImageSet:
+    """Find all images below `folder`, and read each once to check that it can be measured.
 
-    An LR picture is called like its HR, or so with x2 (the scale) or _x2 at its end.
+    Args:
+        folder: HR images.
+        scales: At which the set will be measured.
+        metrics: What will be measured.
+        lr: A folder of LR images, for a single scale. An LR image has the name of its HR image, or that name followed
+            by x2 or _x2, where 2 is the scale.
 
-    Raises `UsageError` where there are none, some have no LR or another size, or are too small for a metric;
-    `DamagedFile` and `UnsupportedFormat` for a file that is no picture.
+    Raises:
+        UsageError: If there are no images, an LR image is missing or has another size, or an image is too small.
+        DamagedFile: If a file is damaged.
+        UnsupportedFormat: If a file is not an image.
     """
     for metric in metrics:
-        if metric.of_videos:
+        if metric.needs_video:
             raise UsageError(f"{metric.name} is measured between the frames of a video, and {folder} is a folder")
     for below in (folder, lr):
         if below is not None and not below.is_dir():
             raise UsageError(f"there is no folder {below}")
     if lr is not None and len(scales) != 1:
-        raise UsageError("LR pictures have one scale: give one --scale with --lr")
+        raise UsageError("LR images have one scale, and several are asked for", Use(scale="N"), Use(lr=LEAVE_OUT))
     paths = datasets.files([folder])
     names = [path.relative_to(folder).with_suffix("").as_posix() for path in paths]
     given = [None] * len(paths) if lr is None else _partners(names, lr, scales[0])
-    members = [Member(*each) for each in zip(names, paths, given, strict=True)]
+    members = [ImageSetMember(*each) for each in zip(names, paths, given, strict=True)]
     for member in members:
         _check(member, scales, metrics)
-    return PictureSet(folder.resolve().name, folder, members)
+    return ImageSet(folder.resolve().name, folder, members)
 
 
 def _partners(names: Sequence[str], folder: Path, scale: int) -> list[Path]:
@@ -102,15 +120,16 @@ def _partners(names: Sequence[str], folder: Path, scale: int) -> list[Path]:
     return partners
 
 
-def _check(member: Member, scales: Sequence[int], metrics: Sequence[Metric]) -> None:
+def _check(member: ImageSetMember, scales: Sequence[int], metrics: Sequence[Metric]) -> None:
     hr = datasets.picture(member.path) if member.lr is None else member.pair(scales[0]).hr
     for scale in scales:
         shortest = min(hr.shape[:2]) // scale * scale
         for metric in metrics:
-            if shortest < metric.needs(scale):
+            if shortest < metric.required_side(scale):
                 raise UsageError(
-                    f"{member.path} is too small for {metric.name} at x{scale}: of {_size(hr)} pixels, where "
-                    f"{metric.needs(scale)} x {metric.needs(scale)} are needed; leave the picture or the metric out"
+                    f"{member.path} is too small for {metric.name} at x{scale}: it has {_size(hr)} pixels, and "
+                    f"{metric.required_side(scale)} x {metric.required_side(scale)} are needed; leave out the image or "
+                    "the metric"
                 )
 
 

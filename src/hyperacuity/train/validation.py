@@ -13,11 +13,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from hyperacuity import colour, datasets
+from hyperacuity import datasets
 from hyperacuity.datasets import Picture
 from hyperacuity.engines import filled
 from hyperacuity.errors import UsageError
-from hyperacuity.metrics import SSIM_LEAST, psnr, ssim
+from hyperacuity.metrics import SSIM_SHORTEST_SIDE, psnr, ssim
+from hyperacuity.metrics.protocols import CLASSIC
 from hyperacuity.networks import described
 from hyperacuity.resize import resize
 from hyperacuity.train.data import Source, check_pair
@@ -80,17 +81,13 @@ def quality(network: nn.Module, picture: HeldOut, device: torch.device) -> tuple
 
 def similarity(result: Picture, picture: HeldOut) -> float:
     """SSIM of a network's answer, on the same luma; not a number for pictures that are smaller than its window."""
-    if min(picture.hr.shape[:2]) - 2 * picture.scale < SSIM_LEAST:
+    if min(picture.hr.shape[:2]) - 2 * picture.scale < SSIM_SHORTEST_SIDE:
         return math.nan
     return ssim(*_compared(result, picture), border=picture.scale, peak=255)
 
 
 def _compared(result: Picture, picture: HeldOut) -> tuple[NDArray[Any], NDArray[Any]]:
-    return (result, picture.hr) if result.shape[-1] == 1 else (_luma(result), _luma(picture.hr))
-
-
-def _luma(rgb: Picture) -> NDArray[np.float64]:
-    return colour.luma(rgb.astype(np.float64) / 255) * 255
+    return (result, picture.hr) if result.shape[-1] == 1 else (CLASSIC.view(result), CLASSIC.view(picture.hr))
 
 
 def infer(network: nn.Module, picture: HeldOut, device: torch.device) -> Picture:
