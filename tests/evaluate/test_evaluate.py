@@ -99,7 +99,7 @@ def test_the_mean_is_over_pictures_grey_and_coloured(folder: Path) -> None:
 def test_lr_pictures_may_be_given(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "small").mkdir()
     for name in ("grey", "rgb"):
-        picture = datasets.picture(folder / f"{name}.png")
+        picture = datasets.read_image(folder / f"{name}.png")
         small = datasets.pair(picture, 2).lr
         PIL.Image.fromarray(small.squeeze()).save(tmp_path / f"small/{name}x2.png")
     bicubic = hyperacuity.load("bicubic")

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from hyperacuity import colour, datasets, zoo
 from hyperacuity.api import Upscaler
-from hyperacuity.datasets import Pair, Picture
+from hyperacuity.datasets import Pair, Pixels8
 from hyperacuity.errors import UsageError, nearest
 from hyperacuity.evaluate import measures, sets
 from hyperacuity.evaluate.measures import Compared, Metric
@@ -44,17 +44,17 @@ class Protocol:
 
     name: str
     statement: str
-    view: Callable[[Picture], Pixels]
+    view: Callable[[Pixels8], Pixels]
     exact_luma: bool = False
 
 
-def _full_range_luma(picture: Picture) -> Picture:
+def _full_range_luma(picture: Pixels8) -> Pixels8:
     if picture.shape[-1] == 1:
         return picture[..., 0]
     return round_to(picture @ np.array([0.299, 0.587, 0.114]), np.dtype(np.uint8))
 
 
-def _unrounded_luma(picture: Picture) -> Pixels:
+def _unrounded_luma(picture: Pixels8) -> Pixels:
     rgb = np.broadcast_to(picture, (*picture.shape[:2], 3))
     return colour.luma(rgb.astype(np.float64) / 255) * 255
 
@@ -101,9 +101,9 @@ class Sample:
     """
 
     name: str
-    hr: Picture
-    lr: Picture
-    results: Mapping[str, Picture]
+    hr: Pixels8
+    lr: Pixels8
+    results: Mapping[str, Pixels8]
     measured: Mapping[str, Measured]
 
 
@@ -198,7 +198,7 @@ def _enlarged(upscaler: Upscaler, pair: Pair, setting: Setting) -> tuple[Compare
     return _viewed(result, pair, setting), seconds
 
 
-def _viewed(result: Picture, pair: Pair, setting: Setting) -> Compared:
+def _viewed(result: Pixels8, pair: Pair, setting: Setting) -> Compared:
     view = setting.how.view
     return Compared(view(result), view(pair.hr), view(pair.lr), result, pair.hr, setting.scale)
 
@@ -209,7 +209,7 @@ def _timed(upscaler: Upscaler, pixels: Pixels, scale: int) -> tuple[Pixels, floa
     return larger, time.perf_counter() - start
 
 
-def _from_exact_luma(upscaler: Upscaler, luma: Pixels, scale: int, *, grey: bool) -> tuple[Picture, float]:
+def _from_exact_luma(upscaler: Upscaler, luma: Pixels, scale: int, *, grey: bool) -> tuple[Pixels8, float]:
     """The papers' way for networks on luma: from an LR luma that is not rounded; and the seconds it took.
 
     It goes through the whole pipeline as a grey float picture: grey is brought to studio range before a network on
@@ -221,7 +221,7 @@ def _from_exact_luma(upscaler: Upscaler, luma: Pixels, scale: int, *, grey: bool
     return round_to(larger.astype(np.float64) * 255, np.dtype(np.uint8)), seconds
 
 
-def _coloured(luma: Picture, lr: Picture) -> Picture:
+def _coloured(luma: Pixels8, lr: Pixels8) -> Pixels8:
     """The picture of this luma, (H, W), and the chroma of its LR enlarged by bicubic, as the pipeline makes it."""
     if lr.shape[-1] == 1:
         return luma[..., None]

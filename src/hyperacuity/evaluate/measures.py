@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hyperacuity import metrics
-from hyperacuity.datasets import Picture
+from hyperacuity.datasets import Pixels8
 from hyperacuity.errors import MissingDependency, UsageError, nearest
 from hyperacuity.resize import resize
 
@@ -33,8 +33,8 @@ class Compared:
     seen: Pixels
     truth: Pixels
     given: Pixels
-    result: Picture
-    hr: Picture
+    result: Pixels8
+    hr: Pixels8
     scale: int
     before: Compared | None = None
 
@@ -167,7 +167,7 @@ def _lpips(weights: tuple[Path, Path]) -> Metric:
 
     network = lpips.LPIPS.from_files(*weights)
 
-    def tensor(picture: Picture) -> torch.Tensor:
+    def tensor(picture: Pixels8) -> torch.Tensor:
         rgb = np.broadcast_to(picture, (*picture.shape[:2], 3))
         return torch.from_numpy(rgb.transpose(2, 0, 1).astype(np.float32) / 255)[None]
 

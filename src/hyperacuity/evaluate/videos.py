@@ -9,7 +9,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from hyperacuity import datasets
-from hyperacuity.datasets import Pair, Picture
+from hyperacuity.datasets import Pair, Pixels8
 from hyperacuity.errors import UsageError
 from hyperacuity.evaluate.measures import Metric
 from hyperacuity.formats.video.reading import Part, VideoSource
@@ -24,7 +24,7 @@ class Frames:
     stride: int = 1
     most: int | None = None
 
-    def of(self, video: VideoSource) -> Iterator[Picture]:
+    def of(self, video: VideoSource) -> Iterator[Pixels8]:
         """(H, W, C) uint8, see `video.pictures`."""
         return itertools.islice(pictures(video), 0, None if self.most is None else self.most * self.stride, self.stride)
 
@@ -81,7 +81,7 @@ class Made:
             )
         self._frames = of.frames.of(video)
 
-    def next(self, pair: Pair) -> Picture:
+    def next(self, pair: Pair) -> Pixels8:
         """The next frame, cut as HR is."""
         frame = next(self._frames, None)
         if frame is None:
