@@ -220,7 +220,9 @@ def test_two_processes_learn_as_one_with_twice_the_batch(recipe: Path, tmp_path:
 
 def test_an_exploding_loss_is_rewound_and_goes_on_slower(recipe: Path, tmp_path: Path) -> None:
     changes = {"optimizer.kind": "sgd", "optimizer.lr": 2e4, "divergence.factor": 1e-7, "schedule.warm_up": 0}
-    with pytest.warns(DivergenceWarning, match=r"exploded at step \d+ .*: back to step 0, with 1e-07 times the learning rate"):
+    with pytest.warns(
+        DivergenceWarning, match=r"exploded at step \d+ .*: back to step 0, with 1e-07 times the learning rate"
+    ):
         progress = trained(recipe, tmp_path / "run", changes)
     steps = [p.step for p in progress]
     assert any(later <= earlier for earlier, later in itertools.pairwise(steps))
@@ -350,7 +352,7 @@ def test_the_averaged_weights_are_what_is_shipped(recipe: Path, tmp_path: Path) 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 def test_a_device_that_is_not_there_is_said(recipe: Path, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="does not find cuda here: use device="cpu""):
+    with pytest.raises(UsageError, match='does not find cuda here: use device="cpu"'):
         next(train(read_recipe(recipe), tmp_path / "run", device="cuda"))
 
 

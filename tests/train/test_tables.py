@@ -39,9 +39,9 @@ def test_a_degradation_and_a_loss_are_added_by_a_line_of_a_table(
 ) -> None:
     unchanged = read_recipe(recipe).hash()
     changes = {"degradation": {"kind": "subsample", "darker": 0.8}, "losses.brightness": 0.1, "steps": 2}
-    with pytest.raises(UsageError, match="unknown key losses.brightness"):
+    with pytest.raises(UsageError, match=r"unknown key losses.brightness"):
         read_recipe(recipe, {"losses.brightness": 0.1})
-    with pytest.raises(UsageError, match="degradation: .*'bicubic', 'blur-bicubic', 'chain'"):
+    with pytest.raises(UsageError, match=r"degradation: .*'bicubic', 'blur-bicubic', 'chain'"):
         read_recipe(recipe, {"degradation": {"kind": "subsample"}})
 
     monkeypatch.setitem(DEGRADATIONS, "subsample", Subsample)
@@ -58,5 +58,5 @@ def test_a_degradation_and_a_loss_are_added_by_a_line_of_a_table(
     assert "brightness" in definitions["Losses"]["properties"]
     assert read_recipe(recipe).hash() == unchanged  # older runs can be resumed
     assert record.hash() != read_recipe(recipe, changes | {"losses.brightness": 0.2}).hash()
-    with pytest.raises(UsageError, match="unknown key degradation.subsample.darkre. Did you mean 'darker'"):
+    with pytest.raises(UsageError, match=r"unknown key degradation\.subsample\.darkre\. Did you mean 'darker'"):
         read_recipe(recipe, {"degradation": {"kind": "subsample", "darkre": 1}})

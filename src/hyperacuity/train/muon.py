@@ -1,10 +1,11 @@
 """Muon: an optimiser whose steps are equally large in all directions of a kernel's matrix.
 
 Source: Jordan et al., "Muon: An optimizer for hidden layers in neural networks", 2024. The momentum of a convolution's
-kernel, seen as a matrix (outputs, inputs x height x width), is replaced by the nearest matrix whose singular values are all
-about 1, and sized like a step of Adam (Liu et al., "Muon is Scalable for LLM Training", arXiv 2502.16982, section 2.2),
-so that one learning rate serves both. Other parameters (biases, slopes, kernels of one input and one output) use Adam.
-PyTorch's own accepts matrices only, and works in bfloat16, which most CPUs emulate, on one parameter at a time.
+kernel, seen as a matrix (outputs, inputs x height x width), is replaced by the nearest matrix whose singular values
+are all about 1, and sized like a step of Adam (Liu et al., "Muon is Scalable for LLM Training", arXiv 2502.16982,
+section 2.2), so that one learning rate serves both. Other parameters (biases, slopes, kernels of one input and one
+output) use Adam. PyTorch's own accepts matrices only, and works in bfloat16, which most CPUs emulate, on one parameter
+at a time.
 """
 
 from __future__ import annotations
