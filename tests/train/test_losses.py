@@ -85,10 +85,10 @@ def test_gradients_are_those_of_the_formulas() -> None:
     sr, hr = torch.rand(2, 1, 2, 13, 12, dtype=torch.float64)
     sr.requires_grad_()
     for function in (losses.l1, losses.mse, losses.charbonnier, losses.ssim, losses.fft):
-        assert torch.autograd.gradcheck(function, (sr, hr))
-    assert torch.autograd.gradcheck(losses.tv, (sr,))
+        assert torch.autograd.gradcheck(function, (sr, hr, NO_LR))
+    assert torch.autograd.gradcheck(losses.tv, (sr, sr.detach(), NO_LR))
     large, small = torch.rand(1, 2, 18, 15, dtype=torch.float64), torch.rand(1, 2, 6, 5, dtype=torch.float64)
-    assert torch.autograd.gradcheck(losses.consistency, (large.requires_grad_(), small))
+    assert torch.autograd.gradcheck(losses.consistency, (large.requires_grad_(), large.detach(), small))
     assert torch.autograd.gradcheck(lambda nats: kl(nats, 0.0), (torch.rand(2, 3, 2, 2).double().requires_grad_(),))
     fake, real = (torch.randn(7, dtype=torch.float64, requires_grad=True) for _ in range(2))
     kind: GanLoss
@@ -99,9 +99,9 @@ def test_gradients_are_those_of_the_formulas() -> None:
 
 def test_patches_too_small_are_told() -> None:
     tiny = torch.rand(1, 1, 10, 30)
-    with pytest.raises(UsageError, match=r"11 x 11 pixels or more; got \(10, 30\): take a larger data\.patch"):
+    with pytest.raises(UsageError, match=r"11 x 11 pixels or more; got \(10, 30\): use a larger data\.patch"):
         losses.ssim(tiny, tiny, NO_LR)
-    with pytest.raises(UsageError, match=r"5 x 5 LR pixels or more; got \(4, 4\): take a larger data\.patch"):
+    with pytest.raises(UsageError, match=r"5 x 5 LR pixels or more; got \(4, 4\): use a larger data\.patch"):
         losses.consistency(torch.rand(1, 1, 8, 8), torch.rand(1, 1, 8, 8), torch.rand(1, 1, 4, 4))
 
 
@@ -168,7 +168,7 @@ def test_logits_and_nats_in_half_precision_are_widened_first() -> None:
             assert torch.equal(function(kind, fake, real), function(kind, fake.float(), real.float()))
     nats = torch.rand(2, 8, 5, 5).half()
     assert torch.equal(kl(nats, 0.05), kl(nats.float(), 0.05))
-    with pytest.raises(ValueError, match="needs the logits of real pictures"):
+    with pytest.raises(ValueError, match="needs the logits of real images"):
         generator_loss("relativistic", fake)
 
 

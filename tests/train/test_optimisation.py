@@ -29,7 +29,7 @@ def test_stairs_as_pytorch_has_them() -> None:
     optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], 1.0)
     theirs = torch.optim.lr_scheduler.MultiStepLR(optimizer, [3, 7], 0.5)
     for step in range(10):
-        assert rate(step, 10, 1.0, Stairs(at=(3, 7))) == pytest.approx(theirs.get_last_lr()[0])
+        assert rate(step, 10, 1.0, Stairs(milestones=(3, 7))) == pytest.approx(theirs.get_last_lr()[0])
         optimizer.step()
         theirs.step()
     assert [rate(step, 9, 8.0, Stairs(every=3, factor=0.1)) for step in (0, 2, 3, 8)] == pytest.approx(
@@ -40,7 +40,7 @@ def test_stairs_as_pytorch_has_them() -> None:
 def test_one_cycle_rises_and_falls_as_pytorch_has_it() -> None:
     optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], 1.0)
     theirs = torch.optim.lr_scheduler.OneCycleLR(optimizer, 1.0, total_steps=101, final_div_factor=25)
-    schedule = OneCycle(rise=0.3, begin=0.04, final_lr=0.04 / 25)
+    schedule = OneCycle(rise_fraction=0.3, initial_factor=0.04, final_lr=0.04 / 25)
     mine = [rate(step, 101, 1.0, schedule) for step in range(101)]
     expected = []
     for _ in range(101):

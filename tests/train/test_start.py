@@ -105,7 +105,7 @@ def test_a_folded_model_without_a_way_back_says_so(tmp_path: Path) -> None:
 
 def test_what_is_to_begin_fresh_does_though_it_fits() -> None:
     network, other = build("fsrcnn", {"scale": 3}), build("fsrcnn", {"scale": 3})
-    start.initialise(network, "fsrcnn-x2", fresh=("deconvolve.",))
+    start.initialise(network, "fsrcnn-x2", reinitialise=("deconvolve.",))
     learnt, fresh = start.open_network("fsrcnn-x2"), "deconvolve.bias"
     assert torch.equal(network.get_parameter("map.3.0.weight"), learnt.get_parameter("map.3.0.weight"))
     assert torch.equal(network.get_parameter(fresh), other.get_parameter(fresh))

@@ -53,9 +53,9 @@ def test_a_degradation_and_a_loss_are_added_by_a_line_of_a_table(
     assert set(progress[-1].losses) == {"l1", "brightness"}
     assert (tmp_path / "run/tiny-x2.safetensors").exists()
 
-    definitions = json.loads(schema())["$defs"]
-    assert definitions["Subsample"]["properties"].keys() == {"kind", "darker"}
-    assert "brightness" in definitions["Losses"]["properties"]
+    described = json.loads(schema())
+    assert described["$defs"]["Subsample"]["properties"].keys() == {"kind", "darker"}
+    assert "brightness" in described["properties"]["losses"]["properties"]
     assert read_recipe(recipe).hash() == unchanged  # older runs can be resumed
     assert record.hash() != read_recipe(recipe, changes | {"losses.brightness": 0.2}).hash()
     with pytest.raises(UsageError, match=r"unknown key degradation\.subsample\.darkre\. Did you mean 'darker'"):
