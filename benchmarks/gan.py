@@ -23,8 +23,8 @@ from hyperacuity.networks import build
 from hyperacuity.networks.perceptual import LPIPS
 from hyperacuity.train import Recipe, train
 from hyperacuity.train.checkpoint import Checkpoints, load
-from hyperacuity.train.data import Source
 from hyperacuity.train.degrade import Bicubic
+from hyperacuity.train.images import TrainingImage
 from hyperacuity.train.validation import HeldOut, held_out, quality
 
 SHARED = Path(__file__).parents[2] / "shared"
@@ -35,7 +35,7 @@ ADVERSARY = {
     "config": {"features": 8},
     "loss": "relativistic",
     "weight": 0.02,
-    "alone": 20,
+    "pretrain_steps": 20,
     "optimizer": {"lr": 4e-4},
 }
 SLOWLY = {"optimizer": {"lr": 2e-4, "ema": 0.0}, "schedule": {"kind": "stairs", "every": 1000}}
@@ -80,7 +80,7 @@ def main() -> None:
         (folder / "few").mkdir()
         for path in few:
             (folder / "few" / path.name).symlink_to(path)
-        pictures = list(held_out([Source(path, None, 1.0) for path in few], 4, 3, Bicubic()))
+        pictures = list(held_out([TrainingImage(path, None, 1.0) for path in few], 4, 3, Bicubic()))
         plain = recipe(folder / "few", losses={"l1": 1.0}, optimizer={"lr": 1e-3})
         for _ in train(plain, folder / "plain", device="cpu"):
             pass
@@ -93,12 +93,12 @@ def main() -> None:
             run = folder / ("plain-again" if adversary is None else "gan")
             told: list[float] = []
             for progress in train(further, run, device="cpu"):
-                told.append(progress.losses.get("told rightly", 0.5))
+                told.append(progress.losses.get("accuracy", 0.5))
                 if progress.validation is None:
                     continue
                 state = Checkpoints(run / "checkpoints", 1).latest()
                 assert state is not None
-                network.load_state_dict(state["network"])
+                network.load_state_dict(state.network)
                 now = {
                     "step": progress.step,
                     "told_rightly": float(np.mean(told)),

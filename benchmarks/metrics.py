@@ -112,7 +112,7 @@ def similarity(hr: Array, scale: int) -> dict[str, float]:
 
 
 def main() -> None:
-    pictures = [datasets.picture(path) for path in datasets.files([SET5])]
+    pictures = [datasets.read_image(path) for path in datasets.files([SET5])]
     found: dict[str, dict[int, float]] = {}
     for scale in (2, 3, 4):
         for measure in (mistakes, similarity):

@@ -25,7 +25,7 @@ import torch
 from torch import nn
 
 from hyperacuity.networks import build, described
-from hyperacuity.train import Log, Progress, Recipe, optimisation, read_recipe, train
+from hyperacuity.train import Log, Recipe, TrainingProgress, optimisation, read_recipe, train
 
 # Recipe, changes to it, steps in a chunk.
 CASES: list[tuple[str, dict[str, object], int]] = [
@@ -46,7 +46,7 @@ def bare(recipe: Recipe, *, fused: bool) -> Callable[[], None]:
     optimizer = optimisation.build(network, recipe.optimizer)
     for group in optimizer.param_groups:
         group["fused"] = fused or None  # None: as PyTorch chooses
-    loss = nn.functional.l1_loss if recipe.losses.l1 else nn.functional.mse_loss
+    loss = nn.functional.l1_loss if "l1" in recipe.losses.chosen() else nn.functional.mse_loss
     x = torch.rand(batch, told.channels, patch, patch)
     y = torch.rand(batch, told.channels, patch * told.scale, patch * told.scale)
 
@@ -98,7 +98,7 @@ def main() -> None:
             training = train(recipe, Path(folder, "runs", name), device="cpu")
             with Log(Path(folder, "runs", name)) as log:
 
-                def ours(training: Iterator[Progress] = training, log: Log = log) -> None:
+                def ours(training: Iterator[TrainingProgress] = training, log: Log = log) -> None:
                     log.write(next(training))
 
                 while not next(training).losses:

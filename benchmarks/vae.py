@@ -20,8 +20,8 @@ import torch
 from hyperacuity.metrics import psnr
 from hyperacuity.resize import resize
 from hyperacuity.train import start
-from hyperacuity.train.data import sources
 from hyperacuity.train.degrade import Bicubic
+from hyperacuity.train.images import find_test_set
 from hyperacuity.train.validation import held_out
 
 SAMPLES = 20
@@ -36,11 +36,11 @@ def pooled(x: np.ndarray, side: int = 8) -> np.ndarray:
 
 
 def main() -> None:
-    network = start.model(sys.argv[1])
+    network = start.open_network(sys.argv[1])
     folder = Path(sys.argv[2]) if len(sys.argv) > 2 else KODAK
     scale: int = network.scale  # type: ignore[assignment]  # of a network
     rows: dict[str, dict[str, float]] = {}
-    for picture in held_out(sources([folder], [], [1.0]), scale, 1, Bicubic()):
+    for picture in held_out(find_test_set(folder), scale, 1, Bicubic()):
         x = torch.from_numpy(picture.lr.astype(np.float32)).permute(2, 0, 1)[None] / 255
         truth = picture.hr[..., 0].astype(np.float64)
         generator = torch.Generator().manual_seed(0)

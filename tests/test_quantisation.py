@@ -41,7 +41,7 @@ def test_eight_bits_are_written_found_and_used(model: Model) -> None:
     assert isinstance(small, OnnxRuntime)
     assert small.precision == "int8"
     full = engines.open(again, precision="fp32", engine="onnxruntime")
-    lr = np.float32(1 / 255) * datasets.pair(datasets.luma(datasets.picture(PHOTO)), 2).lr[None, None]
+    lr = np.float32(1 / 255) * datasets.pair(datasets.luma(datasets.read_image(PHOTO)), 2).lr[None, None]
     difference = metrics.psnr(small.run(lr)[0, 0], full.run(lr)[0, 0], border=2, peak=1)
     assert 35 < difference < 70  # another network, and nearly the same
     np.testing.assert_array_equal(small.in_float32().run(lr), full.run(lr))
@@ -117,7 +117,7 @@ def test_precision_int8_where_there_is_none(model: Model) -> None:
 
 @pytest.mark.parametrize("name", [name for name, model in zoo.models().items() if model.int8 is not None])
 def test_the_zoo_in_eight_bits_is_nearly_the_zoo(name: str) -> None:
-    pixels = datasets.picture(PHOTO)[::2, ::2]
+    pixels = datasets.read_image(PHOTO)[::2, ::2]
     scale = zoo.members(name)[0].card.network_scale
     full, small = (api.load(name, precision=kind).array(pixels, scale) for kind in ("fp32", "int8"))
     assert metrics.psnr(small, full, border=0, peak=255) > 40

@@ -115,7 +115,7 @@ def _pairs(path: Path, card: Card, crop: int | None = None) -> Iterator[datasets
     """A picture in the channels that the network knows, at both resolutions; or the middle of it, `crop` LR pixels a
     side, and nothing where it is smaller.
     """
-    codes, scale = datasets.picture(path), _scale(card)
+    codes, scale = datasets.read_image(path), _scale(card)
     codes = datasets.luma(codes)[..., None] if card.channels == "Y" else np.broadcast_to(codes, (*codes.shape[:2], 3))
     size = [side if crop is None else crop * scale for side in codes.shape[:2]]
     top, left = ((side - part) // 2 for side, part in zip(codes.shape[:2], size, strict=True))

@@ -16,7 +16,7 @@ from tests.evaluate.settings import load, make_setting
 def test_lr_images_may_be_given(image_folder: Path, tmp_path: Path) -> None:
     (tmp_path / "small").mkdir()
     for name in ("grey", "rgb"):
-        image = datasets.picture(image_folder / f"{name}.png")
+        image = datasets.read_image(image_folder / f"{name}.png")
         small = datasets.pair(image, 2).lr
         PIL.Image.fromarray(small.squeeze()).save(tmp_path / f"small/{name}x2.png")
     bicubic = load("bicubic")

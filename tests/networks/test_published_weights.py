@@ -33,7 +33,7 @@ def set5(network: nn.Module, shared: Path, scale: int) -> float:
     told = described(network)
     figures = []
     for path in datasets.files([shared / "data/benchmarks/Set5"]):
-        hr = datasets.picture(path)
+        hr = datasets.read_image(path)
         if told.channels == 1:
             pair = datasets.pair(datasets.luma(hr), scale, exact=True)
             x = pair.lr if told.scale == scale else resize(pair.lr, size=pair.hr.shape[:2])
@@ -45,12 +45,12 @@ def set5(network: nn.Module, shared: Path, scale: int) -> float:
     return float(np.mean(figures))
 
 
-def run(network: nn.Module, pixels: Any) -> datasets.Picture:
+def run(network: nn.Module, pixels: Any) -> datasets.Pixels8:
     """(H, W, C) on 0..255, through a network on [0, 1]."""
     x = torch.from_numpy(pixels).float().permute(2, 0, 1)[None] / 255
     with torch.inference_mode():
         y: Tensor = network(x)[0].permute(1, 2, 0)
-    picture: datasets.Picture = (y * 255).round().clamp(0, 255).byte().numpy()
+    picture: datasets.Pixels8 = (y * 255).round().clamp(0, 255).byte().numpy()
     return picture
 
 

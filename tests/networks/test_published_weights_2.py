@@ -52,7 +52,7 @@ def test_compact(shared: Path, name: str, convs: int) -> None:
     """No figures are published. Trained for damaged pictures, it sharpens clean ones: near, below bicubic in PSNR."""
     network = build("compact", {"convs": convs}).eval()
     network.load_state_dict(theirs(shared / f"weights/{name}.safetensors"))
-    hr = datasets.picture(shared / "data/benchmarks/Set5/bird.png")
+    hr = datasets.read_image(shared / "data/benchmarks/Set5/bird.png")
     lr = resize(hr, scale=1 / 4)
     pictures = {"truth": hr, "bicubic": resize(lr, scale=4), "ours": run(network, lr)}
     y = {name: colour.luma(picture.astype(np.float64) / 255) * 255 for name, picture in pictures.items()}

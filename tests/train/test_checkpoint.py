@@ -11,10 +11,15 @@ import torch
 from hyperacuity.errors import WeightsError
 from hyperacuity.train import checkpoint
 from hyperacuity.train.checkpoint import Checkpoints, CheckpointWarning
+from hyperacuity.train.state import BestWeights, State
 
 
-def state(step: int) -> dict[str, Any]:
-    return {"recipe": "abc", "step": step}
+def state(step: int) -> State:
+    return State("abc", step, 1.0, 0.5, 30.0, network={}, average={}, optimizer={}, precision={})
+
+
+def best(step: int) -> BestWeights:
+    return BestWeights("abc", step, 30.0, {})
 
 
 def test_the_last_few_are_kept_and_the_newest_is_taken(tmp_path: Path) -> None:
@@ -23,16 +28,16 @@ def test_the_last_few_are_kept_and_the_newest_is_taken(tmp_path: Path) -> None:
     assert kept.best() is None
     for step in (0, 5, 10, 100):
         kept.save(state(step))
-    kept.save_best(state(5))
-    assert [path.name for path in kept.steps()] == ["step-000000010.pt", "step-000000100.pt"]
-    assert (kept.latest(), kept.best()) == (state(100), state(5))
+    kept.save_best(best(5))
+    assert [path.name for path in kept.paths()] == ["step-000000010.pt", "step-000000100.pt"]
+    assert (kept.latest(), kept.best()) == (state(100), best(5))
 
 
 @pytest.mark.parametrize("content", [b"", b"nothing", b"PK\x03\x04" + b"\0" * 99])
 def test_a_damaged_checkpoint_is_refused(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "checkpoint.pt"
     path.write_bytes(content)
-    with pytest.raises(WeightsError, match="delete it to go on without it"):
+    with pytest.raises(WeightsError, match="delete it to continue without it"):
         checkpoint.load(path)
     torch.save({"step": 1, "recipe": "", "weights": {"a": torch.zeros(9)}}, path)
     whole, chance = path.read_bytes(), random.Random(1)
@@ -42,7 +47,7 @@ def test_a_damaged_checkpoint_is_refused(content: bytes, tmp_path: Path) -> None
         with contextlib.suppress(WeightsError):
             checkpoint.load(path)
     torch.save({"a": 1}, path)
-    with pytest.raises(WeightsError, match="no checkpoint of this trainer"):
+    with pytest.raises(WeightsError, match="not a checkpoint of this trainer"):
         checkpoint.load(path)
 
 

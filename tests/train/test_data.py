@@ -10,9 +10,11 @@ from PIL import Image
 from hyperacuity import datasets
 from hyperacuity.errors import UsageError
 from hyperacuity.resize import resize
-from hyperacuity.train import data
-from hyperacuity.train.data import Cut, Patches, batches, sources
-from hyperacuity.train.degrade import Bicubic, degrade
+from hyperacuity.train import images
+from hyperacuity.train import patches as patches_module
+from hyperacuity.train.degrade import Bicubic
+from hyperacuity.train.images import TrainingImage, find_images
+from hyperacuity.train.patches import Cut, Patches, read_batches
 
 
 @pytest.fixture
@@ -27,7 +29,7 @@ def folder(tmp_path: Path) -> Path:
 
 def patches(folder: Path, *, cuts: tuple[Cut, ...] = (Cut(2, 24, 4),), batch: int = 6, **options: int) -> Patches:
     channels = options.pop("channels", 1)
-    made = Patches(sources([folder], [], [1.0]), cuts=cuts, channels=channels, batch=batch, seed=3, **options)
+    made = Patches(find_images([folder], [], [1.0], 2), cuts=cuts, channels=channels, batch=batch, seed=3, **options)
     list(made.load())
     return made
 
@@ -51,17 +53,21 @@ def test_two_processes_see_together_what_one_would(folder: Path) -> None:
 
 
 def test_degrading_a_patch_with_its_margin_is_cutting_a_degraded_picture(folder: Path) -> None:
-    hr = datasets.luma(datasets.picture(folder / "a.png"))
+    hr = datasets.luma(datasets.read_image(folder / "a.png"))
     lr = resize(hr, scale=0.5)
     margin = Bicubic().margin(2)
     made = Patches(
-        sources([folder], [], [1.0]), cuts=[Cut(2, 2 * (8 + 2 * margin), 2 * margin)], channels=1, batch=40, seed=0
+        find_images([folder], [], [1.0], 2),
+        cuts=[Cut(2, 2 * (8 + 2 * margin), 2 * margin)],
+        channels=1,
+        batch=40,
+        seed=0,
     )
-    small = degrade(made[0].hr, 2, Bicubic(), torch.Generator())
+    small = Bicubic().degrade(made[0].hr, 2, torch.Generator())
     inner = (small[..., margin:-margin, margin:-margin] * 255).round().byte().numpy()[:, 0]
     windows = {
         way
-        for picture in (lr, resize(datasets.luma(datasets.picture(folder / "b.png")), scale=0.5))
+        for picture in (lr, resize(datasets.luma(datasets.read_image(folder / "b.png")), scale=0.5))
         for top in range(picture.shape[0] - 7)
         for left in range(picture.shape[1] - 7)
         for way in ways(picture[top : top + 8, left : left + 8])
@@ -73,8 +79,8 @@ def test_degrading_a_patch_with_its_margin_is_cutting_a_degraded_picture(folder:
 
 def test_every_corner_is_reached_and_small_pictures_are_left_out(folder: Path) -> None:
     made = patches(folder, cuts=(Cut(1, 32),), batch=3000)
-    assert [source.hr.name for source in made.sources] == ["a.png", "b.png"]
-    picture = datasets.luma(datasets.picture(folder / "a.png"))
+    assert [source.hr.name for source in made.images] == ["a.png", "b.png"]
+    picture = datasets.luma(datasets.read_image(folder / "a.png"))
     seen = {patch.tobytes() for patch in made[0].hr.numpy()[:, 0]}
     for rows in (slice(None, 32), slice(-32, None)):
         for columns in (slice(None, 32), slice(-32, None)):
@@ -82,15 +88,15 @@ def test_every_corner_is_reached_and_small_pictures_are_left_out(folder: Path) -
 
 
 def test_pictures_are_set_aside_evenly(tmp_path: Path) -> None:
-    def named(count: int) -> list[data.Source]:
-        return [data.Source(tmp_path / f"{n:03}.png", None, rescale) for n in range(count) for rescale in (1.0, 0.5)]
+    def named(count: int) -> list[TrainingImage]:
+        return [TrainingImage(tmp_path / f"{n:03}.png", None, rescale) for n in range(count) for rescale in (1.0, 0.5)]
 
-    assert [source.hr.stem for source in data.set_aside(named(35))] == ["000", "011", "023"]
-    assert all(source.rescale == 1 for source in data.set_aside(named(35)))
-    assert len(data.set_aside(named(900))) == 24
-    assert len(data.set_aside(named(2))) == 1
-    with pytest.raises(UsageError, match=r"000\.png alone cannot be learnt from and measured"):
-        data.set_aside(named(1))
+    assert [source.hr.stem for source in images.set_aside(named(35))] == ["000", "011", "023"]
+    assert all(source.rescale == 1 for source in images.set_aside(named(35)))
+    assert len(images.set_aside(named(900))) == 24
+    assert len(images.set_aside(named(2))) == 1
+    with pytest.raises(UsageError, match=r"000\.png is the only image, so that none is left for validation"):
+        images.set_aside(named(1))
 
 
 def test_all_eight_ways_to_turn_a_patch_occur(tmp_path: Path) -> None:
@@ -108,11 +114,11 @@ def test_luma_is_that_of_matlab_and_grey_becomes_rgb(folder: Path) -> None:
 
 
 def test_where_pictures_do_not_fit_they_are_decoded_by_workers(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(data, "SHARE", 0.0)
+    monkeypatch.setattr(patches_module, "SHARE", 0.0)
     made = patches(folder)
     assert not made.fits
-    here = list(batches(made, 2, 5, workers=0))
-    there = list(batches(patches(folder), 2, 5, workers=1))
+    here = list(read_batches(made, 2, 5, workers=0))
+    there = list(read_batches(patches(folder), 2, 5, workers=1))
     assert len(here) == len(there) == 3
     for a, b in zip(here, there, strict=True):
         assert torch.equal(a.hr, b.hr)
@@ -144,7 +150,7 @@ def test_how_hard_a_patch_is_follows_its_own_lr_where_it_has_one(tmp_path: Path)
         half[:, 65 // factor :] = 0 if name == "hr" else 90  # bicubic knows nothing of what this LR shows
         Image.fromarray(half).save(tmp_path / name / "a.png")
     made = Patches(
-        sources([tmp_path / "hr"], [tmp_path / "lr"], [1.0]),
+        find_images([tmp_path / "hr"], [tmp_path / "lr"], [1.0], 2),
         cuts=[Cut(2, 16)], channels=1, batch=200, seed=0, hardest_of=8,
     )  # fmt: skip
     shown = made[0].lr
@@ -154,15 +160,17 @@ def test_how_hard_a_patch_is_follows_its_own_lr_where_it_has_one(tmp_path: Path)
 
 def test_decoded_pictures_make_room_one_by_one(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Never many at once, which a training would wait for; and none is decoded twice while it is held."""
-    monkeypatch.setattr(data, "SHARE", 0.0)
+    monkeypatch.setattr(patches_module, "SHARE", 0.0)
     factors = [1 + n / 1000 for n in range(500)]
-    made = Patches(sources([folder], [], factors), cuts=[Cut(1, 32)], channels=1, batch=data.PICTURES, seed=0)
+    made = Patches(
+        find_images([folder], [], factors, 2), cuts=[Cut(1, 32)], channels=1, batch=patches_module.HELD, seed=0
+    )
     decoded = []
     for step in range(150):
         before = made._load.cache_info().misses
         _ = made[step]
         decoded.append(made._load.cache_info().misses - before)
-    assert decoded[0] > data.PICTURES * 0.8
+    assert decoded[0] > patches_module.HELD * 0.8
     assert max(decoded[1:]) <= 2
     assert sum(decoded[1:]) <= 149
 
@@ -176,12 +184,12 @@ def test_lr_pictures_lie_under_their_hr(folder: Path, tmp_path: Path) -> None:
     small = tmp_path / "small"
     small.mkdir()
     for name in ("a", "b", "c"):
-        picture = datasets.luma(datasets.picture(folder / f"{name}.png"))
+        picture = datasets.luma(datasets.read_image(folder / f"{name}.png"))
         whole = picture[: len(picture) // 2 * 2, : picture.shape[1] // 2 * 2]
         Image.fromarray(whole[::2, ::2]).save(small / f"{name}.png")
         Image.fromarray(whole).save(folder / f"{name}.png")
-    hr = [path for path in sources([folder], [], [1.0]) if path.hr.parent == folder]
-    paired = [data.Source(source.hr, small / source.hr.name, 1.0) for source in hr]
+    hr = [path for path in find_images([folder], [], [1.0], 2) if path.hr.parent == folder]
+    paired = [TrainingImage(source.hr, small / source.hr.name, 1.0) for source in hr]
     made = Patches(paired, cuts=[Cut(2, 16)], channels=1, batch=8, seed=0)
     batch = made[0]
     assert batch.lr is not None
@@ -190,5 +198,5 @@ def test_lr_pictures_lie_under_their_hr(folder: Path, tmp_path: Path) -> None:
         over = large.view(8, 2, 8, 2).permute(0, 2, 1, 3).reshape(8, 8, 4)
         assert (over == little[..., None]).any(-1).all()
     Image.fromarray(np.zeros((7, 7), np.uint8)).save(small / "a.png")
-    with pytest.raises(UsageError, match=r"a\.png has 7 x 7 pixels; 28 x 20 belong to x2"):
+    with pytest.raises(UsageError, match=r"a\.png has 7 x 7 pixels, but .*a\.png with 56 x 40 needs 28 x 20 at x2"):
         list(Patches(paired, cuts=[Cut(2, 16)], channels=1, batch=8, seed=0).load())

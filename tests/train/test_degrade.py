@@ -19,21 +19,11 @@ from torch import Tensor
 from hyperacuity import datasets
 from hyperacuity.metrics import psnr
 from hyperacuity.resize import resize
-from hyperacuity.train.degrade import (
-    Bicubic,
-    BlurBicubic,
-    Chain,
-    bicubic,
-    blur,
-    chain,
-    degrade,
-    enlarge,
-    noise,
-    shrink,
-    truth,
-    usm_sharpen,
-)
-from hyperacuity.train.degrade.jpeg import jpeg
+from hyperacuity.train.degrade import Bicubic, BlurBicubic, Chain, Degradation, chain
+from hyperacuity.train.degrade.operations import blur, noise
+from hyperacuity.train.degrade.operations.blur import usm_sharpen
+from hyperacuity.train.degrade.operations.jpeg import jpeg
+from hyperacuity.train.degrade.operations.resampling import bicubic, enlarge, shrink
 
 Pixels = Any
 
@@ -46,9 +36,17 @@ IDLE: dict[str, Any] = {
         "jpeg": [100, 100],
     },
     "last_sinc": 0,
-    "sharpen_truth": False,
+    "sharpen_hr": False,
 }
 IDLE["second"] = IDLE["first"]
+
+
+def degrade(hr: Tensor, scale: int, how: Degradation, random: torch.Generator) -> Tensor:
+    return how.degrade(hr, scale, random)
+
+
+def truth(hr: Tensor, how: Degradation, margin: int = 0) -> Tensor:
+    return how.truth(hr, margin)
 
 
 def tensor(pixels: Pixels) -> Tensor:
@@ -109,10 +107,10 @@ def test_bicubic_makes_matlabs_own_pictures(shared: Path, scale: int) -> None:
     originals = datasets.files([shared / "data/benchmarks/Set5"])
     assert len(originals) == 5
     for path in originals:
-        hr = datasets.picture(path)
+        hr = datasets.read_image(path)
         hr = hr[: len(hr) // scale * scale, : hr.shape[1] // scale * scale]
         golden = shared / f"data/golden/Set5_LR_bicubic/X{scale}/{path.stem}x{scale}.png"
-        assert np.array_equal(pixels(bicubic(tensor(hr), scale)), datasets.picture(golden))
+        assert np.array_equal(pixels(bicubic(tensor(hr), scale)), datasets.read_image(golden))
 
 
 @pytest.mark.parametrize("scale", [2, 3, 4])
@@ -140,7 +138,7 @@ def test_what_is_remembered_without_gradients_serves_with_them() -> None:
 @pytest.mark.parametrize("scale", [2, 3, 4])
 @pytest.mark.parametrize(
     "how",
-    [Bicubic(), BlurBicubic(sigma=(1.7, 1.7)), BlurBicubic(sigma=(1.7, 1.7), then="subsample")],
+    [Bicubic(), BlurBicubic(sigma=(1.7, 1.7)), BlurBicubic(sigma=(1.7, 1.7), downsample="subsample")],
     ids=["bicubic", "blur", "subsample"],
 )
 def test_a_patch_with_its_margin_is_degraded_as_the_whole_picture(how: Bicubic | BlurBicubic, scale: int) -> None:
@@ -174,7 +172,9 @@ def test_a_chain_has_a_margin_for_its_last_kernel_which_lies_on_lr() -> None:
 
 
 @pytest.mark.parametrize(
-    "how", [Bicubic(), BlurBicubic(), BlurBicubic(then="subsample"), Chain()], ids=["bicubic", "blur", "ESPCN", "chain"]
+    "how",
+    [Bicubic(), BlurBicubic(), BlurBicubic(downsample="subsample"), Chain()],
+    ids=["bicubic", "blur", "ESPCN", "chain"],
 )
 @pytest.mark.parametrize("scale", [1, 2, 3, 4])
 @pytest.mark.parametrize("channels", [1, 3])
@@ -206,7 +206,7 @@ def test_tiny_and_flat_pictures_pass_through_everything(value: int, shape: tuple
 def test_a_blurred_picture_is_subsampled_at_the_middle_of_each_lr_pixel() -> None:
     hr = torch.zeros(1, 1, 12, 12, dtype=torch.uint8)
     hr[..., 4, 7] = 255  # the middle of the second row and third column of x3
-    lr = degrade(hr, 3, BlurBicubic(sigma=(0.01, 0.01), then="subsample"), generator())
+    lr = degrade(hr, 3, BlurBicubic(sigma=(0.01, 0.01), downsample="subsample"), generator())
     assert lr[0, 0].nonzero().tolist() == [[1, 2]]
 
 
@@ -300,7 +300,7 @@ def test_the_unsharp_mask_is_that_of_opencv() -> None:
 
 def test_the_truth_is_sharpened_only_where_the_chain_says_so() -> None:
     hr = photo()
-    for how in (Bicubic(), BlurBicubic(), Chain(sharpen_truth=False)):
+    for how in (Bicubic(), BlurBicubic(), Chain(sharpen_hr=False)):
         assert torch.equal(truth(hr, how), hr / 255)
     assert torch.equal(truth(hr, Chain()), usm_sharpen(hr / 255))
     flat = torch.full((1, 3, 64, 64), 80, dtype=torch.uint8)
@@ -364,7 +364,7 @@ def distance(ours: Pixels, theirs: Pixels) -> float:
 @pytest.mark.parametrize("colours", [1, 3])
 def test_our_jpeg_is_pillows(shared: Path, quality: int, colours: int) -> None:
     for path in datasets.files([shared / "data/validation/Kodak24"])[::8]:
-        picture = datasets.picture(path)[100:251, 50:203]  # sides that do not divide by 16
+        picture = datasets.read_image(path)[100:251, 50:203]  # sides that do not divide by 16
         picture = picture[..., 0] if colours == 1 else picture
         theirs = by_pillow(picture, quality)
         ours = pixels(jpeg(tensor(picture) / 255, torch.tensor([quality]))).squeeze()
@@ -433,9 +433,9 @@ def test_the_last_sinc_rings() -> None:
 
 def test_lr_is_made_of_the_sharpened_truth() -> None:
     hr = photo()
-    how = Chain.model_validate(IDLE | {"sharpen_truth": True})
+    how = Chain.model_validate(IDLE | {"sharpen_hr": True})
     plain = Chain.model_validate(IDLE)
-    assert torch.equal(degrade(hr, 2, how, generator()), chain.degraded(truth(hr, how), 2, plain, generator()))
+    assert torch.equal(degrade(hr, 2, how, generator()), chain._degraded(truth(hr, how), 2, plain, generator()))
 
 
 def test_sizes_differ_within_a_batch() -> None:

@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hyperacuity.train import Log, Progress
+from hyperacuity.train import Log, TrainingProgress
 from hyperacuity.train.log import LogWarning, read
 
 
-def progress(step: int, loss: float = 1.0, validation: float | None = None) -> Progress:
+def progress(step: int, loss: float = 1.0, validation: float | None = None) -> TrainingProgress:
     samples = {"a": np.zeros((8, 9, 1), np.uint8)} if validation else {}
-    return Progress(step, 999, {"l1": loss, "kl": 2 * loss}, 1e-3, 0.01, validation, 0.0, samples)
+    return TrainingProgress(step, 999, {"l1": loss, "kl": 2 * loss}, 1e-3, 0.01, validation, 0.0, samples)
 
 
 def write(log: Log, first: int, last: int) -> None:
@@ -52,9 +52,9 @@ def test_a_resumed_or_rewound_training_takes_the_place_of_what_came_after(tmp_pa
 def test_a_loss_that_appears_later_gets_a_column_of_its_own(tmp_path: Path) -> None:
     with Log(tmp_path) as log:
         for step in range(1, 76):
-            log.write(Progress(step, 999, {"l1": 1.0}, 1e-3, 0.0, None, 0.0))
+            log.write(TrainingProgress(step, 999, {"l1": 1.0}, 1e-3, 0.0, None, 0.0))
         for step in range(76, 151):  # and the order of the names changes too
-            log.write(Progress(step, 999, {"adversary": 9.0, "l1": 2.0}, 1e-3, 0.0, None, 0.0))
+            log.write(TrainingProgress(step, 999, {"adversary": 9.0, "l1": 2.0}, 1e-3, 0.0, None, 0.0))
     rows = read(tmp_path / "log.csv")
     assert [(row["l1"], row["adversary"]) for row in rows] == [(1.0, None), (1.5, 9.0), (2.0, 9.0)]
 
@@ -64,7 +64,7 @@ def test_a_column_stays_when_its_loss_is_told_no_more(tmp_path: Path) -> None:
         write(log, 1, 50)
     with Log(tmp_path) as log:
         for step in range(51, 101):
-            log.write(Progress(step, 999, {"l1": 3.0}, 1e-3, 0.0, None, 0.0))
+            log.write(TrainingProgress(step, 999, {"l1": 3.0}, 1e-3, 0.0, None, 0.0))
     assert [(row["l1"], row["kl"]) for row in read(tmp_path / "log.csv")] == [(1.0, 2.0), (3.0, None)]
 
 

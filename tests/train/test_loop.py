@@ -26,20 +26,20 @@ from hyperacuity import zoo
 from hyperacuity.errors import UsageError
 from hyperacuity.networks import completed
 from hyperacuity.resize import resize
-from hyperacuity.train import Progress, read_recipe, train, validation
+from hyperacuity.train import TrainingProgress, read_recipe, train, validation
 from hyperacuity.train.checkpoint import Checkpoints
-from hyperacuity.train.loop import TroubleWarning
+from hyperacuity.train.divergence import DivergenceWarning
 
 GAN = {
     "model.architecture": "srresnet",
     "model.config": {"blocks": 1, "width": 4},
-    "discriminator": {"architecture": "unet", "config": {"features": 4}, "loss": "relativistic", "alone": 4},
+    "discriminator": {"architecture": "unet", "config": {"features": 4}, "loss": "relativistic", "pretrain_steps": 4},
 }
 MDSR = {"model.architecture": "mdsr", "model.config": {"scales": [2, 3], "blocks": 1, "width": 4}}
 VAE = {"model.architecture": "vae", "model.config": {"features": 4, "layers": 1}, "variational": {"warm_up": 4}}
 
 
-def trained(recipe: Path, folder: Path, changes: Any = None, **options: Any) -> list[Progress]:
+def trained(recipe: Path, folder: Path, changes: Any = None, **options: Any) -> list[TrainingProgress]:
     """All steps of a training."""
     return [p for p in train(read_recipe(recipe, changes), folder, device="cpu", **options) if p.losses]
 
@@ -86,7 +86,7 @@ def test_a_training_gives_a_model_that_works_at_once(recipe: Path, tmp_path: Pat
         ({"accumulate": 2, "precision": "bf16", "optimizer.kind": "adamw"}, {"l1"}),
         ({"optimizer": {"kind": "sgd", "clip_adjustable": 0.4}, "schedule": {"kind": "stairs", "every": 5}}, {"l1"}),
         (VAE, {"l1", "backbone l1", "kl"}),
-        (GAN, {"l1", "adversary", "discriminator", "told rightly"}),
+        (GAN, {"l1", "adversary", "discriminator", "accuracy"}),
     ],
     ids=["enlarged", "chain", "teacher", "losses", "bf16", "sgd", "vae", "gan"],
 )
@@ -145,7 +145,7 @@ def test_what_is_random_goes_on_as_it_would_have(changes: dict[str, Any], recipe
 
 def test_of_weights_that_validate_alike_the_last_are_written(recipe: Path, tmp_path: Path) -> None:
     """As where only what validation does not see is learnt: what a VAE draws, about a picture that stays."""
-    changes = {**VAE, "optimizer.slower": {"backbone.": 0}, "steps": 4}
+    changes = {**VAE, "optimizer.rate_factors": {"backbone.": 0}, "steps": 4}
     for every in (2, 4):
         progress = trained(recipe, tmp_path / str(every), changes | {"validate_every": every})
         assert progress[-1].validation == progress[-1].best
@@ -165,9 +165,9 @@ def test_what_fp16_multiplies_its_gradients_by_goes_on_too(
     def scale(folder: Path) -> float:
         state = Checkpoints(folder / "checkpoints", 2).latest()
         assert state is not None
-        return float(state["precision"]["scale"])
+        return float(state.precision["scale"])
 
-    monkeypatch.setattr("hyperacuity.train.loop.Fabric", fabric)
+    monkeypatch.setattr("hyperacuity.train.assembly.Fabric", fabric)
     trained(recipe, tmp_path / "whole", {"steps": 6})
     with contextlib.closing(train(read_recipe(recipe, {"steps": 6}), tmp_path / "stopped", device="cpu")) as stopped:
         while next(stopped).step < 4:
@@ -219,8 +219,10 @@ def test_two_processes_learn_as_one_with_twice_the_batch(recipe: Path, tmp_path:
 
 
 def test_an_exploding_loss_is_rewound_and_goes_on_slower(recipe: Path, tmp_path: Path) -> None:
-    changes = {"optimizer.kind": "sgd", "optimizer.lr": 2e4, "trouble.factor": 1e-7, "schedule.warm_up": 0}
-    with pytest.warns(TroubleWarning, match=r"exploded at step \d+ .*: back to step 0, with 1e-07 times the rate"):
+    changes = {"optimizer.kind": "sgd", "optimizer.lr": 2e4, "divergence.factor": 1e-7, "schedule.warm_up": 0}
+    with pytest.warns(
+        DivergenceWarning, match=r"exploded at step \d+ .*: back to step 0, with 1e-07 times the learning rate"
+    ):
         progress = trained(recipe, tmp_path / "run", changes)
     steps = [p.step for p in progress]
     assert any(later <= earlier for earlier, later in itertools.pairwise(steps))
@@ -229,7 +231,7 @@ def test_an_exploding_loss_is_rewound_and_goes_on_slower(recipe: Path, tmp_path:
 
 
 def test_or_it_stops_and_says_what_to_do(recipe: Path, tmp_path: Path) -> None:
-    changes = {"optimizer.kind": "sgd", "optimizer.lr": 2e4, "trouble.action": "stop", "schedule.warm_up": 0}
+    changes = {"optimizer.kind": "sgd", "optimizer.lr": 2e4, "divergence.action": "stop", "schedule.warm_up": 0}
     with pytest.raises(UsageError, match=r"exploded at step \d.*: lower optimizer\.lr"):
         trained(recipe, tmp_path / "run", changes)
     assert Checkpoints(tmp_path / "run/checkpoints", 2).latest() is not None
@@ -237,7 +239,7 @@ def test_or_it_stops_and_says_what_to_do(recipe: Path, tmp_path: Path) -> None:
 
 def test_an_old_training_is_neither_overwritten_nor_mixed_up(recipe: Path, tmp_path: Path) -> None:
     trained(recipe, tmp_path / "run", {"steps": 3})
-    with pytest.raises(UsageError, match="add --resume"):
+    with pytest.raises(UsageError, match="use resume=True"):
         trained(recipe, tmp_path / "run")
     with pytest.raises(UsageError, match="another recipe"):
         trained(recipe, tmp_path / "run", resume=True)
@@ -252,13 +254,13 @@ def test_an_old_training_is_neither_overwritten_nor_mixed_up(recipe: Path, tmp_p
         ({"data.scales": [2, 3]}, "this network has x2"),
         ({"teacher": {"model": "nobody"}}, "no model 'nobody'"),
         ({"teacher": {"model": "fsrcnn-x2"}, "model.config": {"scale": 3}}, "cannot teach"),
-        ({"optimizer.slower": {"deconvolv.": 0.1, "end.": 0.1}}, "no parameter begins with"),
+        ({"optimizer.rate_factors": {"deconvolv.": 0.1, "end.": 0.1}}, "no parameter begins with"),
         ({"data.patch": 999}, "make data.patch smaller"),
-        ({"data.train": ["nowhere"]}, "no pictures in"),
-        ({"data.reports": ["nowhere"]}, "no pictures in"),
+        ({"data.train": ["nowhere"]}, "no images in"),
+        ({"data.reports": ["nowhere"]}, "no images in"),
         ({"data.train": []}, "data.train: "),
         ({"seed": -1}, "seed: "),
-        ({"schedule": {"kind": "one-cycle", "begin": 0}}, "begin: "),
+        ({"schedule": {"kind": "one-cycle", "initial_factor": 0}}, "initial_factor: "),
         ({"discriminator": {"config": {"stagse": 2}}}, "discriminator.config: unet cannot be built from"),
         ({"discriminator": {}, "data.patch": 9}, "18 pixels a side do not divide by 8"),
         (
@@ -301,7 +303,7 @@ def test_of_an_adversarial_training_the_last_weights_are_written(
     trained(recipe, tmp_path / "run", {**GAN, "steps": 6})
     best = Checkpoints(tmp_path / "run/checkpoints", 1).best()
     assert best is not None
-    assert best["step"] == 6
+    assert best.step == 6
 
 
 def test_a_disk_that_is_full_at_the_end_costs_nothing(
@@ -312,7 +314,7 @@ def test_a_disk_that_is_full_at_the_end_costs_nothing(
 
     with monkeypatch.context() as patch:
         patch.setattr(Path, "write_bytes", full)
-        with pytest.raises(UsageError, match=r"tiny-x2 cannot be written .* with --resume writes it then"):
+        with pytest.raises(UsageError, match=r"tiny-x2 cannot be written .*: use resume=True"):
             trained(recipe, tmp_path / "run", {"steps": 3})
     assert not list((tmp_path / "run").glob("tiny-x2*"))
     assert trained(recipe, tmp_path / "run", {"steps": 3}, resume=True) == []
@@ -335,7 +337,7 @@ def test_pictures_with_their_own_lr_are_learnt_from_as_they_are(recipe: Path, tm
     progress = trained(recipe, tmp_path / "run", changes)
     assert progress[-1].validation is not None
     (tmp_path / "train-lr/0x2.png").unlink()
-    with pytest.raises(UsageError, match=r"0\.png has no picture of that name"):
+    with pytest.raises(UsageError, match=r"0\.png has no LR image of that name"):
         trained(recipe, tmp_path / "other", changes)
 
 
@@ -343,14 +345,14 @@ def test_the_averaged_weights_are_what_is_shipped(recipe: Path, tmp_path: Path) 
     trained(recipe, tmp_path / "run", {"steps": 3})
     state = Checkpoints(tmp_path / "run/checkpoints", 2).latest()
     assert state is not None
-    average = state["average"]
+    average = state.average
     assert_equal(weights(tmp_path / "run"), average)
-    assert not torch.equal(average["deconvolve.weight"], state["network"]["deconvolve.weight"])
+    assert not torch.equal(average["deconvolve.weight"], state.network["deconvolve.weight"])
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 def test_a_device_that_is_not_there_is_said(recipe: Path, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="sees no cuda here: take --device cpu"):
+    with pytest.raises(UsageError, match='does not find cuda here: use device="cpu"'):
         next(train(read_recipe(recipe), tmp_path / "run", device="cuda"))
 
 

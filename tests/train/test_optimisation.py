@@ -29,7 +29,7 @@ def test_stairs_as_pytorch_has_them() -> None:
     optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], 1.0)
     theirs = torch.optim.lr_scheduler.MultiStepLR(optimizer, [3, 7], 0.5)
     for step in range(10):
-        assert rate(step, 10, 1.0, Stairs(at=(3, 7))) == pytest.approx(theirs.get_last_lr()[0])
+        assert rate(step, 10, 1.0, Stairs(milestones=(3, 7))) == pytest.approx(theirs.get_last_lr()[0])
         optimizer.step()
         theirs.step()
     assert [rate(step, 9, 8.0, Stairs(every=3, factor=0.1)) for step in (0, 2, 3, 8)] == pytest.approx(
@@ -40,7 +40,7 @@ def test_stairs_as_pytorch_has_them() -> None:
 def test_one_cycle_rises_and_falls_as_pytorch_has_it() -> None:
     optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], 1.0)
     theirs = torch.optim.lr_scheduler.OneCycleLR(optimizer, 1.0, total_steps=101, final_div_factor=25)
-    schedule = OneCycle(rise=0.3, begin=0.04, final_lr=0.04 / 25)
+    schedule = OneCycle(rise_fraction=0.3, initial_factor=0.04, final_lr=0.04 / 25)
     mine = [rate(step, 101, 1.0, schedule) for step in range(101)]
     expected = []
     for _ in range(101):
@@ -56,25 +56,25 @@ def test_one_cycle_rises_and_falls_as_pytorch_has_it() -> None:
 
 def test_some_layers_learn_slower() -> None:
     network = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2))
-    optimizer = build(network, Optimizer(lr=1.0, slower={"1.": 0.1}))
+    optimizer = build(network, Optimizer(lr=1.0, rate_factors={"1.": 0.1}))
     set_rate(optimizer, 0.5)
     assert {group["part"]: group["lr"] for group in optimizer.param_groups} == {1.0: 0.5, 0.1: 0.05}
     assert sum(len(group["params"]) for group in optimizer.param_groups) == 4
     with pytest.raises(UsageError, match="no parameter begins with '2'"):
-        build(network, Optimizer(slower={"2": 0.1}))
+        build(network, Optimizer(rate_factors={"2": 0.1}))
 
 
 @pytest.mark.parametrize("kind", ["adam", "muon", "sgd"])
 def test_a_part_of_nothing_leaves_layers_as_they_are(kind: Any) -> None:
     network = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2))
-    optimizer = build(network, Optimizer(kind=kind, lr=1.0, slower={"0.": 0}))
+    optimizer = build(network, Optimizer(kind=kind, lr=1.0, rate_factors={"0.": 0}))
     before = {name: value.clone() for name, value in network.state_dict().items()}
     network(torch.rand(3, 2)).square().sum().backward()
     optimizer.step()
     changed = {name for name, value in network.state_dict().items() if not torch.equal(value, before[name])}
     assert changed == {"1.weight", "1.bias"}
     with pytest.raises(UsageError, match="no parameter is left to learn"):
-        build(network, Optimizer(slower={"0.": 0, "1.": 0}))
+        build(network, Optimizer(rate_factors={"0.": 0, "1.": 0}))
 
 
 def test_the_average_is_that_of_pytorch() -> None:
@@ -143,7 +143,7 @@ def test_muon_leaves_what_is_no_kernel_to_adam() -> None:
 def test_muon_goes_on_from_its_state() -> None:
     torch.manual_seed(0)
     networks = [nn.Sequential(nn.Conv2d(1, 4, 3), nn.Conv2d(4, 4, 3), nn.Conv2d(4, 4, 3)) for _ in range(2)]
-    optimizers = [build(network, Optimizer(kind="muon", lr=0.01, slower={"2.": 0.1})) for network in networks]
+    optimizers = [build(network, Optimizer(kind="muon", lr=0.01, rate_factors={"2.": 0.1})) for network in networks]
     networks[1].load_state_dict(networks[0].state_dict())
 
     def learn(n: int) -> None:

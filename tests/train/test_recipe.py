@@ -73,7 +73,7 @@ def test_the_hash_follows_what_decides_the_weights() -> None:
 
 
 def test_a_recipe_keeps_its_hash_when_options_are_added(recipe: Path) -> None:
-    """Else a training could not be gone on with after an update."""
+    """Otherwise older runs could not be resumed after an update."""
     text = recipe.read_text().replace(f"{recipe.parent.as_posix()}/", "")
     recipe.write_text(text)
     assert read_recipe(recipe).hash() == "54d98efdd913"

@@ -8,7 +8,7 @@ import PIL.Image
 import pytest
 
 from hyperacuity import zoo
-from hyperacuity.train import Log, Progress, read_recipe, report, train
+from hyperacuity.train import Log, TrainingProgress, read_recipe, report, train
 from hyperacuity.train.report import smooth
 
 
@@ -52,7 +52,7 @@ def model() -> Path:
 def logged(folder: Path, *steps: tuple[dict[str, float], float | None]) -> None:
     with Log(folder) as log:
         for n, (losses, validation) in enumerate(steps, 1):
-            log.write(Progress(50 * n, 999, losses, 1e-3, 0.01, validation, 0.0))
+            log.write(TrainingProgress(50 * n, 999, losses, 1e-3, 0.01, validation, 0.0))
 
 
 def shown(folder: Path) -> tuple[int, int]:

@@ -16,9 +16,9 @@ from hyperacuity.zoo import Card
 
 def test_a_model_of_the_zoo_is_begun_from() -> None:
     network = build("fsrcnn", {})
-    start.begin_from(network, "fsrcnn-x2")
+    start.initialise(network, "fsrcnn-x2")
     x = torch.rand(1, 1, 12, 12)
-    assert torch.equal(network(x), start.model("fsrcnn-x2")(x))
+    assert torch.equal(network(x), start.open_network("fsrcnn-x2")(x))
 
 
 def test_what_does_not_fit_begins_fresh() -> None:
@@ -26,15 +26,17 @@ def test_what_does_not_fit_begins_fresh() -> None:
     other = build("espcn", {"scale": 2}).state_dict()
     assert {k for k, v in network.state_dict().items() if v.shape != other[k].shape}
     with pytest.raises(UsageError, match="no weight of fsrcnn-x2 fits"):
-        start.begin_from(network, "fsrcnn-x2")
+        start.initialise(network, "fsrcnn-x2")
 
 
 def test_the_best_of_a_training_is_begun_from(tmp_path: Path) -> None:
     before = build("acute", {"features": 4, "layers": 1})
     save(tmp_path / "best.pt", {"recipe": "", "step": 1, "weights": before.state_dict()})
     network = build("acute", {"features": 4, "layers": 1, "scale": 3})
-    with pytest.warns(start.StartWarning, match=r"fresh, since .*best\.pt has none that fit: last\."):
-        start.begin_from(network, str(tmp_path / "best.pt"))
+    with pytest.warns(
+        start.StartWarning, match=r"initialised afresh, since .*best\.pt has no weights that fit: last\."
+    ):
+        start.initialise(network, str(tmp_path / "best.pt"))
     assert torch.equal(network.get_parameter("first.point.weight"), before.get_parameter("first.point.weight"))
 
 
@@ -42,10 +44,10 @@ def test_of_an_unfinished_training_the_averaged_weights_are_begun_from(tmp_path:
     before = build("fsrcnn", {"d": 8})
     save(tmp_path / "step-1.pt", {"recipe": "", "step": 1, "network": {}, "average": before.state_dict()})
     network = build("fsrcnn", {"d": 8})
-    start.begin_from(network, str(tmp_path / "step-1.pt"))
+    start.initialise(network, str(tmp_path / "step-1.pt"))
     assert torch.equal(network.get_parameter("expand.0.weight"), before.get_parameter("expand.0.weight"))
     with pytest.raises(UsageError, match=r"there is no checkpoint .*best\.pt: train it first"):
-        start.begin_from(network, str(tmp_path / "best.pt"))
+        start.initialise(network, str(tmp_path / "best.pt"))
 
 
 @pytest.mark.parametrize("folded", [False, True])
@@ -55,7 +57,7 @@ def test_a_folded_model_is_gone_on_with_folded_or_with_branches(name: str, folde
     card = Card("a-x2", name, 2, "Y", "", "", "", {"features": 4, "layers": 1}, **measured(network))
     write(network, card, tmp_path)
     again = build(name, {"features": 4, "layers": 1, "folded": folded})
-    start.begin_from(again, str(tmp_path / "a-x2.safetensors"))
+    start.initialise(again, str(tmp_path / "a-x2.safetensors"))
     x = torch.rand(1, 1, 9, 9)
     torch.testing.assert_close(again(x), network.eval()(x), rtol=1e-4, atol=1e-5)
     if name == "vae":
@@ -65,9 +67,9 @@ def test_a_folded_model_is_gone_on_with_folded_or_with_branches(name: str, folde
 
 def test_of_a_folded_model_only_what_fits_is_unfolded() -> None:
     network = build("acute", {"features": 32, "layers": 6, "scale": 3})
-    with pytest.warns(start.StartWarning, match=r"has none that fit: last\."):
-        start.begin_from(network, "acute-50k-x2")
-    folded: Any = start.model("acute-50k-x2")
+    with pytest.warns(start.StartWarning, match=r"has no weights that fit: last\."):
+        start.initialise(network, "acute-50k-x2")
+    folded: Any = start.open_network("acute-50k-x2")
     kernel, bias = network.hidden[2].kernel()  # type: ignore[index,union-attr]
     torch.testing.assert_close(kernel, folded.hidden[2].square.weight)
     torch.testing.assert_close(bias, folded.hidden[2].square.bias)
@@ -76,20 +78,20 @@ def test_of_a_folded_model_only_what_fits_is_unfolded() -> None:
 
 def test_a_vae_begins_with_the_picture_of_acute() -> None:
     network = build("vae", {"layers": 7})
-    with pytest.warns(start.StartWarning, match=r"has none that fit: posterior\..*decoder\."):
-        start.begin_from(network, "acute-50k-x2")
+    with pytest.warns(start.StartWarning, match=r"has no weights that fit: posterior\..*decoder\."):
+        start.initialise(network, "acute-50k-x2")
     x = torch.rand(1, 1, 12, 12)
-    torch.testing.assert_close(network(x), start.model("acute-50k-x2")(x), rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(network(x), start.open_network("acute-50k-x2")(x), rtol=1e-4, atol=1e-5)
 
 
 def test_layers_beyond_those_of_a_folded_model_do_nothing_at_first() -> None:
-    network, shallow = build("acute", {"features": 32, "layers": 8}), start.model("acute-50k-x2")
-    start.begin_from(network, "acute-50k-x2")
+    network, shallow = build("acute", {"features": 32, "layers": 8}), start.open_network("acute-50k-x2")
+    start.initialise(network, "acute-50k-x2")
     x = torch.rand(1, 1, 12, 12)
     torch.testing.assert_close(network(x), shallow(x), rtol=1e-4, atol=1e-5)
     wider = build("acute", {"features": 48, "layers": 9})
     with pytest.raises(UsageError, match="no weight of acute-50k-x2 fits"):
-        start.begin_from(wider, "acute-50k-x2")
+        start.initialise(wider, "acute-50k-x2")
 
 
 def test_a_folded_model_without_a_way_back_says_so(tmp_path: Path) -> None:
@@ -98,13 +100,13 @@ def test_a_folded_model_without_a_way_back_says_so(tmp_path: Path) -> None:
     card = Card("s-x2", "span", 2, "RGB", "", "", "", config, **measured(network))
     write(network, card, tmp_path)
     with pytest.raises(UsageError, match="folded into one"):
-        start.begin_from(build("span", config), str(tmp_path / "s-x2.safetensors"))
+        start.initialise(build("span", config), str(tmp_path / "s-x2.safetensors"))
 
 
 def test_what_is_to_begin_fresh_does_though_it_fits() -> None:
     network, other = build("fsrcnn", {"scale": 3}), build("fsrcnn", {"scale": 3})
-    start.begin_from(network, "fsrcnn-x2", fresh=("deconvolve.",))
-    learnt, fresh = start.model("fsrcnn-x2"), "deconvolve.bias"
+    start.initialise(network, "fsrcnn-x2", reinitialise=("deconvolve.",))
+    learnt, fresh = start.open_network("fsrcnn-x2"), "deconvolve.bias"
     assert torch.equal(network.get_parameter("map.3.0.weight"), learnt.get_parameter("map.3.0.weight"))
     assert torch.equal(network.get_parameter(fresh), other.get_parameter(fresh))
     assert not torch.equal(network.get_parameter(fresh), learnt.get_parameter(fresh))
@@ -112,6 +114,6 @@ def test_what_is_to_begin_fresh_does_though_it_fits() -> None:
 
 def test_resamplers_and_strangers_are_no_models_to_begin_from() -> None:
     with pytest.raises(UsageError, match="bicubic is a resampler"):
-        start.model("bicubic")
+        start.open_network("bicubic")
     with pytest.raises(UnknownModel, match="no model 'fsrcn'"):
-        start.model("fsrcn")
+        start.open_network("fsrcn")

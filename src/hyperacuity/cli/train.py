@@ -16,7 +16,7 @@ from hyperacuity.cli.values import settings
 from hyperacuity.errors import MissingDependency, UsageError
 
 if TYPE_CHECKING:
-    from hyperacuity.train import Progress, Recipe
+    from hyperacuity.train import Recipe, TrainingProgress
 
 # Of somebody who trains on pictures of his own, and has not the recipe's others.
 NOT_THERE = {
@@ -117,7 +117,7 @@ def _without_what_is_not_here(record: Recipe, overrides: dict[str, Any]) -> dict
     return overrides
 
 
-def _watched(record: Recipe, training: Iterator[Progress], folder: Path) -> None:
+def _watched(record: Recipe, training: Iterator[TrainingProgress], folder: Path) -> None:
     """Run a training under a bar, with its log; every validation is a line."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hyperacuity import datasets
-from hyperacuity.datasets import Pair, Picture
+from hyperacuity.datasets import Pair, Pixels8
 from hyperacuity.errors import LEAVE_OUT, UsageError, Use
 from hyperacuity.metrics import Metric
 
@@ -31,19 +31,7 @@ class ImageSetMember:
 
         Raises `UsageError` where a given LR has another size or other channels than the HR's.
         """
-        hr = datasets.picture(self.path)
-        if self.lr is None:
-            return datasets.pair(hr, scale)
-        lr = datasets.picture(self.lr)
-        height, width = (side // scale for side in hr.shape[:2])
-        if lr.shape[:2] != (height, width):
-            raise UsageError(
-                f"{self.lr} has {_size(lr)} pixels, but {self.path} with {_size(hr)} needs {width} x {height} at "
-                f"x{scale}: cut HR to whole multiples of the scale, then make LR from it"
-            )
-        if lr.shape[2] != hr.shape[2]:
-            raise UsageError(f"{self.lr} has {_colours(lr)} and {self.path} has {_colours(hr)}: convert one of them")
-        return Pair(lr, hr[: height * scale, : width * scale])
+        return datasets.read_pair(self.path, self.lr, scale)
 
 
 @dataclass(frozen=True)
@@ -110,18 +98,15 @@ def find_images(folder: Path, scales: Sequence[int], metrics: Sequence[Metric], 
 
 
 def _partners(names: Sequence[str], folder: Path, scale: int) -> list[Path]:
-    below = {path.relative_to(folder).with_suffix("").as_posix(): path for path in datasets.files([folder])}
-    partners = []
-    for name in names:
-        called = next((each for each in (name, f"{name}x{scale}", f"{name}_x{scale}") if each in below), None)
-        if called is None:
+    found = datasets.find_lr(names, folder, scale)
+    for name, path in zip(names, found, strict=True):
+        if path is None:
             raise UsageError(f"{folder} has no LR for {name}: it must be called like the HR, or so with x{scale} added")
-        partners.append(below[called])
-    return partners
+    return [path for path in found if path is not None]
 
 
 def _check(member: ImageSetMember, scales: Sequence[int], metrics: Sequence[Metric]) -> None:
-    hr = datasets.picture(member.path) if member.lr is None else member.pair(scales[0]).hr
+    hr = datasets.read_image(member.path) if member.lr is None else member.pair(scales[0]).hr
     for scale in scales:
         shortest = min(hr.shape[:2]) // scale * scale
         for metric in metrics:
@@ -133,9 +118,5 @@ def _check(member: ImageSetMember, scales: Sequence[int], metrics: Sequence[Metr
                 )
 
 
-def _size(picture: Picture) -> str:
+def _size(picture: Pixels8) -> str:
     return f"{picture.shape[1]} x {picture.shape[0]}"
-
-
-def _colours(picture: Picture) -> str:
-    return "one channel" if picture.shape[2] == 1 else "three channels"

@@ -1,4 +1,4 @@
-"""A model between two: ESRGAN's network interpolation, from faithful to sharp."""
+"""A model between two models: ESRGAN's network interpolation, from faithful to sharp."""
 
 from __future__ import annotations
 
@@ -15,18 +15,31 @@ from hyperacuity.zoo import Card
 
 
 def interpolated(first: str, second: str, alpha: float, folder: Path, *, name: str, force: bool = False) -> Card:
-    """Write NAME.safetensors and NAME.onnx, whose weights are (1 - alpha) of `first`'s and alpha of `second`'s, both
-    models by name or file, of one network (arXiv 1809.00219, section 3.4); return the card.
+    """Write NAME.safetensors and NAME.onnx with weights between those of two models of one network.
 
-    Raises `UsageError` where they are of two networks, for an alpha outside 0 .. 1, for a model that exists and where
-    nothing can be written.
+    Args:
+        first: A model by name or file, whose weights count 1 - alpha.
+        second: The other, whose weights count alpha.
+        alpha: From 0 to 1.
+        folder: Where to write.
+        name: The new model's name.
+        force: Replace a model of that name.
+
+    Returns:
+        The new model's card.
+
+    Raises:
+        UsageError: For models of different networks, for an alpha outside 0 to 1, for a model that exists, and if the
+            files cannot be written.
+
+    Source: ESRGAN, arXiv 1809.00219, section 3.4.
     """
-    (card, weights), (other, theirs) = start.of_model(first), start.of_model(second)
+    (card, weights), (other, theirs) = start.read_model(first), start.read_model(second)
     configs = [completed(one.architecture, one.config) for one in (card, other)]
     if card.architecture != other.architecture or configs[0] != configs[1]:
         raise UsageError(
             f"{first} is {card.architecture} {dict(card.config)}, {second} is {other.architecture} "
-            f"{dict(other.config)}: only two trainings of one network have something between them"
+            f"{dict(other.config)}: only models of one network can be interpolated"
         )
     export.check_free(folder, name, force=force)
     network = build(card.architecture, card.config)

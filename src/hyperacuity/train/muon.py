@@ -1,10 +1,11 @@
-"""Muon: steps that turn a kernel by as much in every direction in which it can learn.
+"""Muon: an optimiser whose steps are equally large in all directions of a kernel's matrix.
 
-Jordan et al., "Muon: An optimizer for hidden layers in neural networks", 2024. The momentum of a convolution's kernel,
-seen as a matrix (outputs, inputs x height x width), is replaced by the nearest matrix whose singular values are all
-about 1, and sized like a step of Adam (Liu et al., "Muon is Scalable for LLM Training", arXiv 2502.16982, section 2.2),
-so that one rate serves both. What is no matrix (biases, slopes, kernels of one channel to one) learns by Adam.
-PyTorch's own takes nothing but matrices, works in bfloat16, which most CPUs only imitate, and one parameter at a time.
+Source: Jordan et al., "Muon: An optimizer for hidden layers in neural networks", 2024. The momentum of a convolution's
+kernel, seen as a matrix (outputs, inputs x height x width), is replaced by the nearest matrix whose singular values
+are all about 1, and sized like a step of Adam (Liu et al., "Muon is Scalable for LLM Training", arXiv 2502.16982,
+section 2.2), so that one learning rate serves both. Other parameters (biases, slopes, kernels of one input and one
+output) use Adam. PyTorch's own accepts matrices only, and works in bfloat16, which most CPUs emulate, on one parameter
+at a time.
 """
 
 from __future__ import annotations
@@ -19,13 +20,21 @@ from torch.optim import Optimizer
 # Five steps of this polynomial bring all singular values between 0.01 and 1 to between 0.7 and 1.2 (Jordan et al.).
 _STEPS = 5
 _A, _B, _C = 3.4445, -4.7750, 2.0315
-# The root mean square of a step of Adam, as a part of the rate (Liu et al.).
+# The root mean square of a step of Adam, as a part of the learning rate (Liu et al.).
 _SIZE = 0.2
 _TINY = 1e-8
 
 
 class Muon(Optimizer):
-    """momentum: of kernels. betas: of Adam, for the rest."""
+    """Muon for kernels, Adam for other parameters.
+
+    Args:
+        params: Parameters, or groups of them.
+        lr: The learning rate.
+        momentum: For kernels.
+        betas: For other parameters, as in Adam.
+        weight_decay: Decoupled, as in AdamW.
+    """
 
     def __init__(
         self,
@@ -40,6 +49,7 @@ class Muon(Optimizer):
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """See `torch.optim.Optimizer.step`."""
         loss = None
         if closure is not None:
             with torch.enable_grad():
@@ -59,7 +69,7 @@ class Muon(Optimizer):
         return loss
 
     def _turn(self, kernels: list[Tensor], shape: tuple[int, int], group: dict[str, Any]) -> None:
-        """Kernels of one shape at once: a small network has several, and a call takes longer than its sums."""
+        """Update all kernels of one shape at once: in small networks a call takes longer than its arithmetic."""
         gradients: list[Any] = [kernel.grad for kernel in kernels]
         memories: list[Tensor] = []
         for kernel in kernels:
@@ -90,12 +100,12 @@ class Muon(Optimizer):
 
 
 def _matrix(parameter: Tensor) -> tuple[int, int]:
-    """The rows and columns of a kernel; what has one dimension has one row."""
+    """Return the rows and columns of a kernel; a parameter of one dimension has one row."""
     return (len(parameter), parameter[0].numel()) if parameter.ndim > 1 else (1, parameter.numel())
 
 
 def orthogonal(matrices: Tensor) -> Tensor:
-    """(N, rows, columns) with all singular values brought near 1, their directions kept; zeros stay zeros."""
+    """Bring all singular values of (N, rows, columns) near 1 and keep their directions; zeros stay zeros."""
     wide = matrices.shape[1] <= matrices.shape[2]
     x = matrices if wide else matrices.mT
     x = x / (x.norm(dim=(1, 2), keepdim=True) + _TINY)

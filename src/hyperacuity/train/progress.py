@@ -1,4 +1,4 @@
-"""What a training tells of itself after each step."""
+"""What a run reports after each step."""
 
 from __future__ import annotations
 
@@ -11,12 +11,17 @@ from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
-class Progress:
-    """Where a training stands after a step; a step that is not above the last one told was rewound to.
+class TrainingProgress:
+    """Where a run is after a step. A step that is not above the one before it was rewound to.
 
-    losses: each weighted term by name, averaged since they were last told, empty in between. rate: of learning.
-    waiting: the part of the time since the start in which no data was there. validation: mean PSNR in dB, when it was
-    just measured; best: the highest so far. samples: pictures (H, W, C) by name, beside a validation.
+    Attributes:
+        step, steps: Steps taken, and those of the whole run.
+        losses: Each weighted term by name, averaged since they were last reported; empty in between.
+        rate: The learning rate.
+        waiting: The part of the time since the start that was spent waiting for data.
+        validation: Mean PSNR in dB if it was just measured, else None.
+        best: The highest validation so far.
+        samples: Images (H, W, C) by name, if a validation was just measured.
     """
 
     step: int

@@ -1,4 +1,4 @@
-"""The record of a training: everything that decides what comes out of it, read from a TOML file."""
+"""The record of a run: everything that decides its result, read from a TOML file."""
 
 from __future__ import annotations
 
@@ -10,12 +10,20 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError, model_validator
+from pydantic_core import to_json
 
-from hyperacuity.errors import UsageError, nearest
-from hyperacuity.train.degrade import Bicubic, BlurBicubic, Chain
-from hyperacuity.train.losses import GanLoss, Losses
+from hyperacuity.errors import LEAVE_OUT, UsageError, Use, nearest
+from hyperacuity.train.degrade import Bicubic, Degradation, any_degradation
+from hyperacuity.train.losses import Losses, any_losses
+from hyperacuity.train.table_field import TableField
 
 Fraction = Annotated[float, Field(ge=0, lt=1)]
+GanLoss = Literal["vanilla", "lsgan", "hinge", "relativistic"]
+
+# Older runs were hashed with these losses also where unset. Losses added later count only where they are used, so that
+# older runs can be resumed. For the same reason, renamed keys are hashed under their first names, their
+# `serialization_alias`.
+HASHED_WHEN_UNSET = {"l1", "mse", "charbonnier", "ssim", "fft", "tv", "consistency", "perceptual", "lpips"}
 
 
 class _Record(BaseModel):
@@ -23,32 +31,36 @@ class _Record(BaseModel):
 
 
 class Model(_Record):
-    """What is trained, and what the card will say of it."""
+    """The model to train, and facts for its card.
+
+    start: a model by name or file, or a checkpoint; all of its weights that fit are taken over. reinitialise: prefixes
+    of the names of parameters that are initialised afresh all the same.
+    """
 
     name: str = Field(pattern=r"^[\w.-]+$")
     architecture: str
     config: dict[str, Any] = {}
-    start: str = ""  # a model by name or file, or a checkpoint, to begin from: from all its weights that fit
-    fresh: tuple[str, ...] = ()  # but not from those whose names begin so
+    start: str = ""
+    reinitialise: tuple[str, ...] = Field(default=(), serialization_alias="fresh")
     licence: str
     trained_on: str
     paper: str
 
 
 class Data(_Record):
-    """Folders are searched recursively; relative paths count from where the command is run."""
+    """Folders are searched recursively; relative paths start at the working directory."""
 
     train: tuple[Path, ...] = Field(min_length=1)
-    lr: tuple[Path, ...] = ()  # for each folder of `train` its LR pictures, of the same names: no degradation then
-    validation: tuple[Path, ...] = ()  # without any, a tenth of the pictures of `train` is set aside for it
+    lr: tuple[Path, ...] = ()  # LR images for each folder of `train`, of the same names, instead of a degradation
+    validation: tuple[Path, ...] = ()  # if empty, a tenth of the images of `train` is set aside
     validation_lr: tuple[Path, ...] = ()  # the same for `validation`
-    reports: tuple[Path, ...] = ()  # measured once at the end, for the card; nothing is chosen on them
-    scales: tuple[PositiveInt, ...] = ()  # for networks that learn several: one at random for each step
-    rescale: tuple[PositiveFloat, ...] = (1.0,)  # each picture is also used at these sizes
-    patch: PositiveInt = 48  # pixels of a side of what the network gets
-    batch: PositiveInt = 32  # for each process
-    hardest_of: PositiveInt = 1  # of so many patches drawn, the one is taken that bicubic gives back worst
-    workers: int = Field(default=2, ge=0)  # threads that decode, where the pictures do not fit into memory
+    reports: tuple[Path, ...] = ()  # test sets, measured once at the end, for the card
+    scales: tuple[PositiveInt, ...] = ()  # for networks that learn several: one, drawn at random, for each step
+    rescale: tuple[PositiveFloat, ...] = (1.0,)  # each image is used at these sizes
+    patch: PositiveInt = 48  # side of the network's input, in pixels
+    batch: PositiveInt = 32  # per process
+    hardest_of: PositiveInt = 1  # draw this many patches and use the one that bicubic restores worst
+    workers: int = Field(default=2, ge=0)  # threads that decode images, if these do not fit into memory
 
     @model_validator(mode="after")
     def _pairs(self) -> Self:
@@ -60,18 +72,20 @@ class Data(_Record):
 
 
 class Optimizer(_Record):
-    """slower: parameters whose names begin so learn at a part of the rate: `{ "last." = 0.1 }`; at 0 they stay.
+    """How weights are updated.
 
-    clip_norm: the gradient's length at most. clip_adjustable: each of its numbers within this over the rate (VDSR,
-    arXiv 1511.04587, section 3.2). ema: the averaged weights are validated and shipped; 0 for the plain ones.
+    lr: the highest learning rate. rate_factors: factors of the learning rate by prefixes of parameters' names, as in
+    `{ "last." = 0.1 }`; parameters with a factor of 0 are not trained. clip_norm: the largest norm of the gradient.
+    clip_adjustable: the largest absolute value of its elements, times the learning rate (VDSR, arXiv 1511.04587,
+    section 3.2). ema: decay of the averaged weights, which are validated and written; 0 for no average.
     """
 
     kind: Literal["adam", "adamw", "muon", "sgd"] = "adam"
     lr: PositiveFloat = 1e-3
-    betas: tuple[Fraction, Fraction] = (0.9, 0.999)  # of adam, adamw, and of muon for what is no kernel
+    betas: tuple[Fraction, Fraction] = (0.9, 0.999)  # of adam, adamw, and of muon for parameters other than kernels
     momentum: Fraction = 0.9  # of muon and sgd
     weight_decay: float = Field(default=0, ge=0)
-    slower: dict[str, Annotated[float, Field(ge=0)]] = {}
+    rate_factors: dict[str, Annotated[float, Field(ge=0)]] = Field(default={}, serialization_alias="slower")
     clip_norm: PositiveFloat | None = None
     clip_adjustable: PositiveFloat | None = None
     ema: Fraction = 0.999
@@ -92,49 +106,51 @@ class Cosine(_Record):
 
 
 class Stairs(_Record):
-    """A linear warm-up, then the rate times `factor` at each step of `at`, or after every so many."""
+    """A linear warm-up, then the learning rate times `factor` at each of `milestones`, or after `every` steps."""
 
     kind: Literal["stairs"] = "stairs"
     warm_up: int = Field(default=0, ge=0)
-    at: tuple[PositiveInt, ...] = ()
+    milestones: tuple[PositiveInt, ...] = Field(default=(), serialization_alias="at")
     every: PositiveInt | None = None
     factor: PositiveFloat = 0.5
 
     @model_validator(mode="after")
     def _either(self) -> Self:
-        if bool(self.at) == (self.every is not None):
-            raise ValueError("give either at or every")
+        if bool(self.milestones) == (self.every is not None):
+            raise ValueError("give either milestones or every")
         return self
 
 
 class OneCycle(_Record):
-    """Up from a part of the rate as half a cosine, and down again to `final_lr` (Smith, Topin, arXiv 1708.07120)."""
+    """Half a cosine up from `initial_factor` times the learning rate, then half a cosine down to `final_lr`.
+
+    rise_fraction: the part of the steps in which it rises. Source: Smith, Topin, arXiv 1708.07120.
+    """
 
     kind: Literal["one-cycle"] = "one-cycle"
-    rise: Fraction = 0.3  # the part of the steps in which it rises
-    begin: float = Field(default=0.04, gt=0, lt=1)  # of the rate
+    rise_fraction: Fraction = Field(default=0.3, serialization_alias="rise")
+    initial_factor: float = Field(default=0.04, gt=0, lt=1, serialization_alias="begin")
     final_lr: float = Field(default=1e-6, ge=0)
 
 
 Schedule = Annotated[Cosine | Stairs | OneCycle, Field(discriminator="kind")]
-Degradation = Annotated[Bicubic | BlurBicubic | Chain, Field(discriminator="kind")]
 
 
 class Discriminator(_Record):
-    """The adversary of a GAN. alone: steps at the beginning in which only it learns."""
+    """The adversary of a GAN. pretrain_steps: steps at the beginning in which only the discriminator learns."""
 
     architecture: Literal["vgg", "unet"] = "unet"
     config: dict[str, Any] = {}
     loss: GanLoss = "vanilla"
     weight: PositiveFloat = 0.005
-    alone: int = Field(default=0, ge=0)
+    pretrain_steps: int = Field(default=0, ge=0, serialization_alias="alone")
     optimizer: Optimizer = Optimizer(lr=1e-4)
 
 
 class Variational(_Record):
-    """For networks with `elbo_terms`. beta: what a nat for each HR pixel costs, risen to over `warm_up` steps.
+    """For variational networks. beta: the cost of a nat per HR pixel, reached after `warm_up` steps.
 
-    free_bits: nats that each channel of z may carry for nothing (arXiv 1606.04934, appendix C.8).
+    free_bits: nats of each channel of z that cost nothing (arXiv 1606.04934, appendix C.8).
     """
 
     beta: PositiveFloat = 1e-3
@@ -143,17 +159,17 @@ class Variational(_Record):
 
 
 class Teacher(_Record):
-    """A model by name or file whose answers are learnt beside the truth, by their absolute difference."""
+    """A model, by name or file, whose results are learnt in addition to the truth, by L1."""
 
     model: str
     weight: PositiveFloat = 1.0
 
 
-class Trouble(_Record):
-    """What to do when the loss is not finite, or is `explosion` times its average.
+class Divergence(_Record):
+    """What to do when the loss is not finite, or exceeds `explosion` times its average.
 
-    rewind: go back to the last checkpoint and go on with the rate times `factor`, at most `attempts` times; stop: end
-    with an error. The last checkpoint stays either way.
+    rewind: continue from the last checkpoint with the learning rate times `factor`, at most `attempts` times; stop: end
+    with an error. The last checkpoint is kept in either case.
     """
 
     action: Literal["rewind", "stop"] = "rewind"
@@ -163,26 +179,26 @@ class Trouble(_Record):
 
 
 class Recipe(_Record):
-    """See the records above; every key that is not named here is refused."""
+    """A whole recipe; unknown keys are refused."""
 
     model: Model
     data: Data
-    degradation: Degradation = Bicubic()
-    losses: Losses
+    degradation: Annotated[Degradation, TableField(any_degradation)] = Bicubic()
+    losses: Annotated[Losses, TableField(any_losses)]
     optimizer: Optimizer = Optimizer()
     schedule: Schedule = Cosine()
     discriminator: Discriminator | None = None
     variational: Variational | None = None
     teacher: Teacher | None = None
-    trouble: Trouble = Trouble()
+    divergence: Divergence = Field(default=Divergence(), serialization_alias="trouble")
     steps: PositiveInt
-    accumulate: PositiveInt = 1  # batches whose gradients are added up for one step
+    accumulate: PositiveInt = 1  # batches whose gradients are averaged for one step
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
-    compile: bool = False  # by torch.compile, on CUDA only
-    validate_every: PositiveInt = 1000  # and a checkpoint with it
-    keep: PositiveInt = 2  # the last so many checkpoints; the best weights are kept beside them
+    compile: bool = False  # with torch.compile, on CUDA only
+    validate_every: PositiveInt = 1000  # steps between validations, each followed by a checkpoint
+    keep: PositiveInt = 2  # how many checkpoints to keep, in addition to the best weights
     seed: int = Field(default=0, ge=0)
-    quick: dict[str, Any] = {}  # changes, by dotted keys, that make a training of seconds of it: for `--quick`
+    quick: dict[str, Any] = {}  # changes, by dotted keys, for a trial run of seconds
 
     @model_validator(mode="after")
     def _one_kind(self) -> Self:
@@ -191,21 +207,30 @@ class Recipe(_Record):
         return self
 
     def hash(self) -> str:
-        """Twelve hex digits that change with anything that decides the weights (so not with paths of reports)."""
-        # What came later counts only where it is used, so that trainings from before can be gone on with.
+        """Compute twelve hex digits over all that decides the weights (so not, for example, the test sets)."""
+        # Keys added later count only where they are used, so that older runs can be resumed.
         data = {"reports", "workers"} | ({"hardest_of"} if self.data.hardest_of == 1 else set())
-        model = set() if self.model.fresh else {"fresh"}
-        content = self.model_dump_json(
-            exclude={"data": data, "model": model, "validate_every": True, "keep": True, "quick": True}
+        model = set() if self.model.reinitialise else {"reinitialise"}
+        content = self.model_dump(
+            mode="json",
+            by_alias=True,
+            exclude={"data": data, "model": model, "validate_every": True, "keep": True, "quick": True},
         )
-        return hashlib.sha256(content.encode()).hexdigest()[:12]
+        kept = HASHED_WHEN_UNSET | self.losses.chosen().keys()
+        content["losses"] = {name: value for name, value in content["losses"].items() if name in kept}
+        return hashlib.sha256(to_json(content)).hexdigest()[:12]
 
 
 def read_recipe(path: Path, changes: Mapping[str, Any] | None = None, *, quick: bool = False) -> Recipe:
-    """Read a recipe; `changes` maps dotted keys such as "optimizer.lr" to values.
+    """Read a recipe.
 
-    quick: with the changes of its own `quick` table first.
-    Raises `UsageError` that names the key for anything that is missing, unknown or of the wrong kind.
+    Args:
+        path: A TOML file.
+        changes: Values by dotted keys, such as "optimizer.lr", that replace those of the file.
+        quick: Apply the changes of the recipe's own table [quick] first.
+
+    Raises:
+        UsageError: For a key that is missing, unknown or of the wrong type; the message names it.
     """
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -213,7 +238,7 @@ def read_recipe(path: Path, changes: Mapping[str, Any] | None = None, *, quick: 
         raise UsageError(f"cannot read the recipe {path}: {error}") from error
     if quick:
         if not isinstance(table.get("quick"), dict):
-            raise UsageError(f"{path} has no table [quick]: leave out --quick, or --set what shall be smaller")
+            raise UsageError(f"{path} has no table [quick]", Use(quick=LEAVE_OUT))
         for dotted, value in table["quick"].items():
             _set(table, dotted, value)
     for dotted, value in (changes or {}).items():
@@ -225,7 +250,7 @@ def read_recipe(path: Path, changes: Mapping[str, Any] | None = None, *, quick: 
 
 
 def schema() -> str:
-    """The JSON schema of a recipe, for editors that complete and check TOML."""
+    """Return the JSON schema of recipes, for editors that complete and check TOML."""
     return json.dumps(Recipe.model_json_schema(), indent=2) + "\n"
 
 
@@ -246,7 +271,7 @@ def _explain(fault: dict[str, Any]) -> str:
 
 
 def _fields(parents: tuple[Any, ...]) -> list[str]:
-    """The names that the record at `parents` knows; those of a union's members carry the tag of the one meant."""
+    """Return the fields of the record at `parents`; the path into a union contains the kind of its member."""
     record: Any = Recipe.model_json_schema()
     definitions = record["$defs"]
     for part in parents:
@@ -255,14 +280,14 @@ def _fields(parents: tuple[Any, ...]) -> list[str]:
             record = record["properties"][part]
         else:
             named = [_resolved(choice, definitions) for choice in choices]
-            tagged = [one for one in named if one.get("properties", {}).get("kind", {}).get("const") == part]
-            record = next(iter(tagged), {})
+            members = [one for one in named if one.get("properties", {}).get("kind", {}).get("const") == part]
+            record = next(iter(members), {})
         record = _resolved(record, definitions)
     return list(record.get("properties", {}))
 
 
 def _resolved(record: Any, definitions: Any) -> Any:
-    """Follow references, and past the `null` of what may be left out."""
+    """Follow references, also those of optional fields."""
     for choice in record.get("anyOf", []):
         if "$ref" in choice:
             record = choice

@@ -1,9 +1,9 @@
-"""One page about a training: what was trained on what, its curves, and how good the models are."""
+"""One page about a run: what was trained on which data, its curves, and the quality of its models."""
 
 from __future__ import annotations
 
+import io
 import math
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,19 +11,26 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hyperacuity import zoo
+from hyperacuity import storage, zoo
 from hyperacuity.train import log
 
-# Curves are smoothed over this part of their points.
+# The part of a curve's points that smoothing averages.
 SMOOTHED = 0.02
-# Fewer validations than this are points on their curve.
+# With fewer validations than this, each is marked by a point.
 MARKED = 60
 
 
 def report(folder: Path, recipe: Path, models: Sequence[Path], table: str | None) -> Path:
-    """Write report.md and curves.png into the folder of a training that has ended; the path of the former.
+    """Write report.md and curves.png into the folder of a finished run.
 
-    table: the evaluation of its models in Markdown, or None where no test sets were named.
+    Args:
+        folder: That of the run.
+        recipe: The recipe's file.
+        models: The model files of the run.
+        table: The evaluation of these in Markdown, or None if no test sets were named.
+
+    Returns:
+        The path of report.md.
     """
     rows = log.read(folder / "log.csv")
     cards = [zoo.open_file(path).card for path in models]
@@ -32,10 +39,10 @@ def report(folder: Path, recipe: Path, models: Sequence[Path], table: str | None
     facts = {
         "network": f"{card.architecture} {dict(card.config)}",
         "models": ", ".join(f"{one.name} ({one.parameters:,} parameters)" for one in cards),
-        "learnt from": f"{card.trained_on} (fingerprint {card.data_fingerprint})",
+        "trained on": f"{card.trained_on} (fingerprint {card.data_fingerprint})",
         "steps, seed": f"{card.steps:,}, {card.seed}",
         "recipe": f"{recipe.name} (hash {card.recipe})",
-        "time taken": _told(rows[-1].get("seconds")) if rows else "-",
+        "time taken": _duration(rows[-1].get("seconds")) if rows else "-",
         "waited for data": f"{rows[-1]['waiting'] or 0:.1%} of the time" if rows else "-",
         "validation": f"{max(validated):.3f} dB at best, {validated[-1]:.3f} dB at the end" if validated else "-",
     }
@@ -44,21 +51,19 @@ def report(folder: Path, recipe: Path, models: Sequence[Path], table: str | None
         _curves(rows, folder / "curves.png")
         lines += ["", "![Losses, validation and learning rate by step](curves.png)"]
     if table is not None:
-        lines += ["", "## How good", "", table.strip()]
+        lines += ["", "## Quality", "", table.strip()]
     path = folder / "report.md"
-    fresh = path.with_suffix(".new")
-    fresh.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    os.replace(fresh, path)
+    storage.write_whole(path, ("\n".join(lines) + "\n").encode())
     return path
 
 
 def _validations(rows: Sequence[log.Row]) -> list[tuple[float, float]]:
-    """Steps and what they reached, where that is a number."""
+    """Return steps and validations, without those that are missing, NaN or Inf."""
     seen = [(row["step"], row["validation"]) for row in rows]
     return [(step, value) for step, value in seen if step is not None and value is not None and math.isfinite(value)]
 
 
-def _told(seconds: float | None) -> str:
+def _duration(seconds: float | None) -> str:
     if seconds is None:
         return "-"
     minutes, rest = divmod(round(seconds), 60)
@@ -74,14 +79,14 @@ def _curves(rows: Sequence[log.Row], path: Path) -> None:
     names = [name for name in rows[0] if name not in log.FIXED]
     losses = {name: np.array([np.nan if row[name] is None else row[name] for row in rows], float) for name in names}
     validations = _validations(rows)
-    alone = "." if len(rows) == 1 else None  # one point makes no line
+    marker = "." if len(rows) == 1 else None  # a single point would be an invisible line
     with mpl.rc_context({"font.size": 9, "axes.spines.top": False, "axes.spines.right": False}):
         heights = (3, 3, 1) if validations else (3, 1)
         figure = Figure(figsize=(8, sum(heights)), layout="constrained")
         upper, *middle, lower = figure.subplots(len(heights), 1, sharex=True, height_ratios=heights)
         for name, values in losses.items():
             (line,) = upper.plot(steps, values, alpha=0.25, linewidth=0.8)
-            upper.plot(steps, smooth(values), color=line.get_color(), label=name, marker=alone)
+            upper.plot(steps, smooth(values), color=line.get_color(), label=name, marker=marker)
         seen = np.concatenate([values[np.isfinite(values)] for values in losses.values()])
         if seen.size and seen.min() > 0:  # an adversary's loss may be negative
             upper.set_yscale("log")
@@ -96,9 +101,9 @@ def _curves(rows: Sequence[log.Row], path: Path) -> None:
             )
             axes.margins(y=0.12)
             axes.set_ylabel("validation, dB")
-        lower.plot(steps, [row["rate"] for row in rows], color="tab:grey", marker=alone)
+        lower.plot(steps, [row["rate"] for row in rows], color="tab:grey", marker=marker)
         lower.set_ylim(bottom=0)
-        lower.set_ylabel("rate")
+        lower.set_ylabel("learning rate")
         lower.set_xlabel("step")
         lower.xaxis.set_major_formatter(lambda step, _: f"{step:,.0f}")
         for axes in (upper, *middle, lower):
@@ -107,7 +112,7 @@ def _curves(rows: Sequence[log.Row], path: Path) -> None:
 
 
 def smooth(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """A running mean, narrower towards both ends; numbers that are missing or not finite do not count."""
+    """Compute a running mean, narrower towards both ends, over the finite values."""
     good = np.isfinite(values)
     at = np.arange(len(values))
     reach = np.minimum(max(1, int(len(values) * SMOOTHED)), np.minimum(at, at[::-1]))
@@ -120,6 +125,6 @@ def smooth(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _save(figure: Any, path: Path) -> None:
-    fresh = path.with_suffix(".new")
-    figure.savefig(fresh, format="png", dpi=120)
-    os.replace(fresh, path)
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=120)
+    storage.write_whole(path, buffer.getvalue())

@@ -1,7 +1,7 @@
-"""JPEG as a function of tensors, with gradients: what the codec loses, without its bits.
+"""JPEG as a function of tensors, with gradients: the losses of the codec, without its entropy coding.
 
-ITU-T T.81 (JPEG): the transform of 8 x 8 blocks (A.3.3), the tables of annex K.1 scaled by quality as the Independent
-JPEG Group's codec does; JFIF's colours; chroma halved on both sides. Rounding passes gradients as if it were not there.
+Source: ITU-T T.81 (JPEG): the transform of 8 x 8 blocks (A.3.3), the tables of annex K.1 scaled by quality as the
+Independent JPEG Group's codec does; JFIF's colours; chroma subsampled 4:2:0. Gradients pass rounding unchanged.
 """
 
 from __future__ import annotations
@@ -39,8 +39,14 @@ _RGB = ((1.0, 0.0, 1.402), (1.0, -0.344136, -0.714136), (1.0, 1.772, 0.0))
 
 
 def jpeg(x: Tensor, quality: Tensor) -> Tensor:
-    """(N, C, H, W) in [0, 1], C 1 (as a grey JPEG) or 3, as it comes back from a JPEG of `quality`, (N,) on 1..100,
-    as 8-bit codes over 255.
+    """Compress and decompress a batch.
+
+    Args:
+        x: (N, C, H, W) in [0, 1]; C is 1 (a grey JPEG) or 3.
+        quality: (N,) from 1 to 100.
+
+    Returns:
+        (N, C, H, W): 8-bit values over 255.
     """
     height, width = x.shape[-2:]
     x = functional.pad(_rounded(x.clamp(0, 1) * 255), (0, -width % 16, 0, -height % 16), mode="replicate")
@@ -57,7 +63,7 @@ def jpeg(x: Tensor, quality: Tensor) -> Tensor:
 
 
 def _coded(planes: Tensor, quality: Tensor, table: Table) -> Tensor:
-    """Planes around 0, quantised in blocks; sides divide by 8."""
+    """Quantise planes around 0 in blocks; sides divide by 8."""
     count, channels, height, width = planes.shape
     blocks = planes.view(count, channels, height // 8, 8, width // 8, 8).transpose(3, 4)
     dct = _dct(planes.device, planes.dtype)
@@ -72,7 +78,7 @@ def _rounded(x: Tensor) -> Tensor:
 
 
 def _steps(quality: Tensor, table: Tensor) -> Tensor:
-    """(N, 8, 8): the quantiser's steps of each quality, whole numbers from 1 to 255."""
+    """Return (N, 8, 8): the quantiser's steps for each quality, whole numbers from 1 to 255."""
     percent = torch.where(quality < 50, (5000 / quality).floor(), 200.0 - 2 * quality)
     return ((table * percent[:, None, None] + 50) / 100).floor().clamp(1, 255)
 
@@ -86,7 +92,7 @@ def _table(rows: Table, device: torch.device, dtype: torch.dtype) -> Tensor:
 @functools.lru_cache(8)
 @torch.inference_mode(False)
 def _dct(device: torch.device, dtype: torch.dtype) -> Tensor:
-    """The orthonormal cosine transform of eight samples."""
+    """Return the orthonormal cosine transform of eight samples."""
     k, n = torch.arange(8)[:, None], torch.arange(8)[None, :]
     matrix = torch.cos((2 * n + 1) * k * math.pi / 16) / 2
     matrix[0] /= math.sqrt(2)

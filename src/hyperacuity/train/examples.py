@@ -1,0 +1,77 @@
+"""Batches of patches made into what a network learns from: its input, the truth and the LR."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+
+from hyperacuity.networks import described
+from hyperacuity.train.degrade import inner
+from hyperacuity.train.degrade.operations.resampling import enlarge
+from hyperacuity.train.patches import Cut, PatchBatch
+from hyperacuity.train.recipe import Recipe
+
+# LR pixels beyond a patch that bicubic reads to enlarge it.
+ENLARGED_FROM = 2
+
+
+class Examples(NamedTuple):
+    """Float32 batches in [0, 1] on the device.
+
+    Attributes:
+        x: (N, C, h, w), the network's input.
+        hr: (N, C, H, W), the truth.
+        lr: (N, C, h, w), the LR that `x` is or was enlarged from.
+        generator: The source of the batch's noise.
+    """
+
+    x: Tensor
+    hr: Tensor
+    lr: Tensor
+    generator: torch.Generator
+
+
+class ExampleMaker:
+    """Makes examples as a recipe says.
+
+    Args:
+        recipe: The recipe.
+        network: Its network; its `scale` is set to that of each batch.
+        fabric: The device and the number of this process.
+    """
+
+    def __init__(self, recipe: Recipe, network: nn.Module, fabric: Fabric) -> None:
+        self.recipe, self.fabric, self.traits = recipe, fabric, described(network)
+        self.enlarged = self.traits.scale == 1
+
+    def cut(self, scale: int) -> Cut:
+        """Return what to cut out of images at a scale."""
+        patch = self.recipe.data.patch
+        if self.recipe.data.lr:
+            return Cut(scale, patch if self.enlarged else patch * scale)
+        margin = self.recipe.degradation.margin(scale) + (ENLARGED_FROM if self.enlarged else 0)
+        lr = -(-patch // scale) if self.enlarged else patch
+        return Cut(scale, (lr + 2 * margin) * scale, margin * scale)
+
+    def make(self, batch: PatchBatch, number: int) -> Examples:
+        """Degrade a batch on the device. number: that of the batch within the run, which decides its noise."""
+        seed = np.random.SeedSequence([self.recipe.seed, number, self.fabric.global_rank])
+        generator = torch.Generator(self.fabric.device).manual_seed(int(seed.generate_state(1, np.uint64)[0] >> 1))
+        batch = batch.to(self.fabric.device)
+        degradation, scale = self.recipe.degradation, batch.cut.scale
+        if batch.lr is None:
+            lr = degradation.degrade(batch.hr, scale, generator)
+            hr = degradation.truth(batch.hr, batch.cut.margin)
+        else:
+            lr, hr = batch.lr.float() / 255, batch.hr.float() / 255
+        if not self.enlarged:
+            self.traits.scale = scale
+            lr = inner(lr, batch.cut.margin // scale)
+            return Examples(lr, hr, lr, generator)
+        patch, edge = self.recipe.data.patch, batch.cut.margin
+        x = enlarge(lr, scale)[..., edge : edge + patch, edge : edge + patch]
+        return Examples(x, hr[..., :patch, :patch], lr, generator)
