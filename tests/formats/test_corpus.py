@@ -1,4 +1,4 @@
-"""Odd files, mostly Pillow's own tests: each is read completely or refused with a reason, and nothing else happens."""
+"""Odd files, mostly Pillow's own tests: each is either read completely or refused with a reason."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ NOT_AS_PILLOW = {
     "pillow/apng/blend_op_over_near_transparent.png",  # Pillow rounds alpha down at each of 128 layers
     "pillow/apng/dispose_op_previous.png",
     "pillow/apng/dispose_op_previous_region.png",
-    "pillow/apng/mode_grayscale_alpha.png",  # Pillow replaces where the file says "lay over"
+    "pillow/apng/mode_grayscale_alpha.png",  # Pillow replaces where the file states "lay over"
     "pillow/apng/mode_palette_1bit_alpha.png",
     "pillow/avif/xmp_tags_orientation.avif",  # AVIF's own rotation is the only one (MIAF)
     "pillow/test_extents.gif",  # Pillow's canvas grows with the second frame
@@ -97,7 +97,7 @@ def files(shared: Path) -> list[Path]:
     root = shared / "data" / "formats"
     found = [path for folder in ("photo", "pillow") for path in sorted((root / folder).rglob("*")) if path.is_file()]
     if not found:
-        pytest.skip("needs data/formats/photo and data/formats/pillow beside the project")
+        pytest.skip("needs data/formats/photo and data/formats/pillow in ../shared")
     return found
 
 
@@ -157,7 +157,7 @@ def test_pixels_are_those_of_pillow(shared: Path) -> None:
 
 
 def _difference(path: Path, images: list[Image]) -> float | None:
-    """The mean difference from what Pillow shows; None where Pillow cannot tell."""
+    """The mean difference from what Pillow shows; None if Pillow cannot be compared."""
     try:
         with PIL.Image.open(path) as picture:
             skipped = int(getattr(picture, "default_image", False))

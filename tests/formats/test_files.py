@@ -29,7 +29,7 @@ from tests.formats.samples import (
         (b"\0\1\2\3\4\5\6\7", UnsupportedFormat, "of an unknown format"),
     ],
 )
-def test_other_content_is_named(content: bytes, error: type[Exception], words: str, tmp_path: Path) -> None:
+def test_foreign_content_is_named(content: bytes, error: type[Exception], words: str, tmp_path: Path) -> None:
     path = tmp_path / "a.png"
     path.write_bytes(content)
     with pytest.raises(error, match=words) as caught:
@@ -49,7 +49,7 @@ def test_paths_that_are_not_files(tmp_path: Path) -> None:
         formats.read(Path("a\0b.png"))
 
 
-def test_endings_that_are_not_written(tmp_path: Path) -> None:
+def test_unknown_endings_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UnsupportedFormat, match=r"Did you mean '\.jpeg'\?"):
         formats.write(tmp_path / "a.jpeh", None)
     with pytest.raises(UnsupportedFormat, match="has no ending"):

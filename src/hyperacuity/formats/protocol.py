@@ -1,4 +1,4 @@
-"""What every format offers, what a file of it can hold, and the warning where something does not fit."""
+"""What every format offers, what a file of it can hold, and the warning if something does not fit."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ def test_comments_and_iptc_come_back_or_their_loss_is_named(tmp_path: Path) -> N
         return b"8BIM" + struct.pack(">HBBI", number, 0, 0, len(content)) + content + b"\0" * (len(content) % 2)
 
     caption = b"\x1c\x02\x78\0\x05Hello"
-    thumbnail = resource(1036, b"of the small picture")
+    thumbnail = resource(1036, b"of the small image")
     block = b"Photoshop 3.0\0" + thumbnail + resource(0x0404, caption) + thumbnail
     segments = b"\xff\xfe" + struct.pack(">H", 8) + b"hello!"
     segments += b"\xff\xed" + struct.pack(">H", len(block) + 2) + block

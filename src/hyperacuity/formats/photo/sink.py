@@ -182,7 +182,7 @@ class PhotoSink:
         if (stored.shape, stored.dtype) != (first.shape, first.dtype):
             raise UsageError(
                 f"{self.path}: all frames and pages must have one size and type, and this one has {stored.shape} of "
-                f"{stored.dtype} after {first.shape} of {first.dtype}; write each to a file of its own"
+                f"{stored.dtype} after {first.shape} of {first.dtype}; write each to a separate file"
             )
 
     def _warn(self, loss: str) -> None:

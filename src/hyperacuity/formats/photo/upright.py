@@ -22,7 +22,7 @@ def upright_image(
     levels: tuple[float, float] | None = None,
     duration: float | None = None,
 ) -> Image:
-    """Return the image upright, with metadata that say so.
+    """Return the image upright, with metadata that agree.
 
     Args:
         pixels: (H, W, C) as stored.
