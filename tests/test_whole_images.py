@@ -1,4 +1,4 @@
-"""Networks that take statistics of the whole image: their card states it, and they get the image in one piece if it fits."""
+"""Networks that take statistics of the whole image: their card states it, and they get it in one piece if it fits."""
 
 from __future__ import annotations
 
