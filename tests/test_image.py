@@ -15,7 +15,7 @@ U8, U16, F32 = np.dtype(np.uint8), np.dtype(np.uint16), np.dtype(np.float32)
 
 
 @pytest.mark.parametrize(("dtype", "levels"), [(np.uint8, (0, 255)), (np.uint16, (0, 65535)), (np.float32, (0, 1))])
-def test_wrapping_an_array_takes_its_types_levels(dtype: Any, levels: tuple[float, float]) -> None:
+def test_wrapping_an_array_takes_the_levels_of_its_type(dtype: Any, levels: tuple[float, float]) -> None:
     pixels = np.zeros((4, 6, 3), dtype)
     image = Image.from_pixels(pixels)
     assert image.pixels is pixels
@@ -34,7 +34,7 @@ def test_colours_are_channels_without_alpha(channels: int, alpha: bool, colours:
     assert Image.from_pixels(np.zeros((2, 2, channels), np.uint8), alpha=alpha).header.colours == colours
 
 
-def test_a_resized_header_keeps_all_the_rest() -> None:
+def test_a_resized_header_keeps_everything_else() -> None:
     metadata = Metadata(icc=b"profile", dpi=(300, 300))
     image = Image.from_pixels(
         np.zeros((2, 3, 4), np.uint16), alpha=True, levels=(0, 1023), metadata=metadata, duration=0.1
@@ -62,7 +62,7 @@ def test_strips_are_gathered_in_order() -> None:
 @pytest.mark.parametrize("ends", [[(0, 4)], [(0, 7), (6, 7)], [(0, 5), (3, 7)], []])
 def test_too_few_or_too_many_rows_are_a_damaged_file_and_not_noise(ends: list[tuple[int, int]]) -> None:
     pixels = np.zeros((7, 3, 1), np.uint8)
-    with pytest.raises(DamagedFile, match="of an image that has 7"):
+    with pytest.raises(DamagedFile, match="the image has 7 rows, but"):
         Strips(Image.from_pixels(pixels).header, [pixels[a:b] for a, b in ends]).gather()
 
 
@@ -105,13 +105,13 @@ def test_integers_are_clipped_to_their_levels_and_floats_are_not() -> None:
     np.testing.assert_allclose(convert(floats, (0, 1), F32, (-1, 1)), floats * 2 - 1, rtol=1e-6)
 
 
-def test_nothing_to_convert_copies_nothing() -> None:
+def test_no_conversion_makes_no_copy() -> None:
     pixels = np.zeros((2, 2, 1), np.uint8)
     assert convert(pixels, (0, 255), U8, (0, 255)) is pixels
     assert Image.from_pixels(pixels).to_8bit() is pixels
 
 
 @given(st.integers(0, 1023))
-def test_to_8bit_knows_the_levels(code: int) -> None:
+def test_to_8bit_respects_the_levels(code: int) -> None:
     image = Image.from_pixels(np.full((1, 1), code, np.uint16), levels=(0, 1023))
     assert image.to_8bit()[0, 0, 0] == int(code * 255 / 1023 + 0.5)

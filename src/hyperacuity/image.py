@@ -1,4 +1,4 @@
-"""What a picture is, whatever file it came from: pixels, what their values mean, and what travels with them."""
+"""An image, whatever file it came from: its pixels, what their values mean, and its metadata."""
 
 from __future__ import annotations
 
@@ -15,32 +15,53 @@ Array = NDArray[Any]
 
 
 @dataclass(frozen=True)
-class Metadata:
-    r"""What a file says beside its pixels and what its upscaled copy must say too.
+class Native:
+    """Metadata in a form that only one file format has, and that a file of the same format takes over unchanged.
 
-    icc: colour profile; exif: the TIFF structure without "Exif\0\0", orientation already applied and reset
-    to 1; xmp: UTF-8 packet. dpi: horizontal and vertical pixels per inch, as stored. chunks: PNG's own, whole, for a
-    PNG: text, and what its codes mean where no ICC profile says it. segments: JPEG's own, whole, for a JPEG: comments
-    and IPTC.
+    Args:
+        format: The format's name, as in its `HOLDS`.
+        data: Whole blocks of the file.
+        label: What they are, for the warning where they are lost; "" if every reader assumes what they say.
+    """
+
+    format: str
+    data: bytes
+    label: str = ""
+
+
+@dataclass(frozen=True)
+class Metadata:
+    r"""What a file holds besides pixels and what its upscaled copy must hold too.
+
+    Args:
+        icc: The colour profile.
+        exif: The TIFF structure without "Exif\0\0"; the orientation is already applied to the pixels and is 1.
+        xmp: The packet, in UTF-8.
+        dpi: Horizontal and vertical pixels per inch, as stored.
+        native: What only the format of the file can hold.
     """
 
     icc: bytes | None = None
     exif: bytes | None = None
     xmp: bytes | None = None
     dpi: tuple[float, float] | None = None
-    chunks: bytes = b""
-    segments: bytes = b""
+    native: Native | None = None
 
 
 @dataclass(frozen=True)
 class Header:
-    """Everything about an image but its pixels.
+    """Everything about an image except its pixels.
 
-    channels: 1 (grey) or 3 (RGB), one more with alpha, which is last and not premultiplied.
-    dtype: uint8, uint16 or float32, as stored.
-    levels: the stored values of black and white: (0, 255), (0, 65535), (0, 1023) for 10 bits in 16, (0, 1)
-        for float. Floats may lie outside and are kept.
-    duration: seconds that this frame stays, for animations.
+    Args:
+        height: Rows.
+        width: Columns.
+        channels: 1 (grey) or 3 (RGB), and one more with alpha, which is last and not premultiplied.
+        dtype: uint8, uint16 or float32, as stored.
+        levels: The stored values of black and white: (0, 255), (0, 65535), (0, 1023) for 10 bits in 16, (0, 1)
+            for floats, which may lie outside and are kept.
+        alpha: Whether the last channel is alpha.
+        metadata: What the file holds besides pixels.
+        duration: Seconds that this frame of an animation is shown.
     """
 
     height: int
@@ -54,7 +75,7 @@ class Header:
 
     @property
     def colours(self) -> int:
-        """Channels without alpha: 1 or 3."""
+        """The number of channels without alpha: 1 or 3."""
         return self.channels - self.alpha
 
     @property
@@ -66,22 +87,28 @@ class Header:
         return self.height * self.width * self.channels * self.dtype.itemsize
 
     def resized(self, height: int, width: int) -> Header:
-        """The header of the same picture at another size; the dots per inch stay, the print grows."""
+        """Return the header of the same image at another size; the pixels per inch stay, so the print grows."""
         return replace(self, height=height, width=width)
 
 
 @dataclass(frozen=True, eq=False)
 class Strips:
-    """An image that arrives from top to bottom, for images too large to hold.
+    """An image that arrives from top to bottom, for images too large for the memory.
 
-    rows: (h, width, channels) arrays of `header.dtype` whose heights sum to `header.height`; can be read once.
+    Args:
+        header: The header of the whole image.
+        rows: (h, width, channels) arrays of `header.dtype` whose heights sum to `header.height`; can be read once.
     """
 
     header: Header
     rows: Iterable[Array]
 
     def gather(self) -> Image:
-        """Read all strips into one image. Raises `DamagedFile` if they are not as many rows as were promised."""
+        """Read all strips into one image.
+
+        Raises:
+            DamagedFile: If they hold more or fewer rows than the header states.
+        """
         pixels = np.empty(self.header.shape, self.header.dtype)
         top = 0
         for strip in self.rows:
@@ -89,13 +116,23 @@ class Strips:
                 pixels[top : top + len(strip)] = strip
             top += len(strip)
         if top != self.header.height:
-            raise DamagedFile(f"{top} rows came of an image that has {self.header.height}")
+            raise DamagedFile(f"the image has {self.header.height} rows, but {top} arrived")
         return Image(self.header, pixels)
 
 
 @dataclass(frozen=True, eq=False)
 class Image:
-    """A picture in memory: `pixels` is (height, width, channels) of `header.dtype`."""
+    """An image in memory.
+
+    Args:
+        header: Everything except the pixels.
+        pixels: (height, width, channels) of `header.dtype`.
+
+    Example:
+        >>> image = Image.from_pixels(np.zeros((2, 3), np.uint16), levels=(0, 1023))
+        >>> image.header.shape, image.header.levels
+        ((2, 3, 1), (0, 1023))
+    """
 
     header: Header
     pixels: Array
@@ -110,7 +147,15 @@ class Image:
         metadata: Metadata | None = None,
         duration: float | None = None,
     ) -> Image:
-        """Wrap (H, W) or (H, W, C) pixels; without `levels`, integers span their type and floats [0, 1]."""
+        """Wrap an array without a copy.
+
+        Args:
+            pixels: (H, W) or (H, W, C).
+            alpha: Whether the last channel is alpha.
+            levels: The values of black and white; by default the range of an integer type, and [0, 1] for floats.
+            metadata: What its file holds besides pixels.
+            duration: Seconds that this frame of an animation is shown.
+        """
         if pixels.ndim == 2:
             pixels = pixels[..., None]
         if levels is None:
@@ -120,16 +165,30 @@ class Image:
         return cls(header, pixels)
 
     def strips(self) -> Strips:
-        """The image as one strip, for sinks."""
+        """Return the image as one strip, for sinks."""
         return Strips(self.header, [self.pixels])
 
     def to_8bit(self) -> NDArray[np.uint8]:
-        """The pixels as (H, W, C) uint8, rounded half up and clipped."""
+        """Return the pixels as (H, W, C) uint8, rounded half up and clipped."""
         return convert(self.pixels, self.header.levels, np.dtype(np.uint8), (0, 255))
 
 
 def convert(pixels: Array, levels: tuple[float, float], dtype: np.dtype[Any], target: tuple[float, float]) -> Array:
-    """Values of `levels` as values of another type and levels; integers are rounded half up and clipped to them."""
+    """Convert stored values to another type and other levels.
+
+    Args:
+        pixels: Values between the black and the white of `levels`; floats may lie outside.
+        levels: Their black and white.
+        dtype: The type of the result; integers are rounded half up and clipped to their levels.
+        target: Black and white of the result.
+
+    Returns:
+        An array of the same shape; `pixels` itself if nothing changes.
+
+    Example:
+        >>> convert(np.array([0, 1023], np.uint16), (0, 1023), np.dtype(np.uint8), (0, 255))
+        array([  0, 255], dtype=uint8)
+    """
     if pixels.dtype == dtype and levels == target:
         return pixels
     (black, white), (new_black, new_white) = levels, target

@@ -1,4 +1,4 @@
-"""Networks that take statistics of the whole image: their card says so, and they get it in one piece where it fits."""
+"""Networks that take statistics of the whole image: their card states it, and they get it in one piece if it fits."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.engines import Blur
 
 
 class Levelled(Blur):
-    """Takes off the mean of all that it is given."""
+    """Subtracts the mean of its whole input."""
 
     def run(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         result: NDArray[np.float32] = super().run(batch) - batch.mean(dtype=np.float64).astype(np.float32) / 16
@@ -39,7 +39,7 @@ def enlarged(engine: Blur, *, whole: bool = True, tile: int | None = None) -> ND
     return pixels
 
 
-def test_it_is_computed_in_one_piece_where_memory_allows() -> None:
+def test_it_is_computed_in_one_piece_if_memory_allows() -> None:
     engine = Levelled(activation_bytes=1000)
     result = enlarged(engine)
     assert engine.runs == [(1, 3, 600, 500)]
@@ -50,7 +50,7 @@ def test_it_is_computed_in_one_piece_where_memory_allows() -> None:
 
 
 @pytest.mark.parametrize("engine", [Levelled(activation_bytes=1000, free=300 << 20), Levelled(most_pixels=200_000)])
-def test_else_it_is_tiled_and_warns_once(engine: Levelled) -> None:
+def test_otherwise_it_is_tiled_with_one_warning(engine: Levelled) -> None:
     with pytest.warns(TilingWarning, match="levelled takes statistics of the whole image") as warned:
         result = enlarged(engine)
     assert len(warned) == 1
@@ -58,7 +58,7 @@ def test_else_it_is_tiled_and_warns_once(engine: Levelled) -> None:
     assert 0 < np.abs(result - enlarged(Levelled(), tile=0)).max() < 0.05
 
 
-def test_tiles_that_were_asked_for_are_warned_of_too() -> None:
+def test_requested_tiles_are_warned_about_too() -> None:
     with pytest.warns(TilingWarning):
         enlarged(Levelled(), tile=128)
     with warnings.catch_warnings():
@@ -66,7 +66,7 @@ def test_tiles_that_were_asked_for_are_warned_of_too() -> None:
         enlarged(Levelled(), tile=1024)
 
 
-def test_the_card_says_what_the_network_looks_at() -> None:
+def test_the_card_states_whether_a_network_needs_the_whole_image() -> None:
     assert export.measured(build("imdn", {"features": 16, "blocks": 1}))["whole"] is True
     assert export.measured(build("fsrcnn", {}))["whole"] is False
 

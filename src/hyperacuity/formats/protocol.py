@@ -1,21 +1,71 @@
-"""What every format offers to the pipeline, and what it says when something does not fit."""
+"""What every format offers, what a file of it can hold, and the warning if something does not fit."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Any, Protocol, Self
+
+import numpy as np
 
 from hyperacuity.errors import HyperacuityWarning
+from hyperacuity.formats.content import Content
 from hyperacuity.image import Image, Strips
+
+# No limit that an image could reach.
+UNLIMITED = 2**31 - 1
 
 
 class LossWarning(HyperacuityWarning):
     """Something of the input does not fit into the chosen output format; the message says what."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Capacity:
+    """What a file of a format can hold. Whatever else an image has is lost, and the `LossWarning`s follow from this.
+
+    Args:
+        name: The format, as messages call it.
+        depths: Bits of a value, ascending: 8, 9 to 16 (stored in 16), 32 for floats.
+        channels: How many colours: 1 (grey), 3 (RGB).
+        side: The greatest height or width in pixels.
+        nbytes: The greatest size of an image in bytes.
+        alpha: Whether pixels can be transparent.
+        animated: Whether it holds the frames of an animation.
+        pages: Whether it holds several images without durations.
+        levels: Whether it can state a white level below the greatest value of its type.
+        grey: Whether grey is stored as one channel and not as three.
+        lossy: Whether pixels are always compressed with loss.
+        palette: How many colours an image has at most; None for no limit.
+        metadata: The fields of `Metadata` that it holds, with the most bytes that each can have. "native" stands for
+            the format's own form of metadata.
+        coloured: The ending of a sister format that holds colours, if this one does not.
+    """
+
+    name: str
+    depths: tuple[int, ...] = (8,)
+    channels: tuple[int, ...] = (1, 3)
+    side: int = UNLIMITED
+    nbytes: int | None = None
+    alpha: bool = False
+    animated: bool = False
+    pages: bool = False
+    levels: bool = False
+    grey: bool = True
+    lossy: bool = False
+    palette: int | None = None
+    metadata: Mapping[str, int] = field(default_factory=dict)
+    coloured: str = ""
+
+    def depth(self, dtype: np.dtype[Any]) -> int:
+        """Return the least depth that holds `dtype` without loss, or else the greatest there is."""
+        return next((depth for depth in self.depths if depth > dtype.itemsize * 4), self.depths[-1])
+
+
 class Source(Protocol):
-    """An open file. Iterating gives its images in order, decoded when they are asked for."""
+    """An open file. Iterating yields its images in order, each decoded when it is asked for."""
 
     @property
     def suffix(self) -> str:
@@ -30,6 +80,11 @@ class Source(Protocol):
         """How often an animation plays; 0 = for ever; None = it is not one."""
         ...
 
+    @property
+    def lossless(self) -> bool:
+        """Whether the pixels are as they were before the file was written."""
+        ...
+
     def __iter__(self) -> Iterator[Image]: ...
     def __enter__(self) -> Self: ...
     def __exit__(
@@ -38,10 +93,54 @@ class Source(Protocol):
 
 
 class Sink(Protocol):
-    """A file being written, under a temporary name until the `with` block ends well."""
+    """A file being written, under a temporary name until the `with` block ends without an error."""
 
     def write(self, strips: Strips) -> None: ...
     def __enter__(self) -> Self: ...
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None: ...
+
+
+class Format(Protocol):
+    """A module that reads and writes one format of images.
+
+    Attributes:
+        SUFFIXES: The endings of the files that it writes, lower case with the dot, the usual one first.
+        ONLY_READ: More endings, of files that it reads and does not write.
+        READS: What it reads, in words, for messages.
+        HOLDS: What its files can hold; None if it only reads.
+    """
+
+    @property
+    def SUFFIXES(self) -> tuple[str, ...]: ...  # noqa: N802 - constants of a module
+
+    @property
+    def ONLY_READ(self) -> tuple[str, ...]: ...  # noqa: N802
+
+    @property
+    def READS(self) -> tuple[str, ...]: ...  # noqa: N802
+
+    @property
+    def HOLDS(self) -> Capacity | None: ...  # noqa: N802
+
+    def accepts(self, content: Content) -> bool:
+        """Return whether a file is of this format, by its bytes; the ending of its name never decides."""
+        ...
+
+    def read(self, content: Content) -> Source:
+        """Open a file that the format accepts; only its headers are read.
+
+        Raises:
+            DamagedFile: If the headers are damaged.
+            UnsupportedFormat: If the file uses what is not supported, or announces too many pixels.
+        """
+        ...
+
+    def write(self, path: Path, like: Source | None, *, quality: int | None = None) -> Sink:
+        """Return a sink for a file that carries over the metadata of the source `like`.
+
+        Raises:
+            UsageError: If the format cannot hold what `like` is, or the quality is out of range.
+        """
+        ...

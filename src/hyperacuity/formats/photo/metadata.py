@@ -1,6 +1,6 @@
-"""EXIF and XMP: what they say of the picture's orientation and size, and how to make that true again. ICC profiles.
+"""EXIF and XMP: the orientation and the size that they state, and how to make those true again. ICC profiles. IPTC.
 
-EXIF is patched in place: makers' notes hold offsets of their own, which survive only if nothing moves.
+EXIF is patched in place: makers' notes hold offsets, which stay valid only if nothing moves.
 """
 
 from __future__ import annotations
@@ -9,29 +9,35 @@ import re
 import struct
 
 from hyperacuity.errors import DamagedFile
-from hyperacuity.formats.photo.tiff import EXIF, GPS, Directory, Tiff, joined, tree
+from hyperacuity.formats.photo.tiff_tags import EXIF, GPS, Directory, Tiff, joined, tree
+
+MISFIT = "the ICC profile is damaged or not for such pixels (grey or colour) and is left out"
 
 _ORIENTATION = 274
-# Tags of a TIFF's first page that describe the picture and not how its pixels are stored.
+# Tags of a TIFF's first page that describe the image and not how its pixels are stored.
 _DESCRIPTIVE = frozenset({269, 270, 271, 272, 285, 305, 306, 315, 316, 318, 319, 529, 532, 18246, 18249, 33432})
 _DESCRIPTIVE |= frozenset(range(40091, 40096))
-# Of an EXIF block's first directory, what belongs to the file it was in: a TIFF has its own.
+# Tags of an EXIF block's first directory that belong to the file it was in: a TIFF has its own.
 STRUCTURAL = frozenset({254, 255, 256, 257, 258, 259, 262, 266, 273, 274, 277, 278, 279, 282, 283, 284, 296, 301, 317})
 STRUCTURAL |= frozenset({320, 322, 323, 324, 325, 330, 338, 339, 347, 529, 530, 531, 532, 700, 33723, 34377, 34675})
 
 
 def prefixed(exif: bytes) -> bytes:
-    """The block as JPEG and libvips want it."""
+    """Return the block as JPEG and libvips want it."""
     return b"Exif\0\0" + exif
 
 
 def unprefixed(exif: bytes) -> bytes:
-    """The TIFF structure alone."""
+    """Return the TIFF structure alone."""
     return exif.removeprefix(b"Exif\0\0")
 
 
 def orientation(exif: bytes | None, xmp: bytes | None) -> int:
-    """1 to 8; EXIF decides, XMP where EXIF says nothing, and 1 where neither does. Raises `DamagedFile`."""
+    """Return the orientation, 1 to 8: EXIF's, or else XMP's, or else 1.
+
+    Raises:
+        DamagedFile: If the EXIF block is damaged.
+    """
     if exif is not None:
         tiff = Tiff(exif)
         entries, _, _ = tiff.directory(tiff.first)
@@ -46,7 +52,7 @@ def orientation(exif: bytes | None, xmp: bytes | None) -> int:
 
 
 def dpi(exif: bytes) -> tuple[float, float] | None:
-    """Pixels per inch, across and down."""
+    """Return pixels per inch, across and down; None if they are missing or the block is damaged."""
     try:
         tiff = Tiff(exif)
         return tiff.dpi(tiff.directory(tiff.first)[0])
@@ -55,7 +61,7 @@ def dpi(exif: bytes) -> tuple[float, float] | None:
 
 
 def upright(exif: bytes) -> bytes:
-    """The block with orientation 1 and without its thumbnail, which shows the picture as it was."""
+    """Return the block with orientation 1 and without its thumbnail, which shows the image as it was."""
     tiff = Tiff(exif)
     entries, following, next_at = tiff.directory(tiff.first)
     patched = bytearray(exif)
@@ -74,7 +80,7 @@ def upright(exif: bytes) -> bytes:
 
 
 def sized(exif: bytes, width: int, height: int) -> bytes:
-    """The block with the size of the picture that it goes with, where it gives one."""
+    """Return the block with the size of the image that it goes with, if it states one."""
     tiff = Tiff(exif)
     patched = bytearray(exif)
     main, _, _ = tiff.directory(tiff.first)
@@ -86,20 +92,23 @@ def sized(exif: bytes, width: int, height: int) -> bytes:
 
 
 def _put(block: bytearray, tiff: Tiff, entries: Directory, tag: int, value: int) -> None:
-    """Write a whole number over another, as a LONG: the four bytes of an inline value hold either."""
+    """Write an integer over another, as a LONG: the four bytes of an inline value hold either."""
     entry = entries[tag]
     if entry.count == 1 and entry.kind in (3, 4):
         block[entry.at - 8 : entry.at + 4] = struct.pack(tiff.order + "HHII", tag, 4, 1, value)
 
 
 def profile_fits(icc: bytes, colours: int) -> bool:
-    """Whether a colour profile is one, and for pictures of 1 (grey) or 3 colours: ICC.1:2022, 7.2.6 and 7.2.9."""
+    """Return whether a colour profile is valid, and for images of so many colours: 1 (grey) or 3.
+
+    Source: ICC.1:2022, 7.2.6 and 7.2.9.
+    """
     kind = icc[16:20]
     return icc[36:40] == b"acsp" and (kind == b"GRAY" if colours == 1 else kind not in (b"GRAY", b"CMYK"))
 
 
 def from_page(tiff: Tiff, page: Directory) -> bytes | None:
-    """The EXIF block that a TIFF's page amounts to: its descriptive tags, and its EXIF and GPS directories."""
+    """Return the EXIF block that corresponds to a TIFF page: its descriptive tags, EXIF and GPS directories."""
     entries = {tag: page[tag] for tag in _DESCRIPTIVE if tag in page}
     inner = tree(tiff, {tag: page[tag] for tag in (EXIF, GPS) if tag in page})
     if not entries and not inner:
@@ -109,12 +118,12 @@ def from_page(tiff: Tiff, page: Directory) -> bytes | None:
 
 
 def xmp_upright(xmp: bytes) -> bytes:
-    """The packet with orientation 1."""
+    """Return the packet with orientation 1."""
     return re.sub(rb'(tiff:Orientation(?:="|>)\s*)[1-8]', rb"\g<1>1", xmp)
 
 
 def xmp_sized(xmp: bytes, width: int, height: int) -> bytes:
-    """The packet with the size of the picture that it goes with, where it gives one."""
+    """Return the packet with the size of the image that it goes with, if it states one."""
     for names, side in (
         (rb"tiff:ImageWidth|exif:PixelXDimension", width),
         (rb"tiff:ImageLength|exif:PixelYDimension", height),
@@ -123,8 +132,8 @@ def xmp_sized(xmp: bytes, width: int, height: int) -> bytes:
     return xmp
 
 
-def of_dpi(across: float, down: float) -> bytes:
-    """EXIF that says nothing but dots per inch, for formats that have no other place for them."""
+def exif_with_dpi(across: float, down: float) -> bytes:
+    """Return an EXIF block that holds only pixels per inch, for formats that have no other place for them."""
     start = 8 + 2 + 3 * 12 + 4
     entries = struct.pack("<HHII", 282, 5, 1, start) + struct.pack("<HHII", 283, 5, 1, start + 8)
     entries += struct.pack("<HHIHH", 296, 3, 1, 2, 0)
@@ -133,7 +142,7 @@ def of_dpi(across: float, down: float) -> bytes:
 
 
 def iptc(resources: bytes) -> bytes:
-    """Of Photoshop's image resources the one that holds IPTC, whole; none where there is none or they are damaged."""
+    """Return the one of Photoshop's image resources that holds IPTC, whole; b"" if it is missing or damaged."""
     at = 0
     while resources[at : at + 4] == b"8BIM" and at + 12 <= len(resources):
         start = at + 7 + resources[at + 6]  # behind the name, a byte of length before it

@@ -5,15 +5,61 @@ libvips' wheel has no loader for them, and Pillow stretches every maximum to 255
 
 from __future__ import annotations
 
-import mmap
 import re
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from hyperacuity.errors import DamagedFile, UnsupportedFormat
-from hyperacuity.image import Array, Header
-from hyperacuity.storage import Partial
+from hyperacuity.formats.content import Bytes, Content
+from hyperacuity.formats.photo.encoder import EncoderInput
+from hyperacuity.formats.photo.limits import check_size
+from hyperacuity.formats.photo.sink import PhotoSink
+from hyperacuity.formats.photo.source import Contents, PhotoSource, open_source
+from hyperacuity.formats.protocol import Capacity, Source
+from hyperacuity.image import Array, Header, Image
+
+SUFFIXES = (".ppm", ".pgm", ".pnm", ".pfm")
+ONLY_READ = (".pbm", ".pam")
+READS = ("PBM", "PGM", "PPM", "PAM", "PFM")
+HOLDS = Capacity(name="PNM", depths=(8, 16), levels=True)
+
+# What the endings hold that differ from the others.
+_HOLDS = {
+    ".pgm": replace(HOLDS, name="PGM", channels=(1,), coloured=".ppm or .pnm"),
+    ".pfm": replace(HOLDS, name="PFM", depths=(32,), levels=False),
+}
+# The endings that fit the kinds; PAM is not written.
+_SUFFIXES = {b"P3": ".ppm", b"P6": ".ppm", b"P7": ".png", b"Pf": ".pfm", b"PF": ".pfm"}
+
+
+def accepts(content: Content) -> bool:
+    """Return whether a file is of the Netpbm family, by its magic number."""
+    return re.match(rb"P[1-7fF][\s#]", content.head) is not None
+
+
+def read(content: Content) -> PhotoSource:
+    """Open a file of the Netpbm family."""
+    return open_source(content, _SUFFIXES.get(content.head[:2], ".pgm"), _contents)
+
+
+def write(path: Path, like: Source | None, *, quality: int | None = None) -> PhotoSink:
+    """Return a sink for a PGM, PPM or PFM file, as its ending states."""
+    return PhotoSink(path, like, quality, _HOLDS.get(path.suffix.lower(), HOLDS), _encode)
+
+
+def _contents(raw: Bytes) -> Contents:
+    head, start, magic = _parse(raw)
+    check_size(head.width, head.height)
+
+    def decode() -> Iterator[Image]:
+        yield Image(head, _pixels(raw, head, start, magic))
+
+    return Contents(1, None, True, decode)
+
 
 # White space and comments between the words of the header.
 _GAP = rb"(?:[ \t\r\n\v\f]|#[^\n]*\n)+"
@@ -22,9 +68,9 @@ _MORE = re.compile(_GAP + rb"(\S+)")
 _PAM = re.compile(rb"P7\s(.*?)ENDHDR\n", re.DOTALL)
 
 
-def header(data: bytes | mmap.mmap) -> tuple[Header, int, bytes]:
+def _parse(raw: Bytes) -> tuple[Header, int, bytes]:
     """The header, the byte where the pixels start, and the magic number."""
-    head = data[:65536]
+    head = raw[:65536]
     if head[:2] == b"P7":
         return _pam(head)
     found = _PLAIN.match(head)
@@ -43,9 +89,9 @@ def header(data: bytes | mmap.mmap) -> tuple[Header, int, bytes]:
     start = end if magic in (b"P2", b"P3") else end + 1
     if magic in (b"Pf", b"PF"):
         if not re.fullmatch(rb"-?[0-9.]+(e[+-]?[0-9]+)?", maximum):
-            raise DamagedFile(f"its header says {maximum[:20]!r} where the byte order belongs")
+            raise DamagedFile(f"its header has {maximum[:20]!r} instead of a byte order")
         return Header(height, width, 3 if magic == b"PF" else 1, np.dtype(np.float32), (0, 1)), start, magic
-    return _of(height, width, 3 if magic in (b"P3", b"P6") else 1, _number(maximum), False), start, magic
+    return _header(height, width, 3 if magic in (b"P3", b"P6") else 1, _number(maximum), False), start, magic
 
 
 def _pam(head: bytes) -> tuple[Header, int, bytes]:
@@ -60,42 +106,42 @@ def _pam(head: bytes) -> tuple[Header, int, bytes]:
         raise DamagedFile(f"its PAM header lacks {error.args[0].decode()}") from error
     if depth > 4:
         raise UnsupportedFormat(f"it has {depth} channels; 1 to 4 are read (grey or RGB, each with or without alpha)")
-    return _of(height, width, depth, maximum, depth in (2, 4)), found.end(), b"P7"
+    return _header(height, width, depth, maximum, depth in (2, 4)), found.end(), b"P7"
 
 
 def _number(word: bytes) -> int:
     if not re.fullmatch(rb"0*[0-9]{1,9}", word) or not int(word):
-        raise DamagedFile(f"its header says {word[:20]!r} where a positive number belongs")
+        raise DamagedFile(f"its header has {word[:20]!r} instead of a positive number")
     return int(word)
 
 
-def _of(height: int, width: int, channels: int, maximum: int, alpha: bool) -> Header:
+def _header(height: int, width: int, channels: int, maximum: int, alpha: bool) -> Header:
     if maximum > 65535:
         raise DamagedFile(f"its maximum is {maximum}, beyond 65535")
     dtype: np.dtype[Any] = np.dtype(np.uint8 if maximum < 256 else np.uint16)
     return Header(height, width, channels, dtype, (0, maximum), alpha)
 
 
-def pixels(data: bytes | mmap.mmap, head: Header, start: int, magic: bytes) -> Array:
-    """(H, W, C) as the header says. Raises `DamagedFile` where values are missing or above the maximum."""
+def _pixels(raw: Bytes, head: Header, start: int, magic: bytes) -> Array:
+    """(H, W, C) as the header states; `DamagedFile` if values are missing or above the maximum."""
     height, width, channels = head.shape
     if magic == b"P4":
         row = (width + 7) // 8
-        bits = np.unpackbits(_take(data, start, height * row, np.dtype(np.uint8)).reshape(height, row), axis=1)
+        bits = np.unpackbits(_take(raw, start, height * row, np.dtype(np.uint8)).reshape(height, row), axis=1)
         return (1 - bits[:, :width, None]) * np.uint8(255)
     if magic in (b"Pf", b"PF"):
-        little = data[:start].split()[-1].startswith(b"-")
-        floats = _take(data, start, height * width * channels, np.dtype("<f4" if little else ">f4"))
+        little = raw[:start].split()[-1].startswith(b"-")
+        floats = _take(raw, start, height * width * channels, np.dtype("<f4" if little else ">f4"))
         return floats.reshape(head.shape)[::-1].astype(np.float32)
     if magic in (b"P1", b"P2", b"P3"):
-        return _text(data, head, start, magic)
+        return _text(raw, head, start, magic)
     stored = head.dtype.newbyteorder(">")
-    values = _take(data, start, height * width * channels, stored).astype(head.dtype)
+    values = _take(raw, start, height * width * channels, stored).astype(head.dtype)
     return _checked(values.reshape(head.shape), head)
 
 
-def _text(data: bytes | mmap.mmap, head: Header, start: int, magic: bytes) -> Array:
-    words = re.sub(rb"#[^\n]*", b" ", data[start:])
+def _text(raw: Bytes, head: Header, start: int, magic: bytes) -> Array:
+    words = re.sub(rb"#[^\n]*", b" ", raw[start:])
     # Bits need no space between them.
     tokens: list[Any] = re.findall(rb"[01]", words) if magic == b"P1" else words.split()
     count = head.height * head.width * head.channels
@@ -104,7 +150,7 @@ def _text(data: bytes | mmap.mmap, head: Header, start: int, magic: bytes) -> Ar
     try:
         values = np.array([int(token) for token in tokens[:count]], np.int64).reshape(head.shape)
     except (ValueError, OverflowError) as error:
-        raise DamagedFile("there is something else than numbers among its pixels") from error
+        raise DamagedFile("its pixels contain something other than numbers") from error
     if values.min() < 0 or values.max() > np.iinfo(head.dtype).max:
         raise DamagedFile("its pixels exceed the maximum of its header")
     if magic == b"P1":
@@ -118,22 +164,25 @@ def _checked(values: Array, head: Header) -> Array:
     return values
 
 
-def _take(data: bytes | mmap.mmap, start: int, count: int, dtype: np.dtype[Any]) -> Array:
-    if len(data) - start < count * dtype.itemsize:
+def _take(raw: Bytes, start: int, count: int, dtype: np.dtype[Any]) -> Array:
+    if len(raw) - start < count * dtype.itemsize:
         raise DamagedFile(
-            f"it is cut short: {max(len(data) - start, 0)} of {count * dtype.itemsize} bytes of pixels are there"
+            f"it is cut short: {max(len(raw) - start, 0)} of {count * dtype.itemsize} bytes of pixels are there"
         )
-    return np.frombuffer(data, dtype, count, start)
+    return np.frombuffer(raw, dtype, count, start)
 
 
-def preamble(head: Header) -> bytes:
+def _preamble(head: Header) -> bytes:
     """The header to write for `head`, whose levels are (0, maximum) or float."""
     if head.dtype == np.float32:
         return b"%s\n%d %d\n-1.0\n" % (b"PF" if head.channels == 3 else b"Pf", head.width, head.height)
     return b"P%d\n%d %d\n%d\n" % (6 if head.channels == 3 else 5, head.width, head.height, head.levels[1])
 
 
-def put(out: Partial, rows: Array) -> None:
-    """Append rows to a file that begins with `preamble`; for floats they come from the bottom up."""
-    stored = np.dtype("<f4") if rows.dtype == np.float32 else rows.dtype.newbyteorder(">")
-    out.write(np.ascontiguousarray(rows, stored).view(np.uint8).data)
+def _encode(job: EncoderInput) -> None:
+    """A header, then bare numbers; the rows of floats from the bottom up."""
+    job.out.write(_preamble(job.header))
+    floats = job.header.dtype.kind == "f"
+    for band in job.pages[0].bands(upwards=floats):
+        stored = np.dtype("<f4") if floats else band.dtype.newbyteorder(">")
+        job.out.write(np.ascontiguousarray(band, stored).view(np.uint8).data)

@@ -1,6 +1,6 @@
-"""Rows kept until the encoder asks for them: in memory while they are few, else in a file beside the output.
+"""Rows kept until the encoder asks for them: in memory while they fit, else in a file next to the output.
 
-An encoder that takes rows in their order need not wait for the last: it follows as they arrive.
+An encoder that takes rows in their order does not wait for the last: it follows as they arrive.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ from typing import Any
 import numpy as np
 
 from hyperacuity.errors import UsageError
-from hyperacuity.formats.photo.tiff import Entry, packed
+from hyperacuity.formats.photo.tiff_tags import Entry, packed
 from hyperacuity.image import Array, Header
 from hyperacuity.storage import Partial
 
-# 85 megapixels of 8-bit RGB: most photos, upscaled, stay in memory; a scan of gigapixels needs no more than this.
+# 85 megapixels of 8-bit RGB: most images, upscaled, stay in memory; a scan of gigapixels needs no more than this.
 MEMORY = 256 << 20
-# What is worked on at a time.
+# Bytes that are worked on at a time.
 BAND = 4 << 20
 # Bytes that an encoder is given at a time while rows arrive.
 _STRIP = 1 << 16
 
 
 class Arrival:
-    """How many rows of a page are there; whoever reads on waits for more. source: what reads them."""
+    """How many rows of a page have arrived; the reader waits for more. source: what libvips reads them by."""
 
     def __init__(self) -> None:
         self.source: Any = None
@@ -40,17 +40,19 @@ class Arrival:
         self._ended = False
 
     def rows(self, wanted: int) -> int:
-        """How many there are, once they are as many as wanted, or no more will come."""
+        """Wait for `wanted` rows, or until no more will come, and return how many there are."""
         with self._changed:
             self._changed.wait_for(lambda: self._ended or self._rows >= wanted)
             return self._rows
 
     def add(self, rows: int) -> None:
+        """Report that more rows have arrived."""
         with self._changed:
             self._rows += rows
             self._changed.notify_all()
 
     def end(self) -> None:
+        """Report that no more rows will come."""
         with self._changed:
             self._ended = True
             self._changed.notify_all()
@@ -58,8 +60,14 @@ class Arrival:
 
 @dataclass(frozen=True)
 class Page:
-    """One image as it will be encoded: in `pixels`, or at byte `offset` of the file `name`. arrival: where its rows
-    are still being put into `pixels`.
+    """One image as it will be encoded.
+
+    Args:
+        header: The header as the file will hold it.
+        pixels: All rows; None if they are in a file.
+        name: The file that they are in otherwise.
+        offset: The byte of that file where they start.
+        arrival: While rows are still put into `pixels`: how many have arrived.
     """
 
     header: Header
@@ -69,7 +77,7 @@ class Page:
     arrival: Arrival | None = None
 
     def image(self) -> Any:
-        """A libvips image that reads these rows, without a copy; this page must outlive it."""
+        """Return a libvips image that reads these rows without a copy; this page must outlive it."""
         import pyvips
 
         height, width, channels = self.header.shape
@@ -93,8 +101,9 @@ class Page:
         return image.copy(interpretation=space[self.header.dtype.itemsize // 2])
 
     def _as_file(self, arrival: Arrival) -> tuple[Callable[[int], bytes], Callable[[int, int], int]]:
-        """`read` and `seek` of a plain TIFF file of this page: of what libvips always reads, the format that is little
-        more than its rows. `read` waits until the rows that it is asked for have arrived.
+        """`read` and `seek` of a plain TIFF file of this page, the simplest format that libvips always reads.
+
+        `read` waits until the rows that it is asked for have arrived.
         """
         assert self.pixels is not None
         head = _tiff_head(self.header)
@@ -121,7 +130,7 @@ class Page:
         return read, seek
 
     def bands(self, upwards: bool = False) -> Iterator[Array]:
-        """The rows in arrays of a few megabytes; `upwards`: from the last row to the first."""
+        """Yield the rows in arrays of a few megabytes; `upwards`: from the last row to the first."""
         pixels = self.pixels
         if pixels is None:
             yield from self._from_file(upwards)
@@ -142,7 +151,7 @@ class Page:
 
 
 def _tiff_head(header: Header) -> bytes:
-    """All of an uncompressed TIFF file of 8 or 16 bits but its rows, which follow."""
+    """An uncompressed TIFF file of 8 or 16 bits up to its rows, which follow."""
     height, width, channels = header.shape
     step = max(1, _STRIP * height // header.nbytes)
     count = -(-height // step)
@@ -165,13 +174,13 @@ def _tiff_head(header: Header) -> bytes:
         longs = {tag: Entry(4, len(v), struct.pack(f"{order}{len(v)}I", *v), 0) for tag, v in entries.items()}
         return mark + struct.pack(f"{order}I", 8) + packed(longs, 8, order)
 
-    # How long it is does not depend on where strips begin.
+    # Its length does not depend on where strips begin.
     entries[273] = list(itertools.accumulate(sizes[:-1], initial=len(head())))
     return head()
 
 
 def bands(rows: Array) -> Iterator[Array]:
-    """An array cut into pieces of about `BAND` bytes."""
+    """Yield an array in pieces of about `BAND` bytes."""
     step = max(1, BAND // max(1, rows[:1].nbytes))
     for top in range(0, len(rows), step):
         yield rows[top : top + step]
@@ -187,8 +196,15 @@ class Spool:
         self._end = 0
 
     def add(self, header: Header, rows: Iterator[Array], follow: Callable[[Page], None] | None = None) -> Page:
-        """Take in the rows of one image. follow: begins to encode the page that it is given while its rows arrive; is
-        called where it is kept in memory. Raises `UsageError` where rows are more or fewer than the header says.
+        """Take in the rows of one image.
+
+        Args:
+            header: The header as the file will hold it.
+            rows: Arrays of whole rows, from top to bottom.
+            follow: If the page is kept in memory, called with it before its rows arrive, to encode it meanwhile.
+
+        Raises:
+            UsageError: If rows are more or fewer than the header states.
         """
         pixels = self._memory(header)
         if pixels is not None:
@@ -224,6 +240,7 @@ class Spool:
         return pixels
 
     def discard(self) -> None:
+        """Remove the file, if there is one."""
         if self._file is not None:
             self._file.discard()
 

@@ -1,216 +1,166 @@
-"""The TIFF structure, which TIFF files and EXIF blocks share: directories of tagged values.
+"""TIFF, of one page or several, with 8 and 16 bits and floats: decoded and encoded by libvips.
 
-TIFF 6.0 (1992), BigTIFF (AWare), EXIF 2.32 (CIPA DC-008). Only the structure is known here, no pixels.
+Pillow decodes what libvips refuses: Lab, 12 bits, LZMA, old JPEG and tiles of separate planes. EXIF is written here.
 """
 
 from __future__ import annotations
 
-import mmap
-import struct
-from dataclasses import dataclass
+import warnings
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 
-from hyperacuity.errors import DamagedFile
-from hyperacuity.storage import Partial
+import numpy as np
 
-EXIF, GPS, INTEROP = 0x8769, 0x8825, 0xA005
-# Tags whose value is the offset of another directory.
-DIRECTORIES = (EXIF, GPS, INTEROP)
+from hyperacuity.errors import DamagedFile, UnsupportedFormat
+from hyperacuity.formats.content import Bytes, Content
+from hyperacuity.formats.photo import metadata as meta
+from hyperacuity.formats.photo import pillow, vips
+from hyperacuity.formats.photo.encoder import EncoderInput
+from hyperacuity.formats.photo.limits import check_size
+from hyperacuity.formats.photo.sink import PhotoSink
+from hyperacuity.formats.photo.source import Contents, PhotoSource, open_source
+from hyperacuity.formats.photo.tiff_tags import Directory, Tiff, extend
+from hyperacuity.formats.photo.upright import upright_image
+from hyperacuity.formats.protocol import UNLIMITED, Capacity, LossWarning, Source
+from hyperacuity.image import Array, Image, Metadata
 
-_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
-_LETTERS = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}
-# The values of all directories together may be so many times the file, before it is one that is to fill the memory.
-_COPIES = 16
-# Rationals are pairs of 4 bytes.
-_WORDS = {5: 4, 10: 4}
+SUFFIXES = (".tif", ".tiff")
+ONLY_READ = ()
+READS = ("TIFF",)
+HOLDS = Capacity(
+    name="TIFF",
+    depths=(8, 16, 32),
+    alpha=True,
+    pages=True,
+    metadata={"icc": UNLIMITED, "exif": UNLIMITED, "xmp": UNLIMITED, "dpi": UNLIMITED},
+)
 
-
-@dataclass(frozen=True)
-class Entry:
-    """One value; `raw` is as stored, in the structure's byte order, and lies at byte `at`."""
-
-    kind: int
-    count: int
-    raw: bytes
-    at: int
-
-    def swapped(self) -> Entry:
-        """The same value in the other byte order."""
-        word = _WORDS.get(self.kind, _SIZES[self.kind])
-        raw = b"".join(self.raw[i : i + word][::-1] for i in range(0, len(self.raw), word))
-        return Entry(self.kind, self.count, raw, self.at)
-
-
-Directory = dict[int, Entry]
-
-
-class Tiff:
-    """A TIFF structure in memory. Every reading raises `DamagedFile` where it leaves the data."""
-
-    def __init__(self, data: bytes | mmap.mmap) -> None:
-        self.data = memoryview(data)
-        head = bytes(self.data[:8])
-        if head[:4] in (b"II*\0", b"MM\0*"):
-            self.big = False
-        elif head[:4] in (b"II+\0", b"MM\0+"):
-            self.big = True
-        else:
-            raise DamagedFile("it does not start as a TIFF structure does")
-        self.order = "<" if head[:2] == b"II" else ">"
-        self._pointer = "Q" if self.big else "I"
-        self._copied = 0  # bytes of values
-        self.first_at = 8 if self.big else 4
-        self.first: int = self._number(self._pointer, self.first_at)
-
-    def _number(self, letter: str, at: int) -> int:
-        try:
-            (number,) = struct.unpack_from(self.order + letter, self.data, at)
-        except (struct.error, OverflowError) as error:
-            raise DamagedFile(f"it ends before byte {at}, which its directory points to") from error
-        return int(number)
-
-    def directory(self, offset: int) -> tuple[Directory, int, int]:
-        """The directory at `offset`, the offset of the next one (0 = none), and where that offset is stored."""
-        count_letter, field, head = ("Q", 8, 8) if self.big else ("H", 4, 2)
-        count = self._number(count_letter, offset)
-        entry = 4 + 2 * field
-        end = offset + head + count * entry
-        if end > len(self.data):
-            raise DamagedFile(f"its directory at byte {offset} is longer than the file")
-        entries: Directory = {}
-        for at in range(offset + head, end, entry):
-            tag, kind = self._number("H", at), self._number("H", at + 2)
-            number = self._number(self._pointer, at + 4)
-            if kind not in _SIZES:
-                continue
-            size = number * _SIZES[kind]
-            place = at + 4 + field if size <= field else self._number(self._pointer, at + 4 + field)
-            if place + size > len(self.data):
-                raise DamagedFile(f"the value of tag {tag} lies beyond its end")
-            self._copied += size
-            if self._copied > _COPIES * len(self.data):
-                raise DamagedFile("its directories name the same bytes again and again")
-            entries.setdefault(tag, Entry(kind, number, bytes(self.data[place : place + size]), place))
-        following = self._number(self._pointer, end) if end + field <= len(self.data) else 0
-        return entries, following, end
-
-    def directories(self) -> list[Directory]:
-        """All directories of the main chain, in order."""
-        found: list[Directory] = []
-        offset, seen = self.first, set[int]()
-        while offset and offset not in seen:
-            seen.add(offset)
-            entries, offset, _ = self.directory(offset)
-            found.append(entries)
-        return found
-
-    def integers(self, entries: Directory, tag: int) -> tuple[int, ...]:
-        """The whole numbers of a tag; () where it is missing or holds anything else."""
-        entry = entries.get(tag)
-        if entry is None or entry.kind not in _LETTERS:
-            return ()
-        return struct.unpack(f"{self.order}{entry.count}{_LETTERS[entry.kind]}", entry.raw)
-
-    def integer(self, entries: Directory, tag: int, default: int) -> int:
-        """The first whole number of a tag."""
-        return (self.integers(entries, tag) or (default,))[0]
-
-    def dpi(self, entries: Directory) -> tuple[float, float] | None:
-        """Pixels per inch, across and down; None where they are missing or have no unit."""
-        unit = self.integer(entries, 296, 2)
-        found = []
-        for tag in (282, 283):
-            entry = entries.get(tag)
-            if entry is None or entry.kind != 5 or entry.count != 1 or unit not in (2, 3):
-                return None
-            above, below = struct.unpack(self.order + "II", entry.raw)
-            if not above or not below:
-                return None
-            found.append(above / below * (2.54 if unit == 3 else 1))
-        return found[0], found[1]
+# Classic TIFF counts bytes in 32 bits; compression may enlarge noise a little.
+_BIG = 3_900_000_000
+# The tag that makes a TIFF a DNG.
+_DNG = 50706
 
 
-def number(order: str, value: int) -> Entry:
-    """A LONG, to put into a directory."""
-    return Entry(4, 1, struct.pack(order + "I", value), 0)
+def accepts(content: Content) -> bool:
+    """Return whether a file is a TIFF or a BigTIFF, in either byte order."""
+    return content.head[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 
-def packed(entries: Directory, start: int, order: str, big: bool = False, following: int = 0) -> bytes:
-    """A directory as bytes that will lie at `start`, its longer values behind it."""
-    letter, field = ("Q", 8) if big else ("I", 4)
-    behind = start + (8 if big else 2) + len(entries) * (4 + 2 * field) + field
-    rows, values = b"", b""
-    for tag in sorted(entries):
-        entry = entries[tag]
-        rows += struct.pack(f"{order}HH{letter}", tag, entry.kind, entry.count)
-        if len(entry.raw) <= field:
-            rows += entry.raw.ljust(field, b"\0")
-        else:
-            rows += struct.pack(order + letter, behind + len(values))
-            values += entry.raw + b"\0" * (len(entry.raw) % 2)
+def read(content: Content) -> PhotoSource:
+    """Open a TIFF file."""
+    return open_source(content, ".tif", _contents)
+
+
+def write(path: Path, like: Source | None, *, quality: int | None = None) -> PhotoSink:
+    """Return a sink for a TIFF file, compressed without loss."""
+    return PhotoSink(path, like, quality, HOLDS, _encode)
+
+
+def _contents(raw: Bytes) -> Contents:
+    tiff = Tiff(raw)
+    # Reduced copies of a page are previews, which would be stale next to the upscaled one.
+    directories = tiff.directories()
+    pages = [(at, page) for at, page in enumerate(directories) if not tiff.integer(page, 254, 0) & 1]
+    if not pages and any(_DNG in page for page in directories):
+        raise UnsupportedFormat("it is a raw camera file (DNG): develop it into a TIFF first")
+    if not pages:
+        raise DamagedFile("it has no page")
+    for _, page in pages:
+        check_size(tiff.integer(page, 256, 0), tiff.integer(page, 257, 0))
+        _check_whole(tiff, page)
+
+    def decode() -> Iterator[Image]:
+        for number, page in pages:
+            if _beyond_vips(tiff, page):
+                bits = max(tiff.integers(page, 258) or (1,))
+                pixels, alpha, found, levels = _page_by_pillow(raw, number, bits)
+                metadata, _ = _page_metadata(tiff, page, found)
+                # Pillow turns pages while it decodes them.
+                yield upright_image(pixels, alpha, metadata, orientation=1, levels=levels)
+            else:
+                yield _page_by_vips(raw, tiff, page, number)
+
+    lossless = not any(tiff.integer(page, 259, 1) in (6, 7) for _, page in pages)
+    return Contents(len(pages), None, lossless, decode)
+
+
+def _check_whole(tiff: Tiff, page: Directory) -> None:
+    """Refuse a truncated page: libtiff fills the missing pixels with black and only warns."""
+    bits = tiff.integer(page, 258, 1) * tiff.integer(page, 277, 1)
+    # Uncompressed pixels are never longer than this, whatever a careless writer claimed.
+    most = (tiff.integer(page, 256, 0) * bits + 7) // 8 * tiff.integer(page, 257, 0)
+    bare = tiff.integer(page, 259, 1) == 1 and 324 not in page
+    for where, size in ((273, 279), (324, 325)):
+        places, sizes = tiff.integers(page, where), tiff.integers(page, size)
+        for place, length in zip(places, sizes, strict=False):
+            end = place + (min(length, most) if bare else length)
+            if end > len(tiff.data):
+                raise DamagedFile(f"it is cut short: its pixels end at byte {end} of {len(tiff.data)}")
+
+
+def _beyond_vips(tiff: Tiff, page: Directory) -> bool:
+    """Whether libvips refuses a page: Lab, 12 bits, LZMA, old JPEG, tiles of separate planes."""
+    bits = tiff.integers(page, 258) or (1,)
+    separate_tiles = 324 in page and tiff.integer(page, 284, 1) == 2 and len(bits) > 1
     return (
-        struct.pack(order + ("Q" if big else "H"), len(entries))
-        + rows
-        + struct.pack(order + letter, following)
-        + values
+        separate_tiles
+        or 262 not in page
+        or tiff.integer(page, 262, 0) in (8, 9)  # Lab
+        or tiff.integer(page, 259, 1) in (6, 34925)  # old JPEG, LZMA
+        or bits[0] not in (1, 2, 4, 8, 16, 32, 64)
     )
 
 
-def tree(tiff: Tiff, entries: Directory) -> dict[int, Directory]:
-    """The directories that EXIF's tags in `entries` point to, by tag, those inside them too."""
-    found: dict[int, Directory] = {}
-    for tag in DIRECTORIES:
-        if tag in entries:
-            inner, _, _ = tiff.directory(tiff.integer(entries, tag, 0))
-            found[tag] = inner
-            if tag == EXIF:
-                found |= tree(tiff, {t: e for t, e in inner.items() if t == INTEROP})
-    return found
+def _page_metadata(tiff: Tiff, page: Directory, image: Metadata) -> tuple[Metadata, int]:
+    """The metadata of a page, given those that its decoder found, and its orientation."""
+    orientation = tiff.integer(page, 274, 1)
+    try:
+        exif = meta.from_page(tiff, page)
+    except DamagedFile as error:
+        warnings.warn(LossWarning(f"the EXIF block is damaged and is left out: {error}"), stacklevel=2)
+        exif = None
+    return replace(image, exif=exif, dpi=tiff.dpi(page)), orientation if 1 <= orientation <= 8 else 1
 
 
-def joined(entries: Directory, inner: dict[int, Directory], start: int, order: str, big: bool, following: int) -> bytes:
-    """`entries` and the directories under its tags, as bytes that will lie at `start`, an even offset."""
-    inner = dict(inner)
-    body = b""
-    # The main directory goes first and its size does not depend on where the others end up.
-    placed = entries | {tag: number(order, 0) for tag in (EXIF, GPS) if tag in inner}
-    size = len(packed(placed, start, order, big))
-    for tag in (INTEROP, EXIF, GPS):
-        if tag not in inner:
-            continue
-        here = start + size + len(body)
-        body += packed(inner[tag], here, order, big)
-        owner = inner.get(EXIF, {}) if tag == INTEROP else placed
-        owner[tag] = number(order, here)
-    return packed(placed, start, order, big, following) + body
+def _page_by_vips(raw: Bytes, tiff: Tiff, page: Directory, number: int) -> Image:
+    image = vips.loaded("tiffload_source", raw, page=number, fail_on="error")
+    pixels, alpha = vips.pixels_of(image)
+    extra = tiff.integers(page, 338)
+    if alpha and extra[:1] == (0,) and image.interpretation != "cmyk":
+        warnings.warn(LossWarning("the file does not state what its last channel is; it is left out"), stacklevel=2)
+        pixels, alpha = pixels[..., :-1], False
+    metadata, orientation = _page_metadata(tiff, page, vips.metadata_of(image))
+    return upright_image(pixels, alpha, metadata, orientation=orientation)
 
 
-def extend(out: Partial, exif: bytes | None, drop: frozenset[int], resolution: bool) -> None:
-    """Add what `exif` says, but for the tags in `drop`, to the first page of the finished TIFF file `out`.
+def _page_by_pillow(raw: Bytes, number: int, bits: int) -> tuple[Array, bool, Metadata, tuple[float, float] | None]:
+    """The pixels of a page, already upright, whether they have alpha, their metadata, and their levels."""
+    from PIL import TiffImagePlugin
 
-    resolution: whether the page's own is meant; else its unit becomes "none".
-    """
-    with mmap.mmap(out.file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        tiff = Tiff(data)
-        try:
-            page, following, _ = tiff.directory(tiff.first)
-        finally:
-            tiff.data.release()
-        end, order, big, first_at = len(data), tiff.order, tiff.big, tiff.first_at
-    if not resolution:
-        page[296] = Entry(3, 1, struct.pack(order + "H", 1), 0)
-    extra: Directory = {}
-    inner: dict[int, Directory] = {}
-    if exif:
-        source = Tiff(exif)
-        entries, _, _ = source.directory(source.first)
-        inner = tree(source, entries)
-        extra = {tag: entry for tag, entry in entries.items() if tag not in drop and tag not in DIRECTORIES}
-        if source.order != order:
-            extra = {tag: entry.swapped() for tag, entry in extra.items()}
-            inner = {name: {tag: entry.swapped() for tag, entry in held.items()} for name, held in inner.items()}
-    start = end + end % 2
-    block = joined(extra | page, inner, start, order, big, following)
-    out.file.seek(0, 2)
-    out.write(b"\0" * (start - end) + block)
-    out.file.seek(first_at)
-    out.write(struct.pack(order + ("Q" if big else "I"), start))
+    with pillow.opened(TiffImagePlugin.TiffImageFile, raw) as image:
+        image.seek(number)
+        if bits > 8 and not image.mode.startswith(("I;16", "F")):
+            raise UnsupportedFormat(
+                f"its {bits} bits in this arrangement would be cut to 8; store it without tiles first"
+            )
+        pixels, alpha = pillow.pixels_of(image)
+        metadata = pillow.metadata_of(image.info)
+    return pixels, alpha, metadata, (0, (1 << bits) - 1) if pixels.dtype == np.uint16 else None
+
+
+def _encode(job: EncoderInput) -> None:
+    image = vips.joined(job)
+    if job.metadata.xmp:
+        vips.set_blob(image, "xmp-data", job.metadata.xmp)
+    image.tiffsave_target(
+        vips.target(job),
+        compression="deflate",
+        predictor="float" if job.header.dtype.kind == "f" else "horizontal",
+        bigtiff=sum(page.header.nbytes for page in job.pages) > _BIG,
+        page_height=job.header.height,
+        resunit="inch",
+        keep=8 | 2,
+    )
+    if job.metadata.exif or job.metadata.dpi is None:
+        extend(job.out, job.metadata.exif, meta.STRUCTURAL, resolution=job.metadata.dpi is not None)

@@ -1,0 +1,83 @@
+"""Open files and create them, each by the format that the one table names for it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hyperacuity.errors import UnsupportedFormat, nearest
+from hyperacuity.formats import foreign, table, video
+from hyperacuity.formats.content import HEAD, open_content
+from hyperacuity.formats.protocol import Sink, Source
+
+
+def read(data: Path | bytes) -> Source:
+    """Open a file, or the bytes of one, by its content.
+
+    Args:
+        data: The path of a file, or the bytes of one.
+
+    Returns:
+        A source whose images are decoded as they are asked for.
+
+    Raises:
+        UsageError: If the file cannot be opened.
+        UnsupportedFormat: If no format accepts it.
+        DamagedFile: If its headers are damaged.
+    """
+    content = open_content(data)
+    for each in table.FORMATS:
+        if each.accepts(content):
+            return each.read(content)
+    if video.accepts(content.head):
+        raise UnsupportedFormat(f"{content.name} is a video, which is upscaled by video.upscale and not as an image")
+    known = ", ".join(name for each in table.FORMATS for name in each.READS)
+    raise UnsupportedFormat(f"{content.name} is {foreign.describe(content.head)}; what is read: {known}")
+
+
+def write(path: Path, like: Source | None, *, quality: int | None = None) -> Sink:
+    """Return a sink for a file of the format that the ending of its name stands for.
+
+    Args:
+        path: The file to write.
+        like: The source of the images, whose metadata is carried over.
+        quality: 1 to 100 for lossy formats, 100 meaning lossless where the format can; None for its default.
+
+    Raises:
+        UnsupportedFormat: If no format has this ending.
+        UsageError: If the format cannot hold what `like` is.
+    """
+    suffix = path.suffix.lower()
+    for each in table.FORMATS:
+        if suffix in each.SUFFIXES or (each.HOLDS is None and suffix in each.ONLY_READ):
+            return each.write(path, like, quality=quality)
+    if names_video(path):
+        raise UnsupportedFormat(f"{path} names a video, and this is an image: give it an image's ending, such as .png")
+    what = "is a folder" if path.is_dir() else f"ends in {suffix!r}" if suffix else "has no ending"
+    raise UnsupportedFormat(
+        f"{path} {what}; give a file whose ending names a format that is written: {', '.join(table.suffixes())}"
+        + nearest(suffix, table.suffixes())
+    )
+
+
+def knows(path: Path) -> bool:
+    """Return whether some format writes files of this ending."""
+    return path.suffix.lower() in table.suffixes()
+
+
+def readable(path: Path) -> bool:
+    """Return whether some format reads files of this ending (for searching folders, without opening files)."""
+    return knows(path) or any(path.suffix.lower() in each.ONLY_READ for each in table.FORMATS)
+
+
+def names_video(path: Path) -> bool:
+    """Return whether the name has the ending of a video that can be written."""
+    return path.suffix.lower() in video.SUFFIXES
+
+
+def is_video(path: Path) -> bool:
+    """Return whether a file is a video, by its first bytes."""
+    try:
+        with path.open("rb") as file:
+            return video.accepts(file.read(HEAD))
+    except OSError:
+        return False  # reading it raises the fitting error

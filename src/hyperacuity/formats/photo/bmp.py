@@ -1,0 +1,67 @@
+"""BMP: decoded by Pillow, encoded here, with 8 bits (grey) or 24."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+
+import numpy as np
+
+from hyperacuity.errors import DamagedFile
+from hyperacuity.formats.content import Bytes, Content
+from hyperacuity.formats.photo import pillow
+from hyperacuity.formats.photo.encoder import EncoderInput
+from hyperacuity.formats.photo.sink import PhotoSink
+from hyperacuity.formats.photo.source import Contents, PhotoSource, open_source
+from hyperacuity.formats.protocol import UNLIMITED, Capacity, Source
+
+SUFFIXES = (".bmp",)
+ONLY_READ = (".dib",)
+READS = ("BMP",)
+# Sizes are stored in 32 bits.
+HOLDS = Capacity(name="BMP", nbytes=3_900_000_000, metadata={"dpi": UNLIMITED})
+
+
+def accepts(content: Content) -> bool:
+    """Return whether a file is a BMP, by its mark and the length of its header."""
+    head = content.head
+    return head[:2] == b"BM" and len(head) >= 18 and struct.unpack("<I", head[14:18])[0] < 256
+
+
+def read(content: Content) -> PhotoSource:
+    """Open a BMP file."""
+    return open_source(content, ".bmp", _contents)
+
+
+def write(path: Path, like: Source | None, *, quality: int | None = None) -> PhotoSink:
+    """Return a sink for a BMP file."""
+    return PhotoSink(path, like, quality, HOLDS, _encode)
+
+
+def _contents(raw: Bytes) -> Contents:
+    from PIL import BmpImagePlugin
+
+    header = struct.unpack("<I", raw[14:18])[0] if len(raw) >= 18 else 40  # 12 in those of OS/2
+    if len(raw) < 14 + min(header, 40):
+        raise DamagedFile("it is cut short inside its header")
+    start, size = struct.unpack("<I", raw[10:14])[0], struct.unpack("<I", raw[34:38])[0] if header >= 40 else 0
+    if header >= 40 and struct.unpack("<I", raw[30:34])[0] in (1, 2) and start + size > len(raw):
+        # Pillow fills the missing end of run lengths with black.
+        raise DamagedFile(f"it is cut short: {len(raw)} of {start + size} bytes are there")
+    return pillow.still(BmpImagePlugin.BmpImageFile, raw, True)
+
+
+def _encode(job: EncoderInput) -> None:
+    """24 bits, or 8 with a grey palette; rows from the bottom up, padded to 4 bytes."""
+    height, width, channels = job.header.shape
+    palette = b"".join(bytes([grey, grey, grey, 0]) for grey in range(256)) if channels == 1 else b""
+    padding = -width * channels % 4
+    start, size = 54 + len(palette), (width * channels + padding) * height
+    dpi = job.metadata.dpi or (0, 0)
+    per_metre = [min(round(number / 0.0254), 2**31 - 1) for number in dpi]
+    head = struct.pack("<2sIHHI", b"BM", start + size, 0, 0, start)
+    head += struct.pack("<IiiHHIIiiII", 40, width, height, 1, channels * 8, 0, size, *per_metre, len(palette) // 4, 0)
+    job.out.write(head + palette)
+    for band in job.pages[0].bands(upwards=True):
+        rows = band[..., ::-1].reshape(len(band), width * channels)
+        job.out.write(np.pad(rows, ((0, 0), (0, padding))).data)

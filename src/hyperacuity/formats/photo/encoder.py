@@ -1,0 +1,44 @@
+"""What an encoder is given: the finished file's pages, metadata and options."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from hyperacuity.formats.photo.spool import Page
+from hyperacuity.image import Header, Metadata
+from hyperacuity.storage import Partial
+
+
+@dataclass
+class EncoderInput:
+    """One file to encode.
+
+    Args:
+        out: The file, open and empty.
+        pages: Its images, all of one shape and type.
+        metadata: What the format keeps, already true of the size that is written.
+        quality: 1 to 100; None for the format's default.
+        loop: How often an animation plays; 0 = for ever.
+        lossless: Whether the source's pixels were exact, so that losing some now would be new.
+    """
+
+    out: Partial
+    pages: list[Page]
+    metadata: Metadata
+    quality: int | None
+    loop: int
+    lossless: bool
+
+    @property
+    def header(self) -> Header:
+        """The header of the first page."""
+        return self.pages[0].header
+
+    def patch(self, at: int, data: bytes) -> None:
+        """Overwrite bytes of the finished file."""
+        self.out.file.seek(at)
+        self.out.write(data)
+
+
+Encode = Callable[[EncoderInput], None]

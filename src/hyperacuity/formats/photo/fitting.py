@@ -1,0 +1,109 @@
+"""What of an image a format holds: the header as it will be stored, the metadata that fit, and what is lost.
+
+Everything here follows from the `Capacity` of the format; no format is named.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from hyperacuity.errors import DamagedFile
+from hyperacuity.formats.photo import metadata as meta
+from hyperacuity.formats.protocol import Capacity
+from hyperacuity.image import Header, Metadata
+
+# How messages call the metadata that may not fit. Where only the resolution is lost, no warning is given.
+_LABELS = {"icc": "ICC", "exif": "EXIF", "xmp": "XMP"}
+_BLOCKS = {"exif": "EXIF block", "xmp": "XMP packet"}
+
+
+def stored_header(holds: Capacity, header: Header) -> Header:
+    """Return the header as the file will hold it: its type, levels, and alpha."""
+    depth = holds.depth(header.dtype)
+    dtype: np.dtype[Any] = np.dtype(np.uint8 if depth == 8 else np.uint16 if depth <= 16 else np.float32)
+    levels: tuple[float, float] = (0, 1) if dtype.kind == "f" else (0, int(np.iinfo(dtype).max))
+    if holds.levels and dtype == header.dtype and header.levels[0] == 0:
+        levels = header.levels
+    alpha = header.alpha and holds.alpha
+    channels = header.colours + alpha
+    return replace(header, dtype=dtype, levels=levels, alpha=alpha, channels=channels, metadata=Metadata())
+
+
+def lost_pixels(holds: Capacity, header: Header, *, same_format: bool) -> list[str]:
+    """Return what the format cannot hold of the pixels of an image and of its duration, one sentence each.
+
+    Args:
+        holds: What the format can hold.
+        header: The image's header.
+        same_format: Whether the image comes from a file of this format.
+    """
+    losses = []
+    depth = holds.depth(header.dtype)
+    stored = stored_header(holds, header)
+    narrower = stored.dtype.itemsize < header.dtype.itemsize
+    if narrower and header.dtype.kind == "f":
+        losses.append(f"{holds.name} holds {depth} bits: the floats were rounded, and those below 0 or above 1 clipped")
+    elif narrower or (8 < depth < 16 and header.dtype == np.uint16 and header.levels == (0, 65535)):
+        losses.append(f"{holds.name} holds {depth} bits: the 16-bit values were rounded")
+    if holds.palette is not None and not same_format:
+        losses.append(f"{holds.name} holds {holds.palette} colours, and pixels are either opaque or invisible")
+    return losses
+
+
+def lost_metadata(holds: Capacity, header: Header) -> list[str]:
+    """Return what the format cannot hold of an image's metadata and of its duration, one sentence each."""
+    losses = []
+    metadata = header.metadata
+    lost = [label for kind, label in _LABELS.items() if getattr(metadata, kind) and kind not in holds.metadata]
+    native = metadata.native
+    if native is not None and native.label and not _keeps_native(holds, metadata):
+        lost.append(native.label)
+    if lost:
+        losses.append(f"{holds.name} cannot hold the source's {', '.join(lost)}")
+    if header.duration is not None and not holds.animated:
+        losses.append(f"{holds.name} holds no durations: how long a frame is shown is lost")
+    return losses
+
+
+def fitting_metadata(holds: Capacity, metadata: Metadata, header: Header) -> tuple[Metadata, list[str]]:
+    """Return the metadata that the format keeps, true of the size that is written, and what is left out of them.
+
+    Args:
+        holds: What the format can hold.
+        metadata: The source's.
+        header: The header of the image that is written.
+    """
+    losses = []
+    exif = metadata.exif if "exif" in holds.metadata else None
+    xmp = metadata.xmp if "xmp" in holds.metadata else None
+    icc = metadata.icc if "icc" in holds.metadata else None
+    if exif:
+        try:
+            exif = meta.sized(exif, header.width, header.height)
+        except DamagedFile as error:
+            losses.append(f"the EXIF block is damaged and is left out: {error}")
+            exif = None
+    if exif is None and metadata.dpi is not None and "exif" in holds.metadata and "dpi" not in holds.metadata:
+        exif = meta.exif_with_dpi(*metadata.dpi)
+    if xmp:
+        xmp = meta.xmp_sized(xmp, header.width, header.height)
+    blocks = {"exif": exif, "xmp": xmp}
+    for kind, block in blocks.items():
+        if block and len(block) > holds.metadata[kind]:
+            limit = -(-holds.metadata[kind] // 1024)
+            losses.append(f"the {_BLOCKS[kind]} is longer than the {limit} KiB that {holds.name} holds; it is left out")
+            blocks[kind] = None
+    # libvips leaves such profiles out without a warning.
+    if icc and not meta.profile_fits(icc, header.colours if holds.grey else 3):
+        losses.append(meta.MISFIT)
+        icc = None
+    native = metadata.native if _keeps_native(holds, metadata) else None
+    return Metadata(icc, blocks["exif"], blocks["xmp"], metadata.dpi, native), losses
+
+
+def _keeps_native(holds: Capacity, metadata: Metadata) -> bool:
+    """Whether the metadata of only one format are those of this one."""
+    return metadata.native is not None and "native" in holds.metadata and metadata.native.format == holds.name

@@ -1,0 +1,113 @@
+"""Pillow as the formats call it, for what libvips' wheel cannot decode: BMP, JPEG 2000, GIF, and some kinds of TIFF."""
+
+from __future__ import annotations
+
+import io
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from hyperacuity.errors import DamagedFile, HyperacuityError, UnsupportedFormat
+from hyperacuity.formats.content import Bytes
+from hyperacuity.formats.photo import metadata as meta
+from hyperacuity.formats.photo.limits import check_size
+from hyperacuity.formats.photo.source import Contents
+from hyperacuity.formats.photo.upright import upright_image
+from hyperacuity.image import Array, Image, Metadata
+
+_PILLOW = threading.RLock()
+
+
+@contextmanager
+def opened(plugin: Any, raw: Bytes) -> Iterator[Any]:
+    """Open a file with one of Pillow's decoders, given by its class: `Image.open` would try them all."""
+    with guarded(), io.BytesIO(bytes(raw)) as file, plugin(file) as image:
+        yield image
+
+
+@contextmanager
+def guarded() -> Iterator[None]:
+    """Turn any exception of Pillow's into our errors, suppress its warnings, and replace its limit of pixels by ours.
+
+    The filters and the limit are global to the process, hence one thread at a time, and never across the `yield` of a
+    frame.
+    """
+    import PIL.Image
+
+    with _PILLOW, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        limit, PIL.Image.MAX_IMAGE_PIXELS = PIL.Image.MAX_IMAGE_PIXELS, None
+        try:
+            yield
+        except (HyperacuityError, MemoryError):
+            raise
+        except Exception as error:  # a decoder of untrusted bytes, which raises anything from KeyError to SyntaxError
+            text = str(error).rstrip(".") or type(error).__name__
+            # Pillow raises one type of error for what is unsupported and for what is damaged.
+            raise (UnsupportedFormat if text.startswith("Unsupported") else DamagedFile)(text) from error
+        finally:
+            PIL.Image.MAX_IMAGE_PIXELS = limit
+
+
+def pixels_of(image: Any) -> tuple[Array, bool]:
+    """Return a Pillow image as (H, W, C), and whether the last channel is alpha.
+
+    Raises:
+        UnsupportedFormat: For a mode that cannot be converted without loss.
+    """
+    mode = image.mode
+    if mode in ("P", "PA") or "transparency" in image.info:
+        has_alpha = mode == "PA" or "transparency" in image.info
+        image = image.convert("RGBA" if has_alpha else "RGB")
+    elif mode == "1":
+        image = image.convert("L")
+    elif mode == "LAB":
+        from PIL import ImageCms
+
+        lab, srgb = (ImageCms.createProfile(name) for name in ("LAB", "sRGB"))
+        image = ImageCms.applyTransform(image, ImageCms.buildTransform(lab, srgb, "LAB", "RGB"))
+    elif mode in ("RGBa", "La", "RGBX", "YCbCr"):
+        image = image.convert({"RGBa": "RGBA", "La": "LA"}.get(mode, "RGB"))
+    elif not mode.startswith("I;16") and mode not in ("L", "LA", "RGB", "RGBA", "F"):
+        raise UnsupportedFormat(f"its pixels are of Pillow's mode {mode}, which cannot be read without loss")
+    pixels = np.asarray(image)
+    if pixels.dtype.kind == "u":
+        pixels = pixels.astype(pixels.dtype.newbyteorder("="), copy=False)
+    return pixels if pixels.ndim == 3 else pixels[..., None], image.mode in ("LA", "RGBA")
+
+
+def metadata_of(info: dict[Any, Any]) -> Metadata:
+    """Return the metadata in the `info` of a Pillow image."""
+    dpi, exif, xmp = info.get("dpi"), info.get("exif"), info.get("xmp")
+    return Metadata(
+        icc=info.get("icc_profile") or None,
+        exif=meta.unprefixed(exif) if exif else None,
+        xmp=xmp if isinstance(xmp, bytes) else None,
+        dpi=(float(dpi[0]), float(dpi[1])) if dpi and dpi[0] and dpi[1] else None,
+    )
+
+
+def still(plugin: Any, raw: Bytes, lossless: bool, levels: tuple[float, float] | None = None) -> Contents:
+    """Return the contents of a file of one image.
+
+    Args:
+        plugin: Pillow's class for files of this format.
+        raw: The file.
+        lossless: Whether its pixels are exact.
+        levels: Black and white, by default those of the type.
+    """
+
+    def decode() -> Iterator[Image]:
+        with opened(plugin, raw) as image:
+            image.load()
+            pixels, alpha = pixels_of(image)
+            metadata = metadata_of(image.info)
+        yield upright_image(pixels, alpha, metadata, levels=levels)
+
+    with opened(plugin, raw) as head:
+        check_size(*head.size)
+    return Contents(1, None, lossless, decode)

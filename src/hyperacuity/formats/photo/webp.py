@@ -1,0 +1,120 @@
+"""WebP, still and animated: decoded and encoded by libvips; EXIF and XMP are written here."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from hyperacuity.formats.content import Bytes, Content
+from hyperacuity.formats.photo import vips
+from hyperacuity.formats.photo.encoder import EncoderInput
+from hyperacuity.formats.photo.limits import check_size
+from hyperacuity.formats.photo.sink import PhotoSink
+from hyperacuity.formats.photo.source import Contents, PhotoSource, open_source
+from hyperacuity.formats.photo.upright import upright_image
+from hyperacuity.formats.protocol import UNLIMITED, Capacity, Source
+from hyperacuity.image import Image
+
+SUFFIXES = (".webp",)
+ONLY_READ = ()
+READS = ("WebP",)
+HOLDS = Capacity(
+    name="WebP",
+    side=16383,
+    alpha=True,
+    animated=True,
+    grey=False,
+    metadata={"icc": UNLIMITED, "exif": UNLIMITED, "xmp": UNLIMITED},
+)
+# The default quality of what is not stored without loss.
+QUALITY = 95
+
+
+def accepts(content: Content) -> bool:
+    """Return whether a file is a WebP."""
+    return content.head[:4] == b"RIFF" and content.head[8:12] == b"WEBP"
+
+
+def read(content: Content) -> PhotoSource:
+    """Open a WebP file."""
+    return open_source(content, ".webp", _contents)
+
+
+def write(path: Path, like: Source | None, *, quality: int | None = None) -> PhotoSink:
+    """Return a sink for a WebP file: lossless for a quality of 100, and by default if the source was."""
+    return PhotoSink(path, like, quality, HOLDS, _encode)
+
+
+def _contents(raw: Bytes) -> Contents:
+    head = vips.loaded("webpload_source", raw, n=-1, fail_on="error")
+    count = vips.field(head, "n-pages") or 1
+    height = head.height // count
+    check_size(head.width, height)
+    delays = vips.field(head, "delay") or [0] * count
+
+    def decode() -> Iterator[Image]:
+        import pyvips
+
+        image = vips.loaded("webpload_source", raw, n=-1, fail_on="error")
+        metadata = vips.metadata_of(image)
+        if count == 1:
+            pixels, alpha = vips.pixels_of(image)
+            yield upright_image(pixels, alpha, metadata)
+            return
+        # All frames below one another, of which libvips decodes only what is fetched.
+        region = pyvips.Region.new(image)
+        for index in range(count):
+            fetched = np.frombuffer(region.fetch(0, index * height, image.width, height), np.uint8)
+            pixels = fetched.reshape(height, image.width, image.bands)
+            yield upright_image(pixels, image.bands == 4, metadata, duration=delays[index] / 1000)
+
+    loop = vips.field(head, "loop") or 0
+    return Contents(count, loop if count > 1 else None, _is_lossless(raw), decode)
+
+
+def _is_lossless(raw: Bytes) -> bool:
+    """Whether no frame is stored with loss (VP8)."""
+    at, end = 12, len(raw)
+    while at + 8 <= end:
+        kind, length = struct.unpack("<4sI", raw[at : at + 8])
+        if kind == b"VP8 ":
+            return False
+        # A frame of an animation holds chunks itself, behind 16 bytes.
+        at += 24 if kind == b"ANMF" else 8 + length + length % 2
+    return True
+
+
+def _encode(job: EncoderInput) -> None:
+    lossless = job.lossless if job.quality is None else job.quality == 100
+    image = vips.joined(job)
+    image.webpsave_target(vips.target(job), Q=job.quality or QUALITY, lossless=lossless, exact=True, keep=8 | 16)
+    _add_metadata(job)
+
+
+def _add_metadata(job: EncoderInput) -> None:
+    """Append EXIF and XMP to the finished file, and announce them in its head."""
+    exif, xmp = job.metadata.exif, job.metadata.xmp
+    extra = b""
+    for kind, content in ((b"EXIF", exif), (b"XMP ", xmp)):
+        if content:
+            extra += kind + struct.pack("<I", len(content)) + content + b"\0" * (len(content) % 2)
+    if not extra:
+        return
+    job.out.file.seek(0)
+    head = job.out.file.read(30)
+    flags = (8 if exif else 0) | (4 if xmp else 0)
+    if head[12:16] == b"VP8X":
+        job.patch(20, bytes([head[20] | flags]))
+    else:
+        # A plain file: a head that announces the rest is put before its one chunk.
+        job.out.file.seek(12)
+        body = job.out.file.read()
+        flags |= 16 if head[12:16] == b"VP8L" and head[24] & 16 else 0
+        size = struct.pack("<I", job.header.width - 1)[:3] + struct.pack("<I", job.header.height - 1)[:3]
+        job.patch(12, b"VP8X" + struct.pack("<IB3x", 10, flags) + size + body)
+    job.out.file.seek(0, 2)
+    job.out.write(extra)
+    job.patch(4, struct.pack("<I", job.out.file.seek(0, 2) - 8))

@@ -1,0 +1,83 @@
+"""TIFF."""
+
+from __future__ import annotations
+
+import io
+import os
+import struct
+from pathlib import Path
+
+import numpy as np
+import PIL.Image
+import pytest
+
+from hyperacuity import formats
+from hyperacuity.errors import DamagedFile, UnsupportedFormat, UsageError
+from hyperacuity.formats.photo import metadata
+from hyperacuity.formats.photo.tiff_tags import EXIF, Tiff, tree
+from hyperacuity.image import Image, Metadata
+from tests.formats.samples import (
+    MAKER_NOTE,
+    Animated,
+    exif_block,
+    gradient,
+    load,
+    noise,
+    save,
+)
+
+
+def test_pages_of_tiff_come_back(tmp_path: Path) -> None:
+    pages = [Image.from_pixels(noise(3, np.uint16, seed=seed)) for seed in range(3)]
+    save(tmp_path / "a.tif", *pages, like=Animated(3, None))
+    with formats.read(tmp_path / "a.tif") as source:
+        assert (source.frames, source.loop) == (3, None)
+        for one, other in zip(source, pages, strict=True):
+            np.testing.assert_array_equal(one.pixels, other.pixels)
+
+
+def test_pages_of_several_sizes_are_read_and_not_written_together(tmp_path: Path) -> None:
+    file = io.BytesIO()
+    pictures = [PIL.Image.fromarray(noise(3, np.uint8, height, 20)) for height in (10, 14)]
+    pictures[0].save(file, "TIFF", save_all=True, append_images=pictures[1:])
+    with formats.read(file.getvalue()) as source:
+        images = list(source)
+    assert [image.header.height for image in images] == [10, 14]
+    with pytest.raises(UsageError, match="one size"):
+        save(tmp_path / "a.tif", *images)
+    assert not os.listdir(tmp_path)
+
+
+def test_exif_written_to_tiff_is_whole(tmp_path: Path) -> None:
+    save(tmp_path / "a.tif", gradient(metadata=Metadata(exif=metadata.upright(exif_block(order=">")))))
+    tiff = Tiff((tmp_path / "a.tif").read_bytes())
+    (page,) = tiff.directories()
+    assert tree(tiff, page)[EXIF][37500].raw == MAKER_NOTE
+    with PIL.Image.open(tmp_path / "a.tif") as picture:
+        np.testing.assert_array_equal(np.asarray(picture), gradient().pixels)
+        assert picture.getexif().get_ifd(EXIF)[37386] == 35.5
+
+
+def test_a_tiff_that_would_fill_the_memory_is_refused() -> None:
+    tags, span = 300, 4000
+    entries = b"".join(struct.pack("<HHII", 1000 + n, 1, span, 8 + 2 + 12 * tags + 4) for n in range(tags))
+    data = b"II*\0" + struct.pack("<IH", 8, tags) + entries + b"\0" * (4 + span)
+    with pytest.raises(DamagedFile, match="name the same bytes again and again"):
+        load(data)
+
+
+def test_a_raw_camera_file_is_refused_with_a_cure() -> None:
+    entries = struct.pack("<HHII", 254, 4, 1, 1) + struct.pack("<HHII", 50706, 1, 4, 0x0401)
+    with pytest.raises(UnsupportedFormat, match=r"a raw camera file \(DNG\): develop it into a TIFF first"):
+        load(b"II*\0" + struct.pack("<IH", 8, 2) + entries + b"\0" * 4)
+
+
+def test_associated_alpha_is_divided_out() -> None:
+    straight = Image.from_pixels(np.dstack([noise(3, np.uint8), np.full((21, 34), 128, np.uint8)]), alpha=True).pixels
+    premultiplied = straight.copy()
+    premultiplied[..., :3] = (straight[..., :3].astype(float) * 128 / 255 + 0.5).astype(np.uint8)
+    file = io.BytesIO()
+    PIL.Image.fromarray(premultiplied).save(file, "TIFF")
+    unassociated, associated = (struct.pack("<HHIHH", 338, 3, 1, kind, 0) for kind in (2, 1))
+    back = load(file.getvalue().replace(unassociated, associated)).pixels.astype(int)
+    assert np.abs(back - straight).max() <= 1

@@ -1,0 +1,96 @@
+"""Opening and creating files: which format, and which error."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from hyperacuity import formats
+from hyperacuity.errors import DamagedFile, HyperacuityError, UnsupportedFormat, UsageError
+from tests.formats.samples import (
+    encoded,
+)
+
+
+@pytest.mark.parametrize(
+    ("content", "error", "words"),
+    [
+        (b"", DamagedFile, "is empty"),
+        (b"  <!DOCTYPE html><html>", UnsupportedFormat, "an HTML page"),
+        (b"<?xml version='1.0'?><svg xmlns='x'/>", UnsupportedFormat, "SVG"),
+        (b"PK\3\4\0\0", UnsupportedFormat, "ZIP"),
+        (b"%PDF-1.7\n", UnsupportedFormat, "PDF"),
+        (b"\0\0\0\x18ftypheic\0\0\0\0", UnsupportedFormat, "HEIC"),
+        (b"\0\0\0\x18ftypmp42\0\0\0\0", UnsupportedFormat, "video"),
+        (b"hello\n", UnsupportedFormat, "text"),
+        (b"\0\1\2\3\4\5\6\7", UnsupportedFormat, "of an unknown format"),
+    ],
+)
+def test_foreign_content_is_named(content: bytes, error: type[Exception], words: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    path.write_bytes(content)
+    with pytest.raises(error, match=words) as caught:
+        formats.read(path)
+    assert str(path) in str(caught.value)
+    with pytest.raises(error, match=words):
+        formats.read(content)
+
+
+def test_paths_that_are_not_files(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="does not exist"):
+        formats.read(tmp_path / "none.png")
+    with pytest.raises(UsageError, match="is a folder; give a file") as caught:
+        formats.read(tmp_path)
+    assert "cannot be opened" not in str(caught.value)
+    with pytest.raises(UsageError, match="cannot be opened"):
+        formats.read(Path("a\0b.png"))
+
+
+def test_unknown_endings_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(UnsupportedFormat, match=r"Did you mean '\.jpeg'\?"):
+        formats.write(tmp_path / "a.jpeh", None)
+    with pytest.raises(UnsupportedFormat, match="has no ending"):
+        formats.write(tmp_path / "a", None)
+    assert formats.knows(Path("A.JPG"))
+    assert not formats.knows(Path("a.txt"))
+    with pytest.raises(UnsupportedFormat, match="is a folder"):
+        formats.write(tmp_path, None)
+
+
+def test_folders_are_searched_for_what_is_read_too() -> None:
+    assert formats.readable(Path("A.JPG"))
+    assert formats.readable(Path("a.jp2"))
+    assert not formats.knows(Path("a.jp2"))
+    assert not formats.readable(Path("a.txt"))
+
+
+def test_the_name_does_not_decide(tmp_path: Path) -> None:
+    path = tmp_path / "really.jpg"
+    path.write_bytes(encoded("PNG"))
+    with formats.read(path) as source:
+        assert source.suffix == ".png"
+
+
+def test_messages_end_without_a_full_stop(tmp_path: Path) -> None:
+    (tmp_path / "text.png").write_text("hello")
+    (tmp_path / "cut.png").write_bytes(encoded("PNG")[:-40])
+    (tmp_path / "empty.png").touch()
+    for path in (tmp_path, *tmp_path.iterdir(), tmp_path / "none.png"):
+        with pytest.raises(HyperacuityError) as caught:
+            list(formats.read(path))
+        assert not str(caught.value).endswith(".")
+        assert str(caught.value).startswith(str(path))
+
+
+def test_codecs_are_loaded_when_they_are_needed() -> None:
+    code = "import sys, hyperacuity.formats; print([name for name in ('pyvips', 'PIL') if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_a_format_that_is_only_read_names_others_to_write(tmp_path: Path) -> None:
+    with pytest.raises(UnsupportedFormat, match=r"JPEG 2000 is read and not written; write to \.png or \.tif"):
+        formats.write(tmp_path / "a.jp2", None)
