@@ -14,7 +14,8 @@ import pytest
 
 from hyperacuity import live, load
 from hyperacuity.errors import UsageError
-from hyperacuity.formats.video.frames import Frame, Layout
+from hyperacuity.formats.video.frames import FrameFormat as Layout
+from hyperacuity.formats.video.frames import PlanarFrame as Frame
 from hyperacuity.live import Encoding, addresses, ladder
 from hyperacuity.live.backoff import Backoff
 from hyperacuity.live.figures import Figures
@@ -343,9 +344,9 @@ def test_a_camera_that_is_not_here_is_told() -> None:
 
 def test_streams_are_what_players_decode() -> None:
     webcam, grey = Layout(36, 48, 10, (1, 2)), Layout(36, 48, 8, None)
-    assert playable(webcam, Encoding("h264")).format == "yuv420p"
-    assert playable(webcam, Encoding("h265")).format == "yuv420p10le"
-    assert playable(grey, Encoding("h264")).format == "yuv420p"
+    assert playable(webcam, Encoding("h264")).pixel_format == "yuv420p"
+    assert playable(webcam, Encoding("h265")).pixel_format == "yuv420p10le"
+    assert playable(grey, Encoding("h264")).pixel_format == "yuv420p"
 
 
 def test_encoders_look_at_nothing_ahead(tmp_path: Path) -> None:

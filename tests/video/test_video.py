@@ -21,12 +21,12 @@ from hyperacuity import Size, load, video
 from hyperacuity.api import Upscaler
 from hyperacuity.errors import DamagedFile, UsageError
 from hyperacuity.formats.protocol import LossWarning
-from hyperacuity.formats.video.reading import is_pattern
-from hyperacuity.video import Encoding, Part, Progress, Settings
-from hyperacuity.video.work import Work
+from hyperacuity.formats.video.patterns import is_pattern
+from hyperacuity.task import Progress, VideoOptions
+from hyperacuity.video.segments import SegmentFolder
 from tests.video.videos import contents, make, packets, pictures
 
-LOSSLESS = Settings(Encoding("ffv1"))
+LOSSLESS = VideoOptions("ffv1")
 
 
 @pytest.fixture(scope="module")
@@ -37,11 +37,11 @@ def upscaler() -> Upscaler:
 def test_every_frame_comes_larger_at_its_own_time(upscaler: Upscaler, tmp_path: Path) -> None:
     times = [0, 40, 47, 200, 1000, 1001, 1500]
     source = make(tmp_path / "a.mkv", pictures(7), times=times)
-    report = video.upscale(upscaler, source, tmp_path / "b.mkv", Size(2), LOSSLESS)
+    outcome = video.upscale(upscaler, source, tmp_path / "b.mkv", Size(2), LOSSLESS)
     frames, at = contents(tmp_path / "b.mkv")
     assert at == [Fraction(time, 1000) for time in times]
     assert {frame.shape for frame in frames} == {(72, 96, 3)}
-    assert (report.frames, report.before, report.after, report.models) == (7, (36, 48), (72, 96), ("acute-50k-x2",))
+    assert (outcome.frames, outcome.before, outcome.after, outcome.models) == (7, (36, 48), (72, 96), ("acute-50k-x2",))
     for small, large in zip(contents(source)[0], frames, strict=True):
         assert np.abs(large.reshape(36, 2, 48, 2, 3).mean((1, 3)) - small).mean() < 8
     assert not list(tmp_path.glob(".*"))
@@ -65,7 +65,7 @@ def test_sound_subtitles_and_titles_are_copied_to_the_byte(upscaler: Upscaler, t
 )
 def test_bits_and_chroma_stay(pixels: str, codec: str, upscaler: Upscaler, tmp_path: Path) -> None:
     source = make(tmp_path / "a.mkv", pictures(3), pixels=pixels)
-    video.upscale(upscaler, source, tmp_path / "b.mkv", Size(2), Settings(Encoding(codec)))
+    video.upscale(upscaler, source, tmp_path / "b.mkv", Size(2), VideoOptions(codec))
     with av.open(str(tmp_path / "b.mkv")) as container:
         assert container.streams.video[0].codec_context.pix_fmt == pixels
 
@@ -73,7 +73,7 @@ def test_bits_and_chroma_stay(pixels: str, codec: str, upscaler: Upscaler, tmp_p
 @pytest.mark.parametrize("codec", ["h264", "h265", "av1"])
 def test_the_usual_codecs_give_videos_that_play(codec: str, upscaler: Upscaler, tmp_path: Path) -> None:
     source = make(tmp_path / "a.mkv", pictures(5))
-    video.upscale(upscaler, source, tmp_path / "b.mp4", Size(2), Settings(Encoding(codec)))
+    video.upscale(upscaler, source, tmp_path / "b.mp4", Size(2), VideoOptions(codec))
     frames, at = contents(tmp_path / "b.mp4")
     assert len(frames) == 5
     assert at == [Fraction(n, 25) for n in range(5)]
@@ -91,13 +91,13 @@ def test_no_codec_takes_the_machine_for_itself(upscaler: Upscaler, tmp_path: Pat
                 found.add(os.sched_getscheduler(int(task.name)))
         return found
 
-    def watch(progress: Progress) -> None:
+    def observe(progress: Progress) -> None:
         until = time.monotonic() + 2  # for while an encoder opens, it is so
         while now() != {os.SCHED_OTHER} and time.monotonic() < until:
             time.sleep(0.02)
         seen.update(now())
 
-    video.upscale(upscaler, source, tmp_path / "b.mp4", Size(2), Settings(Encoding("av1")), watch=watch)
+    video.upscale(upscaler, source, tmp_path / "b.mp4", Size(2), VideoOptions("av1"), observe=observe)
     assert seen == {os.SCHED_OTHER}
     assert os.sched_getscheduler(0) == os.SCHED_OTHER
 
@@ -106,7 +106,7 @@ def test_odd_sizes_are_told_or_made_legal(upscaler: Upscaler, tmp_path: Path) ->
     source = make(tmp_path / "a.mkv", pictures(3, 35, 47))
     video.upscale(upscaler, source, tmp_path / "b.mkv", Size(2), LOSSLESS)
     assert contents(tmp_path / "b.mkv")[0][0].shape == (70, 94, 3)
-    with pytest.warns(LossWarning, match="141x105 is no size for this codec .* repeated to 142x106"):
+    with pytest.warns(LossWarning, match="cannot store 141x105 in .* repeated to 142x106"):
         video.upscale(upscaler, source, tmp_path / "c.mp4", Size(3))
     assert {frame.shape for frame in contents(tmp_path / "c.mp4")[0]} == {(106, 142, 3)}
 
@@ -129,8 +129,8 @@ def test_luma_goes_through_the_network_as_it_is_stored(tmp_path: Path) -> None:
 def test_what_stands_still_is_computed_once(upscaler: Upscaler, tmp_path: Path) -> None:
     picture = pictures(1)[0]
     source = make(tmp_path / "a.mkv", [picture] * 10)
-    report = video.upscale(upscaler, source, tmp_path / "b.mkv", Size(2), LOSSLESS)
-    assert report.reused == pytest.approx(0.9)
+    outcome = video.upscale(upscaler, source, tmp_path / "b.mkv", Size(2), LOSSLESS)
+    assert outcome.unchanged == pytest.approx(0.9)
     frames, _ = contents(tmp_path / "b.mkv")
     assert all(np.array_equal(frame, frames[0]) for frame in frames)
 
@@ -139,11 +139,12 @@ KILLED = """
 import sys, os, signal
 from pathlib import Path
 from hyperacuity import Size, video, load
-def watch(progress):
-    if progress.done == 230:
+from hyperacuity.task import VideoOptions
+def observe(progress):
+    if progress.frame == 230:
         os.kill(os.getpid(), signal.SIGKILL)
 video.upscale(load("acute-50k-x2"), Path(sys.argv[1]), Path(sys.argv[2]), Size(2),
-             video.Settings(video.Encoding("ffv1")), watch=watch)
+             VideoOptions("ffv1"), observe=observe)
 """
 
 
@@ -154,9 +155,9 @@ def test_killed_it_goes_on_to_the_same_video(upscaler: Upscaler, tmp_path: Path)
     arguments = [sys.executable, "-c", KILLED, str(source), str(tmp_path / "b.mkv")]
     assert subprocess.run(arguments, check=False).returncode == -signal.SIGKILL
     assert not (tmp_path / "b.mkv").exists()
-    report = video.upscale(upscaler, source, tmp_path / "b.mkv", Size(2), LOSSLESS)
-    assert report.resumed in (100, 200)
-    assert report.frames == 260
+    outcome = video.upscale(upscaler, source, tmp_path / "b.mkv", Size(2), LOSSLESS)
+    assert outcome.resumed in (100, 200)
+    assert outcome.frames == 260
     (frames, at), (wanted, when) = contents(tmp_path / "b.mkv"), contents(tmp_path / "whole.mkv")
     assert at == when
     assert all(np.array_equal(one, other) for one, other in zip(frames, wanted, strict=True))
@@ -168,15 +169,15 @@ def test_other_settings_begin_anew(upscaler: Upscaler, tmp_path: Path) -> None:
     source = make(tmp_path / "a.mkv", pictures(120, 16, 20))
 
     def interrupt(progress: Progress) -> None:
-        if progress.done == 110:
+        if progress.frame == 110:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        video.upscale(upscaler, source, tmp_path / "b.mkv", Size(2), LOSSLESS, watch=interrupt)
+        video.upscale(upscaler, source, tmp_path / "b.mkv", Size(2), LOSSLESS, observe=interrupt)
     assert not (tmp_path / "b.mkv").exists()
-    with pytest.warns(LossWarning, match="begun anew"):
-        report = video.upscale(upscaler, source, tmp_path / "b.mkv", Size(3), LOSSLESS)
-    assert report.resumed == 0
+    with pytest.warns(LossWarning, match="its work is discarded"):
+        outcome = video.upscale(upscaler, source, tmp_path / "b.mkv", Size(3), LOSSLESS)
+    assert outcome.resumed == 0
     assert contents(tmp_path / "b.mkv")[0][0].shape == (48, 60, 3)
 
 
@@ -184,20 +185,20 @@ def test_two_runs_do_not_make_one_video(upscaler: Upscaler, tmp_path: Path) -> N
     source = make(tmp_path / "a.mkv", pictures(110, 16, 20))
 
     def another(progress: Progress) -> None:
-        if progress.done == 105:
-            with pytest.raises(UsageError, match=r"b\.mkv is being made by another run"):
+        if progress.frame == 105:
+            with pytest.raises(UsageError, match=r"b\.mkv is being written by another run"):
                 video.upscale(upscaler, source, tmp_path / "b.mkv", Size(2), LOSSLESS)
 
-    report = video.upscale(upscaler, source, tmp_path / "b.mkv", Size(2), LOSSLESS, watch=another)
-    assert len(contents(tmp_path / "b.mkv")[0]) == report.frames == 110
+    outcome = video.upscale(upscaler, source, tmp_path / "b.mkv", Size(2), LOSSLESS, observe=another)
+    assert len(contents(tmp_path / "b.mkv")[0]) == outcome.frames == 110
     assert {path.name for path in tmp_path.iterdir()} == {"a.mkv", "b.mkv"}
 
 
 def test_a_part_of_a_video(upscaler: Upscaler, tmp_path: Path) -> None:
     source = make(tmp_path / "a.mkv", pictures(50), sounds=1)
-    settings = Settings(Encoding("ffv1"), Part(Fraction(1, 2), Fraction(1)))
-    report = video.upscale(upscaler, source, tmp_path / "b.mkv", Size(2), settings)
-    assert report.frames in (25, 26)
+    options = VideoOptions("ffv1", start="1/2", duration="1")
+    outcome = video.upscale(upscaler, source, tmp_path / "b.mkv", Size(2), options)
+    assert outcome.frames in (25, 26)
 
 
 def test_frames_in_folders_and_back(upscaler: Upscaler, tmp_path: Path) -> None:
@@ -205,9 +206,9 @@ def test_frames_in_folders_and_back(upscaler: Upscaler, tmp_path: Path) -> None:
     (tmp_path / "frames").mkdir()
     video.upscale(upscaler, source, tmp_path / "frames/%04d.png", Size(2))
     assert len(list((tmp_path / "frames").glob("*.png"))) == 4
-    settings = Settings(Encoding("ffv1"), rate=Fraction(10))
+    options = VideoOptions("ffv1", fps="10")
     with pytest.warns(LossWarning, match="R, G, B is stored as yuv444p"):
-        video.upscale(load("bicubic"), tmp_path / "frames/%04d.png", tmp_path / "b.mkv", Size(1), settings)
+        video.upscale(load("bicubic"), tmp_path / "frames/%04d.png", tmp_path / "b.mkv", Size(1), options)
     assert contents(tmp_path / "b.mkv")[1] == [Fraction(n, 10) for n in range(4)]
 
 
@@ -233,7 +234,7 @@ def test_a_cut_y4m_is_told(upscaler: Upscaler, tmp_path: Path) -> None:
     with pytest.warns(LossWarning, match=r"cut\.y4m is cut short inside the frame after the first 3"):
         video.upscale(upscaler, tmp_path / "cut.y4m", tmp_path / "b.mkv", Size(1))
     with pytest.raises(DamagedFile, match="cut short"):
-        video.upscale(upscaler, tmp_path / "cut.y4m", tmp_path / "c.mkv", Size(1), Settings(strict=True))
+        video.upscale(upscaler, tmp_path / "cut.y4m", tmp_path / "c.mkv", Size(1), VideoOptions(strict=True))
     assert video.upscale(upscaler, tmp_path / "a.y4m", tmp_path / "d.mkv", Size(1)).frames == 4
 
 
@@ -247,9 +248,9 @@ def test_names_that_ffmpeg_would_take_for_something_else(
     folder = Path("100%")
     folder.mkdir()
     video.upscale(upscaler, make(tmp_path / "a.mkv", pictures(2)), folder / "%d.png", Size(2))
-    settings = Settings(Encoding("ffv1"))
+    options = VideoOptions("ffv1")
     with pytest.warns(LossWarning, match="stored as"):
-        assert video.upscale(upscaler, folder / "%d.png", Path("b.mkv"), Size(1), settings).frames == 2
+        assert video.upscale(upscaler, folder / "%d.png", Path("b.mkv"), Size(1), options).frames == 2
     photo = Path("%d0%bf.png")
     assert not is_pattern(photo)
     (folder / "1.png").rename("50%d.png")
@@ -259,7 +260,7 @@ def test_names_that_ffmpeg_would_take_for_something_else(
 def test_long_names_that_begin_alike_share_no_work(upscaler: Upscaler, tmp_path: Path) -> None:
     source = make(tmp_path / "a.mkv", pictures(3))
     discs = [tmp_path / f"The Lord of the Rings, extended edition, disc {n}.mkv" for n in (1, 2)]
-    works = [Work(disc, {"disc": n}) for n, disc in enumerate(discs)]
+    works = [SegmentFolder(disc, {"disc": n}) for n, disc in enumerate(discs)]
     assert works[0].folder != works[1].folder
     for work in works:
         work.remove()
@@ -289,16 +290,16 @@ def test_what_frames_alone_do_not_keep_is_told(name: str, upscaler: Upscaler, tm
 def test_frames_of_several_sizes_are_told(upscaler: Upscaler, tmp_path: Path) -> None:
     for n, size in enumerate(((48, 36), (60, 60), (48, 36))):
         PIL.Image.new("RGB", size, "red").save(tmp_path / f"{n}.png")
-    with pytest.warns(LossWarning, match="1 frames have another size than the first, and are brought to 48x36"):
-        video.upscale(upscaler, tmp_path / "%d.png", tmp_path / "b.mkv", Size(1), Settings(Encoding("ffv1")))
+    with pytest.warns(LossWarning, match="1 frames differ in size from the first, and are resized to 48x36"):
+        video.upscale(upscaler, tmp_path / "%d.png", tmp_path / "b.mkv", Size(1), VideoOptions("ffv1"))
 
 
 def test_what_nobody_would_heed_is_refused(upscaler: Upscaler, tmp_path: Path) -> None:
     source = make(tmp_path / "a.mkv", pictures(2))
-    with pytest.raises(UsageError, match="-e crff: libx264 has no such option"):
-        video.upscale(upscaler, source, tmp_path / "b.mkv", Size(2), Settings(Encoding("h264", options={"crff": "1"})))
-    with pytest.raises(UsageError, match=r"has times of its own: --fps is for frames in a folder"):
-        video.upscale(upscaler, source, tmp_path / "b.mkv", Size(2), Settings(rate=Fraction(50)))
+    with pytest.raises(UsageError, match="crff: libx264 has no such option"):
+        video.upscale(upscaler, source, tmp_path / "b.mkv", Size(2), VideoOptions("h264", encoder={"crff": "1"}))
+    with pytest.raises(UsageError, match=r"has its own time stamps; a frame rate is for frames in a folder"):
+        video.upscale(upscaler, source, tmp_path / "b.mkv", Size(2), VideoOptions(fps="50"))
     assert not list(tmp_path.glob("b.mkv*"))
 
 
@@ -310,8 +311,8 @@ def test_damaged_videos_are_told_or_mended(upscaler: Upscaler, tmp_path: Path) -
     with pytest.raises((DamagedFile, UsageError)):
         video.upscale(upscaler, tmp_path / "empty.mkv", tmp_path / "b.mkv", Size(2))
     (tmp_path / "cut.mkv").write_bytes(data[: len(data) * 3 // 4])
-    report = video.upscale(upscaler, tmp_path / "cut.mkv", tmp_path / "b.mkv", Size(2))
-    assert 0 < report.frames <= 20
+    outcome = video.upscale(upscaler, tmp_path / "cut.mkv", tmp_path / "b.mkv", Size(2))
+    assert 0 < outcome.frames <= 20
     long = make(tmp_path / "long.mkv", pictures(60), codec="libx264").read_bytes()
     (tmp_path / "half.mkv").write_bytes(long[: len(long) // 2])
     with pytest.warns(LossWarning, match=r"half\.mkv is damaged or cut short: its picture ends at \d\.\d\d of 2\.40 s"):
@@ -331,11 +332,11 @@ def test_a_damaged_frame_never_shifts_the_others(suffix: str, upscaler: Upscaler
     data = source.read_bytes()
     (tmp_path / f"b.{suffix}").write_bytes(data.replace(payload, bytes([255]) * len(payload)))
     with pytest.warns(LossWarning, match="damaged frame"):
-        report = video.upscale(upscaler, tmp_path / f"b.{suffix}", tmp_path / f"c.{suffix}", Size(1))
-    assert report.damaged >= 1
+        outcome = video.upscale(upscaler, tmp_path / f"b.{suffix}", tmp_path / f"c.{suffix}", Size(1))
+    assert outcome.damaged >= 1
     assert contents(tmp_path / f"c.{suffix}")[1] == contents(source)[1]
     with pytest.raises(DamagedFile, match=r"frame at \d\.\d\d s"):
-        video.upscale(upscaler, tmp_path / f"b.{suffix}", tmp_path / f"d.{suffix}", Size(1), Settings(strict=True))
+        video.upscale(upscaler, tmp_path / f"b.{suffix}", tmp_path / f"d.{suffix}", Size(1), VideoOptions(strict=True))
     assert not (tmp_path / f"d.{suffix}").exists()
 
 
@@ -355,15 +356,15 @@ def test_what_is_no_video_is_told(upscaler: Upscaler, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="is the input"):
         video.upscale(upscaler, source, source, Size(2), force=True)
     with pytest.raises(UsageError, match=r"no codec 'h265x'.*Did you mean 'h265'"):
-        video.upscale(upscaler, source, tmp_path / "b.mkv", Size(2), Settings(Encoding("h265x")))
+        video.upscale(upscaler, source, tmp_path / "b.mkv", Size(2), VideoOptions("h265x"))
 
 
 def test_real_videos_come_through(shared: Path, upscaler: Upscaler, tmp_path: Path) -> None:
     source = shared / "data/formats/video/carphone_pristine.mp4"
-    part = Settings(part=Part(Fraction(0), Fraction(1, 4)))
-    report = video.upscale(upscaler, source, tmp_path / "b.mp4", Size(2), part)
+    part = VideoOptions(duration="1/4")
+    outcome = video.upscale(upscaler, source, tmp_path / "b.mp4", Size(2), part)
     frames, at = contents(tmp_path / "b.mp4")
-    assert len(frames) == report.frames
+    assert len(frames) == outcome.frames
     assert at == contents(source)[1][: len(at)]
     with av.open(str(source)) as before, av.open(str(tmp_path / "b.mp4")) as after:
         assert before.streams.video[0].sample_aspect_ratio == after.streams.video[0].sample_aspect_ratio

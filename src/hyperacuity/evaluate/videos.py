@@ -12,8 +12,9 @@ from hyperacuity import datasets
 from hyperacuity.datasets import Pair, Picture
 from hyperacuity.errors import UsageError
 from hyperacuity.evaluate.measures import Metric
-from hyperacuity.formats.video.reading import Part, VideoSource
-from hyperacuity.video.pictures import pictures
+from hyperacuity.formats.video.source import VideoSource
+from hyperacuity.formats.video.timeline import Part
+from hyperacuity.video.images import rgb_frames
 
 
 @dataclass(frozen=True)
@@ -25,8 +26,10 @@ class Frames:
     most: int | None = None
 
     def of(self, video: VideoSource) -> Iterator[Picture]:
-        """(H, W, C) uint8, see `video.pictures`."""
-        return itertools.islice(pictures(video), 0, None if self.most is None else self.most * self.stride, self.stride)
+        """(H, W, C) uint8, see `video.images`."""
+        return itertools.islice(
+            rgb_frames(video), 0, None if self.most is None else self.most * self.stride, self.stride
+        )
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,7 @@ class VideoSet:
 def find(path: Path, scales: Sequence[int], metrics: Sequence[Metric], frames: Frames) -> VideoSet:
     """Raises `UsageError` for a video that is too small for a metric, and all that a video raises."""
     video = _opened(path, frames)
-    height, width = video.layout.height, video.layout.width
+    height, width = video.frame_format.height, video.frame_format.width
     for scale, metric in itertools.product(scales, metrics):
         if min(height, width) // scale * scale < metric.needs(scale):
             raise UsageError(
@@ -74,10 +77,10 @@ class Made:
     def __init__(self, path: Path, of: VideoSet) -> None:
         self.path, self.of = path, of
         video = _opened(path, of.frames)
-        if (video.layout.height, video.layout.width) != of.size:
+        if (video.frame_format.height, video.frame_format.width) != of.size:
             raise UsageError(
-                f"{path} has {video.layout.width} x {video.layout.height} pixels and {of.path} {of.size[1]} x "
-                f"{of.size[0]}: a result is held against the video that it should be, of the same size"
+                f"{path} has {video.frame_format.width} x {video.frame_format.height} pixels and {of.path} "
+                f"{of.size[1]} x {of.size[0]}: a result is held against the video that it should be, of the same size"
             )
         self._frames = of.frames.of(video)
 

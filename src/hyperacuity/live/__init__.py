@@ -27,7 +27,11 @@ from hyperacuity import zoo
 from hyperacuity.api import Upscaler, load
 from hyperacuity.errors import Unreachable, UsageError
 from hyperacuity.formats.protocol import LossWarning
-from hyperacuity.formats.video.codecs import Encoder, Encoding, Target, fitting, losses
+from hyperacuity.formats.video.codecs import Encoding
+from hyperacuity.formats.video.codecs import format_losses as losses
+from hyperacuity.formats.video.codecs import nearest_format as fitting
+from hyperacuity.formats.video.encoder import Encoder
+from hyperacuity.formats.video.encoder import EncoderTarget as Target
 from hyperacuity.live.addresses import Capture, Sink, Source, sink, source
 from hyperacuity.live.figures import Figures, Status
 from hyperacuity.live.ladder import Cost, Ladder, costs, most, rungs
@@ -35,7 +39,7 @@ from hyperacuity.live.pictures import Pictures
 from hyperacuity.live.reading import Arrived, Reader
 from hyperacuity.live.writing import TIME_BASE, Output, Writer, check, for_live, playable
 from hyperacuity.size import Size
-from hyperacuity.video.threads import behind
+from hyperacuity.video.concurrency import write_behind as behind
 
 __all__ = [
     "Capture",
@@ -195,7 +199,7 @@ class _Run:
         self.figures.before, self.figures.after = before, size
         output, gop = self.settings.output, max(1, round(2 * stream.rate * self.settings.output.keys))
         encoding = replace(self.encoding, options={"g": str(gop)} | dict(self.encoding.options))
-        target = Target(encoding, stored, TIME_BASE, stream.rate, stream.aspect, joined=joined)
+        target = Target(encoding, stored, TIME_BASE, stream.rate, stream.aspect, joinable=joined)
         Encoder(target)  # shows whether it starts at all
         pictures = Pictures(self.upscalers, first.layout, size, stored)
         chosen = self._chosen(pictures, first)

@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 
 from hyperacuity.api import Upscaler
-from hyperacuity.formats.video.frames import Array, Frame, Layout
+from hyperacuity.formats.video.frames import Array
+from hyperacuity.formats.video.frames import FrameFormat as Layout
+from hyperacuity.formats.video.frames import PlanarFrame as Frame
 from hyperacuity.video.enlarging import Enlarger
 
 

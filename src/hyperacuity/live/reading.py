@@ -18,8 +18,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from hyperacuity.errors import HyperacuityError, MissingDependency, Unreachable, UnsupportedFormat, UsageError
 from hyperacuity.formats import video
-from hyperacuity.formats.video.frames import Frame, Layout, from_av, layout
-from hyperacuity.formats.video.reading import CENTRED, Fields, plain
+from hyperacuity.formats.video.deinterlacing import Deinterlacer as Fields
+from hyperacuity.formats.video.ffmpeg import error_text as plain
+from hyperacuity.formats.video.frames import FrameFormat as Layout
+from hyperacuity.formats.video.frames import PlanarFrame as Frame
+from hyperacuity.formats.video.frames import detect_format as layout
+from hyperacuity.formats.video.frames import from_av
+from hyperacuity.formats.video.source import CENTRED
 from hyperacuity.live.addresses import PIPE, Source
 from hyperacuity.live.backoff import Backoff
 from hyperacuity.live.figures import Figures

@@ -16,8 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 from hyperacuity.errors import UnsupportedFormat
 from hyperacuity.formats.protocol import LossWarning
-from hyperacuity.formats.video.codecs import CODECS, Encoder, Encoding, Target
-from hyperacuity.formats.video.frames import Layout
+from hyperacuity.formats.video.codecs import CODECS, Encoding
+from hyperacuity.formats.video.encoder import Encoder
+from hyperacuity.formats.video.encoder import EncoderTarget as Target
+from hyperacuity.formats.video.frames import FrameFormat as Layout
 from hyperacuity.live import carriers
 from hyperacuity.live.addresses import Sink
 from hyperacuity.live.backoff import Backoff
