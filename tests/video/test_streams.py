@@ -105,9 +105,7 @@ def test_sound_that_begins_before_zero_stays_with_the_picture(upscaler: Upscaler
     video.upscale(upscaler, source, tmp_path / "b.mp4", Size(2))
     assert packets(tmp_path / "b.mp4", "audio") == [sound]
     assert contents(tmp_path / "b.mp4")[1] == contents(source)[1]
-    with pytest.warns(
-        LossWarning, match=r"everything is 0\.128 s later .*, whose sound begins before 0"
-    ):
+    with pytest.warns(LossWarning, match=r"everything is 0\.128 s later .*, whose sound begins before 0"):
         video.upscale(upscaler, source, tmp_path / "b.mkv", Size(2))
     (copied,) = packets(tmp_path / "b.mkv", "audio")
     later = contents(tmp_path / "b.mkv")[1][0]

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
-import subprocess
 import sys
 import time
 from fractions import Fraction
@@ -23,7 +21,6 @@ from hyperacuity.errors import DamagedFile, UsageError
 from hyperacuity.formats.protocol import LossWarning
 from hyperacuity.formats.video.patterns import is_pattern
 from hyperacuity.task import Progress, VideoOptions
-from hyperacuity.video.segments import SegmentFolder
 from tests.video.videos import contents, make, packets, pictures
 
 LOSSLESS = VideoOptions("ffv1")
@@ -135,65 +132,6 @@ def test_what_stands_still_is_computed_once(upscaler: Upscaler, tmp_path: Path) 
     assert all(np.array_equal(frame, frames[0]) for frame in frames)
 
 
-KILLED = """
-import sys, os, signal
-from pathlib import Path
-from hyperacuity import Size, video, load
-from hyperacuity.task import VideoOptions
-def observe(progress):
-    if progress.frame == 230:
-        os.kill(os.getpid(), signal.SIGKILL)
-video.upscale(load("acute-50k-x2"), Path(sys.argv[1]), Path(sys.argv[2]), Size(2),
-             VideoOptions("ffv1"), observe=observe)
-"""
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
-def test_killed_it_goes_on_to_the_same_video(upscaler: Upscaler, tmp_path: Path) -> None:
-    source = make(tmp_path / "a.mkv", pictures(260, 16, 20), sounds=1)
-    video.upscale(upscaler, source, tmp_path / "whole.mkv", Size(2), LOSSLESS)
-    arguments = [sys.executable, "-c", KILLED, str(source), str(tmp_path / "b.mkv")]
-    assert subprocess.run(arguments, check=False).returncode == -signal.SIGKILL
-    assert not (tmp_path / "b.mkv").exists()
-    outcome = video.upscale(upscaler, source, tmp_path / "b.mkv", Size(2), LOSSLESS)
-    assert outcome.resumed in (100, 200)
-    assert outcome.frames == 260
-    (frames, at), (wanted, when) = contents(tmp_path / "b.mkv"), contents(tmp_path / "whole.mkv")
-    assert at == when
-    assert all(np.array_equal(one, other) for one, other in zip(frames, wanted, strict=True))
-    assert packets(tmp_path / "b.mkv", "audio") == packets(tmp_path / "whole.mkv", "audio")
-    assert {path.name for path in tmp_path.iterdir()} == {"a.mkv", "b.mkv", "whole.mkv"}
-
-
-def test_other_settings_begin_anew(upscaler: Upscaler, tmp_path: Path) -> None:
-    source = make(tmp_path / "a.mkv", pictures(120, 16, 20))
-
-    def interrupt(progress: Progress) -> None:
-        if progress.frame == 110:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        video.upscale(upscaler, source, tmp_path / "b.mkv", Size(2), LOSSLESS, observe=interrupt)
-    assert not (tmp_path / "b.mkv").exists()
-    with pytest.warns(LossWarning, match="its work is discarded"):
-        outcome = video.upscale(upscaler, source, tmp_path / "b.mkv", Size(3), LOSSLESS)
-    assert outcome.resumed == 0
-    assert contents(tmp_path / "b.mkv")[0][0].shape == (48, 60, 3)
-
-
-def test_two_runs_do_not_make_one_video(upscaler: Upscaler, tmp_path: Path) -> None:
-    source = make(tmp_path / "a.mkv", pictures(110, 16, 20))
-
-    def another(progress: Progress) -> None:
-        if progress.frame == 105:
-            with pytest.raises(UsageError, match=r"b\.mkv is being written by another run"):
-                video.upscale(upscaler, source, tmp_path / "b.mkv", Size(2), LOSSLESS)
-
-    outcome = video.upscale(upscaler, source, tmp_path / "b.mkv", Size(2), LOSSLESS, observe=another)
-    assert len(contents(tmp_path / "b.mkv")[0]) == outcome.frames == 110
-    assert {path.name for path in tmp_path.iterdir()} == {"a.mkv", "b.mkv"}
-
-
 def test_a_part_of_a_video(upscaler: Upscaler, tmp_path: Path) -> None:
     source = make(tmp_path / "a.mkv", pictures(50), sounds=1)
     options = VideoOptions("ffv1", start="1/2", duration="1")
@@ -255,16 +193,6 @@ def test_names_that_ffmpeg_would_take_for_something_else(
     assert not is_pattern(photo)
     (folder / "1.png").rename("50%d.png")
     assert not is_pattern(Path("50%d.png"))
-
-
-def test_long_names_that_begin_alike_share_no_work(upscaler: Upscaler, tmp_path: Path) -> None:
-    source = make(tmp_path / "a.mkv", pictures(3))
-    discs = [tmp_path / f"The Lord of the Rings, extended edition, disc {n}.mkv" for n in (1, 2)]
-    works = [SegmentFolder(disc, {"disc": n}) for n, disc in enumerate(discs)]
-    assert works[0].folder != works[1].folder
-    for work in works:
-        work.remove()
-    assert video.upscale(upscaler, source, discs[0], Size(2)).frames == 3
 
 
 def test_grey_of_studio_range_becomes_black_and_white_in_pictures(tmp_path: Path) -> None:
