@@ -85,7 +85,7 @@ def test_repeated_frames_have_the_planes_of_the_last_good_one() -> None:
     assert repeated.planes is planes
 
 
-def test_a_tally_tells_what_a_file_lacks() -> None:
+def test_a_tally_describes_what_a_file_lacks() -> None:
     tally = PacketTally()
     for pts in (0, 80, 40):
         tally.add(pts, 40, 1000)
@@ -96,4 +96,4 @@ def test_a_tally_tells_what_a_file_lacks() -> None:
     assert tally.describe_missing(4, Fraction(0), MILLISECOND) == "is cut short: 3 of 4 frames are there"
     assert tally.describe_missing(0, Fraction(62, 100), MILLISECOND) == ""  # containers round
     missing = tally.describe_missing(0, Fraction(2), MILLISECOND)
-    assert missing == "is damaged or cut short: its picture ends at 0.12 of 2.00 s"
+    assert missing == "is damaged or cut short: its video ends at 0.12 of 2.00 s"

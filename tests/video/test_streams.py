@@ -1,4 +1,4 @@
-"""What a video's file holds beside the video: it all comes out, or it is said what does not."""
+"""What a file holds besides the video: everything is copied, or a warning names what is not."""
 
 from __future__ import annotations
 
@@ -66,9 +66,9 @@ def test_covers_and_attachments_stay_what_they_are(upscaler: Upscaler, tmp_path:
     with av.open(str(tmp_path / "c.mkv")) as container:
         (font,) = container.streams.attachments
         assert (font.name, font.mimetype, font.data) == ("font.ttf", "application/x-truetype-font", b"a font")
-    with pytest.warns(LossWarning) as told:
+    with pytest.warns(LossWarning) as warned:
         video.upscale(upscaler, source, tmp_path / "c.mp4", Size(2))
-    assert [str(one.message).split(": ")[1] for one in told if "attachment" in str(one.message)] == [
+    assert [str(one.message).split(": ")[1] for one in warned if "attachment" in str(one.message)] == [
         "stream 3 (attachment) does not fit into this container and is left out; Matroska (.mkv) holds most"
     ]
     assert covers(tmp_path / "c.mp4") == [COVER.getvalue()]
@@ -97,7 +97,7 @@ def test_bitmap_subtitles_are_copied(upscaler: Upscaler, tmp_path: Path) -> None
     ]
 
 
-def test_sound_that_begins_before_zero_stays_with_the_picture(upscaler: Upscaler, tmp_path: Path) -> None:
+def test_sound_that_begins_before_zero_stays_with_the_video(upscaler: Upscaler, tmp_path: Path) -> None:
     """AAC in MP4 does: its first packet only prepares the decoder. Matroska knows no such time."""
     source = make(tmp_path / "a.mp4", pictures(20), codec="libx264", sounds=1)
     (sound,) = packets(source, "audio")
@@ -147,7 +147,7 @@ def test_a_part_of_a_stream_without_an_index(upscaler: Upscaler, tmp_path: Path)
 
 
 def test_times_are_exact_where_streams_begin_at_odd_ones(upscaler: Upscaler, tmp_path: Path) -> None:
-    """MP4's own clock counts milliseconds unless told otherwise."""
+    """MP4's own clock counts milliseconds by default."""
     with av.open(str(tmp_path / "a.mp4"), "w", container_options={"movie_timescale": "90000"}) as container:
         stream: Any = container.add_stream("libx264", rate=25)
         stream.height, stream.width, stream.pix_fmt = 36, 48, "yuv420p"
@@ -174,8 +174,8 @@ def test_titles_and_other_tags_cross_containers(upscaler: Upscaler, tmp_path: Pa
 
 
 @pytest.mark.parametrize("suffix", [".mov", ".mp4"])
-def test_quicktimes_time_code_goes_on(suffix: str, upscaler: Upscaler, tmp_path: Path) -> None:
-    """Its track is written anew by whoever writes the video; copied, it would be there twice."""
+def test_quicktimes_time_code_is_kept(suffix: str, upscaler: Upscaler, tmp_path: Path) -> None:
+    """FFmpeg writes its track again; copied, it would be there twice."""
     with av.open(str(tmp_path / f"a{suffix}"), "w") as container:
         stream: Any = container.add_stream("libx264", rate=25)
         stream.height, stream.width, stream.pix_fmt = 36, 48, "yuv420p"
@@ -224,7 +224,7 @@ def test_a_preview_is_upright(upscaler: Upscaler, tmp_path: Path) -> None:
         video.preview(upscaler, source, tmp_path / "p.png", Size(2))
 
 
-def test_colours_are_said_as_before(upscaler: Upscaler, tmp_path: Path) -> None:
+def test_colour_codes_are_kept(upscaler: Upscaler, tmp_path: Path) -> None:
     with av.open(str(tmp_path / "a.mp4"), "w") as container:
         stream: Any = container.add_stream("libx264", rate=25)
         stream.height, stream.width, stream.pix_fmt = 36, 48, "yuv420p10le"
@@ -248,7 +248,7 @@ def test_colours_are_said_as_before(upscaler: Upscaler, tmp_path: Path) -> None:
         video.upscale(upscaler, tmp_path / "a.mp4", tmp_path / "b.mkv", Size(2), LOSSLESS)
 
 
-def test_what_hdr10_says_of_the_screen_is_said_again(upscaler: Upscaler, tmp_path: Path) -> None:
+def test_hdr10_metadata_is_kept(upscaler: Upscaler, tmp_path: Path) -> None:
     screen = "G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,1)"
     with av.open(str(tmp_path / "a.mp4"), "w") as container:
         stream: Any = container.add_stream("libx265", rate=25)
@@ -277,7 +277,7 @@ def test_what_hdr10_says_of_the_screen_is_said_again(upscaler: Upscaler, tmp_pat
         video.upscale(upscaler, tmp_path / "a.mp4", tmp_path / "b.mkv", Size(1), LOSSLESS)
 
 
-def test_captions_inside_the_picture_are_missed(upscaler: Upscaler, tmp_path: Path) -> None:
+def test_captions_inside_the_picture_give_a_warning(upscaler: Upscaler, tmp_path: Path) -> None:
     """As ATSC A/53 part 4 puts them into H.264: a message (SEI) of the country 0xB5, the provider 0x31, "GA94"."""
     captions = bytes([0xB5, 0x00, 0x31]) + b"GA94" + bytes([0x03, 0xC1, 0xFF, 0xFC, 0x94, 0x20, 0xFF])
     message = b"\0\0\0\1\6" + bytes([4, len(captions)]) + captions + b"\x80"
@@ -296,7 +296,7 @@ def test_captions_inside_the_picture_are_missed(upscaler: Upscaler, tmp_path: Pa
     assert len(contents(tmp_path / "b.mp4")[0]) == 3
 
 
-def test_frames_that_a_file_hides_are_not_missed(upscaler: Upscaler, tmp_path: Path) -> None:
+def test_frames_that_a_file_hides_are_no_loss(upscaler: Upscaler, tmp_path: Path) -> None:
     """An MP4 cut without being encoded anew holds frames before its beginning, which its edit list hides."""
     source = make(tmp_path / "a.mp4", pictures(30), codec="libx264")
     with av.open(str(source)) as before, av.open(str(tmp_path / "b.mp4"), "w") as after:

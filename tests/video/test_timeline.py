@@ -19,7 +19,7 @@ def frames(*times: int) -> list[PlanarFrame]:
 
 
 def test_a_part_is_bounded_by_its_start_and_end() -> None:
-    assert Part(Fraction(1, 2), Fraction(1)).bounds(100, MILLISECOND) == (600, 1600)
+    assert Part(Fraction(1, 2), Fraction(1)).bounds(100, MILLISECOND) == (600, Fraction(1600))
     assert WHOLE.bounds(100, MILLISECOND) == (100, None)
     shown = list(select(frames(0, 40, 80, 120, 160), 40, Fraction(120)))
     assert [frame.pts for frame in shown] == [40, 80]

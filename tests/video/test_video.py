@@ -1,4 +1,4 @@
-"""Videos from end to end: what is in them comes out, at the right time, however often they are interrupted."""
+"""Videos from end to end: what is in them comes out, at the right time."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import pytest
 
 from hyperacuity import Size, load, video
 from hyperacuity.api import Upscaler
-from hyperacuity.errors import DamagedFile, UsageError
+from hyperacuity.errors import LEAVE_OUT, DamagedFile, UsageError, Use
 from hyperacuity.formats.protocol import LossWarning
 from hyperacuity.formats.video.patterns import is_pattern
 from hyperacuity.task import Progress, VideoOptions
@@ -31,7 +31,7 @@ def upscaler() -> Upscaler:
     return load("acute-50k-x2")
 
 
-def test_every_frame_comes_larger_at_its_own_time(upscaler: Upscaler, tmp_path: Path) -> None:
+def test_every_frame_is_upscaled_at_its_own_time(upscaler: Upscaler, tmp_path: Path) -> None:
     times = [0, 40, 47, 200, 1000, 1001, 1500]
     source = make(tmp_path / "a.mkv", pictures(7), times=times)
     outcome = video.upscale(upscaler, source, tmp_path / "b.mkv", Size(2), LOSSLESS)
@@ -77,7 +77,7 @@ def test_the_usual_codecs_give_videos_that_play(codec: str, upscaler: Upscaler, 
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="needs /proc")
-def test_no_codec_takes_the_machine_for_itself(upscaler: Upscaler, tmp_path: Path) -> None:
+def test_no_codec_raises_the_priority_of_threads(upscaler: Upscaler, tmp_path: Path) -> None:
     source = make(tmp_path / "a.mkv", pictures(2))
     seen: set[int] = set()
 
@@ -99,7 +99,7 @@ def test_no_codec_takes_the_machine_for_itself(upscaler: Upscaler, tmp_path: Pat
     assert os.sched_getscheduler(0) == os.SCHED_OTHER
 
 
-def test_odd_sizes_are_told_or_made_legal(upscaler: Upscaler, tmp_path: Path) -> None:
+def test_odd_sizes_are_kept_or_rounded_up_with_a_warning(upscaler: Upscaler, tmp_path: Path) -> None:
     source = make(tmp_path / "a.mkv", pictures(3, 35, 47))
     video.upscale(upscaler, source, tmp_path / "b.mkv", Size(2), LOSSLESS)
     assert contents(tmp_path / "b.mkv")[0][0].shape == (70, 94, 3)
@@ -123,7 +123,7 @@ def test_luma_goes_through_the_network_as_it_is_stored(tmp_path: Path) -> None:
         np.testing.assert_allclose(large, np.clip(resize(small, size=(72, 96)), 0, 255), atol=0.51)
 
 
-def test_what_stands_still_is_computed_once(upscaler: Upscaler, tmp_path: Path) -> None:
+def test_unchanged_frames_are_computed_once(upscaler: Upscaler, tmp_path: Path) -> None:
     picture = pictures(1)[0]
     source = make(tmp_path / "a.mkv", [picture] * 10)
     outcome = video.upscale(upscaler, source, tmp_path / "b.mkv", Size(2), LOSSLESS)
@@ -165,7 +165,7 @@ def test_no_frame_in_a_folder_is_overwritten_unasked_and_none_of_the_input_ever(
     assert {path: path.read_bytes() for path in tmp_path.glob("*.png")} == before
 
 
-def test_a_cut_y4m_is_told(upscaler: Upscaler, tmp_path: Path) -> None:
+def test_a_y4m_that_is_cut_short_gives_a_warning(upscaler: Upscaler, tmp_path: Path) -> None:
     video.upscale(upscaler, make(tmp_path / "a.mkv", pictures(4)), tmp_path / "a.y4m", Size(1))
     data = (tmp_path / "a.y4m").read_bytes()
     (tmp_path / "cut.y4m").write_bytes(data[:-100])
@@ -176,7 +176,7 @@ def test_a_cut_y4m_is_told(upscaler: Upscaler, tmp_path: Path) -> None:
     assert video.upscale(upscaler, tmp_path / "a.y4m", tmp_path / "d.mkv", Size(1)).frames == 4
 
 
-def test_names_that_ffmpeg_would_take_for_something_else(
+def test_names_that_mean_something_else_to_ffmpeg(
     upscaler: Upscaler, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -195,7 +195,7 @@ def test_names_that_ffmpeg_would_take_for_something_else(
     assert not is_pattern(Path("50%d.png"))
 
 
-def test_grey_of_studio_range_becomes_black_and_white_in_pictures(tmp_path: Path) -> None:
+def test_grey_of_studio_range_becomes_black_and_white_in_images(tmp_path: Path) -> None:
     ramp = np.tile(np.linspace(0, 255, 48).astype(np.uint8)[None, :, None], (36, 1, 3))
     source = make(tmp_path / "a.mkv", [ramp], pixels="gray")  # studio range, as what is not said
     video.upscale(load("bicubic"), source, tmp_path / "%d.png", Size(1))
@@ -205,24 +205,24 @@ def test_grey_of_studio_range_becomes_black_and_white_in_pictures(tmp_path: Path
 
 
 @pytest.mark.parametrize("name", ["%d.png", "a.y4m"])
-def test_what_frames_alone_do_not_keep_is_told(name: str, upscaler: Upscaler, tmp_path: Path) -> None:
+def test_what_frames_alone_do_not_keep_gives_a_warning(name: str, upscaler: Upscaler, tmp_path: Path) -> None:
     source = make(tmp_path / "a.mkv", pictures(4), times=[0, 200, 220, 420], sounds=1)
     with pytest.warns(LossWarning) as warned:
         video.upscale(upscaler, source, tmp_path / "out" / name if name[0] == "%" else tmp_path / name, Size(1))
-    told = " ".join(str(each.message) for each in warned)
-    assert "only its frames are written, without audio" in told
-    assert "its frames last between 0.020 and 0.200 s" in told
+    messages = " ".join(str(each.message) for each in warned)
+    assert "only its frames are written, without audio" in messages
+    assert "its frames last between 0.020 and 0.200 s" in messages
 
 
 @pytest.mark.filterwarnings("ignore:.*is stored as yuv444p")
-def test_frames_of_several_sizes_are_told(upscaler: Upscaler, tmp_path: Path) -> None:
+def test_frames_of_several_sizes_give_a_warning(upscaler: Upscaler, tmp_path: Path) -> None:
     for n, size in enumerate(((48, 36), (60, 60), (48, 36))):
         PIL.Image.new("RGB", size, "red").save(tmp_path / f"{n}.png")
     with pytest.warns(LossWarning, match="1 frames differ in size from the first, and are resized to 48x36"):
         video.upscale(upscaler, tmp_path / "%d.png", tmp_path / "b.mkv", Size(1), VideoOptions("ffv1"))
 
 
-def test_what_nobody_would_heed_is_refused(upscaler: Upscaler, tmp_path: Path) -> None:
+def test_options_without_effect_are_refused(upscaler: Upscaler, tmp_path: Path) -> None:
     source = make(tmp_path / "a.mkv", pictures(2))
     with pytest.raises(UsageError, match="crff: libx264 has no such option"):
         video.upscale(upscaler, source, tmp_path / "b.mkv", Size(2), VideoOptions("h264", encoder={"crff": "1"}))
@@ -232,7 +232,7 @@ def test_what_nobody_would_heed_is_refused(upscaler: Upscaler, tmp_path: Path) -
 
 
 @pytest.mark.filterwarnings("ignore::hyperacuity.formats.protocol.LossWarning")
-def test_damaged_videos_are_told_or_mended(upscaler: Upscaler, tmp_path: Path) -> None:
+def test_damaged_videos_are_refused_or_mended(upscaler: Upscaler, tmp_path: Path) -> None:
     source = make(tmp_path / "a.mkv", pictures(20), codec="libx264")
     data = source.read_bytes()
     (tmp_path / "empty.mkv").touch()
@@ -243,7 +243,7 @@ def test_damaged_videos_are_told_or_mended(upscaler: Upscaler, tmp_path: Path) -
     assert 0 < outcome.frames <= 20
     long = make(tmp_path / "long.mkv", pictures(60), codec="libx264").read_bytes()
     (tmp_path / "half.mkv").write_bytes(long[: len(long) // 2])
-    with pytest.warns(LossWarning, match=r"half\.mkv is damaged or cut short: its picture ends at \d\.\d\d of 2\.40 s"):
+    with pytest.warns(LossWarning, match=r"half\.mkv is damaged or cut short: its video ends at \d\.\d\d of 2\.40 s"):
         video.upscale(upscaler, tmp_path / "half.mkv", tmp_path / "d.mkv", Size(2))
     (tmp_path / "page.mp4").write_text("<html>")
     with pytest.raises((DamagedFile, UsageError)):
@@ -268,7 +268,7 @@ def test_a_damaged_frame_never_shifts_the_others(suffix: str, upscaler: Upscaler
     assert not (tmp_path / f"d.{suffix}").exists()
 
 
-def test_what_is_no_video_is_told(upscaler: Upscaler, tmp_path: Path) -> None:
+def test_what_is_not_a_video_is_refused(upscaler: Upscaler, tmp_path: Path) -> None:
     with av.open(str(tmp_path / "sound.mp4"), "w") as container:
         stream: Any = container.add_stream("aac", rate=8000)
         silence = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), "fltp", "mono")
@@ -296,3 +296,23 @@ def test_real_videos_come_through(shared: Path, upscaler: Upscaler, tmp_path: Pa
     assert at == contents(source)[1][: len(at)]
     with av.open(str(source)) as before, av.open(str(tmp_path / "b.mp4")) as after:
         assert before.streams.video[0].sample_aspect_ratio == after.streams.video[0].sample_aspect_ratio
+
+
+def test_videos_are_known_by_their_first_bytes_and_patterns_by_their_names(tmp_path: Path) -> None:
+    assert video.is_video(make(tmp_path / "a.mkv", pictures(1)).rename(tmp_path / "a.png"))
+    assert video.is_video(tmp_path / "%04d.png")
+    (tmp_path / "b.mkv").write_text("no video")
+    assert not video.is_video(tmp_path / "b.mkv")
+    assert not video.is_video(tmp_path / "missing.mkv")
+
+
+def test_options_that_are_not_numbers_are_refused(upscaler: Upscaler, tmp_path: Path) -> None:
+    source = make(tmp_path / "a.mkv", pictures(1))
+    for options in (VideoOptions(start="soon"), VideoOptions(duration="1/0"), VideoOptions(fps="fast")):
+        with pytest.raises(UsageError, match="is not a number"):
+            video.upscale(upscaler, source, tmp_path / "b.mkv", Size(2), options)
+    with pytest.raises(UsageError, match="fps 0 must be positive"):
+        video.upscale(upscaler, source, tmp_path / "b.mkv", Size(2), VideoOptions(fps="0"))
+    with pytest.raises(UsageError, match="images and Y4M have no codec") as refused:
+        video.upscale(upscaler, source, tmp_path / "b.y4m", Size(2), VideoOptions("h264", crf=20))
+    assert refused.value.cures == (Use(codec=LEAVE_OUT, crf=LEAVE_OUT),)

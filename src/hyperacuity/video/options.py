@@ -30,7 +30,7 @@ def parse_part(options: VideoOptions) -> Part:
 
 
 def open_source(source: Path | IO[bytes], options: VideoOptions, part: Part | None = None) -> VideoSource:
-    """Returns the video to be upscaled, or another `part` of it than the options say.
+    """Returns the video to upscale, or another `part` of it than that of the options.
 
     Raises:
         UsageError: For options that are not valid; and whatever `VideoSource` raises.

@@ -7,6 +7,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -22,7 +23,7 @@ from hyperacuity.video.enlarging import EnlargedFrame, Enlarger
 from hyperacuity.video.options import open_source, parse_encoding, pixel_aspect, stored_size
 from hyperacuity.video.outputs import Totals, VideoOutput, output_type
 
-PIPE = Path("-")
+_PIPE = Path("-")
 
 
 def upscale(
@@ -48,7 +49,7 @@ def upscale(
         size: Of the result as it is shown.
         options: How the video is read and encoded; all defaults if None.
         force: Overwrite a target that exists.
-        observe: Called before the first frame and after each; `Progress.frame` counts finished frames.
+        observe: Called at the start and after each frame; `Progress.frame` counts finished frames.
         stop: Checked at each frame.
 
     Returns:
@@ -59,7 +60,6 @@ def upscale(
         UsageError: If the video cannot be made as asked.
         DamagedFile: If the source cannot be decoded, or is damaged and `options.strict` is set.
         BadOutput: If the result does not hold what was put in.
-        MissingDependency: Without PyAV.
 
     Example:
         >>> upscale(load(), Path("video.mp4"), Path("video-x2.mp4"), Size(2))  # doctest: +SKIP
@@ -73,7 +73,7 @@ def upscale(
     before, after = (video.frame_format.height, video.frame_format.width), stored_size(video, size)
     output = kind(target, video, after, pixel_aspect(video, size, after), encoding)
     enlarger = Enlarger(upscaler, video.frame_format, after, output.frame_format)
-    path = target if isinstance(target, Path) else PIPE
+    path = target if isinstance(target, Path) else _PIPE
     with storing(path):
         output.begin(lambda: _resume_identity(upscaler, video, after, options))
         resumed = output.resumed
@@ -84,18 +84,19 @@ def upscale(
             output.discard()
             raise
     _warn_of_damage(video, totals.damaged)
-    return Outcome(
-        str(source) if isinstance(source, Path) else str(PIPE),
-        str(path),
-        "video",
-        before=before,
-        after=after,
-        models=upscaler.names(before, after),
+    read = source if isinstance(source, Path) else _PIPE
+    outcome = Outcome(str(read), str(path), "video", before=before, after=after, models=upscaler.names(before, after))
+    return _with_totals(outcome, totals, resumed, time.perf_counter() - begun)
+
+
+def _with_totals(outcome: Outcome, totals: Totals, resumed: Totals, seconds: float) -> Outcome:
+    return replace(
+        outcome,
         frames=totals.frames,
         resumed=resumed.frames,
         damaged=totals.damaged,
         unchanged=totals.savings.share,
-        seconds=time.perf_counter() - begun,
+        seconds=seconds,
     )
 
 

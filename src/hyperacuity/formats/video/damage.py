@@ -12,7 +12,7 @@ from fractions import Fraction
 
 from hyperacuity.formats.video.frames import PlanarFrame
 
-# A video that ends this many seconds before its tags say is incomplete.
+# A video that ends this many seconds before the end in its tags is incomplete.
 _EARLY = Fraction(1, 2)
 
 
@@ -128,5 +128,5 @@ class PacketTally:
             return f"is cut short: {self.packets} of {promised} frames are there"
         reached = self.end * time_base
         if reached < end - _EARLY:
-            return f"is damaged or cut short: its picture ends at {float(reached):.2f} of {float(end):.2f} s"
+            return f"is damaged or cut short: its video ends at {float(reached):.2f} of {float(end):.2f} s"
         return ""

@@ -57,9 +57,7 @@ class FramesOnlyOutput(VideoOutput):
         }
         names = {name: LEAVE_OUT for name, is_given in given.items() if is_given}
         if names:
-            raise UsageError(
-                f"{', '.join(names)}: for encoded videos only, and this is a result without codec", Use(**names)
-            )
+            raise UsageError("images and Y4M have no codec, and no settings of one", Use(**names))
 
     def write(self, frame: EnlargedFrame, totals: Totals) -> None:
         self._times.append(frame.frame.pts)
