@@ -14,7 +14,7 @@ import pytest
 
 from hyperacuity import live, load
 from hyperacuity.errors import UsageError
-from hyperacuity.formats.video.frames import Frame, Layout
+from hyperacuity.formats.video.frames import FrameFormat, PlanarFrame
 from hyperacuity.live import Encoding, addresses, ladder
 from hyperacuity.live.backoff import Backoff
 from hyperacuity.live.encoding import low_latency_encoding, playable_format
@@ -214,21 +214,21 @@ def test_statistics_of_the_last_seconds_and_of_the_run() -> None:
 
 
 def test_a_source_of_another_size_is_fitted_into_the_result() -> None:
-    first, wide = Layout(36, 48), Layout(36, 96)
-    pictures = FrameEnlarger([load("bicubic")], first, (72, 96), Layout(72, 96))
+    first, wide = FrameFormat(36, 48), FrameFormat(36, 96)
+    pictures = FrameEnlarger([load("bicubic")], first, (72, 96), FrameFormat(72, 96))
 
-    def grey(look: Layout) -> Frame:
-        return Frame(tuple(np.full(shape, 180 - 40 * n, np.uint8) for n, shape in enumerate(look.shapes)), 0)
+    def grey(look: FrameFormat) -> PlanarFrame:
+        return PlanarFrame(tuple(np.full(shape, 180 - 40 * n, np.uint8) for n, shape in enumerate(look.shapes)), 0)
 
     whole = pictures.finish(pictures.compute(grey(first), first))
-    assert [plane.shape for plane in whole] == Layout(72, 96).shapes
+    assert [plane.shape for plane in whole] == FrameFormat(72, 96).shapes
     assert {int(value) for value in np.unique(whole[0])} == {180}
     framed = pictures.finish(pictures.compute(grey(wide), wide))
-    assert [plane.shape for plane in framed] == Layout(72, 96).shapes
+    assert [plane.shape for plane in framed] == FrameFormat(72, 96).shapes
     assert {int(value) for value in np.unique(framed[0][18:54])} == {180}
     assert {int(value) for value in np.unique(framed[0][:18])} == {16}
     assert {int(value) for value in np.unique(framed[1][:9])} == {128}
-    again = pictures.finish(pictures.compute(grey(Layout(72, 96)), Layout(72, 96)))
+    again = pictures.finish(pictures.compute(grey(FrameFormat(72, 96)), FrameFormat(72, 96)))
     assert {int(value) for value in np.unique(again[0])} == {180}
 
 
@@ -349,10 +349,10 @@ def test_a_missing_camera_is_an_error() -> None:
 
 
 def test_streams_use_formats_that_players_decode() -> None:
-    webcam, grey = Layout(36, 48, 10, (1, 2)), Layout(36, 48, 8, None)
-    assert playable_format(webcam, Encoding("h264")).format == "yuv420p"
-    assert playable_format(webcam, Encoding("h265")).format == "yuv420p10le"
-    assert playable_format(grey, Encoding("h264")).format == "yuv420p"
+    webcam, grey = FrameFormat(36, 48, 10, (1, 2)), FrameFormat(36, 48, 8, None)
+    assert playable_format(webcam, Encoding("h264")).pixel_format == "yuv420p"
+    assert playable_format(webcam, Encoding("h265")).pixel_format == "yuv420p10le"
+    assert playable_format(grey, Encoding("h264")).pixel_format == "yuv420p"
 
 
 def test_encoders_do_not_look_ahead(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What a video's file holds beside the video: it all comes out, or it is said what does not."""
+"""What a file holds besides the video: everything is copied, or a warning names what is not."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from hyperacuity import Size, load, video
 from hyperacuity.api import Upscaler
 from hyperacuity.errors import UsageError
 from hyperacuity.formats.protocol import LossWarning
-from hyperacuity.formats.video.reading import VideoSource
-from hyperacuity.video import Encoding, Part, Settings
+from hyperacuity.formats.video.source import VideoSource
+from hyperacuity.task import VideoOptions
 from tests.video.videos import contents, make, packets, pictures
 
-LOSSLESS = Settings(Encoding("ffv1"))
+LOSSLESS = VideoOptions("ffv1")
 COVER = io.BytesIO()
 PIL.Image.new("RGB", (16, 16), "red").save(COVER, "JPEG")
 
@@ -66,10 +66,10 @@ def test_covers_and_attachments_stay_what_they_are(upscaler: Upscaler, tmp_path:
     with av.open(str(tmp_path / "c.mkv")) as container:
         (font,) = container.streams.attachments
         assert (font.name, font.mimetype, font.data) == ("font.ttf", "application/x-truetype-font", b"a font")
-    with pytest.warns(LossWarning) as told:
+    with pytest.warns(LossWarning) as warned:
         video.upscale(upscaler, source, tmp_path / "c.mp4", Size(2))
-    assert [str(one.message).split(": ")[1] for one in told if "attachment" in str(one.message)] == [
-        "stream 3 (attachment) does not fit into this kind of file and is left out; Matroska (.mkv) holds most"
+    assert [str(one.message).split(": ")[1] for one in warned if "attachment" in str(one.message)] == [
+        "stream 3 (attachment) does not fit into this container and is left out; Matroska (.mkv) holds most"
     ]
     assert covers(tmp_path / "c.mp4") == [COVER.getvalue()]
     video.upscale(upscaler, tmp_path / "c.mp4", tmp_path / "d.mp4", Size(1))
@@ -97,7 +97,7 @@ def test_bitmap_subtitles_are_copied(upscaler: Upscaler, tmp_path: Path) -> None
     ]
 
 
-def test_sound_that_begins_before_zero_stays_with_the_picture(upscaler: Upscaler, tmp_path: Path) -> None:
+def test_sound_that_begins_before_zero_stays_with_the_video(upscaler: Upscaler, tmp_path: Path) -> None:
     """AAC in MP4 does: its first packet only prepares the decoder. Matroska knows no such time."""
     source = make(tmp_path / "a.mp4", pictures(20), codec="libx264", sounds=1)
     (sound,) = packets(source, "audio")
@@ -105,7 +105,7 @@ def test_sound_that_begins_before_zero_stays_with_the_picture(upscaler: Upscaler
     video.upscale(upscaler, source, tmp_path / "b.mp4", Size(2))
     assert packets(tmp_path / "b.mp4", "audio") == [sound]
     assert contents(tmp_path / "b.mp4")[1] == contents(source)[1]
-    with pytest.warns(LossWarning, match=r"all is 0\.128 s later than in the source, whose sound begins before 0"):
+    with pytest.warns(LossWarning, match=r"everything is 0\.128 s later .*, whose sound begins before 0"):
         video.upscale(upscaler, source, tmp_path / "b.mkv", Size(2))
     (copied,) = packets(tmp_path / "b.mkv", "audio")
     later = contents(tmp_path / "b.mkv")[1][0]
@@ -119,10 +119,10 @@ def test_sound_that_begins_before_zero_stays_with_the_picture(upscaler: Upscaler
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
 def test_a_part_is_as_long_as_asked_with_its_sound(suffix: str, upscaler: Upscaler, tmp_path: Path) -> None:
     source = make(tmp_path / "a.mp4", pictures(50), codec="libx264", sounds=1)
-    settings = Settings(part=Part(Fraction(1, 2), Fraction(1)))
+    options = VideoOptions(start="1/2", duration="1")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        video.upscale(upscaler, source, tmp_path / f"b{suffix}", Size(2), settings)
+        video.upscale(upscaler, source, tmp_path / f"b{suffix}", Size(2), options)
     (sound,) = packets(tmp_path / f"b{suffix}", "audio")
     at = contents(tmp_path / f"b{suffix}")[1]
     wanted = [time for time in contents(source)[1] if Fraction(1, 2) <= time < Fraction(3, 2)]
@@ -137,17 +137,17 @@ def test_a_part_of_a_stream_without_an_index(upscaler: Upscaler, tmp_path: Path)
     source = make(tmp_path / "a.mp4", pictures(50), codec="libx264", sounds=1)
     remade(source, tmp_path / "a.ts", lambda before, after: [])
     frames, at = contents(tmp_path / "a.ts")
-    settings = Settings(Encoding("ffv1"), Part(Fraction(1), Fraction(1, 2)))
-    report = video.upscale(upscaler, tmp_path / "a.ts", tmp_path / "b.mkv", Size(1), settings)
+    options = VideoOptions("ffv1", start="1", duration="1/2")
+    outcome = video.upscale(upscaler, tmp_path / "a.ts", tmp_path / "b.mkv", Size(1), options)
     cut, _ = contents(tmp_path / "b.mkv")
     first = next(n for n, time in enumerate(at) if time >= at[0] + 1)
-    assert report.frames == len(cut) in (12, 13)
+    assert outcome.frames == len(cut) in (12, 13)
     assert all(np.array_equal(one, other) for one, other in zip(cut, frames[first:], strict=False))
     assert packets(tmp_path / "b.mkv", "audio")[0]
 
 
 def test_times_are_exact_where_streams_begin_at_odd_ones(upscaler: Upscaler, tmp_path: Path) -> None:
-    """MP4's own clock counts milliseconds unless told otherwise."""
+    """MP4's own clock counts milliseconds by default."""
     with av.open(str(tmp_path / "a.mp4"), "w", container_options={"movie_timescale": "90000"}) as container:
         stream: Any = container.add_stream("libx264", rate=25)
         stream.height, stream.width, stream.pix_fmt = 36, 48, "yuv420p"
@@ -174,8 +174,8 @@ def test_titles_and_other_tags_cross_containers(upscaler: Upscaler, tmp_path: Pa
 
 
 @pytest.mark.parametrize("suffix", [".mov", ".mp4"])
-def test_quicktimes_time_code_goes_on(suffix: str, upscaler: Upscaler, tmp_path: Path) -> None:
-    """Its track is written anew by whoever writes the video; copied, it would be there twice."""
+def test_quicktimes_time_code_is_kept(suffix: str, upscaler: Upscaler, tmp_path: Path) -> None:
+    """FFmpeg writes its track again; copied, it would be there twice."""
     with av.open(str(tmp_path / f"a{suffix}"), "w") as container:
         stream: Any = container.add_stream("libx264", rate=25)
         stream.height, stream.width, stream.pix_fmt = 36, 48, "yuv420p"
@@ -197,8 +197,8 @@ def test_turned_videos_stay_turned(upscaler: Upscaler, tmp_path: Path) -> None:
 
     source = remade(make(tmp_path / "a.mp4", pictures(2), codec="libx264"), tmp_path / "b.mp4", turned)
     for name in ("c.mp4", "c.mkv"):
-        report = video.upscale(upscaler, source, tmp_path / name, Size(width=72))
-        assert report.after == (72, 96)  # 96 x 72 as stored, and 72 wide when it is shown
+        outcome = video.upscale(upscaler, source, tmp_path / name, Size(width=72))
+        assert outcome.after == (72, 96)  # 96 x 72 as stored, and 72 wide when it is shown
         with av.open(str(tmp_path / name)) as container, av.open(str(source)) as before:
             assert next(container.decode(video=0)).rotation == next(before.decode(video=0)).rotation != 0
 
@@ -212,8 +212,8 @@ def test_a_preview_is_upright(upscaler: Upscaler, tmp_path: Path) -> None:
         return []
 
     source = remade(make(tmp_path / "a.mp4", [corner] * 3, codec="libx264"), tmp_path / "b.mp4", turned)
-    report = video.preview(upscaler, source, tmp_path / "p.png", Size(2))
-    assert report.after == (72, 96)
+    outcome = video.preview(upscaler, source, tmp_path / "p.png", Size(2))
+    assert outcome.after == (72, 96)
     with PIL.Image.open(tmp_path / "p.png") as picture:
         pixels = np.asarray(picture)
     assert pixels.shape == (96, 2 * 72 + 8, 3)
@@ -224,7 +224,7 @@ def test_a_preview_is_upright(upscaler: Upscaler, tmp_path: Path) -> None:
         video.preview(upscaler, source, tmp_path / "p.png", Size(2))
 
 
-def test_colours_are_said_as_before(upscaler: Upscaler, tmp_path: Path) -> None:
+def test_colour_codes_are_kept(upscaler: Upscaler, tmp_path: Path) -> None:
     with av.open(str(tmp_path / "a.mp4"), "w") as container:
         stream: Any = container.add_stream("libx264", rate=25)
         stream.height, stream.width, stream.pix_fmt = 36, 48, "yuv420p10le"
@@ -236,7 +236,7 @@ def test_colours_are_said_as_before(upscaler: Upscaler, tmp_path: Path) -> None:
         container.mux(stream.encode(None))
     for codec, suffix in (("h264", "mkv"), ("h265", "mkv"), ("av1", "mp4"), ("ffv1", "mp4")):
         target = tmp_path / f"{codec}.{suffix}"
-        video.upscale(upscaler, tmp_path / "a.mp4", target, Size(2), Settings(Encoding(codec)))
+        video.upscale(upscaler, tmp_path / "a.mp4", target, Size(2), VideoOptions(codec))
         with av.open(str(target)) as after:
             frame = next(after.decode(video=0))
             said = frame.colorspace, frame.color_primaries, frame.color_trc, frame.color_range
@@ -244,11 +244,11 @@ def test_colours_are_said_as_before(upscaler: Upscaler, tmp_path: Path) -> None:
             assert after.streams.video[0].codec_context.pix_fmt == "yuv420p10le"
             assert after.streams.video[0].sample_aspect_ratio == Fraction(4, 3)
 
-    with pytest.warns(LossWarning, match=r"its pixels are 4/3 as wide as high cannot be said of ffv1 in \.mkv"):
+    with pytest.warns(LossWarning, match=r"its pixels have an aspect ratio of 4/3, which ffv1 cannot store in \.mkv"):
         video.upscale(upscaler, tmp_path / "a.mp4", tmp_path / "b.mkv", Size(2), LOSSLESS)
 
 
-def test_what_hdr10_says_of_the_screen_is_said_again(upscaler: Upscaler, tmp_path: Path) -> None:
+def test_hdr10_metadata_is_kept(upscaler: Upscaler, tmp_path: Path) -> None:
     screen = "G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,1)"
     with av.open(str(tmp_path / "a.mp4"), "w") as container:
         stream: Any = container.add_stream("libx265", rate=25)
@@ -257,7 +257,7 @@ def test_what_hdr10_says_of_the_screen_is_said_again(upscaler: Upscaler, tmp_pat
         for picture in pictures(3, 72, 96):
             container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
         container.mux(stream.encode(None))
-    wanted = VideoSource(tmp_path / "a.mp4").screen
+    wanted = VideoSource(tmp_path / "a.mp4").hdr
     assert wanted is not None
     assert wanted.light == (1000, 400)
     assert wanted.luminance == (Fraction(1, 10000), Fraction(1000))
@@ -265,19 +265,19 @@ def test_what_hdr10_says_of_the_screen_is_said_again(upscaler: Upscaler, tmp_pat
     for codec in ("h264", "h265", "av1"):
         for suffix in ("mp4", "mkv"):
             target = tmp_path / f"{codec}.{suffix}"
-            video.upscale(upscaler, tmp_path / "a.mp4", target, Size(1), Settings(Encoding(codec)))
-            found = VideoSource(target).screen
+            video.upscale(upscaler, tmp_path / "a.mp4", target, Size(1), VideoOptions(codec))
+            found = VideoSource(target).hdr
             assert found is not None, codec
             assert found.light == wanted.light
             assert found.primaries is not None
             assert found.luminance is not None
             np.testing.assert_allclose(np.array(found.primaries, float), np.array(wanted.primaries, float), atol=2e-5)
             np.testing.assert_allclose(np.array(found.luminance, float), (0.0001, 1000), rtol=0.5)
-    with pytest.warns(LossWarning, match="ffv1 cannot say what HDR10 says"):
+    with pytest.warns(LossWarning, match="ffv1 cannot store HDR10's metadata"):
         video.upscale(upscaler, tmp_path / "a.mp4", tmp_path / "b.mkv", Size(1), LOSSLESS)
 
 
-def test_captions_inside_the_picture_are_missed(upscaler: Upscaler, tmp_path: Path) -> None:
+def test_captions_inside_the_picture_give_a_warning(upscaler: Upscaler, tmp_path: Path) -> None:
     """As ATSC A/53 part 4 puts them into H.264: a message (SEI) of the country 0xB5, the provider 0x31, "GA94"."""
     captions = bytes([0xB5, 0x00, 0x31]) + b"GA94" + bytes([0x03, 0xC1, 0xFF, 0xFC, 0x94, 0x20, 0xFF])
     message = b"\0\0\0\1\6" + bytes([4, len(captions)]) + captions + b"\x80"
@@ -296,7 +296,7 @@ def test_captions_inside_the_picture_are_missed(upscaler: Upscaler, tmp_path: Pa
     assert len(contents(tmp_path / "b.mp4")[0]) == 3
 
 
-def test_frames_that_a_file_hides_are_not_missed(upscaler: Upscaler, tmp_path: Path) -> None:
+def test_frames_that_a_file_hides_are_no_loss(upscaler: Upscaler, tmp_path: Path) -> None:
     """An MP4 cut without being encoded anew holds frames before its beginning, which its edit list hides."""
     source = make(tmp_path / "a.mp4", pictures(30), codec="libx264")
     with av.open(str(source)) as before, av.open(str(tmp_path / "b.mp4"), "w") as after:
@@ -310,8 +310,8 @@ def test_frames_that_a_file_hides_are_not_missed(upscaler: Upscaler, tmp_path: P
                 packet.pts, packet.dts, packet.stream = packet.pts - moved, packet.dts - moved, copy
                 after.mux(packet)
     assert len(contents(tmp_path / "b.mp4")[0]) == 25
-    report = video.upscale(upscaler, tmp_path / "b.mp4", tmp_path / "c.mp4", Size(2))
-    assert report.frames == 25
+    outcome = video.upscale(upscaler, tmp_path / "b.mp4", tmp_path / "c.mp4", Size(2))
+    assert outcome.frames == 25
     assert contents(tmp_path / "c.mp4")[1] == contents(tmp_path / "b.mp4")[1]
 
 

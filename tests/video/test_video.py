@@ -1,11 +1,9 @@
-"""Videos from end to end: what is in them comes out, at the right time, however often they are interrupted."""
+"""Videos from end to end: what is in them comes out, at the right time."""
 
 from __future__ import annotations
 
 import contextlib
 import os
-import signal
-import subprocess
 import sys
 import time
 from fractions import Fraction
@@ -19,14 +17,13 @@ import pytest
 
 from hyperacuity import Size, load, video
 from hyperacuity.api import Upscaler
-from hyperacuity.errors import DamagedFile, UsageError
+from hyperacuity.errors import LEAVE_OUT, DamagedFile, UsageError, Use
 from hyperacuity.formats.protocol import LossWarning
-from hyperacuity.formats.video.reading import is_pattern
-from hyperacuity.video import Encoding, Part, Progress, Settings
-from hyperacuity.video.work import Work
+from hyperacuity.formats.video.patterns import is_pattern
+from hyperacuity.task import Progress, VideoOptions
 from tests.video.videos import contents, make, packets, pictures
 
-LOSSLESS = Settings(Encoding("ffv1"))
+LOSSLESS = VideoOptions("ffv1")
 
 
 @pytest.fixture(scope="module")
@@ -34,14 +31,14 @@ def upscaler() -> Upscaler:
     return load("acute-50k-x2")
 
 
-def test_every_frame_comes_larger_at_its_own_time(upscaler: Upscaler, tmp_path: Path) -> None:
+def test_every_frame_is_upscaled_at_its_own_time(upscaler: Upscaler, tmp_path: Path) -> None:
     times = [0, 40, 47, 200, 1000, 1001, 1500]
     source = make(tmp_path / "a.mkv", pictures(7), times=times)
-    report = video.upscale(upscaler, source, tmp_path / "b.mkv", Size(2), LOSSLESS)
+    outcome = video.upscale(upscaler, source, tmp_path / "b.mkv", Size(2), LOSSLESS)
     frames, at = contents(tmp_path / "b.mkv")
     assert at == [Fraction(time, 1000) for time in times]
     assert {frame.shape for frame in frames} == {(72, 96, 3)}
-    assert (report.frames, report.before, report.after, report.models) == (7, (36, 48), (72, 96), ("acute-50k-x2",))
+    assert (outcome.frames, outcome.before, outcome.after, outcome.models) == (7, (36, 48), (72, 96), ("acute-50k-x2",))
     for small, large in zip(contents(source)[0], frames, strict=True):
         assert np.abs(large.reshape(36, 2, 48, 2, 3).mean((1, 3)) - small).mean() < 8
     assert not list(tmp_path.glob(".*"))
@@ -65,7 +62,7 @@ def test_sound_subtitles_and_titles_are_copied_to_the_byte(upscaler: Upscaler, t
 )
 def test_bits_and_chroma_stay(pixels: str, codec: str, upscaler: Upscaler, tmp_path: Path) -> None:
     source = make(tmp_path / "a.mkv", pictures(3), pixels=pixels)
-    video.upscale(upscaler, source, tmp_path / "b.mkv", Size(2), Settings(Encoding(codec)))
+    video.upscale(upscaler, source, tmp_path / "b.mkv", Size(2), VideoOptions(codec))
     with av.open(str(tmp_path / "b.mkv")) as container:
         assert container.streams.video[0].codec_context.pix_fmt == pixels
 
@@ -73,14 +70,14 @@ def test_bits_and_chroma_stay(pixels: str, codec: str, upscaler: Upscaler, tmp_p
 @pytest.mark.parametrize("codec", ["h264", "h265", "av1"])
 def test_the_usual_codecs_give_videos_that_play(codec: str, upscaler: Upscaler, tmp_path: Path) -> None:
     source = make(tmp_path / "a.mkv", pictures(5))
-    video.upscale(upscaler, source, tmp_path / "b.mp4", Size(2), Settings(Encoding(codec)))
+    video.upscale(upscaler, source, tmp_path / "b.mp4", Size(2), VideoOptions(codec))
     frames, at = contents(tmp_path / "b.mp4")
     assert len(frames) == 5
     assert at == [Fraction(n, 25) for n in range(5)]
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="needs /proc")
-def test_no_codec_takes_the_machine_for_itself(upscaler: Upscaler, tmp_path: Path) -> None:
+def test_no_codec_raises_the_priority_of_threads(upscaler: Upscaler, tmp_path: Path) -> None:
     source = make(tmp_path / "a.mkv", pictures(2))
     seen: set[int] = set()
 
@@ -91,22 +88,22 @@ def test_no_codec_takes_the_machine_for_itself(upscaler: Upscaler, tmp_path: Pat
                 found.add(os.sched_getscheduler(int(task.name)))
         return found
 
-    def watch(progress: Progress) -> None:
+    def observe(progress: Progress) -> None:
         until = time.monotonic() + 2  # for while an encoder opens, it is so
         while now() != {os.SCHED_OTHER} and time.monotonic() < until:
             time.sleep(0.02)
         seen.update(now())
 
-    video.upscale(upscaler, source, tmp_path / "b.mp4", Size(2), Settings(Encoding("av1")), watch=watch)
+    video.upscale(upscaler, source, tmp_path / "b.mp4", Size(2), VideoOptions("av1"), observe=observe)
     assert seen == {os.SCHED_OTHER}
     assert os.sched_getscheduler(0) == os.SCHED_OTHER
 
 
-def test_odd_sizes_are_told_or_made_legal(upscaler: Upscaler, tmp_path: Path) -> None:
+def test_odd_sizes_are_kept_or_rounded_up_with_a_warning(upscaler: Upscaler, tmp_path: Path) -> None:
     source = make(tmp_path / "a.mkv", pictures(3, 35, 47))
     video.upscale(upscaler, source, tmp_path / "b.mkv", Size(2), LOSSLESS)
     assert contents(tmp_path / "b.mkv")[0][0].shape == (70, 94, 3)
-    with pytest.warns(LossWarning, match="141x105 is no size for this codec .* repeated to 142x106"):
+    with pytest.warns(LossWarning, match="cannot store 141x105 in .* repeated to 142x106"):
         video.upscale(upscaler, source, tmp_path / "c.mp4", Size(3))
     assert {frame.shape for frame in contents(tmp_path / "c.mp4")[0]} == {(106, 142, 3)}
 
@@ -126,78 +123,20 @@ def test_luma_goes_through_the_network_as_it_is_stored(tmp_path: Path) -> None:
         np.testing.assert_allclose(large, np.clip(resize(small, size=(72, 96)), 0, 255), atol=0.51)
 
 
-def test_what_stands_still_is_computed_once(upscaler: Upscaler, tmp_path: Path) -> None:
+def test_unchanged_frames_are_computed_once(upscaler: Upscaler, tmp_path: Path) -> None:
     picture = pictures(1)[0]
     source = make(tmp_path / "a.mkv", [picture] * 10)
-    report = video.upscale(upscaler, source, tmp_path / "b.mkv", Size(2), LOSSLESS)
-    assert report.reused == pytest.approx(0.9)
+    outcome = video.upscale(upscaler, source, tmp_path / "b.mkv", Size(2), LOSSLESS)
+    assert outcome.unchanged == pytest.approx(0.9)
     frames, _ = contents(tmp_path / "b.mkv")
     assert all(np.array_equal(frame, frames[0]) for frame in frames)
 
 
-KILLED = """
-import sys, os, signal
-from pathlib import Path
-from hyperacuity import Size, video, load
-def watch(progress):
-    if progress.done == 230:
-        os.kill(os.getpid(), signal.SIGKILL)
-video.upscale(load("acute-50k-x2"), Path(sys.argv[1]), Path(sys.argv[2]), Size(2),
-             video.Settings(video.Encoding("ffv1")), watch=watch)
-"""
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
-def test_killed_it_goes_on_to_the_same_video(upscaler: Upscaler, tmp_path: Path) -> None:
-    source = make(tmp_path / "a.mkv", pictures(260, 16, 20), sounds=1)
-    video.upscale(upscaler, source, tmp_path / "whole.mkv", Size(2), LOSSLESS)
-    arguments = [sys.executable, "-c", KILLED, str(source), str(tmp_path / "b.mkv")]
-    assert subprocess.run(arguments, check=False).returncode == -signal.SIGKILL
-    assert not (tmp_path / "b.mkv").exists()
-    report = video.upscale(upscaler, source, tmp_path / "b.mkv", Size(2), LOSSLESS)
-    assert report.resumed in (100, 200)
-    assert report.frames == 260
-    (frames, at), (wanted, when) = contents(tmp_path / "b.mkv"), contents(tmp_path / "whole.mkv")
-    assert at == when
-    assert all(np.array_equal(one, other) for one, other in zip(frames, wanted, strict=True))
-    assert packets(tmp_path / "b.mkv", "audio") == packets(tmp_path / "whole.mkv", "audio")
-    assert {path.name for path in tmp_path.iterdir()} == {"a.mkv", "b.mkv", "whole.mkv"}
-
-
-def test_other_settings_begin_anew(upscaler: Upscaler, tmp_path: Path) -> None:
-    source = make(tmp_path / "a.mkv", pictures(120, 16, 20))
-
-    def interrupt(progress: Progress) -> None:
-        if progress.done == 110:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        video.upscale(upscaler, source, tmp_path / "b.mkv", Size(2), LOSSLESS, watch=interrupt)
-    assert not (tmp_path / "b.mkv").exists()
-    with pytest.warns(LossWarning, match="begun anew"):
-        report = video.upscale(upscaler, source, tmp_path / "b.mkv", Size(3), LOSSLESS)
-    assert report.resumed == 0
-    assert contents(tmp_path / "b.mkv")[0][0].shape == (48, 60, 3)
-
-
-def test_two_runs_do_not_make_one_video(upscaler: Upscaler, tmp_path: Path) -> None:
-    source = make(tmp_path / "a.mkv", pictures(110, 16, 20))
-
-    def another(progress: Progress) -> None:
-        if progress.done == 105:
-            with pytest.raises(UsageError, match=r"b\.mkv is being made by another run"):
-                video.upscale(upscaler, source, tmp_path / "b.mkv", Size(2), LOSSLESS)
-
-    report = video.upscale(upscaler, source, tmp_path / "b.mkv", Size(2), LOSSLESS, watch=another)
-    assert len(contents(tmp_path / "b.mkv")[0]) == report.frames == 110
-    assert {path.name for path in tmp_path.iterdir()} == {"a.mkv", "b.mkv"}
-
-
 def test_a_part_of_a_video(upscaler: Upscaler, tmp_path: Path) -> None:
     source = make(tmp_path / "a.mkv", pictures(50), sounds=1)
-    settings = Settings(Encoding("ffv1"), Part(Fraction(1, 2), Fraction(1)))
-    report = video.upscale(upscaler, source, tmp_path / "b.mkv", Size(2), settings)
-    assert report.frames in (25, 26)
+    options = VideoOptions("ffv1", start="1/2", duration="1")
+    outcome = video.upscale(upscaler, source, tmp_path / "b.mkv", Size(2), options)
+    assert outcome.frames in (25, 26)
 
 
 def test_frames_in_folders_and_back(upscaler: Upscaler, tmp_path: Path) -> None:
@@ -205,9 +144,9 @@ def test_frames_in_folders_and_back(upscaler: Upscaler, tmp_path: Path) -> None:
     (tmp_path / "frames").mkdir()
     video.upscale(upscaler, source, tmp_path / "frames/%04d.png", Size(2))
     assert len(list((tmp_path / "frames").glob("*.png"))) == 4
-    settings = Settings(Encoding("ffv1"), rate=Fraction(10))
+    options = VideoOptions("ffv1", fps="10")
     with pytest.warns(LossWarning, match="R, G, B is stored as yuv444p"):
-        video.upscale(load("bicubic"), tmp_path / "frames/%04d.png", tmp_path / "b.mkv", Size(1), settings)
+        video.upscale(load("bicubic"), tmp_path / "frames/%04d.png", tmp_path / "b.mkv", Size(1), options)
     assert contents(tmp_path / "b.mkv")[1] == [Fraction(n, 10) for n in range(4)]
 
 
@@ -226,18 +165,18 @@ def test_no_frame_in_a_folder_is_overwritten_unasked_and_none_of_the_input_ever(
     assert {path: path.read_bytes() for path in tmp_path.glob("*.png")} == before
 
 
-def test_a_cut_y4m_is_told(upscaler: Upscaler, tmp_path: Path) -> None:
+def test_a_y4m_that_is_cut_short_gives_a_warning(upscaler: Upscaler, tmp_path: Path) -> None:
     video.upscale(upscaler, make(tmp_path / "a.mkv", pictures(4)), tmp_path / "a.y4m", Size(1))
     data = (tmp_path / "a.y4m").read_bytes()
     (tmp_path / "cut.y4m").write_bytes(data[:-100])
     with pytest.warns(LossWarning, match=r"cut\.y4m is cut short inside the frame after the first 3"):
         video.upscale(upscaler, tmp_path / "cut.y4m", tmp_path / "b.mkv", Size(1))
     with pytest.raises(DamagedFile, match="cut short"):
-        video.upscale(upscaler, tmp_path / "cut.y4m", tmp_path / "c.mkv", Size(1), Settings(strict=True))
+        video.upscale(upscaler, tmp_path / "cut.y4m", tmp_path / "c.mkv", Size(1), VideoOptions(strict=True))
     assert video.upscale(upscaler, tmp_path / "a.y4m", tmp_path / "d.mkv", Size(1)).frames == 4
 
 
-def test_names_that_ffmpeg_would_take_for_something_else(
+def test_names_that_mean_something_else_to_ffmpeg(
     upscaler: Upscaler, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -247,26 +186,16 @@ def test_names_that_ffmpeg_would_take_for_something_else(
     folder = Path("100%")
     folder.mkdir()
     video.upscale(upscaler, make(tmp_path / "a.mkv", pictures(2)), folder / "%d.png", Size(2))
-    settings = Settings(Encoding("ffv1"))
+    options = VideoOptions("ffv1")
     with pytest.warns(LossWarning, match="stored as"):
-        assert video.upscale(upscaler, folder / "%d.png", Path("b.mkv"), Size(1), settings).frames == 2
+        assert video.upscale(upscaler, folder / "%d.png", Path("b.mkv"), Size(1), options).frames == 2
     photo = Path("%d0%bf.png")
     assert not is_pattern(photo)
     (folder / "1.png").rename("50%d.png")
     assert not is_pattern(Path("50%d.png"))
 
 
-def test_long_names_that_begin_alike_share_no_work(upscaler: Upscaler, tmp_path: Path) -> None:
-    source = make(tmp_path / "a.mkv", pictures(3))
-    discs = [tmp_path / f"The Lord of the Rings, extended edition, disc {n}.mkv" for n in (1, 2)]
-    works = [Work(disc, {"disc": n}) for n, disc in enumerate(discs)]
-    assert works[0].folder != works[1].folder
-    for work in works:
-        work.remove()
-    assert video.upscale(upscaler, source, discs[0], Size(2)).frames == 3
-
-
-def test_grey_of_studio_range_becomes_black_and_white_in_pictures(tmp_path: Path) -> None:
+def test_grey_of_studio_range_becomes_black_and_white_in_images(tmp_path: Path) -> None:
     ramp = np.tile(np.linspace(0, 255, 48).astype(np.uint8)[None, :, None], (36, 1, 3))
     source = make(tmp_path / "a.mkv", [ramp], pixels="gray")  # studio range, as what is not said
     video.upscale(load("bicubic"), source, tmp_path / "%d.png", Size(1))
@@ -276,45 +205,45 @@ def test_grey_of_studio_range_becomes_black_and_white_in_pictures(tmp_path: Path
 
 
 @pytest.mark.parametrize("name", ["%d.png", "a.y4m"])
-def test_what_frames_alone_do_not_keep_is_told(name: str, upscaler: Upscaler, tmp_path: Path) -> None:
+def test_what_frames_alone_do_not_keep_gives_a_warning(name: str, upscaler: Upscaler, tmp_path: Path) -> None:
     source = make(tmp_path / "a.mkv", pictures(4), times=[0, 200, 220, 420], sounds=1)
     with pytest.warns(LossWarning) as warned:
         video.upscale(upscaler, source, tmp_path / "out" / name if name[0] == "%" else tmp_path / name, Size(1))
-    told = " ".join(str(each.message) for each in warned)
-    assert "only its frames are written, without audio" in told
-    assert "its frames last between 0.020 and 0.200 s" in told
+    messages = " ".join(str(each.message) for each in warned)
+    assert "only its frames are written, without audio" in messages
+    assert "its frames last between 0.020 and 0.200 s" in messages
 
 
 @pytest.mark.filterwarnings("ignore:.*is stored as yuv444p")
-def test_frames_of_several_sizes_are_told(upscaler: Upscaler, tmp_path: Path) -> None:
+def test_frames_of_several_sizes_give_a_warning(upscaler: Upscaler, tmp_path: Path) -> None:
     for n, size in enumerate(((48, 36), (60, 60), (48, 36))):
         PIL.Image.new("RGB", size, "red").save(tmp_path / f"{n}.png")
-    with pytest.warns(LossWarning, match="1 frames have another size than the first, and are brought to 48x36"):
-        video.upscale(upscaler, tmp_path / "%d.png", tmp_path / "b.mkv", Size(1), Settings(Encoding("ffv1")))
+    with pytest.warns(LossWarning, match="1 frames differ in size from the first, and are resized to 48x36"):
+        video.upscale(upscaler, tmp_path / "%d.png", tmp_path / "b.mkv", Size(1), VideoOptions("ffv1"))
 
 
-def test_what_nobody_would_heed_is_refused(upscaler: Upscaler, tmp_path: Path) -> None:
+def test_options_without_effect_are_refused(upscaler: Upscaler, tmp_path: Path) -> None:
     source = make(tmp_path / "a.mkv", pictures(2))
-    with pytest.raises(UsageError, match="-e crff: libx264 has no such option"):
-        video.upscale(upscaler, source, tmp_path / "b.mkv", Size(2), Settings(Encoding("h264", options={"crff": "1"})))
-    with pytest.raises(UsageError, match=r"has times of its own: --fps is for frames in a folder"):
-        video.upscale(upscaler, source, tmp_path / "b.mkv", Size(2), Settings(rate=Fraction(50)))
+    with pytest.raises(UsageError, match="crff: libx264 has no such option"):
+        video.upscale(upscaler, source, tmp_path / "b.mkv", Size(2), VideoOptions("h264", encoder={"crff": "1"}))
+    with pytest.raises(UsageError, match=r"has its own time stamps; a frame rate is for frames in a folder"):
+        video.upscale(upscaler, source, tmp_path / "b.mkv", Size(2), VideoOptions(fps="50"))
     assert not list(tmp_path.glob("b.mkv*"))
 
 
 @pytest.mark.filterwarnings("ignore::hyperacuity.formats.protocol.LossWarning")
-def test_damaged_videos_are_told_or_mended(upscaler: Upscaler, tmp_path: Path) -> None:
+def test_damaged_videos_are_refused_or_mended(upscaler: Upscaler, tmp_path: Path) -> None:
     source = make(tmp_path / "a.mkv", pictures(20), codec="libx264")
     data = source.read_bytes()
     (tmp_path / "empty.mkv").touch()
     with pytest.raises((DamagedFile, UsageError)):
         video.upscale(upscaler, tmp_path / "empty.mkv", tmp_path / "b.mkv", Size(2))
     (tmp_path / "cut.mkv").write_bytes(data[: len(data) * 3 // 4])
-    report = video.upscale(upscaler, tmp_path / "cut.mkv", tmp_path / "b.mkv", Size(2))
-    assert 0 < report.frames <= 20
+    outcome = video.upscale(upscaler, tmp_path / "cut.mkv", tmp_path / "b.mkv", Size(2))
+    assert 0 < outcome.frames <= 20
     long = make(tmp_path / "long.mkv", pictures(60), codec="libx264").read_bytes()
     (tmp_path / "half.mkv").write_bytes(long[: len(long) // 2])
-    with pytest.warns(LossWarning, match=r"half\.mkv is damaged or cut short: its picture ends at \d\.\d\d of 2\.40 s"):
+    with pytest.warns(LossWarning, match=r"half\.mkv is damaged or cut short: its video ends at \d\.\d\d of 2\.40 s"):
         video.upscale(upscaler, tmp_path / "half.mkv", tmp_path / "d.mkv", Size(2))
     (tmp_path / "page.mp4").write_text("<html>")
     with pytest.raises((DamagedFile, UsageError)):
@@ -331,15 +260,15 @@ def test_a_damaged_frame_never_shifts_the_others(suffix: str, upscaler: Upscaler
     data = source.read_bytes()
     (tmp_path / f"b.{suffix}").write_bytes(data.replace(payload, bytes([255]) * len(payload)))
     with pytest.warns(LossWarning, match="damaged frame"):
-        report = video.upscale(upscaler, tmp_path / f"b.{suffix}", tmp_path / f"c.{suffix}", Size(1))
-    assert report.damaged >= 1
+        outcome = video.upscale(upscaler, tmp_path / f"b.{suffix}", tmp_path / f"c.{suffix}", Size(1))
+    assert outcome.damaged >= 1
     assert contents(tmp_path / f"c.{suffix}")[1] == contents(source)[1]
     with pytest.raises(DamagedFile, match=r"frame at \d\.\d\d s"):
-        video.upscale(upscaler, tmp_path / f"b.{suffix}", tmp_path / f"d.{suffix}", Size(1), Settings(strict=True))
+        video.upscale(upscaler, tmp_path / f"b.{suffix}", tmp_path / f"d.{suffix}", Size(1), VideoOptions(strict=True))
     assert not (tmp_path / f"d.{suffix}").exists()
 
 
-def test_what_is_no_video_is_told(upscaler: Upscaler, tmp_path: Path) -> None:
+def test_what_is_not_a_video_is_refused(upscaler: Upscaler, tmp_path: Path) -> None:
     with av.open(str(tmp_path / "sound.mp4"), "w") as container:
         stream: Any = container.add_stream("aac", rate=8000)
         silence = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), "fltp", "mono")
@@ -355,15 +284,35 @@ def test_what_is_no_video_is_told(upscaler: Upscaler, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="is the input"):
         video.upscale(upscaler, source, source, Size(2), force=True)
     with pytest.raises(UsageError, match=r"no codec 'h265x'.*Did you mean 'h265'"):
-        video.upscale(upscaler, source, tmp_path / "b.mkv", Size(2), Settings(Encoding("h265x")))
+        video.upscale(upscaler, source, tmp_path / "b.mkv", Size(2), VideoOptions("h265x"))
 
 
 def test_real_videos_come_through(shared: Path, upscaler: Upscaler, tmp_path: Path) -> None:
     source = shared / "data/formats/video/carphone_pristine.mp4"
-    part = Settings(part=Part(Fraction(0), Fraction(1, 4)))
-    report = video.upscale(upscaler, source, tmp_path / "b.mp4", Size(2), part)
+    part = VideoOptions(duration="1/4")
+    outcome = video.upscale(upscaler, source, tmp_path / "b.mp4", Size(2), part)
     frames, at = contents(tmp_path / "b.mp4")
-    assert len(frames) == report.frames
+    assert len(frames) == outcome.frames
     assert at == contents(source)[1][: len(at)]
     with av.open(str(source)) as before, av.open(str(tmp_path / "b.mp4")) as after:
         assert before.streams.video[0].sample_aspect_ratio == after.streams.video[0].sample_aspect_ratio
+
+
+def test_videos_are_known_by_their_first_bytes_and_patterns_by_their_names(tmp_path: Path) -> None:
+    assert video.is_video(make(tmp_path / "a.mkv", pictures(1)).rename(tmp_path / "a.png"))
+    assert video.is_video(tmp_path / "%04d.png")
+    (tmp_path / "b.mkv").write_text("no video")
+    assert not video.is_video(tmp_path / "b.mkv")
+    assert not video.is_video(tmp_path / "missing.mkv")
+
+
+def test_options_that_are_not_numbers_are_refused(upscaler: Upscaler, tmp_path: Path) -> None:
+    source = make(tmp_path / "a.mkv", pictures(1))
+    for options in (VideoOptions(start="soon"), VideoOptions(duration="1/0"), VideoOptions(fps="fast")):
+        with pytest.raises(UsageError, match="is not a number"):
+            video.upscale(upscaler, source, tmp_path / "b.mkv", Size(2), options)
+    with pytest.raises(UsageError, match="fps 0 must be positive"):
+        video.upscale(upscaler, source, tmp_path / "b.mkv", Size(2), VideoOptions(fps="0"))
+    with pytest.raises(UsageError, match="images and Y4M have no codec") as refused:
+        video.upscale(upscaler, source, tmp_path / "b.y4m", Size(2), VideoOptions("h264", crf=20))
+    assert refused.value.cures == (Use(codec=LEAVE_OUT, crf=LEAVE_OUT),)

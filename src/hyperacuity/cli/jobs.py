@@ -11,7 +11,7 @@ from pathlib import Path
 
 from hyperacuity import formats
 from hyperacuity.errors import HyperacuityError, UsageError
-from hyperacuity.formats.video.reading import is_pattern
+from hyperacuity.formats.video.patterns import is_pattern
 
 PIPE = Path("-")
 

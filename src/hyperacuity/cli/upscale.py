@@ -7,7 +7,6 @@ import shutil
 import signal
 import sys
 import tempfile
-import threading
 import time
 import traceback
 from collections.abc import Iterator, Sequence
@@ -21,13 +20,14 @@ import typer
 
 from hyperacuity.cli.talk import Done, OutputError, Talk, current
 from hyperacuity.errors import HyperacuityError, UsageError
+from hyperacuity.task import Stop, Stopped
 
 if TYPE_CHECKING:
     from hyperacuity.api import Result, Upscaler
     from hyperacuity.cli.jobs import Job
     from hyperacuity.image import Strips
     from hyperacuity.size import Size
-    from hyperacuity.video import Settings
+    from hyperacuity.task import Progress, VideoOptions
 
 INPUT, SIZE, MODEL, OUTPUT, SPEED, VIDEO = "Input", "Size", "Model", "Output", "Machine", "Videos"
 
@@ -275,14 +275,14 @@ class _Batch:
         force: bool,
         skip_existing: bool,
         extension: str | None,
-        videos: Settings | None,
+        videos: VideoOptions | None,
         preview: bool,
         talk: Talk,
     ) -> None:
         self.upscaler, self.size, self.quality, self.extension = upscaler, size, quality, extension
         self.videos, self.preview = videos, preview
         self.force, self.skip_existing, self.talk = force, skip_existing, talk
-        self.stop = threading.Event()
+        self.stop = Stop()
 
     def run(self, jobs: Sequence[Job], workers: int) -> int:
         """Do all jobs and say what became of them; the exit code."""
@@ -313,8 +313,9 @@ class _Batch:
 
     def _one(self, job: Job) -> Done:
         from hyperacuity.cli.jobs import PIPE
-        from hyperacuity.cli.video import Y4M, is_video
+        from hyperacuity.cli.video import Y4M
         from hyperacuity.storage import storing
+        from hyperacuity.video import is_video
 
         current.set(str(job.source))
         self.talk.started(str(job.source))
@@ -329,7 +330,7 @@ class _Batch:
             result = self._upscale(job)
         except HyperacuityError as error:
             return Done(str(job.source), str(job.target), error=str(error))
-        except (BrokenPipeError, OutputError):
+        except (BrokenPipeError, OutputError, Stopped):
             raise
         except Exception as error:
             # A fault of ours: the rest of the batch shall not suffer, and whoever reports it needs to see where.
@@ -350,6 +351,7 @@ class _Batch:
         from hyperacuity.cli.jobs import PIPE
         from hyperacuity.cli.video import note
         from hyperacuity.storage import storing
+        from hyperacuity.task import VideoOptions
 
         name = current.get()
         if self.quality is not None:
@@ -357,20 +359,17 @@ class _Batch:
 
         begun = time.perf_counter()
 
-        def watch(progress: video.Progress) -> None:
-            if self.stop.is_set():
-                raise KeyboardInterrupt
-            share = progress.done / max(1, progress.frames)
+        def observe(progress: Progress) -> None:
             if progress.done == progress.resumed:
-                self.talk.resumed(name, share)
+                self.talk.resumed(name, progress.done)
                 return
-            rate = (progress.done - progress.resumed) / (time.perf_counter() - begun)
-            self.talk.advance(name, share, 0, rate=f"{rate:.1f} fps")
+            rate = (progress.done - progress.resumed) * progress.frames / (time.perf_counter() - begun)
+            self.talk.advance(name, progress.done, 0, rate=f"{rate:.1f} fps")
 
         if job.target != PIPE:
             with storing(job.target):
                 job.target.parent.mkdir(parents=True, exist_ok=True)
-        settings = self.videos or video.Settings()
+        settings = self.videos or VideoOptions()
         if self.preview:
             if PIPE in (job.source, job.target):
                 raise UsageError("--preview needs a video that is a file, and a name for the picture")
@@ -383,7 +382,8 @@ class _Batch:
                 self.size,
                 settings,
                 force=self.force,
-                watch=watch,
+                observe=observe,
+                stop=self.stop,
             )
         return Done(
             str(job.source),

@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from hyperacuity import datasets
 from hyperacuity.datasets import Pair
 from hyperacuity.errors import UsageError, Use
-from hyperacuity.formats.video.reading import Part, VideoSource
+from hyperacuity.formats.video.source import VideoSource
+from hyperacuity.formats.video.timeline import Part
 from hyperacuity.metrics import Metric
-from hyperacuity.video.pictures import pictures
+from hyperacuity.video.images import rgb_frames
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class FrameSelection:
     def take(self, video: VideoSource) -> Iterator[NDArray[np.uint8]]:
         """Yields the selected frames of a video that `open` returned."""
         end = None if self.limit is None else self.limit * self.stride
-        return itertools.islice(pictures(video), 0, end, self.stride)
+        return itertools.islice(rgb_frames(video), 0, end, self.stride)
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,7 @@ def find_video(path: Path, scales: Sequence[int], metrics: Sequence[Metric], fra
         DamagedFile: If it cannot be read.
     """
     video = frames.open(path)
-    height, width = video.layout.height, video.layout.width
+    height, width = video.frame_format.height, video.frame_format.width
     for scale, metric in itertools.product(scales, metrics):
         if min(height, width) // scale * scale < metric.required_side(scale):
             raise UsageError(
@@ -113,10 +114,10 @@ class FinishedVideo:
         self.path, self.truth = path, truth
         video = truth.frames.open(path)
         height, width = truth.size
-        if (video.layout.height, video.layout.width) != truth.size:
+        if (video.frame_format.height, video.frame_format.width) != truth.size:
             raise UsageError(
-                f"{path} has {video.layout.width} x {video.layout.height} pixels and {truth.path} {width} x "
-                f"{height}: a result and its ground truth must have the same size"
+                f"{path} has {video.frame_format.width} x {video.frame_format.height} pixels and {truth.path} has {width} "
+                f"x {height}: a result and its ground truth must have the same size"
             )
         self._frames = truth.frames.take(video)
 

@@ -8,7 +8,7 @@ from fractions import Fraction
 
 from hyperacuity.errors import UnsupportedFormat
 from hyperacuity.formats.video.codecs import Encoding
-from hyperacuity.formats.video.frames import Layout
+from hyperacuity.formats.video.frames import FrameFormat
 from hyperacuity.live.addresses import LiveSink
 
 # The unit of time of MPEG-TS, in seconds.
@@ -39,7 +39,7 @@ def low_latency_encoding(encoding: Encoding, sink: LiveSink) -> Encoding:
     return replace(chosen, preset=encoding.preset or preset, options=dict(options) | dict(encoding.options))
 
 
-def playable_format(layout: Layout, encoding: Encoding) -> Layout:
+def playable_format(layout: FrameFormat, encoding: Encoding) -> FrameFormat:
     """Reduce a frame format to what players and browsers decode: 4:2:0, at most 8 bits in H.264 and 10 in H.265.
 
     Webcams often deliver 4:2:2, which most players do not decode.

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from hyperacuity.api import Upscaler
-from hyperacuity.formats.video.frames import Array, Frame, Layout
+from hyperacuity.formats.video.frames import Array, FrameFormat, PlanarFrame
 from hyperacuity.video.enlarging import Enlarger
 
 
@@ -33,29 +33,31 @@ class FrameEnlarger:
         stored: The format of the result.
     """
 
-    def __init__(self, upscalers: Sequence[Upscaler], first: Layout, size: tuple[int, int], stored: Layout) -> None:
+    def __init__(
+        self, upscalers: Sequence[Upscaler], first: FrameFormat, size: tuple[int, int], stored: FrameFormat
+    ) -> None:
         self._upscalers, self._first, self._size, self._stored = upscalers, first, size, stored
-        self._enlargers: dict[tuple[int, Layout], Enlarger] = {}
+        self._enlargers: dict[tuple[int, FrameFormat], Enlarger] = {}
 
-    def compute(self, frame: Frame, look: Layout, rung: int = 0) -> EnlargedFrame:
+    def compute(self, frame: PlanarFrame, look: FrameFormat, rung: int = 0) -> EnlargedFrame:
         """Enlarge a frame with the model of an index, without its black bars."""
         enlarger = self._enlarger(look, rung)
         return EnlargedFrame(enlarger.compute(frame).planes, enlarger.size, self.name(look, rung))
 
-    def compute_afresh(self, frame: Frame, look: Layout, rung: int) -> None:
+    def compute_afresh(self, frame: PlanarFrame, look: FrameFormat, rung: int) -> None:
         """Enlarge a frame without reusing anything of the one before, to time it."""
         enlarger = self._enlarger(look, rung)
         enlarger.forget()
         enlarger.compute(frame)
 
-    def _enlarger(self, look: Layout, rung: int) -> Enlarger:
+    def _enlarger(self, look: FrameFormat, rung: int) -> Enlarger:
         if (rung, look) not in self._enlargers:
             if any(known != look for _, known in self._enlargers):
                 self._enlargers.clear()  # a source whose format changes often must not fill the memory
             self._enlargers[rung, look] = Enlarger(self._upscalers[rung], look, self._fitted(look), self._stored)
         return self._enlargers[rung, look]
 
-    def name(self, look: Layout, rung: int) -> str:
+    def name(self, look: FrameFormat, rung: int) -> str:
         """Returns what computes a frame of this format: networks, or a resampler."""
         names = self._upscalers[rung].names((look.height, look.width), self._fitted(look))
         return " + ".join(names) or "same size"
@@ -64,7 +66,7 @@ class FrameEnlarger:
         """Returns planes of the stored format, with black bars where the frame needs them."""
         return enlarged.planes if enlarged.size == self._size else self._with_bars(enlarged.planes, enlarged.size)
 
-    def _fitted(self, look: Layout) -> tuple[int, int]:
+    def _fitted(self, look: FrameFormat) -> tuple[int, int]:
         """The largest size with the frame's aspect ratio in that of the result, in whole chroma samples."""
         if (look.height, look.width) == (self._first.height, self._first.width):
             return self._size

@@ -11,7 +11,8 @@ from dataclasses import replace
 from hyperacuity.api import Upscaler
 from hyperacuity.errors import Unreachable, UsageError
 from hyperacuity.formats.protocol import LossWarning
-from hyperacuity.formats.video.codecs import Encoder, Target, fitting, losses
+from hyperacuity.formats.video.codecs import format_losses, nearest_format
+from hyperacuity.formats.video.encoder import Encoder, EncoderTarget
 from hyperacuity.live.addresses import LiveSink, LiveSource
 from hyperacuity.live.candidates import multiply_adds
 from hyperacuity.live.encoding import TIME_BASE, low_latency_encoding, playable_format
@@ -23,7 +24,7 @@ from hyperacuity.live.statistics import LiveStatus, Statistics
 from hyperacuity.live.writing import SinkWriter, check_sink
 from hyperacuity.size import Size
 from hyperacuity.task import Stop
-from hyperacuity.video.threads import behind
+from hyperacuity.video.concurrency import write_behind
 
 # How often a waiting run reports its status, in seconds.
 _TICK = 0.25
@@ -149,7 +150,7 @@ class _LiveRun:
             self.stop,
             timeout=self.options.timeout,
         )
-        with closing(self.writer) as writer, behind(writer.store, 1) as store:
+        with closing(self.writer) as writer, write_behind(writer.store, 1) as store:
             store(None)
             end = None if self.options.duration is None else self._now() + self.options.duration
             missed = self._missed
@@ -174,21 +175,21 @@ class _LiveRun:
                 store((enlarged, arrived))
                 self.observe(self._status())
 
-    def _prepare(self, first: ArrivedFrame) -> tuple[FrameEnlarger, Target]:
+    def _prepare(self, first: ArrivedFrame) -> tuple[FrameEnlarger, EncoderTarget]:
         """What enlarges frames, and what they are encoded for; warns about what the encoding cannot hold."""
         stream = self.reader.stream
         assert stream is not None
         before = first.layout.height, first.layout.width
         size = self.size.resolve(*before)
-        joined = self.sink.format in ("mpegts", "hls")
+        joinable = self.sink.format in ("mpegts", "hls")
         wanted = first.layout.resized(*size)
-        stored = fitting(playable_format(wanted, self.encoding) if joined else wanted, self.encoding)
-        for loss in losses(wanted, stored):
+        stored = nearest_format(playable_format(wanted, self.encoding) if joinable else wanted, self.encoding)
+        for loss in format_losses(wanted, stored):
             warnings.warn(f"{self.source.shown}: {loss}", LossWarning, stacklevel=5)
         self.statistics.before, self.statistics.after = before, size
         keys = max(1, round(2 * stream.rate * self.options.output.keys))
         encoding = replace(self.encoding, options={"g": str(keys)} | dict(self.encoding.options))
-        target = Target(encoding, stored, TIME_BASE, stream.rate, stream.aspect, joined=joined)
+        target = EncoderTarget(encoding, stored, TIME_BASE, stream.rate, stream.aspect, joinable=joinable)
         Encoder(target)  # fails here, before anything is opened, if it cannot start
         return FrameEnlarger(self.upscalers, first.layout, size, stored), target
 

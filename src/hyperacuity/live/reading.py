@@ -19,8 +19,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 from hyperacuity.errors import HyperacuityError, MissingDependency, Unreachable, UnsupportedFormat, UsageError, Use
 from hyperacuity.formats import video
 from hyperacuity.formats.protocol import LossWarning
-from hyperacuity.formats.video.frames import Frame, Layout, from_av, layout
-from hyperacuity.formats.video.reading import CENTRED, Fields, plain
+from hyperacuity.formats.video.deinterlacing import Deinterlacer
+from hyperacuity.formats.video.ffmpeg import error_text
+from hyperacuity.formats.video.frames import FrameFormat, PlanarFrame, detect_format, from_av
+from hyperacuity.formats.video.source import CENTRED
 from hyperacuity.live.addresses import PIPE, LiveSource
 from hyperacuity.live.backoff import Backoff
 from hyperacuity.live.latest import LatestItem
@@ -44,8 +46,8 @@ _LUMPS = ("hls", "dash")
 class ArrivedFrame:
     """A decoded frame and its format; when it had been read and when it is shown, in seconds of the run."""
 
-    frame: Frame
-    layout: Layout
+    frame: PlanarFrame
+    layout: FrameFormat
     arrival: float
     place: Fraction
 
@@ -54,7 +56,7 @@ class ArrivedFrame:
 class SourceStream:
     """What the first connection revealed of the source. sound: a template for a stream of the same sound, or None."""
 
-    layout: Layout
+    layout: FrameFormat
     rate: Fraction
     aspect: Fraction | None
     sound: av.stream.Stream | None
@@ -213,12 +215,12 @@ class SourceReader:
             if isinstance(error, av.HTTPUnauthorizedError | av.HTTPForbiddenError):
                 return UsageError(f"{name} refuses this user and password: write scheme://user:password@host")
             if isinstance(error, av.error.HTTPClientError):
-                return UsageError(f"{name}: the server answers {plain(error)}; check the address")
+                return UsageError(f"{name}: the server answers {error_text(error)}; check the address")
             if isinstance(error, av.error.InvalidDataError):
                 return UnsupportedFormat(f"{name} sends no video in a known format")
             if isinstance(error, av.error.LookupError | av.error.PermissionError | av.error.ArgumentError):
-                return UsageError(f"{name}: {plain(error)}")
-        return Unreachable("the connection was cut" if cut else plain(error))
+                return UsageError(f"{name}: {error_text(error)}")
+        return Unreachable("the connection was cut" if cut else error_text(error))
 
     def _read(self, container: av.container.InputContainer) -> None:
         if not container.streams.video or container.streams.video[0].codec_context is None:
@@ -227,7 +229,7 @@ class SourceReader:
         stream.thread_type = "SLICE"  # threads per frame would hold frames back
         sound = self._sound_stream(container)
         self._timeline.connect(paced=self.source.paced or container.format.name.split(",")[0] in _LUMPS)
-        fields = Fields(stream) if self._deinterlace else None
+        fields = Deinterlacer(stream) if self._deinterlace else None
         came = time.monotonic()
         for packet in container.demux([stream, sound] if sound else [stream]):
             if self._stop.is_set():
@@ -259,7 +261,7 @@ class SourceReader:
     def _pass_on(self, frame: av.VideoFrame, stream: av.VideoStream) -> None:
         arrival = self._clock()
         if self.stream is None:
-            own = layout(frame, centred=stream.codec_context.name in CENTRED)
+            own = detect_format(frame, centred=stream.codec_context.name in CENTRED)
             rate = stream.average_rate or stream.guessed_rate or Fraction(25)
             aspect = stream.sample_aspect_ratio or None
             template = self._holder.streams[0] if self._holder is not None else None
@@ -283,7 +285,7 @@ class SourceReader:
             arrival = self._clock()
         look = self.stream.layout.resized(frame.height, frame.width)  # the result keeps the size of the first frame
         self.statistics.arrived += 1
-        self.latest.put(ArrivedFrame(Frame(from_av(frame, look), 0), look, arrival, place))
+        self.latest.put(ArrivedFrame(PlanarFrame(from_av(frame, look), 0), look, arrival, place))
 
     def _sound_stream(self, container: av.container.InputContainer) -> av.AudioStream | None:
         """The stream of sound to copy: the first, if it is of the same kind as that of the first connection."""

@@ -14,7 +14,8 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from hyperacuity.formats.protocol import LossWarning
-from hyperacuity.formats.video.codecs import CODECS, Encoder, Target
+from hyperacuity.formats.video.codecs import CODECS
+from hyperacuity.formats.video.encoder import Encoder, EncoderTarget
 from hyperacuity.live import transports
 from hyperacuity.live.addresses import LiveSink
 from hyperacuity.live.backoff import Backoff
@@ -72,7 +73,7 @@ class SinkWriter:
     def __init__(
         self,
         sink: LiveSink,
-        target: Target,
+        target: EncoderTarget,
         output: LiveOutput,
         stream: SourceStream,
         sounds: deque[tuple[Any, Fraction]],
@@ -216,7 +217,7 @@ class _OpenContainer:
     """A container that is being written, and its encoder."""
 
     def __init__(
-        self, sink: LiveSink, file: Any, target: Target, output: LiveOutput, sound: av.stream.Stream | None
+        self, sink: LiveSink, file: Any, target: EncoderTarget, output: LiveOutput, sound: av.stream.Stream | None
     ) -> None:
         import av
 

@@ -1,4 +1,4 @@
-"""Chroma planes at another size, each sample where the video's format puts it; R, G, B by the video's matrix."""
+"""Chroma planes at another size, with each sample at its place in the video's format; R, G, B by the video's matrix."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hyperacuity.errors import UsageError
-from hyperacuity.formats.video.frames import BT470BG, BT709, BT2020, FCC, SMPTE170M, SMPTE240M, UNSPECIFIED, Layout
+from hyperacuity.formats.video.frames import BT470BG, BT709, BT2020, FCC, SMPTE170M, SMPTE240M, UNSPECIFIED, FrameFormat
 from hyperacuity.resize import Taps, cubic, resample
 
 Planes = NDArray[np.float32]
@@ -27,14 +27,14 @@ _WEIGHTS = {
 }
 
 
-def resized(planes: Planes, source: Layout, target: Layout) -> Planes:
-    """Chroma (2, h, w) of one layout at the size and the places of another's, by the antialiased bicubic."""
+def resize_chroma(planes: Planes, source: FrameFormat, target: FrameFormat) -> Planes:
+    """Returns chroma (2, h, w) of one format at the size and the sample places of another, by antialiased bicubic."""
     rows, columns = _tables(source, target)
     return resample(resample(planes, rows, 1), columns, 2)
 
 
 @functools.lru_cache(maxsize=8)
-def _tables(source: Layout, target: Layout) -> tuple[Taps, Taps]:
+def _tables(source: FrameFormat, target: FrameFormat) -> tuple[Taps, Taps]:
     assert source.chroma is not None
     assert target.chroma is not None
     down = _taps(source.height, source.chroma[0], target.height, target.chroma[0], centred=True, centred_target=True)
@@ -52,7 +52,7 @@ def _tables(source: Layout, target: Layout) -> tuple[Taps, Taps]:
 def _taps(side: int, factor: int, target: int, target_factor: int, *, centred: bool, centred_target: bool) -> Taps:
     """How an axis of chroma is resampled between videos of `side` and `target` luma samples.
 
-    factor: luma samples under a chroma sample. centred: whether it lies in their middle, or beside the first.
+    factor: luma samples per chroma sample. centred: whether it lies in their middle, or at the first of them.
     """
     samples, wanted = -(-side // factor), -(-target // target_factor)
     place = np.arange(wanted) * target_factor + (target_factor - 1) / 2 * centred_target  # in luma samples
@@ -67,42 +67,45 @@ def _taps(side: int, factor: int, target: int, target_factor: int, *, centred: b
     return Taps(mirror[index[:, used].astype(np.intp) % len(mirror)], weights[:, used])
 
 
-def to_rgb(luma: Planes, chroma: Planes, look: Layout) -> Planes:
-    """Codes of Y (H, W) and Cb, Cr (2, H, W) as R, G, B (3, H, W), black 0 and white 1; values may lie beyond."""
-    red, blue = _weights(look)
-    low, high = look.levels
+def to_rgb(luma: Planes, chroma: Planes, frame_format: FrameFormat) -> Planes:
+    """Returns code values of Y (H, W) and Cb, Cr (2, H, W) as R, G, B (3, H, W).
+
+    Black is 0 and white 1; values may lie beyond.
+    """
+    red, blue = _weights(frame_format)
+    low, high = frame_format.levels
     y = (luma - np.float32(low)) / np.float32(high - low)
-    cb, cr = (chroma - np.float32(1 << look.depth - 1)) / np.float32(_chroma_span(look))
+    cb, cr = (chroma - np.float32(1 << frame_format.depth - 1)) / np.float32(_chroma_span(frame_format))
     r = y + np.float32(2 * (1 - red)) * cr
     b = y + np.float32(2 * (1 - blue)) * cb
     g = (y - np.float32(red) * r - np.float32(blue) * b) / np.float32(1 - red - blue)
     return np.stack([r, g, b])
 
 
-def seen(planes: tuple[Any, ...], look: Layout) -> Planes:
-    """The planes of a frame as R, G, B (3, H, W), black 0 and white 1."""
-    if look.rgb:
-        return np.stack(planes).astype(np.float32) / np.float32(look.levels[1])
-    colours = resized(np.stack(planes[1:]).astype(np.float32), look, replace(look, chroma=(1, 1)))
-    return to_rgb(planes[0].astype(np.float32), colours, look)
+def frame_to_rgb(planes: tuple[Any, ...], frame_format: FrameFormat) -> Planes:
+    """Returns the planes of a frame as R, G, B (3, H, W), black 0 and white 1."""
+    if frame_format.rgb:
+        return np.stack(planes).astype(np.float32) / np.float32(frame_format.levels[1])
+    colours = resize_chroma(np.stack(planes[1:]).astype(np.float32), frame_format, replace(frame_format, chroma=(1, 1)))
+    return to_rgb(planes[0].astype(np.float32), colours, frame_format)
 
 
-def from_rgb(rgb: Planes, look: Layout) -> tuple[Planes, Planes]:
-    """The inverse: codes, not rounded, of Y (H, W) and of Cb, Cr (2, H, W) at luma's size."""
-    red, blue = _weights(look)
-    low, high = look.levels
+def from_rgb(rgb: Planes, frame_format: FrameFormat) -> tuple[Planes, Planes]:
+    """Returns R, G, B (3, H, W) as code values, not rounded, of Y (H, W) and of Cb, Cr (2, H, W): undoes `to_rgb`."""
+    red, blue = _weights(frame_format)
+    low, high = frame_format.levels
     r, g, b = rgb
     y = np.float32(red) * r + np.float32(1 - red - blue) * g + np.float32(blue) * b
     chroma = np.stack([(b - y) / np.float32(2 * (1 - blue)), (r - y) / np.float32(2 * (1 - red))])
-    chroma *= np.float32(_chroma_span(look))
-    chroma += np.float32(1 << look.depth - 1)
+    chroma *= np.float32(_chroma_span(frame_format))
+    chroma += np.float32(1 << frame_format.depth - 1)
     y *= np.float32(high - low)
     y += np.float32(low)
     return y, chroma
 
 
-def recoded(planes: Any, source: Layout, target: Layout, *, chroma: bool) -> Any:
-    """Codes of one depth and range as those of another."""
+def convert_codes(planes: Any, source: FrameFormat, target: FrameFormat, *, chroma: bool) -> Any:
+    """Returns code values of one depth and range as those of another; `chroma` if they are of Cb and Cr."""
     if (source.depth, source.levels) == (target.depth, target.levels):
         return planes
     if chroma:
@@ -114,19 +117,19 @@ def recoded(planes: Any, source: Layout, target: Layout, *, chroma: bool) -> Any
     return (planes - np.float32(low)) * np.float32((most - least) / (high - low)) + np.float32(least)
 
 
-def _chroma_span(look: Layout) -> int:
-    """The codes from the most negative to the most positive chroma."""
-    low, high = look.levels
-    return high if low == 0 else 224 << look.depth - 8
+def _chroma_span(frame_format: FrameFormat) -> int:
+    """How many code values lie between the most negative and the most positive chroma."""
+    low, high = frame_format.levels
+    return high if low == 0 else 224 << frame_format.depth - 8
 
 
-def _weights(look: Layout) -> tuple[float, float]:
-    matrix = look.colour.matrix
+def _weights(frame_format: FrameFormat) -> tuple[float, float]:
+    matrix = frame_format.colour.matrix
     if matrix == UNSPECIFIED:
-        # What players take where the video does not say: the standard of its time.
-        matrix = BT709 if look.height > 576 or look.width >= 1280 else SMPTE170M
+        # What players assume if it is unspecified: the standard of the video's time.
+        matrix = BT709 if frame_format.height > 576 or frame_format.width >= 1280 else SMPTE170M
     if matrix not in _WEIGHTS:
         raise UsageError(
-            f"its colours went through matrix {matrix}, which networks on RGB are not given: take one on luma"
+            f"its colours are coded with matrix {matrix}, which is not supported for models of RGB; models of luma work"
         )
     return _WEIGHTS[matrix]

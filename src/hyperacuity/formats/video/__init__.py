@@ -1,13 +1,21 @@
-"""Films, by PyAV (FFmpeg's libraries): whatever FFmpeg reads; MP4, QuickTime, Matroska, WebM and Y4M are written.
+"""Videos, by PyAV (FFmpeg's libraries): all that FFmpeg reads; MP4, QuickTime, Matroska, WebM and Y4M are written.
 
-frames       av.VideoFrame <-> planes
-reading      bytes -> frames with their time stamps; what stands in for damaged ones
-codecs       encoders: which pixel formats, options and containers go together
-copying      what a file holds beside the film: which of it another takes, and under which names
-writing      frames -> packets -> a file, with all of that
+source         a file -> frames with time stamps (`VideoSource`)
+timeline       time stamps as plain numbers: parts, order, durations; without FFmpeg
+damage         what replaces damaged and missing frames; without FFmpeg
+frames, hdr    FFmpeg's frames <-> planes; HDR metadata
+codecs         the table of codecs: which formats and settings each takes
+encoder        frames -> packets
+packets        packets in a file of their own, until the video is complete
+containers     the table of containers
+copying        sound, subtitles, covers, chapters and tags: which of them a container takes, and under which names
+muxing         all of that -> a file
+verifying      the file read back and compared
+y4m, folder    frames without a codec
+patterns, deinterlacing, ffmpeg    names of frames; whole frames of fields; FFmpeg's peculiarities
 
-Films go frame by frame and keep what a picture has not (sound, time stamps), so they are no `Source` of images:
-`hyperacuity.film` puts these pieces together.
+Videos are read frame by frame and have what images lack (sound, time stamps), so they are no `Source` of images: the
+package `hyperacuity.video` puts these modules together.
 """
 
 from __future__ import annotations
@@ -18,10 +26,10 @@ from hyperacuity.errors import MissingDependency
 
 SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".y4m")
 ONLY_READ = (".avi", ".ts", ".m2ts", ".mts", ".mpg", ".mpeg", ".vob", ".flv", ".wmv", ".asf", ".3gp", ".ogv", ".mxf")
-READS = "MP4, QuickTime, Matroska, WebM, AVI, MPEG, FLV, WMV, Ogg, MXF and Y4M films"
+READS = "MP4, QuickTime, Matroska, WebM, AVI, MPEG, FLV, WMV, Ogg, MXF and Y4M videos"
 
-# Brands of ISO files that are pictures.
-_PICTURES = (b"heic", b"heix", b"mif1", b"msf1", b"avif", b"avis", b"hevc", b"jxl ")
+# Brands of ISO files that are images.
+_IMAGE_BRANDS = (b"heic", b"heix", b"mif1", b"msf1", b"avif", b"avis", b"hevc", b"jxl ")
 _MAGIC = (
     (0, b"\x1a\x45\xdf\xa3"),  # Matroska, WebM
     (0, b"YUV4MPEG2 "),
@@ -31,16 +39,16 @@ _MAGIC = (
     (0, b"\0\0\1\xb3"),  # MPEG video
     (0, b"\x30\x26\xb2\x75\x8e\x66\xcf\x11"),  # ASF, WMV
     (0, b"\x06\x0e\x2b\x34"),  # MXF
-    (4, b"moov"),  # QuickTime of old has no brand
+    (4, b"moov"),  # early QuickTime has no brand
     (4, b"mdat"),
     (4, b"wide"),
 )
 
 
 def accepts(head: bytes) -> bool:
-    """Whether these first bytes of a file are those of a film."""
+    """Whether these first bytes of a file are those of a video."""
     if head[4:8] == b"ftyp":
-        return head[8:12] not in _PICTURES
+        return head[8:12] not in _IMAGE_BRANDS
     if head[:4] == b"RIFF":
         return head[8:12] == b"AVI "
     transport = any(len(head) > 4 * step and head[at::step][:4] == b"GGGG" for at, step in ((0, 188), (4, 192)))
@@ -48,6 +56,10 @@ def accepts(head: bytes) -> bool:
 
 
 def require() -> None:
-    """Raises `MissingDependency` where PyAV is not installed."""
+    """Check that PyAV is installed.
+
+    Raises:
+        MissingDependency: If it is not.
+    """
     if importlib.util.find_spec("av") is None:
-        raise MissingDependency("films need PyAV: pip install 'hyperacuity[video]'")
+        raise MissingDependency("videos need PyAV: pip install 'hyperacuity[video]'")

@@ -1,4 +1,4 @@
-"""Work at the same time: reading ahead of the network, several frames in it, and writing behind it."""
+"""Threads: read frames ahead of the network, compute several at once, and write results behind it."""
 
 from __future__ import annotations
 
@@ -12,31 +12,31 @@ from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
 
-# Frames that may wait on either side: enough to bridge a slow one, few enough for videos of any size.
-WAITING = 4
-# How often a thread that waits looks whether it is still wanted, in seconds.
-_LOOK = 0.1
+# Frames that may wait on either side: enough to bridge a slow one, few enough for frames of any size.
+_WAITING = 4
+# How often a waiting thread checks whether the channel was closed, in seconds.
+_POLL = 0.1
 
 
 class _End:
-    """Comes after the last item: with what went wrong, or nothing."""
+    """Follows the last item, with the error that ended them, if any."""
 
     def __init__(self, error: BaseException | None = None) -> None:
         self.error = error
 
 
 class _Channel(Generic[T]):
-    """A short queue that can be given up by either end."""
+    """A short queue that either end can close by setting `stop`."""
 
-    def __init__(self, waiting: int = WAITING) -> None:
+    def __init__(self, waiting: int = _WAITING) -> None:
         self._items: queue.Queue[Any] = queue.Queue(waiting)
         self.stop = threading.Event()
 
     def put(self, item: Any) -> bool:
-        """Whether it was taken; False once the channel is given up."""
+        """Returns whether the item was taken; False once the channel is closed."""
         while not self.stop.is_set():
             try:
-                self._items.put(item, timeout=_LOOK)
+                self._items.put(item, timeout=_POLL)
                 return True
             except queue.Full:
                 continue
@@ -45,7 +45,7 @@ class _Channel(Generic[T]):
     def __iter__(self) -> Iterator[T]:
         while not self.stop.is_set():
             try:
-                item = self._items.get(timeout=_LOOK)
+                item = self._items.get(timeout=_POLL)
             except queue.Empty:
                 continue
             if isinstance(item, _End):
@@ -56,8 +56,12 @@ class _Channel(Generic[T]):
 
 
 @contextmanager
-def ahead(source: Iterable[T]) -> Iterator[Iterator[T]]:
-    """The items of `source`, made in a thread of their own; an error there is raised where they are read."""
+def read_ahead(source: Iterable[T]) -> Iterator[Iterator[T]]:
+    """Iterate over `source` in another thread.
+
+    Returns:
+        A context manager for an iterator over the items; an error in that thread is raised by the iterator.
+    """
     channel: _Channel[T] = _Channel()
 
     def work() -> None:
@@ -67,21 +71,24 @@ def ahead(source: Iterable[T]) -> Iterator[Iterator[T]]:
             for item in iterator:
                 if not channel.put(item):
                     break
-        except BaseException as error:  # handed over to the reader
+        except BaseException as error:  # raised again by the iterator
             end = _End(error)
         finally:
             if hasattr(iterator, "close"):
-                iterator.close()  # in this thread, which is the one that runs it
+                iterator.close()  # in the thread that runs it
         channel.put(end)
 
     with _running(work, channel):
         yield iter(channel)
 
 
-def abreast(jobs: Iterable[Callable[[], T]], workers: int, stop: threading.Event) -> Generator[T]:
-    """What the jobs return, in their order, `workers` of them at work; each begins before those after it.
+def in_order(jobs: Iterable[Callable[[], T]], workers: int, stop: threading.Event) -> Generator[T]:
+    """Yield what the jobs return, in their order; `workers` of them run at once, and each begins before later ones.
 
-    stop: is set when no more are wanted, so that those at work may end.
+    Args:
+        jobs: Functions without arguments.
+        workers: How many threads to use.
+        stop: Set when no more results are needed, so that running jobs can end early.
     """
     pool = ThreadPoolExecutor(workers, "hyperacuity-frames")
     running: deque[Future[T]] = deque()
@@ -98,10 +105,16 @@ def abreast(jobs: Iterable[Callable[[], T]], workers: int, stop: threading.Event
 
 
 @contextmanager
-def behind(sink: Callable[[T], None], waiting: int = WAITING) -> Iterator[Callable[[T], None]]:
-    """A function that has `sink` take its items in a thread of their own; all are taken when the block ends well.
+def write_behind(sink: Callable[[T], None], waiting: int = _WAITING) -> Iterator[Callable[[T], None]]:
+    """Call `sink` with items in another thread.
 
-    waiting: how many may wait for it. An error there is raised by the next call, or at the end.
+    Args:
+        sink: Takes one item.
+        waiting: How many items may wait for it.
+
+    Returns:
+        A context manager for a function that queues an item. All items are taken when the block ends without an
+        error; an error of `sink` is raised by the next call, or at the end.
     """
     channel: _Channel[T] = _Channel(waiting)
     failed: list[BaseException] = []

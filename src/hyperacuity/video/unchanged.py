@@ -1,4 +1,4 @@
-"""What did not change from one frame to the next is not computed again."""
+"""Tiles that did not change from one frame to the next are not computed again."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ from hyperacuity.engines import Batch, Engine
 
 @dataclass
 class Savings:
-    """How many pixels networks would have read, and how many of them they were spared."""
+    """How many pixels networks would have read (`total`), and how many of them were not needed (`saved`)."""
 
     total: int = 0
     saved: int = 0
 
     @property
     def share(self) -> float:
+        """The saved pixels as a share of all."""
         return self.saved / self.total if self.total else 0.0
 
     def __add__(self, other: Savings) -> Savings:
@@ -27,49 +28,54 @@ class Savings:
 
 
 @dataclass(eq=False)
-class Memory:
-    """What one engine was given for one frame, tile by tile, and what it answered.
+class UnchangedTiles:
+    """The tiles of one frame that went into one engine, and what came out, for reuse by the next frame.
 
-    It grows in the thread that computes the frame, and is read in that of the next frame, both at the same time.
+    It grows in the thread that computes the frame, while the thread of the next frame reads it.
     """
 
     _tiles: list[tuple[Batch, Future[Batch | None]]] = field(default_factory=list)
     _changed: threading.Condition = field(default_factory=threading.Condition)
-    _whole: bool = False
+    _complete: bool = False
 
     def add(self, batch: Batch) -> Future[Batch | None]:
-        """The next tile; its answer is to be put into the future, or None where there is none."""
+        """Append a tile; the caller sets the returned future to its result, or to None if it failed."""
         answer: Future[Batch | None] = Future()
         with self._changed:
             self._tiles.append((batch, answer))
             self._changed.notify_all()
         return answer
 
-    def at(self, place: int) -> tuple[Batch, Future[Batch | None]] | None:
-        """The tile at a place, once it is there; None where the frame has no such place."""
+    def get(self, place: int) -> tuple[Batch, Future[Batch | None]] | None:
+        """Returns the tile at a place, once it is there; None if the frame has no such place."""
         with self._changed:
-            self._changed.wait_for(lambda: self._whole or place < len(self._tiles))
+            self._changed.wait_for(lambda: self._complete or place < len(self._tiles))
             return self._tiles[place] if place < len(self._tiles) else None
 
     def close(self) -> None:
-        """No more will come."""
+        """Mark the frame as complete."""
         with self._changed:
-            self._whole = True
+            self._complete = True
             self._changed.notify_all()
 
 
-class Remembering:
-    """An engine, for one frame, that answers a tile equal to the one at its place in the frame before with the same.
+class ReusingEngine:
+    """An engine for one frame that reuses the result of a tile which equals the one at its place in the frame before.
 
-    before: of the frame before; None = there is none. own: filled for the frame after. available: bytes that a run may
-    take. stop: set when nobody wants the frame any more; the next run raises `CancelledError` then.
+    Args:
+        engine: The engine that computes the other tiles.
+        before: Tiles of the frame before; None if there is none.
+        own: Filled with the tiles of this frame.
+        savings: Counts the pixels.
+        available: Bytes that a run may take.
+        stop: Set when the frame is no longer needed; the next run then raises `CancelledError`.
     """
 
     def __init__(
         self,
         engine: Engine,
-        before: Memory | None,
-        own: Memory,
+        before: UnchangedTiles | None,
+        own: UnchangedTiles,
         savings: Savings,
         *,
         available: int,
@@ -93,7 +99,7 @@ class Remembering:
         if self._stop.is_set():
             raise CancelledError
         answer = self._own.add(batch)
-        earlier = self._before.at(self._place) if self._before is not None else None
+        earlier = self._before.get(self._place) if self._before is not None else None
         self._place += 1
         self._savings.total += batch.size
         result: Batch | None = None
@@ -108,11 +114,11 @@ class Remembering:
             answer.set_result(result)
         return result
 
-    def in_float32(self) -> Remembering:
+    def in_float32(self) -> ReusingEngine:
         full = self._engine.in_float32()
         if full is self._engine:
             return self
-        return Remembering(full, None, Memory(), self._savings, available=self._available, stop=self._stop)
+        return ReusingEngine(full, None, UnchangedTiles(), self._savings, available=self._available, stop=self._stop)
 
     def per_core(self) -> None:
-        return None  # it is for one frame
+        return None  # it serves one frame only

@@ -1,0 +1,132 @@
+"""Damaged videos, as plain records: which frames are missing, what replaces them, what is cut short. No FFmpeg in here.
+
+A damaged frame never shifts the others: the last good frame is repeated at its time.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+
+from hyperacuity.formats.video.frames import PlanarFrame
+
+# A video that ends this many seconds before the end in its tags is incomplete.
+_EARLY = Fraction(1, 2)
+
+
+@dataclass(frozen=True)
+class PacketRecord:
+    """What matters of one packet.
+
+    Attributes:
+        pts: When its frame is shown; None if unknown.
+        key: Whether it is a key frame.
+        corrupt: Whether the container marks it as corrupt.
+        hidden: Whether its frame is not shown.
+        decodable: Whether the decoder took it.
+    """
+
+    pts: int | None
+    key: bool = False
+    corrupt: bool = False
+    hidden: bool = False
+    decodable: bool = True
+
+
+class DamageMender:
+    """Repeats the last good frame for those that are damaged or missing.
+
+    After a packet that cannot be decoded, frames may be missing until the next key frame: until then the time of each
+    packet is expected. Elsewhere a packet without a frame is no damage (VP8 has such packets).
+    """
+
+    def __init__(self) -> None:
+        self._expected: list[int] = []  # a heap of pts
+        self._corrupt: set[int] = set()
+        self._broken = False
+        self._good: PlanarFrame | None = None
+        self._early: list[int] = []  # times before the first good frame
+
+    def add_packet(self, packet: PacketRecord) -> None:
+        """Take note of a packet, before its frames are added."""
+        if packet.key and not packet.corrupt:
+            self._broken = False
+        if not packet.decodable:
+            self._broken = True
+        if packet.pts is None:
+            return
+        if self._broken and not packet.hidden:
+            heapq.heappush(self._expected, packet.pts)
+        if packet.corrupt:
+            self._corrupt.add(packet.pts)
+
+    def is_damaged(self, pts: int, *, corrupt: bool) -> bool:
+        """Whether a decoded frame is damaged: the decoder says so (`corrupt`), or its packet was corrupt."""
+        damaged = corrupt or pts in self._corrupt
+        self._corrupt.discard(pts)
+        return damaged
+
+    def add_frame(self, frame: PlanarFrame, *, damaged: bool) -> Iterator[PlanarFrame]:
+        """Yields what is shown up to and including the time of a decoded frame."""
+        while self._expected and self._expected[0] < frame.pts:
+            yield from self._repeat(heapq.heappop(self._expected))
+        if self._expected and self._expected[0] == frame.pts:
+            heapq.heappop(self._expected)
+        if damaged:
+            yield from self._repeat(frame.pts)
+            return
+        self._good = frame
+        for pts in self._early:
+            yield frame.repeat_at(pts)
+        self._early.clear()
+        yield frame
+
+    def finish(self) -> Iterator[PlanarFrame]:
+        """Yields what is shown after the last decoded frame."""
+        while self._expected:
+            yield from self._repeat(heapq.heappop(self._expected))
+
+    def _repeat(self, pts: int) -> Iterator[PlanarFrame]:
+        if self._good is None:
+            self._early.append(pts)
+        else:
+            yield self._good.repeat_at(pts)
+
+
+@dataclass
+class PacketTally:
+    """How much of a video's packets has been read.
+
+    Attributes:
+        packets: How many, hidden ones too: MP4 counts them.
+        length: Their bytes.
+        end: When the last of them ends, in units of the time base.
+    """
+
+    packets: int = 0
+    length: int = 0
+    end: int = 0
+
+    def add(self, pts: int | None, duration: int, size: int) -> None:
+        """Count one packet; the empty one at the end of a file counts by its time alone."""
+        if pts is not None:
+            self.end = max(self.end, pts + duration)
+        self.packets += size > 0
+        self.length += size
+
+    def describe_missing(self, promised: int, end: Fraction, time_base: Fraction) -> str:
+        """Returns a clause that says what a file read to its end lacks; "" if nothing.
+
+        Args:
+            promised: How many frames the file says it has; 0 if it does not.
+            end: When its tags say the video ends, in seconds; 0 if they do not.
+            time_base: The unit of the packets' times, in seconds.
+        """
+        if self.packets < promised:
+            return f"is cut short: {self.packets} of {promised} frames are there"
+        reached = self.end * time_base
+        if reached < end - _EARLY:
+            return f"is damaged or cut short: its video ends at {float(reached):.2f} of {float(end):.2f} s"
+        return ""

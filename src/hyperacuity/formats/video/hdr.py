@@ -1,0 +1,96 @@
+"""Metadata in a frame's side data: HDR10's mastering display and light levels, and what cannot be written again."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import av
+
+# FFmpeg's names of side data that no encoder here writes.
+_UNWRITABLE = {
+    "DOVI_METADATA": "Dolby Vision",
+    "DOVI_RPU_BUFFER": "Dolby Vision",
+    "DYNAMIC_HDR_PLUS": "HDR10+",
+    "DYNAMIC_HDR_VIVID": "HDR Vivid",
+    "A53_CC": "captions inside the picture",
+}
+
+
+@dataclass(frozen=True)
+class HdrMetadata:
+    """HDR10's static metadata; None for what the video does not specify.
+
+    Attributes:
+        primaries: Of the mastering display: (x, y) of red, green, blue and white.
+        luminance: Of the mastering display: black and white, in cd/m2.
+        light: The brightest pixel, and the mean of the brightest frame, in cd/m2.
+    """
+
+    primaries: tuple[tuple[Fraction, Fraction], ...] | None = None
+    luminance: tuple[Fraction, Fraction] | None = None
+    light: tuple[int, int] | None = None
+
+
+def read_hdr(frame: av.VideoFrame) -> HdrMetadata | None:
+    """Returns the HDR10 metadata in a frame's side data; None if there is none."""
+    mastering: Any = frame.side_data.get("MASTERING_DISPLAY_METADATA")
+    level: Any = frame.side_data.get("CONTENT_LIGHT_LEVEL")
+    found = HdrMetadata()
+    if mastering is not None:
+        *numbers, has_primaries, has_luminance = struct.unpack_from("=22i", bytes(mastering))
+        each = [Fraction(a, b or 1) for a, b in zip(numbers[::2], numbers[1::2], strict=True)]
+        if has_primaries and has_luminance:
+            points = tuple(zip(each[0:8:2], each[1:8:2], strict=True))
+            found = replace(found, primaries=points, luminance=(each[8], each[9]))
+    if level is not None:
+        found = replace(found, light=struct.unpack_from("=2I", bytes(level)))
+    return None if found == HdrMetadata() else found
+
+
+def unwritable_metadata(frame: av.VideoFrame) -> list[str]:
+    """Returns the names of metadata in a frame's side data that is not written with a new one."""
+    found = [name for kind, name in _UNWRITABLE.items() if frame.side_data.get(kind) is not None]
+    return list(dict.fromkeys(found))
+
+
+def _x265_parameters(hdr: HdrMetadata) -> list[str]:
+    """In units of 0.00002, and of 0.0001 cd/m2."""
+    parameters = []
+    if hdr.primaries is not None and hdr.luminance is not None:
+        red, green, blue, white = ((round(x * 50_000), round(y * 50_000)) for x, y in hdr.primaries)
+        least, most = (round(value * 10_000) for value in hdr.luminance)
+        points = f"G({green[0]},{green[1]})B({blue[0]},{blue[1]})R({red[0]},{red[1]})WP({white[0]},{white[1]})"
+        parameters.append(f"master-display={points}L({most},{least})")
+    if hdr.light is not None:
+        parameters.append(f"max-cll={hdr.light[0]},{hdr.light[1]}")
+    return [*parameters, "hdr10=1"]
+
+
+def _x264_parameters(hdr: HdrMetadata) -> list[str]:
+    names = {"master-display": "mastering-display", "max-cll": "cll"}
+    parameters = (parameter.split("=") for parameter in _x265_parameters(hdr))
+    return [f"{names[name]}={value}" for name, value in parameters if name in names]
+
+
+def _svt_av1_parameters(hdr: HdrMetadata) -> list[str]:
+    parameters = []
+    if hdr.primaries is not None and hdr.luminance is not None:
+        red, green, blue, white = (f"({float(x):.5f},{float(y):.5f})" for x, y in hdr.primaries)
+        least, most = hdr.luminance
+        parameters.append(f"mastering-display=G{green}B{blue}R{red}WP{white}L({float(most):.4f},{float(least):.4f})")
+    if hdr.light is not None:
+        parameters.append(f"content-light={hdr.light[0]},{hdr.light[1]}")
+    return parameters
+
+
+# How each encoder takes HDR10 metadata, by the name of its option for parameters (`Codec.parameters`).
+HDR_PARAMETERS: dict[str, Callable[[HdrMetadata], list[str]]] = {
+    "x264-params": _x264_parameters,
+    "x265-params": _x265_parameters,
+    "svtav1-params": _svt_av1_parameters,
+}

@@ -1,0 +1,365 @@
+"""Videos as frames with time stamps, and as packets to be copied."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import secrets
+import struct
+import warnings
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from hyperacuity.errors import LEAVE_OUT, DamagedFile, UnsupportedFormat, UsageError, Use
+from hyperacuity.formats import video
+from hyperacuity.formats.protocol import LossWarning
+from hyperacuity.formats.video.damage import DamageMender, PacketRecord, PacketTally
+from hyperacuity.formats.video.deinterlacing import Deinterlacer
+from hyperacuity.formats.video.ffmpeg import error_text, ffmpeg_path
+from hyperacuity.formats.video.frames import PlanarFrame, detect_format, from_av, has_alpha
+from hyperacuity.formats.video.hdr import read_hdr, unwritable_metadata
+from hyperacuity.formats.video.patterns import existing_frames, frame_numbers, is_pattern
+from hyperacuity.formats.video.timeline import WHOLE, Part, select
+
+if TYPE_CHECKING:
+    import av
+
+# The marker before each frame of Y4M, unless it has parameters; and how long the first line of a file may be.
+_Y4M_FRAME, _Y4M_LINE = b"FRAME\n", 1 << 12
+# These codecs place chroma in the middle of its luma samples; all others next to the left ones.
+CENTRED = ("mjpeg", "mpeg1video")
+_PROGRESSIVE = (0, 1)  # FFmpeg's field orders: unknown, and progressive
+_IDENTITY = (1 << 16, 0, 0, 0, 1 << 16, 0, 0, 0, 1 << 30)
+_FINGERPRINT_BYTES = 1 << 20
+
+
+class VideoSource:
+    """The first video of a file, frame by frame; can be iterated as often as needed, except if it is a pipe.
+
+    Args:
+        source: A file, a folder of frames such as "frames/%06d.png", or a stream of Y4M.
+        part: The part to read.
+        rate: Frames per second of a folder of frames; 25 if None.
+        deinterlace: Make whole frames of fields.
+        strict: Raise `DamagedFile` for a damaged frame instead of repeating the one before it.
+
+    Attributes:
+        frame_format: Of all frames; those of another size are resized to it.
+        time_base: The unit of time stamps, in seconds.
+        rate: Frames per second, about.
+        aspect: Width of a pixel divided by its height; None if the video does not specify it.
+        display_matrix: The nine numbers of the matrix that rotates or mirrors the frame when it is shown, or None.
+        hdr: HDR10's metadata, or None.
+        unwritable: Names of metadata that no result can hold.
+        other_streams: The types of the file's other streams, such as "audio".
+
+    Raises:
+        DamagedFile: If the file is broken.
+        UnsupportedFormat: If it has no video.
+        UsageError: If it cannot be read as asked.
+        MissingDependency: Without PyAV.
+    """
+
+    def __init__(
+        self,
+        source: Path | IO[bytes],
+        *,
+        part: Part = WHOLE,
+        rate: Fraction | None = None,
+        deinterlace: bool = False,
+        strict: bool = False,
+    ) -> None:
+        video.require()
+        self.source, self.part, self.deinterlace, self.strict = source, part, deinterlace, strict
+        self.name = str(source) if isinstance(source, Path) else "standard input"
+        self._interlaced = self._resized = 0
+        self._options: dict[str, str] = {}
+        self._demuxer: str | None = None  # None: FFmpeg detects it
+        if not isinstance(source, Path):
+            self._demuxer = "yuv4mpegpipe"
+        elif is_pattern(source):
+            self._demuxer = "image2"
+            self._options = {"framerate": str(rate or 25), "start_number": str(frame_numbers(source)[0])}
+        if rate is not None and self._demuxer != "image2":
+            raise UsageError(
+                f"{self.name} has its own time stamps; a frame rate is for frames in a folder, such as %06d.png",
+                Use(fps=LEAVE_OUT),
+            )
+        self._pipe: av.container.InputContainer | None = None
+        container = self._open()
+        stream = self._video(container)
+        self._read_header(container, stream, rate)
+        if self._demuxer == "yuv4mpegpipe":
+            self._pipe = container
+            first = _blank(stream)
+        else:
+            first = self._first(container, stream)
+            container.close()
+        self.display_matrix = _display_matrix(first)
+        self.hdr = read_hdr(first)
+        self.unwritable = unwritable_metadata(first)
+        self.frame_format = detect_format(first, centred=self.codec in CENTRED)
+        if has_alpha(first):
+            warnings.warn(LossWarning(f"{self.name}: videos keep no alpha; it is left out"), stacklevel=2)
+        if not deinterlace and (first.interlaced_frame or stream.codec_context.field_order not in _PROGRESSIVE):
+            raise UsageError(
+                f"{self.name} is interlaced, and its fields can be made whole frames", Use(deinterlace=True)
+            )
+
+    def _read_header(
+        self, container: av.container.InputContainer, stream: av.VideoStream, rate: Fraction | None
+    ) -> None:
+        """What the file says of its video before a frame is decoded."""
+        import av
+
+        self.time_base = Fraction(stream.time_base or Fraction(1, 1000))
+        self.rate = Fraction(rate or stream.average_rate or stream.guessed_rate or 25)
+        self.aspect = stream.sample_aspect_ratio or None
+        self.codec = stream.codec_context.name
+        self.index = stream.index
+        covers = av.stream.Disposition.attached_pic
+        self.other_streams = sorted(
+            {each.type for each in container.streams if each != stream and not each.disposition & covers}
+        )
+        self.start = stream.start_time or 0
+        numbered = isinstance(self.source, Path) and self._demuxer == "image2"
+        self._promised = len(frame_numbers(self.source)) if numbered else stream.frames  # type: ignore[arg-type]
+        self._seconds = _seconds(container, stream)
+        self._end = _tagged_end(stream)
+
+    @property
+    def frames(self) -> int:
+        """About how many frames there are; 0 if unknown."""
+        return self.part.count_frames(self._promised or round((self._seconds or 0) * self.rate), self.rate)
+
+    @property
+    def swaps_sides(self) -> bool:
+        """Whether width and height change places when the video is shown."""
+        return self.display_matrix is not None and self.display_matrix[0] == 0 == self.display_matrix[4]
+
+    @property
+    def is_container(self) -> bool:
+        """Whether its file may hold sound and other streams."""
+        return self._demuxer is None
+
+    def reopen(self) -> av.container.InputContainer:
+        """Returns its file, opened once more, for the caller to close."""
+        return self._open()
+
+    def identity(self) -> list[Any]:
+        """Returns what distinguishes its source from others, without reading all of it; each pipe is unique."""
+        if not isinstance(self.source, Path):
+            return [secrets.token_hex()]
+        if self._demuxer == "image2":
+            return [_fingerprint(path) for path in existing_frames(self.source).values()]
+        return [_fingerprint(self.source)]
+
+    def _open(self) -> av.container.InputContainer:
+        import av
+
+        if self._pipe is not None:
+            return self._pipe
+        try:
+            file = self.source
+            name = ffmpeg_path(file, pattern=self._demuxer == "image2") if isinstance(file, Path) else file
+            container = av.open(name, "r", format=self._demuxer, options=self._options)
+        except FileNotFoundError as error:
+            raise UsageError(f"{self.name} does not exist") from error
+        except PermissionError as error:
+            raise UsageError(f"{self.name} may not be read; check its permissions") from error
+        except (av.FFmpegError, ValueError) as error:
+            raise DamagedFile(f"{self.name} is damaged or cut short: {error_text(error)}") from error
+        flag: Any = av.container.Flags.gen_pts  # AVI has only the order in which frames are decoded
+        container.flags |= flag.value
+        return container
+
+    def _video(self, container: av.container.InputContainer) -> av.VideoStream:
+        import av
+
+        covers = av.stream.Disposition.attached_pic
+        streams = [stream for stream in container.streams.video if not stream.disposition & covers]
+        if not streams:
+            raise UnsupportedFormat(f"{self.name} has no video stream; it may hold sound alone")
+        if streams[0].codec_context is None:
+            raise UnsupportedFormat(f"{self.name}: its video codec is unknown")
+        streams[0].thread_type = "SLICE"  # with threads by frames, an error would not belong to a packet
+        return streams[0]
+
+    def _first(self, container: av.container.InputContainer, stream: av.VideoStream) -> av.VideoFrame:
+        import av
+
+        packets = container.demux(stream)
+        while True:
+            try:
+                packet = next(packets)
+                for frame in packet.decode():
+                    return frame
+            except StopIteration:
+                raise DamagedFile(f"{self.name}: not one frame of its video can be decoded") from None
+            except av.FFmpegError:
+                continue  # counted when the frames are read
+
+    def __iter__(self) -> Iterator[PlanarFrame]:
+        """Yields the frames in the order they are shown, each later than the one before."""
+        import av
+
+        self._interlaced = self._resized = 0
+        container = self._open()
+        try:
+            stream = self._video(container)
+            first, end = self.part.bounds(self.start, self.time_base)
+            if self.part.start and self._pipe is None and not _seek(first, container, stream):
+                container.close()
+                container = self._open()
+                stream = self._video(container)
+            empty = True
+            for frame in select(self._mended(container, stream), first, end):
+                empty = False
+                yield frame
+            if empty:
+                raise UsageError(f"{self.name} has no frame after {float(self.part.start):g} s")
+        except av.FFmpegError as error:
+            raise DamagedFile(f"{self.name}: {error_text(error)}") from error
+        finally:
+            if self._pipe is None:
+                container.close()
+            self._warn_of_changed_frames()
+
+    def _warn_of_changed_frames(self) -> None:
+        if self._interlaced and not self.deinterlace:
+            message = f"{self.name}: {self._interlaced} frames are interlaced, and can be made whole frames"
+            warnings.warn(LossWarning(message, Use(deinterlace=True)), stacklevel=3)
+        if self._resized:
+            size = f"{self.frame_format.width}x{self.frame_format.height}"
+            message = f"{self.name}: {self._resized} frames differ in size from the first, and are resized to {size}"
+            warnings.warn(LossWarning(message), stacklevel=3)
+
+    def _mended(self, container: av.container.InputContainer, stream: av.VideoStream) -> Iterator[PlanarFrame]:
+        """All frames, the last good one repeated for those that are damaged or missing."""
+        import av
+
+        mender = DamageMender()
+        deinterlacer = Deinterlacer(stream) if self.deinterlace else None
+        for packet in self._packets(container, stream):
+            decoded: list[av.VideoFrame] = []
+            decodable = True
+            try:
+                decoded = packet.decode()
+            except (av.InvalidDataError, av.error.PatchWelcomeError) as error:
+                if self.strict:
+                    message = f"{self.name}: the frame at {self._time(packet.pts)}: {error_text(error)}"
+                    raise DamagedFile(message) from error
+                decodable = False
+            mender.add_packet(
+                PacketRecord(packet.pts, packet.is_keyframe, packet.is_corrupt, packet.is_discard, decodable)
+            )
+            for frame in decoded:
+                if frame.pts is None:
+                    frame.pts = frame.dts or 0
+                self._interlaced += frame.interlaced_frame
+                damaged = mender.is_damaged(frame.pts, corrupt=frame.is_corrupt)
+                for whole in deinterlacer.push(frame) if deinterlacer else (frame,):
+                    if damaged and self.strict:
+                        raise DamagedFile(f"{self.name}: the frame at {self._time(whole.pts)} is damaged")
+                    yield from mender.add_frame(self._planar(whole), damaged=damaged)
+        for whole in deinterlacer.flush() if deinterlacer else ():
+            yield from mender.add_frame(self._planar(whole), damaged=False)
+        yield from mender.finish()
+
+    def _packets(self, container: av.container.InputContainer, stream: av.VideoStream) -> Iterator[av.Packet[Any]]:
+        """The video's packets, the empty last one too; a file that breaks off just ends."""
+        import av
+
+        tally = PacketTally()
+        try:
+            for packet in container.demux(stream):
+                tally.add(packet.pts, packet.duration or 0, packet.size)
+                yield packet
+        except av.FFmpegError as error:
+            if self.strict:
+                raise DamagedFile(f"{self.name} breaks off: {error_text(error)}") from error
+            message = f"{self.name} is damaged and ends early: {error_text(error)}"
+            warnings.warn(LossWarning(message), stacklevel=2)
+            return
+        if self.part != WHOLE or not self.is_container:
+            return
+        missing = tally.describe_missing(self._promised, self._end, self.time_base)
+        if not missing and container.format.name == "yuv4mpegpipe" and _y4m_breaks_off(self.source, tally):
+            missing = f"is cut short inside the frame after the first {tally.packets}"
+        if missing and self.strict:
+            raise DamagedFile(f"{self.name} {missing}")
+        if missing:
+            warnings.warn(LossWarning(f"{self.name} {missing}"), stacklevel=2)
+
+    def _planar(self, frame: av.VideoFrame) -> PlanarFrame:
+        assert frame.pts is not None
+        self._resized += (frame.height, frame.width) != self.frame_format.shapes[0]
+        return PlanarFrame(from_av(frame, self.frame_format), frame.pts, frame.duration or 0)
+
+    def _time(self, pts: int | None) -> str:
+        return "an unknown time" if pts is None else f"{float((pts - self.start) * self.time_base):.2f} s"
+
+
+def _blank(stream: av.VideoStream) -> av.VideoFrame:
+    """A frame as a pipe's frames will be; reading one would take it away."""
+    import av
+
+    frame = av.VideoFrame(stream.width, stream.height, stream.pix_fmt or "yuv420p")
+    frame.color_range = stream.color_range
+    return frame
+
+
+def _seek(first: int, container: av.container.InputContainer, stream: av.VideoStream) -> bool:
+    """Whether a file could go to the last key frame before `first`, where it then is; MPEG streams often cannot."""
+    import av
+
+    try:
+        container.seek(first, stream=stream)
+        key = next((packet for packet in container.demux(stream) if packet.is_keyframe), None)
+        if key is None or key.pts is None or key.pts > first:
+            return False
+        container.seek(first, stream=stream)
+    except av.FFmpegError:
+        return False
+    return True
+
+
+def _y4m_breaks_off(y4m: Any, tally: PacketTally) -> bool:
+    """Whether a Y4M file begins one frame more than FFmpeg returns; FFmpeg reports no error there."""
+    with Path(y4m).open("rb") as file:
+        file.readline(_Y4M_LINE)
+        file.seek(tally.packets * len(_Y4M_FRAME) + tally.length, os.SEEK_CUR)
+        return file.read(len(_Y4M_FRAME)).startswith(_Y4M_FRAME[:-1])
+
+
+def _fingerprint(path: Path) -> dict[str, Any]:
+    """What distinguishes a file from others without reading all of it: size, time, first and last MiB."""
+    status = path.stat()
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        digest.update(file.read(_FINGERPRINT_BYTES))
+        file.seek(max(0, status.st_size - _FINGERPRINT_BYTES))
+        digest.update(file.read(_FINGERPRINT_BYTES))
+    return {"bytes": status.st_size, "modified": status.st_mtime_ns, "sha256": digest.hexdigest()}
+
+
+def _seconds(container: av.container.InputContainer, stream: av.VideoStream) -> Fraction | None:
+    if stream.duration is not None and stream.time_base is not None:
+        return stream.duration * stream.time_base
+    return None if container.duration is None else Fraction(container.duration, 1_000_000)
+
+
+def _tagged_end(stream: av.VideoStream) -> Fraction:
+    """When the video ends according to Matroska's tags, in seconds; 0 without them."""
+    match = re.fullmatch(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)", stream.metadata.get("DURATION", ""))
+    return 3600 * Fraction(match[1]) + 60 * Fraction(match[2]) + Fraction(match[3]) if match else Fraction(0)
+
+
+def _display_matrix(frame: av.VideoFrame) -> tuple[int, ...] | None:
+    """The nine numbers of FFmpeg's display matrix; None if it does nothing."""
+    found: Any = frame.side_data.get("DISPLAYMATRIX")
+    numbers = struct.unpack("=9i", bytes(memoryview(found))) if found is not None else None
+    return None if numbers == _IDENTITY else numbers

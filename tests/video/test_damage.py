@@ -1,0 +1,99 @@
+"""What replaces damaged and missing frames, without FFmpeg."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from hyperacuity.formats.video.damage import DamageMender, PacketRecord, PacketTally
+from hyperacuity.formats.video.frames import PlanarFrame
+
+MILLISECOND = Fraction(1, 1000)
+
+
+def mended(*steps: PacketRecord | int) -> list[int | tuple[int, int]]:
+    """The times shown after packets and decoded frames (their pts); (time, of which frame) for a repeated one."""
+    mender = DamageMender()
+    shown: list[PlanarFrame] = []
+    for step in steps:
+        if isinstance(step, PacketRecord):
+            mender.add_packet(step)
+        else:
+            damaged = mender.is_damaged(step, corrupt=False)
+            shown += mender.add_frame(PlanarFrame((), step, duration=step + 1), damaged=damaged)
+    shown += mender.finish()
+    assert all(frame.duration == (0 if frame.repeated else frame.pts + 1) for frame in shown)
+    return [frame.pts if not frame.repeated else (frame.pts, 0) for frame in shown]
+
+
+def broken(pts: int) -> PacketRecord:
+    return PacketRecord(pts, decodable=False)
+
+
+def test_frames_of_sound_packets_pass_unchanged() -> None:
+    assert mended(PacketRecord(0, key=True), 0, PacketRecord(40), 40) == [0, 40]
+
+
+def test_a_packet_without_a_frame_is_no_damage() -> None:
+    assert mended(PacketRecord(0, key=True), 0, PacketRecord(40), PacketRecord(80), 80) == [0, 80]
+
+
+def test_a_packet_that_cannot_be_decoded_is_replaced_by_the_frame_before() -> None:
+    assert mended(PacketRecord(0, key=True), 0, broken(40), PacketRecord(80), 80) == [0, (40, 0), 80]
+
+
+def test_frames_missing_up_to_the_next_key_frame_are_replaced_and_later_ones_not() -> None:
+    steps = (PacketRecord(0, key=True), 0, broken(40), PacketRecord(80), PacketRecord(120, key=True), 120)
+    assert mended(*steps) == [0, (40, 0), (80, 0), 120]
+    assert mended(*steps, PacketRecord(160), PacketRecord(200), 200) == [0, (40, 0), (80, 0), 120, 200]
+
+
+def test_a_corrupt_key_frame_does_not_end_the_damage() -> None:
+    steps = (broken(0), PacketRecord(40, key=True, corrupt=True), PacketRecord(80), PacketRecord(120, key=True), 120)
+    assert mended(*steps) == [(0, 0), (40, 0), (80, 0), 120]
+
+
+def test_a_frame_of_a_corrupt_packet_is_replaced() -> None:
+    assert mended(PacketRecord(0, key=True), 0, PacketRecord(40, corrupt=True), 40, PacketRecord(80), 80) == [
+        0,
+        (40, 0),
+        80,
+    ]
+
+
+def test_damage_at_the_beginning_shows_the_first_good_frame_early() -> None:
+    assert mended(broken(0), broken(40), PacketRecord(80, key=True), 80) == [(0, 0), (40, 0), 80]
+
+
+def test_damage_at_the_end_repeats_the_last_frame() -> None:
+    assert mended(PacketRecord(0, key=True), 0, broken(80), broken(40)) == [0, (40, 0), (80, 0)]
+
+
+def test_hidden_packets_are_not_missed() -> None:
+    steps = (PacketRecord(0, key=True), 0, broken(40), PacketRecord(60, hidden=True), PacketRecord(80), 80)
+    assert mended(*steps) == [0, (40, 0), 80]
+
+
+def test_without_one_good_frame_nothing_is_shown() -> None:
+    assert mended(broken(0), broken(40)) == []
+
+
+def test_repeated_frames_have_the_planes_of_the_last_good_one() -> None:
+    mender = DamageMender()
+    planes = PlanarFrame((), 0).planes
+    list(mender.add_frame(PlanarFrame(planes, 0), damaged=False))
+    (repeated,) = mender.add_frame(PlanarFrame((), 40), damaged=True)
+    assert repeated.planes is planes
+
+
+def test_a_tally_describes_what_a_file_lacks() -> None:
+    tally = PacketTally()
+    for pts in (0, 80, 40):
+        tally.add(pts, 40, 1000)
+    tally.add(None, 0, 0)  # the empty one at the end
+    assert (tally.packets, tally.length, tally.end) == (3, 3000, 120)
+    assert tally.describe_missing(3, Fraction(12, 100), MILLISECOND) == ""
+    assert tally.describe_missing(0, Fraction(0), MILLISECOND) == ""
+    assert tally.describe_missing(4, Fraction(0), MILLISECOND) == "is cut short: 3 of 4 frames are there"
+    assert tally.describe_missing(0, Fraction(62, 100), MILLISECOND) == ""  # containers round
+    missing = tally.describe_missing(0, Fraction(2), MILLISECOND)
+    assert missing == "is damaged or cut short: its video ends at 0.12 of 2.00 s"
