@@ -323,7 +323,7 @@ def _identity(
         "size": target,
         "models": upscaler.names((video.layout.height, video.layout.width), target),
         "weights": [hashlib.sha256(file.read_bytes()).hexdigest() for file in files if file is not None],
-        "tta": upscaler.tta,
+        "tta": upscaler.options.tta,
         "encoder": [encoder.encoding.codec, encoder.settings(), encoder.look.format, str(encoder.aspect)],
         "pyav": av.__version__,
         "segment": LENGTH,
