@@ -57,7 +57,7 @@ def test_programs_get_json(camera: Camera, tmp_path: Path) -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
 @pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)])
-def test_who_ends_it_ends_the_sink_well(number: signal.Signals, camera: Camera, tmp_path: Path) -> None:
+def test_signals_close_the_sink_properly(number: signal.Signals, camera: Camera, tmp_path: Path) -> None:
     process = begin(camera.url, "-o", "hls/", "-n", "bicubic", "--keys", "0.4", folder=tmp_path)
     wait_for(tmp_path / "hls/index.m3u8", 1)
     process.send_signal(number)
@@ -72,7 +72,7 @@ def test_who_ends_it_ends_the_sink_well(number: signal.Signals, camera: Camera, 
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
-def test_a_consumer_that_takes_nothing_cannot_hold_it(camera: Camera, tmp_path: Path) -> None:
+def test_a_stalled_consumer_does_not_block_the_end(camera: Camera, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         address = f"tcp://127.0.0.1:{server.getsockname()[1]}"
         process = begin(camera.url, "-o", address, "-n", "bicubic", "-s", "8", "--crf", "0", folder=tmp_path)
@@ -88,7 +88,7 @@ def test_a_consumer_that_takes_nothing_cannot_hold_it(camera: Camera, tmp_path: 
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
-def test_a_pipe_that_nobody_reads_cannot_hold_it(camera: Camera, tmp_path: Path) -> None:
+def test_an_unread_pipe_does_not_block_the_end(camera: Camera, tmp_path: Path) -> None:
     process = begin(camera.url, "-o", "-", "-n", "bicubic", "-s", "8", "--crf", "0", folder=tmp_path)
     assert process.stdout is not None
     assert process.stderr is not None
@@ -112,7 +112,7 @@ def test_pipes_on_both_sides(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_whoever_reads_the_pipe_may_leave(camera: Camera, tmp_path: Path) -> None:
+def test_the_reader_of_a_pipe_may_leave(camera: Camera, tmp_path: Path) -> None:
     process = begin(camera.url, "-o", "-", "-n", "bicubic", folder=tmp_path)
     assert process.stdout is not None
     assert process.stdout.read(188)[0] == 0x47
@@ -125,7 +125,7 @@ def test_whoever_reads_the_pipe_may_leave(camera: Camera, tmp_path: Path) -> Non
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such limits")
-def test_a_disk_that_fills_up_is_told(camera: Camera, tmp_path: Path) -> None:
+def test_a_disk_that_fills_up_is_an_error(camera: Camera, tmp_path: Path) -> None:
     import resource
 
     def limit() -> None:
@@ -141,7 +141,7 @@ def test_a_disk_that_fills_up_is_told(camera: Camera, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["/dev/video99", "-o", "a.ts"], "no such camera is here"),
+        (["/dev/video99", "-o", "a.ts"], "no such camera"),
         (["http://127.0.0.1:1/", "-o", "there.ts"], "there.ts exists"),
         (["http://127.0.0.1:1/", "-o", "no/a.ts"], "the folder no does not exist"),
         (["http://127.0.0.1:1/", "-o", "a.ts", "--latency", "soon"], "give seconds"),
@@ -151,7 +151,9 @@ def test_a_disk_that_fills_up_is_told(camera: Camera, tmp_path: Path) -> None:
         (["http://127.0.0.1:1/", "-o", "a.ts", "-n", "acute-5k"], "no model"),
     ],
 )
-def test_mistakes_are_told(arguments: list[str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_mistakes_are_explained(
+    arguments: list[str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "there.ts").touch()
     error = CliRunner().invoke(app, arguments).exception
@@ -160,7 +162,7 @@ def test_mistakes_are_told(arguments: list[str], message: str, tmp_path: Path, m
     assert {path.name for path in tmp_path.iterdir()} == {"there.ts"}
 
 
-def test_one_line_tells_it_without_secrets(tmp_path: Path) -> None:
+def test_errors_are_one_line_without_secrets(tmp_path: Path) -> None:
     arguments = ("rtsp://user:secret@127.0.0.1:1/a?key=secret", "-o", "a.ts", "--give-up", "0.4", "-n", "bicubic")
     result = run("live", *arguments, folder=tmp_path)
     assert result.returncode == 1

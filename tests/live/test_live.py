@@ -20,10 +20,11 @@ from hyperacuity import Size, live, load
 from hyperacuity.api import Upscaler
 from hyperacuity.errors import Unreachable, UnsupportedFormat, UsageError
 from hyperacuity.formats.protocol import LossWarning
-from hyperacuity.live import Output, Settings, Status
-from hyperacuity.live.ladder import Cost
-from hyperacuity.live.pictures import Pictures
-from hyperacuity.live.reading import Reader
+from hyperacuity.live import LiveOptions, LiveOutput, LiveStatus, loop
+from hyperacuity.live.enlarging import FrameEnlarger
+from hyperacuity.live.ladder import ModelCost
+from hyperacuity.live.reading import SourceReader
+from hyperacuity.task import Stop
 from tests.live.rtsp import Server
 from tests.live.streams import Camera, Consumer, played, still_running, transport
 from tests.video.videos import make, pictures
@@ -68,7 +69,7 @@ def free_port(kind: int) -> int:
 
 
 def states(seen: list[str]) -> Any:
-    def watch(status: Status) -> None:
+    def watch(status: LiveStatus) -> None:
         if not seen or seen[-1] != status.state:
             seen.append(status.state)
 
@@ -80,9 +81,11 @@ def even(times: list[float], step: float = 0.04) -> bool:
     return all(abs(time / step - round(time / step)) * step < 0.002 for time in times)
 
 
-def test_a_stream_comes_larger_in_time_and_with_its_sound(bicubic: Upscaler, pieces: list[bytes]) -> None:
+def test_a_stream_is_enlarged_in_time_and_with_its_sound(bicubic: Upscaler, pieces: list[bytes]) -> None:
     with Camera(pieces) as camera, Consumer() as consumer:
-        status = live.run([bicubic], live.source(camera.url), live.sink(consumer.url), Size(2), Settings(duration=1.2))
+        status = live.run(
+            [bicubic], live.source(camera.url), live.sink(consumer.url), Size(2), LiveOptions(duration=1.2)
+        )
         assert camera.connections == 1
     frames, times, sounds = played(consumer.received[0])
     assert status.sent == len(frames) > 8
@@ -96,11 +99,13 @@ def test_a_stream_comes_larger_in_time_and_with_its_sound(bicubic: Upscaler, pie
     assert sounds > 8
 
 
-def test_a_cut_is_mended_and_the_clock_goes_on(bicubic: Upscaler, pieces: list[bytes], tmp_path: Path) -> None:
+def test_a_lost_source_is_reconnected_on_the_same_clock(bicubic: Upscaler, pieces: list[bytes], tmp_path: Path) -> None:
     seen: list[str] = []
     with Camera(pieces, {"cut": 15}, {}) as camera:
         sink = live.sink(str(tmp_path / "a.ts"))
-        status = live.run([bicubic], live.source(camera.url), sink, Size(2), Settings(duration=1.8), watch=states(seen))
+        status = live.run(
+            [bicubic], live.source(camera.url), sink, Size(2), LiveOptions(duration=1.8), observe=states(seen)
+        )
         assert camera.connections == 2
     assert status.reconnects == 1
     assert any("trying again in 0.5 s" in state for state in seen)
@@ -111,7 +116,7 @@ def test_a_cut_is_mended_and_the_clock_goes_on(bicubic: Upscaler, pieces: list[b
     assert sounds > 8
 
 
-def test_a_source_that_falls_silent_is_opened_anew(bicubic: Upscaler, pieces: list[bytes], tmp_path: Path) -> None:
+def test_a_silent_source_is_reconnected(bicubic: Upscaler, pieces: list[bytes], tmp_path: Path) -> None:
     seen: list[str] = []
     with Camera(pieces, {"stall": 10}, {}) as camera:
         status = live.run(
@@ -119,8 +124,8 @@ def test_a_source_that_falls_silent_is_opened_anew(bicubic: Upscaler, pieces: li
             live.source(camera.url),
             live.sink(str(tmp_path / "a.mkv")),
             Size(2),
-            Settings(duration=1.2, timeout=0.4),
-            watch=states(seen),
+            LiveOptions(duration=1.2, timeout=0.4),
+            observe=states(seen),
         )
         assert camera.connections == 2
     assert status.reconnects == 1
@@ -129,14 +134,16 @@ def test_a_source_that_falls_silent_is_opened_anew(bicubic: Upscaler, pieces: li
 
 
 @pytest.mark.slow
-def test_who_is_gone_for_long_is_given_up(bicubic: Upscaler, pieces: list[bytes], tmp_path: Path) -> None:
+def test_a_source_lost_for_too_long_ends_the_run(bicubic: Upscaler, pieces: list[bytes], tmp_path: Path) -> None:
     with Camera(pieces, {"cut": 10}, {"cut": 0}) as camera, pytest.raises(Unreachable, match="no frame for 1 s"):
-        live.run([bicubic], live.source(camera.url), live.sink(str(tmp_path / "a.ts")), Size(2), Settings(give_up=1.0))
+        live.run(
+            [bicubic], live.source(camera.url), live.sink(str(tmp_path / "a.ts")), Size(2), LiveOptions(give_up=1.0)
+        )
     assert len(played(tmp_path / "a.ts")[0]) > 3
 
 
-def test_it_stops_when_it_is_told_even_while_nothing_comes(bicubic: Upscaler, tmp_path: Path) -> None:
-    stop = threading.Event()
+def test_it_stops_while_no_frame_arrives(bicubic: Upscaler, tmp_path: Path) -> None:
+    stop = Stop()
     threading.Timer(0.3, stop.set).start()
     begin = time.monotonic()
     status = live.run(
@@ -152,19 +159,19 @@ def test_it_stops_when_it_is_told_even_while_nothing_comes(bicubic: Upscaler, tm
 
 
 @pytest.mark.slow
-def test_a_device_that_hangs_holds_up_nothing(
+def test_a_hanging_device_blocks_nothing_else(
     bicubic: Upscaler, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As a driver does that never answers: no time-out reaches it."""
     answers = threading.Event()
     opened = []
 
-    def hang(reader: Reader, file: Any) -> Any:
+    def hang(reader: SourceReader, file: Any) -> Any:
         opened.append(threading.current_thread())
         answers.wait(30)
         raise Unreachable("it was unplugged")
 
-    monkeypatch.setattr(Reader, "_open", hang)
+    monkeypatch.setattr(SourceReader, "_open", hang)
     begin = time.monotonic()
     with pytest.raises(Unreachable, match=r"no frame for 0\.3 s; connecting to"):
         live.run(
@@ -172,7 +179,7 @@ def test_a_device_that_hangs_holds_up_nothing(
             live.source("tcp://127.0.0.1:1"),
             live.sink(str(tmp_path / "a.ts")),
             Size(2),
-            Settings(give_up=0.3, timeout=0.1),
+            LiveOptions(give_up=0.3, timeout=0.1),
         )
     assert time.monotonic() - begin < 2
     assert len(opened) == 1  # nobody piles up behind it
@@ -187,22 +194,22 @@ class Slow(Upscaler):
     def __init__(self, seconds: float, monkeypatch: pytest.MonkeyPatch) -> None:
         bicubic = load("bicubic")
         self.__dict__ |= bicubic.__dict__
-        compute = Pictures.compute
+        compute = FrameEnlarger.compute
 
-        def slowly(pictures: Pictures, *arguments: Any) -> Any:
+        def slowly(pictures: FrameEnlarger, *arguments: Any) -> Any:
             time.sleep(seconds)
             return compute(pictures, *arguments)
 
-        monkeypatch.setattr(Pictures, "compute", slowly)
+        monkeypatch.setattr(FrameEnlarger, "compute", slowly)
 
 
-def test_who_is_slow_drops_frames_and_not_time(
+def test_a_slow_model_drops_frames_and_keeps_time(
     pieces: list[bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     slow = Slow(0.1, monkeypatch)
     with Camera(pieces) as camera:
         sink = live.sink(str(tmp_path / "a.ts"))
-        status = live.run([slow], live.source(camera.url), sink, Size(2), Settings(duration=1.2, latency=0.05))
+        status = live.run([slow], live.source(camera.url), sink, Size(2), LiveOptions(duration=1.2, latency=0.05))
     assert 2 <= status.sent <= 14
     assert status.arrived - 2 <= status.sent + status.dropped <= status.arrived
     assert status.late == status.sent
@@ -217,14 +224,14 @@ def test_who_is_slow_drops_frames_and_not_time(
 def test_a_lighter_model_takes_over(
     acute: Upscaler, bicubic: Upscaler, pieces: list[bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(live, "costs", lambda *_: [Cost(0, 0.02), Cost(1, 0.001)])
-    compute = Pictures.compute
+    monkeypatch.setattr(loop, "measure_costs", lambda *_: [ModelCost(0, 0.02), ModelCost(1, 0.001)])
+    compute = FrameEnlarger.compute
 
-    def slowly(self: Pictures, frame: Any, look: Any, rung: int) -> Any:
+    def slowly(self: FrameEnlarger, frame: Any, look: Any, rung: int) -> Any:
         time.sleep(0.12 * (rung == 0))
         return compute(self, frame, look, rung)
 
-    monkeypatch.setattr(Pictures, "compute", slowly)
+    monkeypatch.setattr(FrameEnlarger, "compute", slowly)
     models: list[str] = []
     with Camera(pieces) as camera:
         status = live.run(
@@ -232,27 +239,27 @@ def test_a_lighter_model_takes_over(
             live.source(camera.url),
             live.sink(str(tmp_path / "a.ts")),
             Size(2),
-            Settings(duration=4),
-            watch=lambda status: models.append(status.model),
+            LiveOptions(duration=4),
+            observe=lambda status: models.append(status.model),
         )
     assert list(dict.fromkeys(model for model in models if model)) == ["acute-50k-x2", "bicubic"]
     assert status.models["bicubic"] > status.models["acute-50k-x2"] > 0
 
 
 @pytest.mark.slow
-def test_a_consumer_that_leaves_is_waited_for(bicubic: Upscaler, pieces: list[bytes]) -> None:
+def test_a_consumer_that_leaves_may_return(bicubic: Upscaler, pieces: list[bytes]) -> None:
     seen: list[str] = []
     left: list[int] = []
     with Camera(pieces) as camera, Consumer() as consumer:
 
-        def watch(status: Status) -> None:
+        def watch(status: LiveStatus) -> None:
             states(seen)(status)
             if status.sent >= 12 and not left:
                 left.append(status.sent)
                 consumer.hang_up()
 
         status = live.run(
-            [bicubic], live.source(camera.url), live.sink(consumer.url), Size(2), Settings(duration=2), watch=watch
+            [bicubic], live.source(camera.url), live.sink(consumer.url), Size(2), LiveOptions(duration=2), observe=watch
         )
     assert status.sink_reconnects == 1
     assert len(consumer.received) == 2
@@ -263,22 +270,22 @@ def test_a_consumer_that_leaves_is_waited_for(bicubic: Upscaler, pieces: list[by
 @pytest.mark.slow
 @pytest.mark.parametrize("gone", [10, 40])
 def test_it_stops_while_it_waits_for_a_consumer(gone: int, bicubic: Upscaler, pieces: list[bytes]) -> None:
-    stop = threading.Event()
+    stop = Stop()
     with Camera(pieces) as camera, Consumer() as consumer:
 
-        def watch(status: Status) -> None:
+        def watch(status: LiveStatus) -> None:
             if status.sent >= 8 and len(consumer.received) == 1:
                 consumer.__exit__()
             if status.sink_reconnects:
                 threading.Timer(gone / 100, stop.set).start()
 
         sink = live.sink(consumer.url)
-        status = live.run([bicubic], live.source(camera.url), sink, Size(2), stop=stop, watch=watch)
+        status = live.run([bicubic], live.source(camera.url), sink, Size(2), stop=stop, observe=watch)
     assert status.sink_reconnects == 1
 
 
 @pytest.mark.slow
-def test_whoever_connects_is_served(bicubic: Upscaler, pieces: list[bytes]) -> None:
+def test_every_consumer_that_connects_is_served(bicubic: Upscaler, pieces: list[bytes]) -> None:
     port = free_port(socket.SOCK_STREAM)
     seen: list[str] = []
     received = b""
@@ -294,7 +301,7 @@ def test_whoever_connects_is_served(bicubic: Upscaler, pieces: list[bytes]) -> N
     thread.start()
     with Camera(pieces) as camera:
         sink = live.sink(f"tcp://127.0.0.1:{port}?listen")
-        live.run([bicubic], live.source(camera.url), sink, Size(2), Settings(duration=1.6), watch=states(seen))
+        live.run([bicubic], live.source(camera.url), sink, Size(2), LiveOptions(duration=1.6), observe=states(seen))
     thread.join()
     assert f"waiting for a consumer at tcp://127.0.0.1:{port}" in seen
     frames, _, _ = played(received)
@@ -303,7 +310,7 @@ def test_whoever_connects_is_served(bicubic: Upscaler, pieces: list[bytes]) -> N
 
 def test_datagrams_hold_whole_packets(bicubic: Upscaler, pieces: list[bytes]) -> None:
     with Camera(pieces) as camera, Consumer("udp") as consumer:
-        live.run([bicubic], live.source(camera.url), live.sink(consumer.url), Size(2), Settings(duration=0.5))
+        live.run([bicubic], live.source(camera.url), live.sink(consumer.url), Size(2), LiveOptions(duration=0.5))
         time.sleep(0.1)
     data = consumer.received[0]
     assert len(data) % 188 == 0
@@ -312,10 +319,10 @@ def test_datagrams_hold_whole_packets(bicubic: Upscaler, pieces: list[bytes]) ->
 
 
 def test_hls_is_a_playlist_that_plays(bicubic: Upscaler, pieces: list[bytes], tmp_path: Path) -> None:
-    output = Output(live.Encoding(), keys=Fraction(1, 2), segments=2)
+    output = LiveOutput(live.Encoding(), keys=Fraction(1, 2), segments=2)
     sink = live.sink(f"{tmp_path}/hls/")
     with Camera(pieces) as camera:
-        status = live.run([bicubic], live.source(camera.url), sink, Size(2), Settings(output, duration=1.9))
+        status = live.run([bicubic], live.source(camera.url), sink, Size(2), LiveOptions(output, duration=1.9))
     lines = (tmp_path / "hls/index.m3u8").read_text().splitlines()
     assert lines[0] == "#EXTM3U"
     assert lines[-1] == "#EXT-X-ENDLIST"
@@ -337,9 +344,9 @@ def test_hls_is_a_playlist_that_plays(bicubic: Upscaler, pieces: list[bytes], tm
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "codec"), [("a.mp4", "h264"), ("a.mkv", "ffv1"), ("a.webm", "auto")])
-def test_files_are_whole(name: str, codec: str, bicubic: Upscaler, pieces: list[bytes], tmp_path: Path) -> None:
-    settings = Settings(Output(live.Encoding(codec)), duration=0.6)
-    expected: Any = contextlib.nullcontext() if name != "a.webm" else pytest.warns(LossWarning, match="sound in mp2")
+def test_files_are_complete(name: str, codec: str, bicubic: Upscaler, pieces: list[bytes], tmp_path: Path) -> None:
+    settings = LiveOptions(LiveOutput(live.Encoding(codec)), duration=0.6)
+    expected: Any = contextlib.nullcontext() if name != "a.webm" else pytest.warns(LossWarning, match="cannot hold mp2 sound")
     with Camera(pieces) as camera, expected:
         status = live.run([bicubic], live.source(camera.url), live.sink(str(tmp_path / name)), Size(2), settings)
     frames, times, sounds = played(tmp_path / name)
@@ -349,11 +356,11 @@ def test_files_are_whole(name: str, codec: str, bicubic: Upscaler, pieces: list[
 
 
 @pytest.mark.slow
-def test_a_file_plays_at_its_own_pace_and_ends(bicubic: Upscaler, pieces: list[bytes], tmp_path: Path) -> None:
+def test_a_file_is_read_in_real_time_to_its_end(bicubic: Upscaler, pieces: list[bytes], tmp_path: Path) -> None:
     (tmp_path / "a.ts").write_bytes(b"".join(pieces[:25]))
     begin = time.monotonic()
     status = live.run(
-        [bicubic], live.source(str(tmp_path / "a.ts")), live.sink(str(tmp_path / "b.mkv")), Size(2), Settings()
+        [bicubic], live.source(str(tmp_path / "a.ts")), live.sink(str(tmp_path / "b.mkv")), Size(2), LiveOptions()
     )
     assert 0.9 < time.monotonic() - begin < 2
     assert (status.sent, status.dropped) == (25, 0)
@@ -372,7 +379,7 @@ def test_a_pipe_is_a_source(bicubic: Upscaler, pieces: list[bytes], tmp_path: Pa
     thread = threading.Thread(target=feed)
     thread.start()
     status = live.run(
-        [bicubic], live.source(str(tmp_path / "pipe")), live.sink(str(tmp_path / "b.mkv")), Size(2), Settings()
+        [bicubic], live.source(str(tmp_path / "pipe")), live.sink(str(tmp_path / "b.mkv")), Size(2), LiveOptions()
     )
     thread.join()
     assert status.arrived == 25
@@ -380,10 +387,10 @@ def test_a_pipe_is_a_source(bicubic: Upscaler, pieces: list[bytes], tmp_path: Pa
 
 
 @pytest.mark.slow
-def test_a_recording_behind_a_url_is_held_back(bicubic: Upscaler, tmp_path: Path) -> None:
+def test_a_recording_behind_a_url_is_paced(bicubic: Upscaler, tmp_path: Path) -> None:
     pieces = transport(100)
     with Camera(pieces, {"cut": 100}, interval=0) as camera:
-        status = live.run([bicubic], live.source(camera.url), live.sink(str(tmp_path / "a.ts")), Size(2), Settings())
+        status = live.run([bicubic], live.source(camera.url), live.sink(str(tmp_path / "a.ts")), Size(2), LiveOptions())
         assert camera.connections == 1  # it has ended, and is not begun again
     assert status.arrived == 100
     assert status.sent >= 24  # of the last second
@@ -392,10 +399,10 @@ def test_a_recording_behind_a_url_is_held_back(bicubic: Upscaler, tmp_path: Path
 def test_rtsp(bicubic: Upscaler, tmp_path: Path) -> None:
     with Server("secret") as server:
         source = live.source(f"rtsp://user:secret@{server.address}")
-        live.run([bicubic], source, live.sink(str(tmp_path / "a.ts")), Size(2), Settings(duration=0.8))
+        live.run([bicubic], source, live.sink(str(tmp_path / "a.ts")), Size(2), LiveOptions(duration=0.8))
         wrong = live.source(f"rtsp://user:guess@{server.address}")
-        with pytest.raises(UsageError, match="right user and password") as error:
-            live.run([bicubic], wrong, live.sink(str(tmp_path / "b.ts")), Size(2), Settings())
+        with pytest.raises(UsageError, match="refuses this user and password") as error:
+            live.run([bicubic], wrong, live.sink(str(tmp_path / "b.ts")), Size(2), LiveOptions())
     assert "guess" not in str(error.value)
     frames, times, _ = played(tmp_path / "a.ts")
     assert len(frames) > 10
@@ -404,17 +411,17 @@ def test_rtsp(bicubic: Upscaler, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_frames_that_are_sent_out_of_order_are_shown_in_theirs(bicubic: Upscaler, tmp_path: Path) -> None:
+def test_reordered_frames_are_shown_in_display_order(bicubic: Upscaler, tmp_path: Path) -> None:
     source = make(tmp_path / "a.mkv", pictures(30), codec="libx264")
-    status = live.run([bicubic], live.source(str(source)), live.sink(str(tmp_path / "b.mkv")), Size(2), Settings())
+    status = live.run([bicubic], live.source(str(source)), live.sink(str(tmp_path / "b.mkv")), Size(2), LiveOptions())
     assert (status.sent, status.damaged) == (30, 0)
     assert even(played(tmp_path / "b.mkv")[1])
     with pytest.raises(UsageError, match="is the source"):
-        live.run([bicubic], live.source(str(source)), live.sink(str(source)), Size(2), Settings(force=True))
+        live.run([bicubic], live.source(str(source)), live.sink(str(source)), Size(2), LiveOptions(force=True))
 
 
 @pytest.mark.slow
-def test_fields_are_told_or_made_whole(bicubic: Upscaler, tmp_path: Path) -> None:
+def test_interlaced_sources_warn_or_are_deinterlaced(bicubic: Upscaler, tmp_path: Path) -> None:
     with av.open(str(tmp_path / "a.ts"), "w") as container:
         stream: Any = container.add_stream("libx264", rate=25)
         stream.height, stream.width, stream.pix_fmt = 64, 96, "yuv420p"
@@ -425,9 +432,9 @@ def test_fields_are_told_or_made_whole(bicubic: Upscaler, tmp_path: Path) -> Non
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
     source, sink = live.source(str(tmp_path / "a.ts")), live.sink(str(tmp_path / "b.mkv"))
-    with pytest.warns(LossWarning, match="is interlaced: --deinterlace"):
-        live.run([bicubic], source, sink, Size(2), Settings())
-    status = live.run([bicubic], source, sink, Size(2), Settings(deinterlace=True, force=True))
+    with pytest.warns(LossWarning, match="is interlaced: use deinterlace=True"):
+        live.run([bicubic], source, sink, Size(2), LiveOptions())
+    status = live.run([bicubic], source, sink, Size(2), LiveOptions(deinterlace=True, force=True))
     assert status.sent == 20
     times = played(tmp_path / "b.mkv")[1]
     assert even(times)
@@ -436,16 +443,18 @@ def test_fields_are_told_or_made_whole(bicubic: Upscaler, tmp_path: Path) -> Non
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["udp", "tcp"])
-def test_what_one_run_sends_another_takes(kind: str, bicubic: Upscaler, pieces: list[bytes], tmp_path: Path) -> None:
+def test_one_run_can_be_the_source_of_another(
+    kind: str, bicubic: Upscaler, pieces: list[bytes], tmp_path: Path
+) -> None:
     port = free_port(socket.SOCK_DGRAM if kind == "udp" else socket.SOCK_STREAM)
     sink = live.sink(f"{kind}://127.0.0.1:{port}" + "?listen" * (kind == "tcp"))
     source = live.source(f"{kind}://127.0.0.1:{port}")
-    stop = threading.Event()
+    stop = Stop()
     with Camera(pieces) as camera:
         arguments = [bicubic], live.source(camera.url), sink, Size(2)
         thread = threading.Thread(target=live.run, args=arguments, kwargs={"stop": stop})
         thread.start()
-        second = live.run([bicubic], source, live.sink(str(tmp_path / "b.ts")), Size(2), Settings(duration=1.5))
+        second = live.run([bicubic], source, live.sink(str(tmp_path / "b.ts")), Size(2), LiveOptions(duration=1.5))
         stop.set()
         thread.join()
     assert (second.before, second.after) == ((72, 96), (144, 192))
@@ -466,14 +475,14 @@ def test_hls_is_a_source(bicubic: Upscaler, pieces: list[bytes], tmp_path: Path)
         def log_message(self, *_: object) -> None:
             pass
 
-    output = Output(live.Encoding(), keys=Fraction(1, 2), segments=0)
-    stop = threading.Event()
+    output = LiveOutput(live.Encoding(), keys=Fraction(1, 2), segments=0)
+    stop = Stop()
     with Camera(pieces) as camera, http.server.ThreadingHTTPServer(("127.0.0.1", 0), Quiet) as server:
         threads = [
             threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}),
             threading.Thread(
                 target=live.run,
-                args=([bicubic], live.source(camera.url), live.sink(f"{tmp_path}/hls/"), Size(2), Settings(output)),
+                args=([bicubic], live.source(camera.url), live.sink(f"{tmp_path}/hls/"), Size(2), LiveOptions(output)),
                 kwargs={"stop": stop},
             ),
         ]
@@ -481,7 +490,7 @@ def test_hls_is_a_source(bicubic: Upscaler, pieces: list[bytes], tmp_path: Path)
             thread.start()
         time.sleep(2.5)
         source = live.source(f"http://127.0.0.1:{server.server_address[1]}/index.m3u8")
-        status = live.run([bicubic], source, live.sink(str(tmp_path / "b.ts")), Size(2), Settings(duration=3))
+        status = live.run([bicubic], source, live.sink(str(tmp_path / "b.ts")), Size(2), LiveOptions(duration=3))
         stop.set()
         server.shutdown()
         for thread in threads:
@@ -494,11 +503,11 @@ def test_hls_is_a_source(bicubic: Upscaler, pieces: list[bytes], tmp_path: Path)
 
 
 @pytest.mark.slow
-def test_a_change_of_size_keeps_the_result(bicubic: Upscaler, tmp_path: Path) -> None:
+def test_a_change_of_size_keeps_the_size_of_the_result(bicubic: Upscaler, tmp_path: Path) -> None:
     small, wide = transport(20), transport(20, 36, 96, start=20)
     with Camera(small + wide) as camera:
         sink = live.sink(str(tmp_path / "a.ts"))
-        live.run([bicubic], live.source(camera.url), sink, Size(2), Settings(duration=1.2))
+        live.run([bicubic], live.source(camera.url), sink, Size(2), LiveOptions(duration=1.2))
     frames, _, _ = played(tmp_path / "a.ts")
     assert {frame.shape for frame in frames} == {(72, 96, 3)}
     black = [bool(frame[:16].max() < 24) for frame in frames]
@@ -516,10 +525,10 @@ def test_a_hostile_playlist_reads_no_local_file(bicubic: Upscaler, pieces: list[
     hostile = PLAYLIST.format(secret.as_uri()).encode()
     concat = f"ffconcat version 1.0\nfile '{secret}'\n".encode()
 
-    def refused(source: live.Source) -> None:
+    def refused(source: live.LiveSource) -> None:
         sink = live.sink(str(tmp_path / "a.ts"))
         with pytest.raises((UsageError, Unreachable)):
-            live.run([bicubic], source, sink, Size(2), Settings(give_up=0.6))
+            live.run([bicubic], source, sink, Size(2), LiveOptions(give_up=0.6))
 
     for content in (hostile, concat):
         with Camera([content], {"cut": 1, "length": len(content)}, interval=0) as camera:
@@ -528,16 +537,16 @@ def test_a_hostile_playlist_reads_no_local_file(bicubic: Upscaler, pieces: list[
     assert not (tmp_path / "a.ts").exists()
 
 
-def test_what_is_no_video_is_told(bicubic: Upscaler, tmp_path: Path) -> None:
+def test_a_source_without_video_is_an_error(bicubic: Upscaler, tmp_path: Path) -> None:
     page = b"<html>" + b"nothing here " * 1000
     fault = {"cut": 1, "length": len(page)}
     with Camera([page], fault, interval=0) as camera, pytest.raises(UnsupportedFormat, match="no video"):
-        live.run([bicubic], live.source(camera.url), live.sink(str(tmp_path / "a.ts")), Size(2), Settings())
+        live.run([bicubic], live.source(camera.url), live.sink(str(tmp_path / "a.ts")), Size(2), LiveOptions())
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a disk that is full")
-def test_a_full_disk_is_told(bicubic: Upscaler, pieces: list[bytes], tmp_path: Path) -> None:
+def test_a_full_disk_is_an_error(bicubic: Upscaler, pieces: list[bytes], tmp_path: Path) -> None:
     (tmp_path / "a.ts").symlink_to("/dev/full")
-    sink, settings = live.sink(str(tmp_path / "a.ts")), Settings(duration=2, force=True)
+    sink, settings = live.sink(str(tmp_path / "a.ts")), LiveOptions(duration=2, force=True)
     with Camera(pieces) as camera, pytest.raises(UsageError, match="disk is full"):
         live.run([bicubic], live.source(camera.url), sink, Size(2), settings)

@@ -17,16 +17,16 @@ from hyperacuity.errors import UsageError
 from hyperacuity.formats.video.frames import Frame, Layout
 from hyperacuity.live import Encoding, addresses, ladder
 from hyperacuity.live.backoff import Backoff
-from hyperacuity.live.figures import Figures
-from hyperacuity.live.ladder import Cost, Ladder
-from hyperacuity.live.latest import Latest
-from hyperacuity.live.pictures import Pictures
+from hyperacuity.live.encoding import low_latency_encoding, playable_format
+from hyperacuity.live.enlarging import FrameEnlarger
+from hyperacuity.live.ladder import Ladder, ModelCost
+from hyperacuity.live.latest import LatestItem
+from hyperacuity.live.statistics import Statistics
 from hyperacuity.live.timeline import Timeline
-from hyperacuity.live.writing import for_live, playable
 
 
-def test_the_newest_wins_and_the_others_are_counted() -> None:
-    latest: Latest[int] = Latest()
+def test_the_newest_item_replaces_the_waiting_one_and_is_counted() -> None:
+    latest: LatestItem[int] = LatestItem()
     for n in range(5):
         latest.put(n)
     assert (latest.take(0), latest.dropped, latest.take(0)) == (4, 4, None)
@@ -38,8 +38,8 @@ def test_the_newest_wins_and_the_others_are_counted() -> None:
     assert (latest.take(0), latest.ended, latest.take(9)) == (5, True, None)
 
 
-def test_who_waits_for_a_frame_gets_it_from_another_thread() -> None:
-    latest: Latest[int] = Latest()
+def test_a_waiting_thread_receives_an_item_from_another() -> None:
+    latest: LatestItem[int] = LatestItem()
     timer = threading.Timer(0.02, latest.put, [7])
     timer.start()
     assert latest.take(5) == 7
@@ -63,18 +63,18 @@ class Load:
             frames = max(1, round(took / 0.04))
             self.now += frames * 0.04
             self.rungs.append((self.now, rung))
-            self.ladder.tell(self.now, rung, took, frames - 1 + (took > self.budget))
+            self.ladder.record(self.now, rung, took, frames - 1 + (took > self.budget))
         return self.ladder.rung
 
 
-def test_it_begins_with_the_best_that_fits() -> None:
+def test_the_ladder_begins_with_the_best_model_that_fits() -> None:
     assert Ladder([0.1, 0.02, 0.001], 0.04, 0.2).rung == 1
     assert Ladder([0.01, 0.005], 0.04, 0.2).rung == 0
     assert Ladder([0.5, 0.1], 0.04, 0.2).rung == 1  # nothing fits: the lightest
     assert Ladder([0.02, 0.001], 0.04, 0.03).rung == 1  # in time for the next frame, and too late for the budget
 
 
-def test_it_goes_down_under_load_and_comes_back() -> None:
+def test_the_ladder_steps_down_under_load_and_back_up() -> None:
     machine = Load([0.02, 0.01, 0.001])
     assert machine.run(5) == 0
     machine.seconds[:2] = [0.12, 0.09]  # something else runs
@@ -86,7 +86,7 @@ def test_it_goes_down_under_load_and_comes_back() -> None:
     assert machine.ladder.rung == 0
 
 
-def test_it_tries_ever_more_rarely_what_does_not_fit() -> None:
+def test_failed_trials_become_rarer() -> None:
     machine = Load([0.12, 0.001])
     machine.run(1000)
     trials = [when for when, rung in machine.rungs if rung == 0]
@@ -96,33 +96,33 @@ def test_it_tries_ever_more_rarely_what_does_not_fit() -> None:
     assert all(later > earlier * 1.5 for earlier, later in itertools.pairwise(gaps[:4]))
 
 
-def test_a_frame_now_and_then_changes_nothing() -> None:
+def test_a_single_late_frame_changes_nothing() -> None:
     rungs = Ladder([0.02, 0.001], 0.04, 0.2)
     for n in range(1000):
-        rungs.tell(n * 0.04, rungs.choose(n * 0.04), 0.02, int(n % 20 == 0))
+        rungs.record(n * 0.04, rungs.choose(n * 0.04), 0.02, int(n % 20 == 0))
     assert rungs.rung == 0
 
 
-def test_rungs_are_those_that_are_lighter_than_every_better_one() -> None:
-    costs = [Cost(0, 0.04), Cost(1, 0.06), Cost(2, 0.035), Cost(3, 0.01), Cost(4, 0.002)]
-    assert [cost.index for cost in ladder.rungs(costs)] == [0, 3, 4]
+def test_each_rung_is_lighter_than_every_better_one() -> None:
+    costs = [ModelCost(0, 0.04), ModelCost(1, 0.06), ModelCost(2, 0.035), ModelCost(3, 0.01), ModelCost(4, 0.002)]
+    assert [cost.index for cost in ladder.select_rungs(costs)] == [0, 3, 4]
 
 
-def test_what_is_hopeless_is_not_even_timed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_hopelessly_slow_models_are_not_timed(monkeypatch: pytest.MonkeyPatch) -> None:
     seconds = {2: 0.03, 3: 0.02, 4: 0.001}  # of a second and a minute for the others nobody shall hear
-    monkeypatch.setattr(ladder, "timed", lambda compute: seconds[compute()])
-    found = ladder.costs([60e9, 8e9, 30e6, 80e6, 0], lambda index: index, ladder.most(0.04, 0.2))
+    monkeypatch.setattr(ladder, "measure", lambda compute: seconds[compute()])
+    found = ladder.measure_costs([60e9, 8e9, 30e6, 80e6, 0], lambda index: index, ladder.longest_frame_time(0.04, 0.2))
     assert [cost.index for cost in found] == [2, 3, 4]
 
 
-def test_the_automatic_choice_is_between_the_zoo_and_bicubic() -> None:
+def test_automatic_candidates_are_the_zoo_and_bicubic() -> None:
     names = [upscaler.family[0].card.family for upscaler in live.automatic()]
     assert names[0] == "acute-100k"
     assert names[-1] == "bicubic"
     assert "fsrcnn" in names
 
 
-def test_what_is_dropped_moves_nothing() -> None:
+def test_dropped_frames_do_not_shift_the_others() -> None:
     timeline = Timeline()
     timeline.connect(paced=False)
     places = [timeline.place(Fraction(n, 25) + 100, 3 + n / 25) for n in (0, 1, 5, 6, 30)]
@@ -132,7 +132,7 @@ def test_what_is_dropped_moves_nothing() -> None:
     assert timeline.shifted(Fraction(101)) == 4
 
 
-def test_another_connection_goes_on_by_the_clock_on_the_wall() -> None:
+def test_a_new_connection_continues_at_wall_clock_time() -> None:
     timeline = Timeline()
     timeline.connect(paced=False)
     timeline.place(Fraction(50), 0.5)
@@ -157,7 +157,7 @@ def test_time_never_goes_back() -> None:
     assert later > early[-1]
 
 
-def test_a_stall_and_the_burst_after_it_are_no_new_clock() -> None:
+def test_a_stall_and_a_burst_keep_the_clock() -> None:
     timeline = Timeline()
     timeline.connect(paced=False)
     places = [timeline.place(Fraction(n, 25), n / 25 if n < 50 else 12 + n / 1000) for n in range(300)]
@@ -165,7 +165,7 @@ def test_a_stall_and_the_burst_after_it_are_no_new_clock() -> None:
     assert not timeline.paced
 
 
-def test_a_source_that_runs_ahead_is_held_back() -> None:
+def test_a_source_that_runs_ahead_is_paced() -> None:
     timeline = Timeline()
     timeline.connect(paced=False)
     waits = []
@@ -181,7 +181,7 @@ def test_a_source_that_runs_ahead_is_held_back() -> None:
     assert all(wait == pytest.approx(0.039, abs=0.002) for wait in waits[100:])
 
 
-def test_a_clock_that_is_a_little_wrong_is_a_camera_all_the_same() -> None:
+def test_a_slightly_wrong_clock_is_still_a_camera() -> None:
     timeline = Timeline()
     timeline.connect(paced=False)
     for n in range(0, 2_000_000, 100):
@@ -190,32 +190,32 @@ def test_a_clock_that_is_a_little_wrong_is_a_camera_all_the_same() -> None:
     assert timeline.period == pytest.approx(4)
 
 
-def test_waiting_doubles_until_it_has_worked() -> None:
+def test_the_wait_doubles_until_a_connection_succeeds() -> None:
     backoff = Backoff()
     assert [backoff.failed() for _ in range(9)] == [0.5, 1, 2, 4, 8, 16, 30, 30, 30]
     backoff.succeeded()
     assert backoff.failed() == 0.5
 
 
-def test_figures_are_of_the_last_seconds_and_of_all() -> None:
-    figures = Figures(budget=0.1)
+def test_statistics_of_the_last_seconds_and_of_the_run() -> None:
+    statistics = Statistics(budget=0.1)
     for n in range(100):
-        figures.count_sent(n / 25, 0.05, "heavy")
+        statistics.count_sent(n / 25, 0.05, "heavy")
     for n in range(100, 200):
-        figures.count_sent(n / 25, 0.25, "light")
-    now, whole = figures.status(7.96, "", 3), figures.status(7.96, "", 3, whole=True)
+        statistics.count_sent(n / 25, 0.25, "light")
+    now, whole = statistics.status(7.96, "", 3), statistics.status(7.96, "", 3, final=True)
     assert (now.sent, now.late, now.dropped, now.models) == (200, 100, 3, {"heavy": 100, "light": 100})
     assert now.fps == pytest.approx(25, rel=0.05)
     assert whole.fps == pytest.approx(25)
     assert (now.latency, now.latency95) == (0.25, 0.25)
     assert whole.latency == pytest.approx(0.05, rel=0.01)
     assert whole.latency95 == pytest.approx(0.25, rel=0.01)
-    assert figures.status(99, "", 0).fps == 0
+    assert statistics.status(99, "", 0).fps == 0
 
 
 def test_a_source_of_another_size_is_fitted_into_the_result() -> None:
     first, wide = Layout(36, 48), Layout(36, 96)
-    pictures = Pictures([load("bicubic")], first, (72, 96), Layout(72, 96))
+    pictures = FrameEnlarger([load("bicubic")], first, (72, 96), Layout(72, 96))
 
     def grey(look: Layout) -> Frame:
         return Frame(tuple(np.full(shape, 180 - 40 * n, np.uint8) for n, shape in enumerate(look.shapes)), 0)
@@ -245,7 +245,7 @@ def test_secrets_are_not_shown(url: str, shown: str) -> None:
     assert "secret" not in addresses.source(url).shown
 
 
-def test_urls_may_open_what_they_need_and_nothing_else() -> None:
+def test_urls_may_open_only_the_protocols_they_need() -> None:
     for scheme in addresses.PROTOCOLS:
         options = addresses.source(f"{scheme}://127.0.0.1:1/a").options
         allowed = options["protocol_whitelist"].split(",")
@@ -256,17 +256,17 @@ def test_urls_may_open_what_they_need_and_nothing_else() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("file:///etc/passwd", "not taken as a source"),
-        ("concat:a.ts|b.ts", "not taken as a source"),
-        ("data:text/plain;base64,AA", "not taken as a source"),
+        ("file:///etc/passwd", "not possible as a source"),
+        ("concat:a.ts|b.ts", "not possible as a source"),
+        ("data:text/plain;base64,AA", "not possible as a source"),
         ("rtspp://camera", "Did you mean 'rtsp'"),
-        ("http:", "names no host"),
+        ("http:", "has no host"),
         ("missing.ts", "does not exist"),
         (".", "is a folder"),
         ("http://[::1", "no URL"),
     ],
 )
-def test_what_is_no_source_is_told(text: str, message: str) -> None:
+def test_invalid_sources_are_refused(text: str, message: str) -> None:
     with pytest.raises(UsageError, match=message):
         addresses.source(text)
 
@@ -278,17 +278,17 @@ def test_what_is_no_source_is_told(text: str, message: str) -> None:
         ("tcp://host:99999", "write udp://host:port"),
         ("udp://host:5000?listen", "write udp://host:port"),
         ("udp://host:5000?ttl=900", "write udp://host:port"),
-        ("srt://host:5000", "not taken as a sink"),
+        ("srt://host:5000", "not possible as a sink"),
         ("a.avi", "written as .ts"),
         ("a.m3u", "Did you mean '.m3u8'"),
     ],
 )
-def test_what_is_no_sink_is_told(text: str, message: str) -> None:
+def test_invalid_sinks_are_refused(text: str, message: str) -> None:
     with pytest.raises(UsageError, match=message):
         addresses.sink(text)
 
 
-def test_sinks_are_what_they_look_like(tmp_path: Path) -> None:
+def test_sinks_are_recognised(tmp_path: Path) -> None:
     def kind(text: str) -> Any:
         sink = addresses.sink(text)
         return sink.kind, sink.format
@@ -304,24 +304,31 @@ def test_sinks_are_what_they_look_like(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("system", "text", "capture", "url", "module", "options"),
     [
-        ("linux", "/dev/video0", live.Capture(), "/dev/video0", "video4linux2", {}),
+        ("linux", "/dev/video0", live.CaptureOptions(), "/dev/video0", "video4linux2", {}),
         (
             "linux",
             "camera:2",
-            live.Capture((720, 1280), "30"),
+            live.CaptureOptions((720, 1280), "30"),
             "/dev/video2",
             "video4linux2",
             {"video_size": "1280x720", "framerate": "30"},
         ),
-        ("darwin", "camera", live.Capture(), "0:none", "avfoundation", {"framerate": "30"}),
-        ("darwin", "camera:FaceTime", live.Capture(rate="25"), "FaceTime:none", "avfoundation", {"framerate": "25"}),
-        ("win32", "camera:HD Webcam", live.Capture(), "video=HD Webcam", "dshow", {}),
+        ("darwin", "camera", live.CaptureOptions(), "0:none", "avfoundation", {"framerate": "30"}),
+        (
+            "darwin",
+            "camera:FaceTime",
+            live.CaptureOptions(rate="25"),
+            "FaceTime:none",
+            "avfoundation",
+            {"framerate": "25"},
+        ),
+        ("win32", "camera:HD Webcam", live.CaptureOptions(), "video=HD Webcam", "dshow", {}),
     ],
 )
-def test_cameras_go_through_one_door(
+def test_cameras_of_every_system(
     system: str,
     text: str,
-    capture: live.Capture,
+    capture: live.CaptureOptions,
     url: str,
     module: str,
     options: dict[str, str],
@@ -334,24 +341,24 @@ def test_cameras_go_through_one_door(
     assert (source.kind, source.url, source.format, dict(source.options)) == ("camera", url, module, options)
 
 
-def test_a_camera_that_is_not_here_is_told() -> None:
-    with pytest.raises(UsageError, match=r"/dev/video99: no such camera is here; there is"):
+def test_a_missing_camera_is_an_error() -> None:
+    with pytest.raises(UsageError, match=r"/dev/video99: no such camera; there is"):
         addresses.source("/dev/video99")
-    with pytest.raises(UsageError, match="are for cameras"):
-        addresses.source("http://127.0.0.1/", live.Capture(rate="30"))
+    with pytest.raises(UsageError, match="is not a camera"):
+        addresses.source("http://127.0.0.1/", live.CaptureOptions(rate="30"))
 
 
-def test_streams_are_what_players_decode() -> None:
+def test_streams_use_formats_that_players_decode() -> None:
     webcam, grey = Layout(36, 48, 10, (1, 2)), Layout(36, 48, 8, None)
-    assert playable(webcam, Encoding("h264")).format == "yuv420p"
-    assert playable(webcam, Encoding("h265")).format == "yuv420p10le"
-    assert playable(grey, Encoding("h264")).format == "yuv420p"
+    assert playable_format(webcam, Encoding("h264")).format == "yuv420p"
+    assert playable_format(webcam, Encoding("h265")).format == "yuv420p10le"
+    assert playable_format(grey, Encoding("h264")).format == "yuv420p"
 
 
-def test_encoders_look_at_nothing_ahead(tmp_path: Path) -> None:
+def test_encoders_do_not_look_ahead(tmp_path: Path) -> None:
     udp, file = addresses.sink("udp://127.0.0.1:1"), addresses.sink(str(tmp_path / "a.mkv"))
-    chosen = for_live(Encoding(crf=20, options={"tune": "video"}), udp)
+    chosen = low_latency_encoding(Encoding(crf=20, options={"tune": "video"}), udp)
     assert (chosen.codec, chosen.crf, chosen.preset, chosen.options["tune"]) == ("h264", 20, "superfast", "video")
-    assert for_live(Encoding("ffv1"), file).codec == "ffv1"
-    with pytest.raises(UsageError, match=r"ffv1 goes into \.mkv"):
-        for_live(Encoding("ffv1"), udp)
+    assert low_latency_encoding(Encoding("ffv1"), file).codec == "ffv1"
+    with pytest.raises(UsageError, match=r"for ffv1 write an \.mkv"):
+        low_latency_encoding(Encoding("ffv1"), udp)

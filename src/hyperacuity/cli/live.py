@@ -7,7 +7,6 @@ import os
 import re
 import signal
 import sys
-import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -19,9 +18,10 @@ import typer
 
 from hyperacuity.cli.values import seconds, texts
 from hyperacuity.errors import UsageError
+from hyperacuity.task import Stop
 
 if TYPE_CHECKING:
-    from hyperacuity.live import Status
+    from hyperacuity.live import LiveStatus
 
 # Where nobody watches, a line so often, in seconds.
 _EVERY = 30.0
@@ -143,8 +143,8 @@ def command(
     _check_pipes(source == PIPE, output == PIPE)
     further = texts(encoder or [], "tune=film", option="-e")
     for_source = texts(source_options or [], "rtsp_transport=udp", option="--source-option")
-    chosen = live.Settings(
-        live.Output(live.Encoding(codec or "auto", crf, preset, further), seconds("--keys", keys), segments),
+    chosen = live.LiveOptions(
+        live.LiveOutput(live.Encoding(codec or "auto", crf, preset, further), seconds("--keys", keys), segments),
         latency=float(seconds("--latency", latency)),
         timeout=float(seconds("--timeout", timeout)),
         give_up=None if give_up is None else float(seconds("--give-up", give_up)),
@@ -153,7 +153,7 @@ def command(
         deinterlace=deinterlace,
         force=force,
     )
-    capture = live.Capture(_sides(capture_size), capture_rate)
+    capture = live.CaptureOptions(_sides(capture_size), capture_rate)
     opened = live.source(source, capture, for_source)
     sink = live.sink(output)
     machine: dict[str, Any] = {"engine": engine, "device": device, "precision": precision}
@@ -167,7 +167,7 @@ def command(
             Size(scale, width, height, megapixels),
             chosen,
             stop=stop,
-            watch=talk.watch,
+            observe=talk.observe,
         )
     talk.end(status)
     if as_json:
@@ -192,9 +192,9 @@ def _sides(text: str | None) -> tuple[int, int] | None:
 
 
 @contextmanager
-def _stopping() -> Iterator[threading.Event]:
+def _stopping() -> Iterator[Stop]:
     """An event that Ctrl-C and `kill` set: whoever ends a stream wants it ended well. The second time is meant."""
-    stop = threading.Event()
+    stop = Stop()
 
     def ask(number: int, _: FrameType | None) -> None:
         if stop.is_set():
@@ -213,7 +213,7 @@ def _stopping() -> Iterator[threading.Event]:
             signal.signal(number, handler)
 
 
-def _record(status: Status) -> dict[str, Any]:
+def _record(status: LiveStatus) -> dict[str, Any]:
     """For `--json`; sizes are (width, height), times seconds."""
     return {
         "input_size": status.before[::-1],
@@ -261,7 +261,7 @@ class _Talk:
                 yield
             self._line = None
 
-    def watch(self, status: Status) -> None:
+    def observe(self, status: LiveStatus) -> None:
         if self._quiet:
             return
         if status.state != self._state:
@@ -281,7 +281,7 @@ class _Talk:
             self._told = status.seconds
             self._say(_line(status))
 
-    def end(self, status: Status) -> None:
+    def end(self, status: LiveStatus) -> None:
         if not self._quiet:
             self._say(_line(status))
 
@@ -298,7 +298,7 @@ def _times(size: tuple[int, int]) -> str:
     return f"{size[1]}x{size[0]}"
 
 
-def _line(status: Status) -> str:
+def _line(status: LiveStatus) -> str:
     said = [
         f"{status.sent} frames",
         f"{status.fps:.1f} a second",

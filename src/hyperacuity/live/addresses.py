@@ -1,4 +1,4 @@
-"""What people write for a source and a sink, and what FFmpeg is to be told about it."""
+"""Addresses of sources and sinks: parsing what a person writes, and FFmpeg's settings for it."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import SplitResult, parse_qsl, urlsplit
 
-from hyperacuity.errors import UnsupportedFormat, UsageError, nearest
+from hyperacuity.errors import LEAVE_OUT, UnsupportedFormat, UsageError, Use, nearest
 
 PIPE = "-"
-# What each kind of URL may open on its way, and nothing else: a playlist from a stranger cannot name local files.
+# The only protocols that each kind of URL may open in turn: a hostile playlist cannot name local files.
 PROTOCOLS = {
     "rtsp": "rtsp,rtp,udp,tcp",
     "rtsps": "rtsps,rtsp,rtp,srtp,udp,tcp,tls",
@@ -24,29 +24,38 @@ PROTOCOLS = {
     "rtp": "rtp,udp",
     "tcp": "tcp",
 }
-# FFmpeg's module for cameras on each system, and what it calls camera N.
+# FFmpeg's input device for cameras on each system; the names of camera number N and of a camera by name.
 _CAMERAS = {
     "linux": ("video4linux2", "/dev/video{}", "{}"),
     "darwin": ("avfoundation", "{}:none", "{}:none"),
     "win32": ("dshow", "", "video={}"),
 }
 FILES = {".ts": "mpegts", ".mkv": "matroska", ".mp4": "mp4", ".mov": "mov", ".webm": "webm"}
-# Begin after three frames; FFmpeg would look at twenty to be sure of their rate.
+# Start after three frames; by default FFmpeg looks at twenty to estimate their rate.
 _QUICK = {"fpsprobesize": "3", "analyzeduration": "1500000"}
 _CAMERA = re.compile(r"camera(?::(?P<name>.+))?")
 
 
 @dataclass(frozen=True)
-class Capture:
-    """What a camera is asked for; None leaves it to the camera. size: (height, width). rate: frames per second."""
+class CaptureOptions:
+    """The requested mode of a camera; None leaves it to the camera. size: (height, width); rate: frames a second."""
 
     size: tuple[int, int] | None = None
     rate: str | None = None
 
 
 @dataclass(frozen=True)
-class Source:
-    """Where frames come from. shown: its name without what is nobody's business. paced: it is no clock of its own."""
+class LiveSource:
+    """Where frames come from.
+
+    Attributes:
+        kind: What it is.
+        url: What FFmpeg opens.
+        shown: Its name for messages, without passwords.
+        format: FFmpeg's demuxer, or None to detect it.
+        options: FFmpeg's options for it.
+        paced: Frames can be read faster than they are to be shown, as from a file.
+    """
 
     kind: Literal["camera", "network", "pipe", "file"]
     url: str
@@ -57,11 +66,8 @@ class Source:
 
 
 @dataclass(frozen=True)
-class Sink:
-    """Where the result goes: `path` for files and HLS (its playlist), host and port for the network.
-
-    lasting: whether it can be found again once it is lost.
-    """
+class LiveSink:
+    """Where the result goes: `path` for files and HLS (its playlist), host and port for the network."""
 
     kind: Literal["udp", "tcp", "pipe", "file", "hls"]
     shown: str
@@ -73,60 +79,85 @@ class Sink:
     ttl: int = 1
 
     @property
-    def lasting(self) -> bool:
+    def reconnects(self) -> bool:
+        """Whether it is connected again after it was lost."""
         return self.kind in ("udp", "tcp")
 
 
-def source(text: str, capture: Capture = Capture(), options: Mapping[str, str] | None = None) -> Source:
-    """What a person means by SOURCE: "-", a file, a camera ("/dev/video0", "camera:1") or a URL.
+def source(
+    text: str, capture: CaptureOptions = CaptureOptions(), options: Mapping[str, str] | None = None
+) -> LiveSource:
+    """Parse the address of a source.
 
-    options: more for FFmpeg. Raises `UsageError` for what is no source, or is not there.
+    Args:
+        text: "-" for standard input, a file, a camera ("/dev/video0", "camera:1") or a URL.
+        capture: The requested mode of a camera.
+        options: Further options for FFmpeg.
+
+    Raises:
+        UsageError: If it is not a source, or does not exist.
+
+    Example:
+        >>> source("rtsp://user:secret@camera/stream").shown
+        'rtsp://camera/stream'
     """
     further = dict(options or {})
     camera = _camera(text)
     if camera is not None:
-        return _of_camera(text, camera, capture, further)
-    if capture != Capture():
-        raise UsageError("--capture-size and --capture-rate are for cameras: /dev/video0, camera:1")
+        return _camera_source(text, camera, capture, further)
+    if capture != CaptureOptions():
+        raise UsageError(
+            f"{shown(text)} is not a camera, such as /dev/video0 or camera:1",
+            Use(capture_size=LEAVE_OUT, capture_rate=LEAVE_OUT),
+        )
     if text == PIPE:
-        return Source("pipe", PIPE, "standard input", None, _local(further))
+        return LiveSource("pipe", PIPE, "standard input", None, _local(further))
     parts = _url(text)
     if parts is None:
-        return _of_path(Path(text), further)
+        return _path_source(Path(text), further)
     _check_scheme(parts, PROTOCOLS, "as a source")
     common = {"protocol_whitelist": PROTOCOLS[parts.scheme]} | _QUICK
     own = {
-        # Over UDP frames are torn by the first packet that is lost; cameras speak both.
+        # Over UDP a single lost packet damages frames; cameras offer both.
         "rtsp": {"rtsp_transport": "tcp"},
         "rtsps": {"rtsp_transport": "tcp"},
         "udp": {"fifo_size": "50000", "overrun_nonfatal": "1"},
     }.get(parts.scheme, {})
-    return Source("network", text, shown(text), None, common | own | further)
+    return LiveSource("network", text, shown(text), None, common | own | further)
 
 
-def sink(text: str) -> Sink:
-    """What a person means by SINK: "-", "udp://host:port", "tcp://host:port", a folder or playlist for HLS, a file.
+def sink(text: str) -> LiveSink:
+    """Parse the address of a sink.
 
-    Raises `UsageError` for what is none.
+    Args:
+        text: "-" for standard output, "udp://host:port", "tcp://host:port", "tcp://host:port?listen", a folder or an
+            .m3u8 playlist for HLS, or a file.
+
+    Raises:
+        UsageError: If it is not a sink.
+
+    Example:
+        >>> sink("result.mkv").format
+        'matroska'
     """
     if text == PIPE:
-        return Sink("pipe", "standard output", "mpegts")
+        return LiveSink("pipe", "standard output", "mpegts")
     parts = _url(text)
     if parts is not None:
-        _check_scheme(parts, ("udp", "tcp"), "as a sink, beside files, folders and pipes")
-        return _of_network(text, parts)
+        _check_scheme(parts, ("udp", "tcp"), "as a sink; files, folders and pipes are")
+        return _network_sink(text, parts)
     path = Path(text)
     suffix = path.suffix.lower()
     if suffix == ".m3u8":
-        return Sink("hls", text, "hls", path)
+        return LiveSink("hls", text, "hls", path)
     if text.endswith(("/", "\\")) or path.is_dir() or not suffix:
-        return Sink("hls", text, "hls", path / "index.m3u8")
+        return LiveSink("hls", text, "hls", path / "index.m3u8")
     if suffix not in FILES:
         raise UnsupportedFormat(
             f"{text}: live video is written as {', '.join(FILES)}, or as HLS into a folder or as NAME.m3u8"
             + nearest(suffix, [*FILES, ".m3u8"])
         )
-    return Sink("file", text, FILES[suffix], path)
+    return LiveSink("file", text, FILES[suffix], path)
 
 
 def shown(url: str) -> str:
@@ -151,12 +182,12 @@ def _url(text: str) -> SplitResult | None:
 def _check_scheme(parts: SplitResult, known: Mapping[str, str] | tuple[str, ...], role: str) -> None:
     if parts.scheme not in known:
         urls = ", ".join(f"{scheme}://" for scheme in known)
-        raise UsageError(f"{parts.scheme}: is not taken {role}; there are {urls}{nearest(parts.scheme, known)}")
+        raise UsageError(f"{parts.scheme}: is not possible {role}; there are {urls}{nearest(parts.scheme, known)}")
     if not parts.netloc:
-        raise UsageError(f"{parts.scheme}: names no host: write {parts.scheme}://host:port")
+        raise UsageError(f"{parts.scheme}: has no host: write {parts.scheme}://host:port")
 
 
-def _of_network(text: str, parts: SplitResult) -> Sink:
+def _network_sink(text: str, parts: SplitResult) -> LiveSink:
     try:
         port = parts.port
     except ValueError:
@@ -170,33 +201,35 @@ def _of_network(text: str, parts: SplitResult) -> Sink:
             "tcp://host:port?listen to wait for a consumer"
         )
     kind: Literal["udp", "tcp"] = "tcp" if parts.scheme == "tcp" else "udp"
-    return Sink(
+    return LiveSink(
         kind, shown(text).partition("?")[0], "mpegts", host=parts.hostname or "", port=port, listen=listen, ttl=int(ttl)
     )
 
 
-def _of_path(path: Path, further: dict[str, str]) -> Source:
+def _path_source(path: Path, further: dict[str, str]) -> LiveSource:
     try:
         mode = path.stat().st_mode
     except FileNotFoundError as error:
-        what = "no such camera is here" if str(path).startswith("/dev/") else "does not exist"
+        what = "no such camera" if str(path).startswith("/dev/") else "does not exist"
         raise UsageError(f"{path}: {what}") from error
     except (OSError, ValueError) as error:
         raise UsageError(f"{path} cannot be opened: {error}") from error
     if stat.S_ISFIFO(mode):
-        return Source("pipe", str(path), str(path), None, _local(further))
+        return LiveSource("pipe", str(path), str(path), None, _local(further))
     if not stat.S_ISREG(mode):
-        raise UsageError(f"{path} is {'a folder' if stat.S_ISDIR(mode) else 'no source'}: name a camera, a URL, a file")
-    return Source("file", str(path), str(path), None, _local(further), paced=True)
+        raise UsageError(
+            f"{path} is {'a folder' if stat.S_ISDIR(mode) else 'not a source'}: give a camera, a URL or a file"
+        )
+    return LiveSource("file", str(path), str(path), None, _local(further), paced=True)
 
 
 def _local(further: dict[str, str]) -> dict[str, str]:
-    """What we read ourselves has no business opening anything else."""
+    """Options for what is read by us: FFmpeg may open nothing else."""
     return {"protocol_whitelist": "none"} | _QUICK | further
 
 
 def _camera(text: str) -> str | None:
-    """The camera's number, name or device; None where it is none."""
+    """The camera's number, name or device; None if `text` is not a camera."""
     if sys.platform.startswith("linux") and text.startswith("/dev/"):
         path = Path(text)
         return text if path.name.startswith("video") or (path.exists() and stat.S_ISCHR(path.stat().st_mode)) else None
@@ -204,21 +237,21 @@ def _camera(text: str) -> str | None:
     return None if match is None or Path(text).exists() else match["name"] or "0"
 
 
-def _of_camera(text: str, name: str, capture: Capture, further: dict[str, str]) -> Source:
+def _camera_source(text: str, name: str, capture: CaptureOptions, further: dict[str, str]) -> LiveSource:
     module, numbered, named = _CAMERAS.get("linux" if sys.platform.startswith("linux") else sys.platform, ("", "", ""))
     if not module:
-        raise UsageError(f"{text}: cameras are read on Linux, macOS and Windows; on {sys.platform} take a pipe (-)")
+        raise UsageError(f"{text}: cameras are read on Linux, macOS and Windows; on {sys.platform} use a pipe (-)")
     if name.isdecimal() and not numbered:
         raise UsageError(f"{text}: on Windows a camera has a name: camera:NAME, as in the list of devices")
     url = (numbered if name.isdecimal() else named).format(name)
     if module == "video4linux2" and not Path(url).exists():
         there = sorted(str(path) for path in Path("/dev").glob("video*"))
-        raise UsageError(f"{text}: no such camera is here; there is {', '.join(there) or 'none at all'}")
+        raise UsageError(f"{text}: no such camera; there is {', '.join(there) or 'none at all'}")
     options = {}
     if capture.size is not None:
         options["video_size"] = f"{capture.size[1]}x{capture.size[0]}"
     if capture.rate is not None:
         options["framerate"] = capture.rate
     elif module == "avfoundation":
-        options["framerate"] = "30"  # its own default is one that many cameras do not have
-    return Source("camera", url, text, module, options | further)
+        options["framerate"] = "30"  # FFmpeg's own default is a rate that many cameras do not have
+    return LiveSource("camera", url, text, module, options | further)

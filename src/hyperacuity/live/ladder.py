@@ -1,7 +1,7 @@
-"""Which model makes the next frame: the best whose frames arrive in time.
+"""The ladder: which model computes the next frame, namely the best one whose frames are in time.
 
-A ladder has rungs from the best model to the lightest. It goes down one rung when frames are late or dropped, and
-tries the rung above, by one frame, after a while without either. What it is told decides; it has no clock of its own.
+A ladder has rungs from the best model to the lightest. It steps down one rung when frames are late or dropped, and
+tries the rung above with a single frame after a while without either. It has no clock: all times are passed in.
 """
 
 from __future__ import annotations
@@ -11,64 +11,69 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-# It goes down when, in the last PATIENCE seconds, this share of at least ENOUGH frames was late or dropped, and more
-# than a single one.
+# It steps down if, in the last PATIENCE seconds, more than SHARE of at least ENOUGH frames, and more than one frame,
+# were late or dropped.
 PATIENCE, SHARE, ENOUGH = 2.0, 0.1, 5
-# It looks up after so many seconds without; each look in vain doubles them.
+# It tries the rung above after CALM seconds without such frames; each failed trial doubles the wait.
 CALM, LONGEST_CALM = 10.0, 320.0
-# What a rung may take of the time between two frames, and of the latency budget, to be tried. The rest is for the
-# decoder and the encoder, which share the machine.
+# The shares of the time between two frames, and of the latency budget, that a rung may take. The rest is for decoder
+# and encoder, which share the machine.
 ROOM, ROOM_IN_BUDGET = 0.7, 0.5
-# Of two models, the lighter one must be lighter by this much to be worth a rung.
+# A lighter model is worth a rung only if it takes at most this share of the time of the model above.
 LIGHTER = 0.8
-# How often a model is timed before it starts, and for how many seconds at most.
+# How often a model is timed before the run starts, and for how many seconds at most.
 ROUNDS, SECONDS = 3, 1.0
-# A network that would take so many times what a rung may, judged by its multiply-adds and a lighter one's time, is not
-# even timed: it would hold up the beginning for nothing. Judged so, networks are easily five times off.
+# A network that is predicted to take this many times what a rung may is not timed, which would only delay the start.
+# The prediction, from multiply-adds and the time of a lighter network, is easily wrong by a factor of five.
 HOPELESS = 50.0
 
 
 @dataclass(frozen=True)
-class Cost:
-    """A model, by its place among all that were asked for, and the seconds that a frame takes it."""
+class ModelCost:
+    """The seconds that a model, given by its index among those requested, takes for a frame."""
 
     index: int
     seconds: float
 
 
-def rungs(candidates: Sequence[Cost]) -> list[Cost]:
-    """Of models from best to worst, those worth having: each is lighter than every better one."""
-    chosen: list[Cost] = []
+def select_rungs(candidates: Sequence[ModelCost]) -> list[ModelCost]:
+    """Select, of models from best to worst, those that are clearly lighter than every better one."""
+    chosen: list[ModelCost] = []
     for each in candidates:
         if not chosen or each.seconds <= LIGHTER * chosen[-1].seconds:
             chosen.append(each)
     return chosen
 
 
-def costs(works: Sequence[float], compute: Callable[[int], object], most: float) -> list[Cost]:
-    """Time a frame on each model that is not hopeless; the best first, as they are given.
+def measure_costs(works: Sequence[float], compute: Callable[[int], object], limit: float) -> list[ModelCost]:
+    """Time a frame on each model that has a chance to keep up.
 
-    works: their multiply-adds for a frame, 0 for resamplers. compute: makes a frame by the model of an index. most:
-    the seconds that a rung may take.
+    Args:
+        works: Multiply-adds for a frame of each model, best model first; 0 for resamplers.
+        compute: Computes a frame with the model of an index.
+        limit: The seconds that a rung may take.
+
+    Returns:
+        The costs, in the order of `works`.
     """
-    found: list[Cost] = []
-    rate = 0.0  # seconds for a multiply-add, in the last network
+    found: list[ModelCost] = []
+    rate = 0.0  # seconds per multiply-add of the last network
     for index in sorted(range(len(works)), key=works.__getitem__):
-        if rate * works[index] > HOPELESS * most:
+        if rate * works[index] > HOPELESS * limit:
             break
-        seconds = timed(lambda index=index: compute(index))  # type: ignore[misc]
-        found.append(Cost(index, seconds))
+        seconds = measure(lambda index=index: compute(index))  # type: ignore[misc]
+        found.append(ModelCost(index, seconds))
         rate = seconds / works[index] if works[index] else 0.0
     return sorted(found, key=lambda cost: cost.index)
 
 
-def most(period: float, budget: float) -> float:
-    """The seconds that a frame may take on a rung."""
+def longest_frame_time(period: float, budget: float) -> float:
+    """Returns the seconds that a frame may take on a rung."""
     return min(ROOM * period, ROOM_IN_BUDGET * budget)
 
 
-def timed(compute: Callable[[], object]) -> float:
-    """Seconds that a call takes, the first one, which warms up, left out: the least of a few."""
+def measure(compute: Callable[[], object]) -> float:
+    """Returns the seconds that a call takes: the least of a few, after one call to warm up."""
     compute()
     taken: list[float] = []
     while len(taken) < ROUNDS and sum(taken) < SECONDS:
@@ -79,38 +84,40 @@ def timed(compute: Callable[[], object]) -> float:
 
 
 class Ladder:
-    """The state of the choice.
+    """The current rung, and the recent frames that decide about the next.
 
-    seconds: what a frame takes on each rung, best and slowest first. period: seconds between two frames of the source,
-    which may change. budget: the latency that is asked for, in seconds.
+    Args:
+        seconds: What a frame takes on each rung, best and slowest model first.
+        period: Seconds between two frames of the source; may be changed at any time.
+        budget: The requested latency, in seconds.
     """
 
     def __init__(self, seconds: Sequence[float], period: float, budget: float) -> None:
         self.period, self._budget = period, budget
         self._lightest = len(seconds) - 1
-        self.rung = next((n for n, each in enumerate(seconds) if each <= self._most), self._lightest)
-        self._seen: deque[tuple[float, int, int]] = deque()  # when, frames, of them missed
+        self.rung = next((n for n, each in enumerate(seconds) if each <= self._limit), self._lightest)
+        self._seen: deque[tuple[float, int, int]] = deque()  # time, frames, missed frames
         self._calm_since: float | None = None
         self._calm = CALM
         self._rose: float | None = None
 
     @property
-    def _most(self) -> float:
-        return most(self.period, self._budget)
+    def _limit(self) -> float:
+        return longest_frame_time(self.period, self._budget)
 
     def choose(self, now: float) -> int:
-        """The rung for the frame that is computed now: `rung`, or the one above for a trial."""
+        """Returns the rung for the next frame: the current one, or the one above for a trial."""
         if self._calm_since is None:
             self._calm_since = now
         if self.rung > 0 and now - self._calm_since >= self._calm:
             return self.rung - 1
         return self.rung
 
-    def tell(self, now: float, rung: int, seconds: float, missed: int) -> None:
-        """A frame was computed on `rung` in so many seconds; `missed` frames were late or dropped since the last."""
+    def record(self, now: float, rung: int, seconds: float, missed: int) -> None:
+        """Record a frame that took `seconds` on `rung`; `missed` frames were late or dropped since the one before."""
         if rung < self.rung:  # a trial
             self._calm_since = now
-            if seconds <= self._most:
+            if seconds <= self._limit:
                 self.rung, self._rose = rung, now
                 self._seen.clear()
             else:
@@ -125,7 +132,7 @@ class Ladder:
         if frames >= ENOUGH and bad > max(1, SHARE * frames) and self.rung < self._lightest:
             self.rung += 1
             self._seen.clear()
-            # Who came up and had to go down at once waits longer the next time; who held out does not.
+            # A rung that could not be held for long is tried again later each time.
             hasty = self._rose is not None and now - self._rose < self._calm
             self._calm = min(LONGEST_CALM, 2 * self._calm) if hasty else CALM
             self._rose = None

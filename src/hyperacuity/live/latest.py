@@ -1,4 +1,4 @@
-"""Where the newest frame waits for the network: there is one place, and who comes later takes it."""
+"""The one place where the newest frame waits for the network; a newer frame replaces the waiting one."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 
-class Latest(Generic[T]):
-    """A queue of length one between two threads; what is not taken in time is replaced, and counted in `dropped`."""
+class LatestItem(Generic[T]):
+    """A queue of length one between two threads; an item not taken in time is replaced, and counted in `dropped`."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -18,20 +18,21 @@ class Latest(Generic[T]):
         self.dropped = 0
 
     def put(self, item: T) -> None:
+        """Replace the waiting item, if there is one."""
         with self._changed:
             self.dropped += self._item is not None
             self._item = item
             self._changed.notify()
 
     def take(self, timeout: float) -> T | None:
-        """The newest item, once there is one; None where none came for `timeout` seconds, or none will."""
+        """Returns the newest item, waiting for it; None after `timeout` seconds, or if no more will come."""
         with self._changed:
             self._changed.wait_for(lambda: self._item is not None or self._ended, timeout)
             item, self._item = self._item, None
             return item
 
     def put_back(self, item: T) -> None:
-        """Take it after all, if nothing newer is there."""
+        """Put an item that was taken back in its place, unless a newer one is there."""
         with self._changed:
             if self._item is None:
                 self._item = item
@@ -39,13 +40,13 @@ class Latest(Generic[T]):
                 self.dropped += 1
 
     def end(self) -> None:
-        """No more will come; the one that waits can still be taken."""
+        """Say that no more will come; the waiting item can still be taken."""
         with self._changed:
             self._ended = True
             self._changed.notify()
 
     @property
     def ended(self) -> bool:
-        """Whether nothing waits and nothing will come."""
+        """Whether no item is waiting and no more will come."""
         with self._changed:
             return self._ended and self._item is None

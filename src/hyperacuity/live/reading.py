@@ -1,4 +1,4 @@
-"""The thread that reads a source: opens it, decodes it, finds it again when it is lost."""
+"""The thread that reads a source: opens it, decodes it, reconnects when it is lost."""
 
 from __future__ import annotations
 
@@ -16,31 +16,33 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from hyperacuity.errors import HyperacuityError, MissingDependency, Unreachable, UnsupportedFormat, UsageError
+from hyperacuity.errors import HyperacuityError, MissingDependency, Unreachable, UnsupportedFormat, UsageError, Use
 from hyperacuity.formats import video
+from hyperacuity.formats.protocol import LossWarning
 from hyperacuity.formats.video.frames import Frame, Layout, from_av, layout
 from hyperacuity.formats.video.reading import CENTRED, Fields, plain
-from hyperacuity.live.addresses import PIPE, Source
+from hyperacuity.live.addresses import PIPE, LiveSource
 from hyperacuity.live.backoff import Backoff
-from hyperacuity.live.figures import Figures
-from hyperacuity.live.latest import Latest
+from hyperacuity.live.latest import LatestItem
+from hyperacuity.live.statistics import Statistics
 from hyperacuity.live.timeline import Timeline
+from hyperacuity.task import Stop
 
 if TYPE_CHECKING:
     import av
 
-# Sound waits for the sink, at most so many packets of it (some ten seconds); later ones take the place of the first.
+# The most packets of sound that wait for the sink (about ten seconds); later ones replace the first.
 _SOUNDS = 500
-# How long the end of a run waits for the reader, in seconds; past that it ends by itself at its next timeout.
+# How long the end of a run waits for the reader, in seconds; after that the reader ends at its own next timeout.
 _PARTING = 1.0
 _LOOK = 0.1
-# Demuxers that get their pictures in lumps: what comes is handed on at its own pace.
+# Demuxers that deliver frames in bursts, which are then passed on at the pace of their time stamps.
 _LUMPS = ("hls", "dash")
 
 
 @dataclass(frozen=True, eq=False)
-class Arrived:
-    """A frame, of which `layout`; arrival: when it had been read; place: when it is shown; both seconds of the run."""
+class ArrivedFrame:
+    """A decoded frame and its format; when it had been read and when it is shown, in seconds of the run."""
 
     frame: Frame
     layout: Layout
@@ -49,8 +51,8 @@ class Arrived:
 
 
 @dataclass(frozen=True)
-class Stream:
-    """What the first connection said of the source. sound: the template for a stream of the same, or None."""
+class SourceStream:
+    """What the first connection revealed of the source. sound: a template for a stream of the same sound, or None."""
 
     layout: Layout
     rate: Fraction
@@ -59,57 +61,79 @@ class Stream:
 
 
 class Readable(Protocol):
-    """What FFmpeg reads from where it is not to open anything itself."""
+    """What FFmpeg reads from if it must not open anything itself."""
 
     def read(self, size: int) -> bytes: ...
     def close(self) -> None: ...
 
 
-class Reader:
-    """Reads `source` in a thread of its own from `start` to `close`, into `latest` and `sounds`.
+class SourceReader:
+    """Reads a source in a thread of its own, from `start` to `close`, into `latest` and `sounds`.
 
-    All of it happens in that one thread, one connection at a time: a device that never answers holds up nothing else,
-    and nothing is opened a second time while it does. timeout: seconds without a frame after which a connection is
-    given up. `state` says what is wrong, in words; empty while frames come. `error` is why it has ended for good, if it
-    has because of one.
+    One connection is open at a time, in that one thread: a device that never answers blocks nothing else, and is not
+    opened a second time meanwhile.
+
+    Args:
+        source: What to read.
+        statistics: Where frames are counted.
+        clock: Returns the seconds since the run began.
+        timeout: Seconds without a frame after which a connection is closed.
+        sound: Whether to read the sound.
+        deinterlace: Whether to make whole frames of fields.
+
+    Attributes:
+        state: What is wrong, in words; empty while frames arrive.
+        error: Why reading ended for good, if because of an error.
+        warnings: Warnings to be given by the thread of the run.
     """
 
     def __init__(
-        self, source: Source, figures: Figures, clock: Callable[[], float], *, timeout: float, sound: bool, fields: bool
+        self,
+        source: LiveSource,
+        statistics: Statistics,
+        clock: Callable[[], float],
+        *,
+        timeout: float,
+        sound: bool,
+        deinterlace: bool,
     ) -> None:
         video.require()
-        self.source, self.figures, self.timeout = source, figures, timeout
-        self.latest: Latest[Arrived] = Latest()
-        self.sounds: deque[tuple[Any, Fraction]] = deque(maxlen=_SOUNDS)  # packets and how far they are moved, seconds
-        self.stream: Stream | None = None
+        self.source, self.statistics, self.timeout = source, statistics, timeout
+        self.latest: LatestItem[ArrivedFrame] = LatestItem()
+        self.sounds: deque[tuple[Any, Fraction]] = deque(
+            maxlen=_SOUNDS
+        )  # packets, and by how many seconds to shift them
+        self.stream: SourceStream | None = None
         self.state = f"connecting to {source.shown}"
         self.error: HyperacuityError | None = None
-        self.remarks: deque[str] = deque()
-        self._clock, self._wants_sound, self._deinterlace = clock, sound, fields
-        self._stop = threading.Event()
+        self.warnings: deque[LossWarning] = deque()
+        self._clock, self._wants_sound, self._deinterlace = clock, sound, deinterlace
+        self._stop = Stop()
         self._timeline = Timeline()
         self._backoff = Backoff()
-        self._holder: Any = None  # the container that the sound's template lives in
+        self._holder: Any = None  # the container that owns the template of the sound
         self._interlaced = False
         self.thread = threading.Thread(target=self._run, name=f"hyperacuity reads {source.kind}", daemon=True)
 
     def start(self) -> None:
+        """Start the thread."""
         self.thread.start()
 
     @property
     def period(self) -> float:
-        """Seconds between two frames of the source, about."""
+        """The approximate time between two frames of the source, in seconds."""
         assert self.stream is not None
         return self._timeline.period or float(1 / self.stream.rate)
 
     def close(self) -> None:
+        """Ask the thread to end, and wait a moment for it."""
         self._stop.set()
         self.thread.join(_PARTING)
 
     def _run(self) -> None:
         try:
             while not self._stop.is_set():
-                before = self.figures.arrived
+                before = self.statistics.arrived
                 try:
                     self._connect()
                     if self.source.kind in ("pipe", "file") or self._timeline.paced:
@@ -121,21 +145,21 @@ class Reader:
                     why = str(error)
                 if self._stop.is_set():
                     return
-                if self.figures.arrived > before:
+                if self.statistics.arrived > before:
                     self._backoff.succeeded()
                 wait = self._backoff.failed()
                 self.state = f"{self.source.shown}: {why}; trying again in {wait:g} s"
                 self._stop.wait(wait)
         except HyperacuityError as error:
             self.error = error
-        except BaseException as error:  # a fault of ours: raised where the run is waited for
+        except BaseException as error:  # an internal error: raised in the thread of the run
             self.error = HyperacuityError(f"{self.source.shown}: {type(error).__name__}: {error}")
             self.error.__cause__ = error
         finally:
             self.latest.end()
 
     def _connect(self) -> None:
-        """One connection, from its opening to its end. Raises `Unreachable` where another may succeed."""
+        """One connection, from its opening to its end. Raises `Unreachable` if another attempt may succeed."""
         import av
 
         file = self._file()
@@ -145,11 +169,11 @@ class Reader:
         except HyperacuityError:
             raise
         except av.FFmpegError as error:
-            # What FFmpeg says where a server hangs up that had not said how much there is.
+            # FFmpeg's error for a server that hangs up without having announced a length.
             cut = isinstance(error, OSError) and error.errno == errno.EIO
             if self._stop.is_set() or (cut and self._timeline.paced):
                 return
-            raise self._wrong(error, cut=cut) from error
+            raise self._explain(error, cut=cut) from error
         except OSError as error:
             raise Unreachable(f"{self.source.shown}: {(error.strerror or str(error)).lower()}") from error
         finally:
@@ -159,7 +183,7 @@ class Reader:
     def _file(self) -> Readable | None:
         if self.source.kind == "file":
             return Path(self.source.url).open("rb")
-        return Pipe(self.source.url, self._stop) if self.source.kind == "pipe" else None
+        return PipeReader(self.source.url, self._stop) if self.source.kind == "pipe" else None
 
     def _open(self, file: Readable | None) -> av.container.InputContainer:
         import av
@@ -178,8 +202,8 @@ class Reader:
             raise MissingDependency(f"PyAV was built without {self.source.format}: {error}") from error
         return container
 
-    def _wrong(self, error: Any, *, cut: bool) -> HyperacuityError:
-        """What FFmpeg's error means: final before the first frame where trying again would not help."""
+    def _explain(self, error: Any, *, cut: bool) -> HyperacuityError:
+        """FFmpeg's error as one of ours: before the first frame it is final if another attempt would not help."""
         import av
 
         name = self.source.shown
@@ -187,13 +211,11 @@ class Reader:
             return Unreachable(f"nothing came for {self.timeout:g} s")
         if self.stream is None:
             if isinstance(error, av.HTTPUnauthorizedError | av.HTTPForbiddenError):
-                return UsageError(
-                    f"{name} lets nobody in without the right user and password: scheme://user:password@..."
-                )
+                return UsageError(f"{name} refuses this user and password: write scheme://user:password@host")
             if isinstance(error, av.error.HTTPClientError):
-                return UsageError(f"{name}: the server says {plain(error)}; check the address")
+                return UsageError(f"{name}: the server answers {plain(error)}; check the address")
             if isinstance(error, av.error.InvalidDataError):
-                return UnsupportedFormat(f"{name} sends no video that is known")
+                return UnsupportedFormat(f"{name} sends no video in a known format")
             if isinstance(error, av.error.LookupError | av.error.PermissionError | av.error.ArgumentError):
                 return UsageError(f"{name}: {plain(error)}")
         return Unreachable("the connection was cut" if cut else plain(error))
@@ -202,8 +224,8 @@ class Reader:
         if not container.streams.video or container.streams.video[0].codec_context is None:
             raise UnsupportedFormat(f"{self.source.shown} has no video that can be decoded")
         stream = container.streams.video[0]
-        stream.thread_type = "SLICE"  # threads by frames hold frames back
-        sound = self._sound(container)
+        stream.thread_type = "SLICE"  # threads per frame would hold frames back
+        sound = self._sound_stream(container)
         self._timeline.connect(paced=self.source.paced or container.format.name.split(",")[0] in _LUMPS)
         fields = Fields(stream) if self._deinterlace else None
         came = time.monotonic()
@@ -211,16 +233,16 @@ class Reader:
             if self._stop.is_set():
                 return
             if packet.stream_index != stream.index:
-                self._keep(packet)
+                self._keep_sound(packet)
             else:
                 for frame in self._decoded(packet):
                     for whole in fields.push(frame) if fields else (frame,):
-                        self._hand_on(whole, stream)
+                        self._pass_on(whole, stream)
                         came = time.monotonic()
             if time.monotonic() - came > self.timeout:
-                raise Unreachable(f"no picture came for {self.timeout:g} s")
+                raise Unreachable(f"no frame came for {self.timeout:g} s")
         for whole in fields.flush() if fields else ():
-            self._hand_on(whole, stream)
+            self._pass_on(whole, stream)
 
     def _decoded(self, packet: av.Packet[Any]) -> list[Any]:
         import av
@@ -228,51 +250,51 @@ class Reader:
         try:
             frames: list[Any] = packet.decode()
         except (av.InvalidDataError, av.error.PatchWelcomeError):
-            self.figures.damaged += 1
+            self.statistics.damaged += 1
             return []
         good = [frame for frame in frames if not frame.is_corrupt]
-        self.figures.damaged += len(frames) - len(good)
+        self.statistics.damaged += len(frames) - len(good)
         return good
 
-    def _hand_on(self, frame: av.VideoFrame, stream: av.VideoStream) -> None:
+    def _pass_on(self, frame: av.VideoFrame, stream: av.VideoStream) -> None:
         arrival = self._clock()
         if self.stream is None:
             own = layout(frame, centred=stream.codec_context.name in CENTRED)
             rate = stream.average_rate or stream.guessed_rate or Fraction(25)
             aspect = stream.sample_aspect_ratio or None
             template = self._holder.streams[0] if self._holder is not None else None
-            self.stream = Stream(own, min(Fraction(rate), Fraction(240)), aspect, template)
+            self.stream = SourceStream(own, min(Fraction(rate), Fraction(240)), aspect, template)
         elif self.state:
-            self.figures.reconnects += 1
+            self.statistics.reconnects += 1
         if frame.interlaced_frame and not self._interlaced and not self._deinterlace:
             self._interlaced = True
-            self.remarks.append(f"{self.source.shown} is interlaced: --deinterlace makes whole frames of its fields")
+            self.warnings.append(LossWarning(f"{self.source.shown} is interlaced", Use(deinterlace=True)))
         self.state = ""
         base = frame.time_base or stream.time_base or Fraction(1, 90_000)
         stamp = Fraction(arrival) if frame.pts is None else frame.pts * base
         place = self._timeline.place(stamp, arrival)
         if place is None:
-            self.figures.damaged += 1
+            self.statistics.damaged += 1
             return
         if self._timeline.paced:
             early = self._timeline.early(place, arrival)
             if early and self._stop.wait(early):
                 return
             arrival = self._clock()
-        look = self.stream.layout.resized(frame.height, frame.width)  # whatever it is now, the result stays as it was
-        self.figures.arrived += 1
-        self.latest.put(Arrived(Frame(from_av(frame, look), 0), look, arrival, place))
+        look = self.stream.layout.resized(frame.height, frame.width)  # the result keeps the size of the first frame
+        self.statistics.arrived += 1
+        self.latest.put(ArrivedFrame(Frame(from_av(frame, look), 0), look, arrival, place))
 
-    def _sound(self, container: av.container.InputContainer) -> av.AudioStream | None:
-        """The stream of sound to copy: the first, as long as it is like that of the first connection."""
+    def _sound_stream(self, container: av.container.InputContainer) -> av.AudioStream | None:
+        """The stream of sound to copy: the first, if it is of the same kind as that of the first connection."""
         import av
 
         found = next(iter(container.streams.audio), None)
         if not self._wants_sound or found is None or found.codec_context is None:
             return None
         if self.stream is None and self._holder is None:
-            # Lives on when the connection does not.
-            self._holder = av.open(_Nothing(), "w", format="nut")
+            # Its template must outlive the connection.
+            self._holder = av.open(_NullFile(), "w", format="nut")
             self._holder.add_stream_from_template(found, opaque=True)
         if self._holder is None:
             return None
@@ -280,7 +302,7 @@ class Reader:
         same = (found.codec_context.name, found.sample_rate) == (known.name, known.sample_rate)
         return found if same else None
 
-    def _keep(self, packet: av.Packet[Any]) -> None:
+    def _keep_sound(self, packet: av.Packet[Any]) -> None:
         time = packet.dts if packet.dts is not None else packet.pts
         if packet.size == 0 or time is None:
             return
@@ -289,17 +311,17 @@ class Reader:
             self.sounds.append((packet, moved))
 
 
-class Pipe:
-    """Standard input, or a named pipe, read as it fills; `stop` ends it."""
+class PipeReader:
+    """Standard input or a named pipe, read as it fills, until `stop` is set."""
 
-    def __init__(self, name: str, stop: threading.Event) -> None:
+    def __init__(self, name: str, stop: Stop) -> None:
         self._stop, self._own = stop, name != PIPE
-        # Opening a named pipe would wait for its writer, without hearing `stop`.
+        # Opening a named pipe would wait for its writer, and `stop` would not be noticed.
         self._number = os.open(name, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)) if self._own else sys.stdin.fileno()
 
     def read(self, size: int) -> bytes:
         while not self._stop.is_set():
-            # Windows can wait for sockets only.
+            # On Windows, select works with sockets only.
             if sys.platform == "win32" or select.select([self._number], [], [], _LOOK)[0]:
                 with contextlib.suppress(BlockingIOError):
                     return os.read(self._number, size)
@@ -310,8 +332,8 @@ class Pipe:
             os.close(self._number)
 
 
-class _Nothing:
-    """A file that keeps nothing, and says it is closed, so that nobody writes an end to it."""
+class _NullFile:
+    """A file that keeps nothing, and appears closed, so that no trailer is written to it."""
 
     closed = True
 

@@ -1,46 +1,51 @@
-"""What time it is in the result: the source's own clock, laid on ours anew at each connection."""
+"""The time of each frame in the result: the source's clock, aligned with ours at each connection."""
 
 from __future__ import annotations
 
 from fractions import Fraction
 
-# A source that has sent so many seconds more than have passed is no camera: a file behind a URL, or in a pipe.
+# A source that has sent this many seconds of video more than have passed is not a camera but a recording, behind a URL
+# or in a pipe.
 AHEAD = 3.0
-# What a source is ahead or behind by is forgotten at this rate a second: the clock of a camera may be wrong by less.
+# A source's lead decays at this rate a second, since a camera's clock may run wrong by less than that.
 _FORGOTTEN = 0.01
-# A step of the source's time that is longer than the wait for it by so many seconds is a new clock.
+# A step of the source's time that exceeds the wait for it by this many seconds means that its clock was reset.
 _JUMP, _JUMP_PACED = 1.0, 10.0
 _TICK = Fraction(1, 1000)
-# A step back by less is a frame that the decoder gives too late to be shown, and not a clock that begins anew.
+# A smaller step back is a frame that the decoder delivered too late to be shown; a larger one is a reset clock.
 _BACK = Fraction(1, 2)
-# How much of the time between two frames is that of the last two, and how much was known before.
+# The weight of the newest interval in the running average of the time between two frames.
 _FRESH = 0.1
 
 
 class Timeline:
-    """Maps the source's time stamps to seconds since the beginning, so that nothing dropped moves the rest.
+    """Maps the source's time stamps to seconds since the run began, so that dropped frames do not shift the others.
 
-    The first frame of a connection is placed by its arrival, the others by the source's time stamps; where these leap
-    or go back, by arrival again, and never before what has been. paced: the source does not send as time passes (a
-    file, segments), so `early` says how long to wait until its frames would have come from a camera. All times are
-    seconds; `arrival` and `now` are counted from the beginning of the run.
+    The first frame of a connection is placed by its arrival, later ones by the source's time stamps. If these jump or
+    go back, the next frame is placed by its arrival again, and never before an earlier frame. All times are in seconds;
+    `arrival` and `now` count from the beginning of the run.
+
+    Attributes:
+        paced: The source does not deliver frames in real time (a file, segments); `early` then returns how long to
+            wait until a camera would have delivered the frame.
+        period: The running average of the time between two frames; None before the second.
     """
 
     def __init__(self) -> None:
         self.paced = False
         self._offset: Fraction | None = None
-        self._last: tuple[Fraction, float] = Fraction(0), 0.0  # time stamp and arrival
-        self._latest: Fraction | None = None  # place
+        self._last: tuple[Fraction, float] = Fraction(0), 0.0  # time stamp and arrival of the last frame
+        self._latest: Fraction | None = None  # when the last frame is shown
         self._lead = 0.0
-        self._moved = 0.0  # from a frame's place to when it is due
-        self.period: float | None = None  # between two frames, on the average of late
+        self._moved = 0.0  # from when a frame is shown to when it is to be passed on
+        self.period: float | None = None
 
     def connect(self, *, paced: bool) -> None:
-        """Another connection: its clock is a new one."""
+        """Begin a new connection, whose clock is unrelated to the one before."""
         self._offset, self.paced = None, paced
 
     def place(self, stamp: Fraction, arrival: float) -> Fraction | None:
-        """When a video frame with this time stamp is shown; None where it comes too late."""
+        """Returns when a frame with this time stamp is shown; None if it arrives too late to be shown."""
         before, earlier = self._last
         step, gap = stamp - before, arrival - earlier
         if self._offset is not None and -_BACK < step <= 0:
@@ -61,11 +66,11 @@ class Timeline:
         return place
 
     def shifted(self, stamp: Fraction) -> Fraction | None:
-        """The same for sound, which follows the video; None before the connection's first frame."""
+        """Returns the time for sound, which follows the video; None before the connection's first frame."""
         return None if self._offset is None else stamp + self._offset
 
     def early(self, place: Fraction, now: float) -> float:
-        """How many seconds too early a paced source's frame is; where one is late, so are all after it."""
+        """Returns how many seconds too early a paced source's frame is; a late frame delays all after it."""
         early = float(place) + self._moved - now
         if early < 0:
             self._moved -= early

@@ -1,4 +1,4 @@
-"""The sink: encoder, container and what carries it; found again when it is lost."""
+"""The thread that writes to the sink: encoder, container and transport; reconnects when the sink is lost."""
 
 from __future__ import annotations
 
@@ -9,70 +9,42 @@ import re
 import threading
 import warnings
 from collections import deque
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from hyperacuity.errors import UnsupportedFormat
 from hyperacuity.formats.protocol import LossWarning
-from hyperacuity.formats.video.codecs import CODECS, Encoder, Encoding, Target
-from hyperacuity.formats.video.frames import Layout
-from hyperacuity.live import carriers
-from hyperacuity.live.addresses import Sink
+from hyperacuity.formats.video.codecs import CODECS, Encoder, Target
+from hyperacuity.live import transports
+from hyperacuity.live.addresses import LiveSink
 from hyperacuity.live.backoff import Backoff
-from hyperacuity.live.figures import Figures
-from hyperacuity.live.pictures import Picture, Pictures
-from hyperacuity.live.reading import Arrived, Stream
+from hyperacuity.live.encoding import TIME_BASE
+from hyperacuity.live.enlarging import EnlargedFrame, FrameEnlarger
+from hyperacuity.live.options import LiveOutput
+from hyperacuity.live.reading import ArrivedFrame, SourceStream
+from hyperacuity.live.statistics import Statistics
 from hyperacuity.storage import may_write, storing
+from hyperacuity.task import Stop
 
 if TYPE_CHECKING:
     import av
 
-# The unit of time of MPEG-TS.
-TIME_BASE = Fraction(1, 90_000)
-# Nothing is looked ahead at, nothing is reordered, and key frames come when they are asked for. The presets are those
-# that leave most of the machine to the network.
-LOW_LATENCY: Mapping[str, tuple[str | None, Mapping[str, str]]] = {
-    "h264": ("superfast", {"tune": "zerolatency", "forced-idr": "1"}),
-    "h265": ("ultrafast", {"tune": "zerolatency", "forced-idr": "1"}),
-    "av1": ("11", {"svtav1-params": "pred-struct=1:lookahead=0"}),
-    "ffv1": (None, {}),
-}
-# FFmpeg writes others into MPEG-TS as private data, which nobody plays.
+# Audio codecs that MPEG-TS holds. FFmpeg writes others as private data, which players ignore.
 _SOUND_IN_TS = ("aac", "aac_latm", "mp2", "mp3", "mp3float", "ac3", "eac3", "opus", "libopus", "dca")
-_DEPTHS = {"h264": 8, "h265": 10}  # what players take of those that MPEG-TS holds
-# How long video may wait for sound that comes late, in microseconds.
+# How long video may wait for late sound, in microseconds.
 _INTERLEAVE = "100000"
 
 
-@dataclass(frozen=True)
-class Output:
-    """How the result is written. keys: seconds between key frames, and of an HLS segment. segments: how many an HLS
-    playlist lists, older ones being deleted; 0 = all.
+def check_sink(sink: LiveSink, *, force: bool) -> None:
+    """Check that a sink on disk can be written, and create the folder of an HLS playlist.
+
+    Args:
+        sink: Where the result goes; sinks that are not on disk pass.
+        force: Overwrite what exists; an earlier playlist's segments are deleted.
+
+    Raises:
+        UsageError: If the file exists and `force` is false, or it cannot be created.
     """
-
-    encoding: Encoding
-    keys: Fraction = Fraction(2)
-    segments: int = 6
-
-
-def for_live(encoding: Encoding, sink: Sink) -> Encoding:
-    """With nothing left open, set for low latency. Raises `UsageError` for what the sink cannot hold."""
-    chosen = encoding.resolved(sink.path.suffix.lower())
-    preset, options = LOW_LATENCY[chosen.codec]
-    if sink.format in ("mpegts", "hls") and chosen.codec not in _DEPTHS:
-        raise UnsupportedFormat(f"MPEG-TS and HLS hold {' and '.join(_DEPTHS)}; {chosen.codec} goes into .mkv")
-    return replace(chosen, preset=encoding.preset or preset, options=dict(options) | dict(encoding.options))
-
-
-def playable(look: Layout, encoding: Encoding) -> Layout:
-    """What players and browsers decode: 4:2:0, in H.264 of 8 bits, in H.265 of 10 at most. Webcams give 4:2:2."""
-    return replace(look, chroma=look.chroma if look.rgb else (2, 2), depth=min(look.depth, _DEPTHS[encoding.codec]))
-
-
-def check(sink: Sink, *, force: bool) -> None:
-    """Raises `UsageError` where the sink is there already, and is not to be overwritten, or its folder is not."""
     if sink.kind not in ("file", "hls"):
         return
     may_write(sink.path, None, force=force)
@@ -82,30 +54,32 @@ def check(sink: Sink, *, force: bool) -> None:
             for segment in sink.path.parent.iterdir() if force else ():
                 if re.fullmatch(re.escape(sink.path.stem) + r"-\d{6,}\.ts", segment.name):
                     segment.unlink()
-        if not sink.path.exists():  # shows whether it can be written
+        if not sink.path.exists():  # find out now whether it can be written
             with sink.path.open("xb"):
                 pass
             sink.path.unlink()
 
 
-class Writer:
-    """Takes pictures in a thread of its own (`store`), and `close`s the sink properly.
+class SinkWriter:
+    """Encodes frames and hands them to the sink, in the thread that calls `store`.
 
-    ready: set when a picture can be taken; not while one waits, nor while the sink is away. `state` says what is
-    wrong, in words.
+    Attributes:
+        ready: Set while a frame can be accepted: none waits, and the sink is connected.
+        state: What is wrong, in words; empty while all is well.
+        lost: Frames that could not be handed to the sink.
     """
 
     def __init__(
         self,
-        sink: Sink,
+        sink: LiveSink,
         target: Target,
-        output: Output,
-        stream: Stream,
+        output: LiveOutput,
+        stream: SourceStream,
         sounds: deque[tuple[Any, Fraction]],
-        pictures: Pictures,
-        figures: Figures,
+        frames: FrameEnlarger,
+        statistics: Statistics,
         clock: Callable[[], float],
-        stop: threading.Event,
+        stop: Stop,
         *,
         timeout: float,
     ) -> None:
@@ -113,15 +87,16 @@ class Writer:
         self.ready = threading.Event()
         self.lost = 0
         self._target, self._output, self._sounds = target, output, sounds
-        self._pictures, self._figures, self._clock, self._stop = pictures, figures, clock, stop
+        self._frames, self._statistics, self._clock, self._stop = frames, statistics, clock, stop
         self._template = stream.sound
-        self._carrier = carriers.of(sink, stop, timeout)
+        self._transport = transports.open_transport(sink, stop, timeout)
         self._backoff = Backoff()
-        self._open: _Open | None = None
+        self._open: _OpenContainer | None = None
         self._latest = -1  # pts
-        self._template_fits()
+        self._check_sound()
 
-    def _template_fits(self) -> None:
+    def _check_sound(self) -> None:
+        """Leave the sound out if the container cannot hold its codec."""
         name = None if self._template is None else self._template.codec_context.name
         if name is not None and self.sink.format in ("mpegts", "hls") and name not in _SOUND_IN_TS:
             self._without_sound(name)
@@ -129,28 +104,28 @@ class Writer:
     def _without_sound(self, name: str) -> None:
         self._template = None
         warnings.warn(
-            f"{self.sink.shown}: sound in {name} does not fit into this kind of sink and is left out; .mkv holds most",
+            f"{self.sink.shown}: this kind of sink cannot hold {name} sound, which is left out; .mkv holds most codecs",
             LossWarning,
             stacklevel=3,
         )
 
-    def store(self, item: tuple[Picture, Arrived] | None) -> None:
-        """Encode a picture and hand it to the sink; None only opens the sink."""
+    def store(self, item: tuple[EnlargedFrame, ArrivedFrame] | None) -> None:
+        """Encode a frame and hand it to the sink; None only opens the sink."""
         try:
             if item is None:
                 self._connect()
             else:
                 self._write(*item)
         except BaseException:
-            self.ready.set()  # whoever waits for it shall hear of this
+            self.ready.set()  # wakes the thread that waits for it, which then sees this error
             raise
 
-    def _write(self, picture: Picture, arrived: Arrived) -> None:
-        if self._open is None:  # the end has come before a consumer has
+    def _write(self, enlarged: EnlargedFrame, arrived: ArrivedFrame) -> None:
+        if self._open is None:  # the run ended before a consumer connected
             self.lost += 1
             return
         self.ready.set()
-        planes = self._pictures.finish(picture)
+        planes = self._frames.finish(enlarged)
         try:
             pts = max(self._latest + 1, round(arrived.place / TIME_BASE))
             with self._storing():
@@ -160,44 +135,44 @@ class Writer:
             self.ready.clear()
             self.lost += 1
             self._give_up(error)
-            self._connect()  # which does nothing when it is the end that has broken it off
+            self._connect()  # which returns at once if the run is being stopped
             return
         now = self._clock()
-        self._figures.count_sent(now, now - arrived.arrival, picture.model)
+        self._statistics.count_sent(now, now - arrived.arrival, enlarged.model)
 
     def _storing(self) -> contextlib.AbstractContextManager[None]:
-        """What a file system says is final; of a network, another try may be better."""
-        return contextlib.nullcontext() if self.sink.lasting or self.sink.kind == "pipe" else storing(self.sink.path)
+        """Errors of a file system are final; those of a network are retried."""
+        return contextlib.nullcontext() if self.sink.reconnects or self.sink.kind == "pipe" else storing(self.sink.path)
 
     def _give_up(self, error: OSError) -> None:
-        """Leave a sink that has failed. Raises the error where it cannot be found again."""
+        """Disconnect a sink that failed. Raises the error if the sink cannot be reconnected."""
         if self._open is not None:
             self._open.abandon()
             self._open = None
-        self._carrier.disconnect()
-        if self._broken_off(error):
+        self._transport.disconnect()
+        if self._interrupted(error):
             return
-        if not self.sink.lasting:
+        if not self.sink.reconnects:
             raise error
-        self._figures.sink_reconnects += 1
+        self._statistics.sink_reconnects += 1
 
-    def _broken_off(self, error: OSError) -> bool:
-        """Whether it was waiting for a slow consumer when the end came."""
+    def _interrupted(self, error: OSError) -> bool:
+        """Whether the run was stopped while a slow consumer was waited for."""
         return self._stop.is_set() and isinstance(error, TimeoutError)
 
     def _connect(self) -> None:
-        """Open the sink, however often it takes."""
+        """Open the sink, and try again until it is open or the run is stopped."""
         while not self._stop.is_set():
             try:
-                self.state = self._carrier.waiting
-                file = self._carrier.connect()
-                if file is None and self._carrier.needed:
+                self.state = self._transport.waiting
+                file = self._transport.connect()
+                if file is None and self._transport.needed:
                     return  # stopped
                 with self._storing():
                     self._open = self._opened(file)
             except OSError as error:
-                self._carrier.disconnect()
-                if not self.sink.lasting:
+                self._transport.disconnect()
+                if not self.sink.reconnects:
                     raise
                 wait = self._backoff.failed()
                 why = (error.strerror or str(error)).lower()
@@ -206,23 +181,23 @@ class Writer:
                 continue
             self._backoff.succeeded()
             self.state = ""
-            self._sounds.clear()  # what was heard while nobody listened
+            self._sounds.clear()  # sound that arrived while there was no sink
             self.ready.set()
             return
 
-    def _opened(self, file: Any) -> _Open:
+    def _opened(self, file: Any) -> _OpenContainer:
         import av
 
         while True:
             try:
-                return _Open(self.sink, file, self._target, self._output, self._template)
+                return _OpenContainer(self.sink, file, self._target, self._output, self._template)
             except (av.FFmpegError, ValueError) as error:
                 if isinstance(error, OSError) or self._template is None:
                     raise
                 self._without_sound(self._template.codec_context.name)
 
     def close(self) -> None:
-        """Write the end of the file, the playlist or the stream, and let go of everything."""
+        """Write the end of the file, playlist or stream, and release everything."""
         try:
             if self._open is not None:
                 opened, self._open = self._open, None
@@ -231,31 +206,33 @@ class Writer:
                         opened.close(self._sounds)
                 except OSError as error:
                     opened.abandon()
-                    if not (self.sink.lasting or self._broken_off(error)):
+                    if not (self.sink.reconnects or self._interrupted(error)):
                         raise
         finally:
-            self._carrier.close()
+            self._transport.close()
 
 
-class _Open:
-    """A container that is being written, and the encoder for it."""
+class _OpenContainer:
+    """A container that is being written, and its encoder."""
 
-    def __init__(self, sink: Sink, file: Any, target: Target, output: Output, sound: av.stream.Stream | None) -> None:
+    def __init__(
+        self, sink: LiveSink, file: Any, target: Target, output: LiveOutput, sound: av.stream.Stream | None
+    ) -> None:
         import av
 
         self._target, self._keys = target, output.keys
         self._next_key = -math.inf
         self._file = file
         self._faults: list[OSError] = []
-        self._heard: int | None = None  # dts of the last sound, in its own unit
+        self._sound_dts: int | None = None  # of the last packet of sound, in its own time base
         self._container: Any = av.open(
-            os.path.abspath(sink.path) if file is None else file,  # "12:30.mkv" alone would be taken for an address
+            os.path.abspath(sink.path) if file is None else file,  # FFmpeg would take "12:30.mkv" for a URL
             "w",
             format=sink.format,
             container_options=_container_options(sink, output),
-            buffer_size=carriers.DATAGRAM if sink.kind == "udp" else 32768,
-            # FFmpeg's HLS goes on as if nothing were when the disk is full; files of ours tell.
-            io_open=self._written if sink.kind == "hls" else None,
+            buffer_size=transports.DATAGRAM if sink.kind == "udp" else 32768,
+            # FFmpeg's HLS muxer ignores a full disk; our own files report it.
+            io_open=self._open_segment if sink.kind == "hls" else None,
         )
         self._stream: Any = self._container.add_stream(CODECS[target.encoding.codec].encoder, rate=target.rate)
         target.configure(self._stream.codec_context)
@@ -267,7 +244,7 @@ class _Open:
         self._container.start_encoding()
 
     def write(self, planes: tuple[Any, ...], pts: int, sounds: deque[tuple[Any, Fraction]]) -> None:
-        """A frame, and before it the sound that has come."""
+        """Write a frame, preceded by the sound that has arrived."""
         self._mux_sounds(sounds)
         seconds = float(pts * self._target.time_base)
         key = seconds >= self._next_key
@@ -285,8 +262,8 @@ class _Open:
         if self._faults:
             raise self._faults[0]
 
-    def _written(self, path: str, flags: int, options: dict[str, str]) -> carriers.Disk:
-        return carriers.Disk(path, self._faults)
+    def _open_segment(self, path: str, flags: int, options: dict[str, str]) -> transports.SegmentFile:
+        return transports.SegmentFile(path, self._faults)
 
     def _mux_sounds(self, sounds: deque[tuple[Any, Fraction]]) -> None:
         while sounds:
@@ -295,34 +272,34 @@ class _Open:
                 continue
             shift = round(moved / packet.time_base)
             dts = (packet.pts if packet.dts is None else packet.dts) + shift
-            if dts < 0 or (self._heard is not None and dts <= self._heard):
+            if dts < 0 or (self._sound_dts is not None and dts <= self._sound_dts):
                 continue
-            self._heard = dts
+            self._sound_dts = dts
             packet.dts, packet.pts = dts, dts if packet.pts is None else packet.pts + shift
             packet.stream = self._sound
             self._container.mux_one(packet)
 
     def close(self, sounds: deque[tuple[Any, Fraction]]) -> None:
-        """All that was held back, and the end."""
+        """Write everything that was held back, and the end of the container."""
         self._mux_sounds(sounds)
         self._mux(self._encoder.finish())
         self._container.close()
         self._check()
 
     def abandon(self) -> None:
-        """Write nothing more."""
+        """Write nothing more, not even an end."""
         import av
 
         if self._file is not None:
-            self._file.closed = True  # so that no end is written to it
+            self._file.closed = True  # PyAV writes no trailer to a closed file
         with contextlib.suppress(av.FFmpegError, OSError):
             self._container.close()
 
 
-def _container_options(sink: Sink, output: Output) -> dict[str, str]:
+def _container_options(sink: LiveSink, output: LiveOutput) -> dict[str, str]:
     options = {"max_interleave_delta": _INTERLEAVE, "flush_packets": "1"}
     if sink.format in ("mp4", "mov"):
-        # Whatever happens, the file can be played up to the last fragment.
+        # The file can be played up to its last fragment, however the run ends.
         options["movflags"] = "+frag_keyframe+delay_moov+default_base_moof"
     if sink.kind == "hls":
         options |= {

@@ -1,4 +1,4 @@
-"""Frames at the size of the result, by the model whose turn it is, whatever size the source has just now."""
+"""Frames at the size of the result, by any of several models, whatever size the source has at the moment."""
 
 from __future__ import annotations
 
@@ -14,32 +14,36 @@ from hyperacuity.video.enlarging import Enlarger
 
 
 @dataclass(frozen=True, eq=False)
-class Picture:
-    """A frame that a model has made larger, on its way to the encoder; `size` is its (height, width)."""
+class EnlargedFrame:
+    """An enlarged frame on its way to the encoder; `size` is its (height, width)."""
 
     planes: tuple[Array, ...]
     size: tuple[int, int]
     model: str
 
 
-class Pictures:
-    """Enlarges frames of any layout into those of `stored`.
+class FrameEnlarger:
+    """Enlarges frames of any format into frames of the format `stored`.
 
-    upscalers: the rungs, best first. size: the (height, width) that is seen of a frame that has the first one's shape.
-    Others keep their shape: they are fitted into it, with black beside them.
+    Args:
+        upscalers: The models to choose from, best first.
+        first: The format of the source's first frame.
+        size: The (height, width) of the result. A frame of another aspect ratio than the first keeps its own: it is
+            fitted into this size, with black bars.
+        stored: The format of the result.
     """
 
     def __init__(self, upscalers: Sequence[Upscaler], first: Layout, size: tuple[int, int], stored: Layout) -> None:
         self._upscalers, self._first, self._size, self._stored = upscalers, first, size, stored
         self._enlargers: dict[tuple[int, Layout], Enlarger] = {}
 
-    def compute(self, frame: Frame, look: Layout, rung: int = 0) -> Picture:
-        """All but what is beside the picture."""
+    def compute(self, frame: Frame, look: Layout, rung: int = 0) -> EnlargedFrame:
+        """Enlarge a frame with the model of an index, without its black bars."""
         enlarger = self._enlarger(look, rung)
-        return Picture(enlarger.compute(frame).planes, enlarger.size, self.name(look, rung))
+        return EnlargedFrame(enlarger.compute(frame).planes, enlarger.size, self.name(look, rung))
 
-    def anew(self, frame: Frame, look: Layout, rung: int) -> None:
-        """The same for nothing, without what is remembered of the frame before: to time it."""
+    def compute_afresh(self, frame: Frame, look: Layout, rung: int) -> None:
+        """Enlarge a frame without reusing anything of the one before, to time it."""
         enlarger = self._enlarger(look, rung)
         enlarger.forget()
         enlarger.compute(frame)
@@ -47,20 +51,21 @@ class Pictures:
     def _enlarger(self, look: Layout, rung: int) -> Enlarger:
         if (rung, look) not in self._enlargers:
             if any(known != look for _, known in self._enlargers):
-                self._enlargers.clear()  # a source that changes every minute shall not fill the memory
+                self._enlargers.clear()  # a source whose format changes often must not fill the memory
             self._enlargers[rung, look] = Enlarger(self._upscalers[rung], look, self._fitted(look), self._stored)
         return self._enlargers[rung, look]
 
     def name(self, look: Layout, rung: int) -> str:
+        """Returns what computes a frame of this format: networks, or a resampler."""
         names = self._upscalers[rung].names((look.height, look.width), self._fitted(look))
         return " + ".join(names) or "same size"
 
-    def finish(self, picture: Picture) -> tuple[Array, ...]:
-        """Planes of the stored layout."""
-        return picture.planes if picture.size == self._size else self._framed(picture.planes, picture.size)
+    def finish(self, enlarged: EnlargedFrame) -> tuple[Array, ...]:
+        """Returns planes of the stored format, with black bars where the frame needs them."""
+        return enlarged.planes if enlarged.size == self._size else self._with_bars(enlarged.planes, enlarged.size)
 
     def _fitted(self, look: Layout) -> tuple[int, int]:
-        """The largest size of the frame's shape in that of the result; whole chroma samples where it is not all."""
+        """The largest size with the frame's aspect ratio in that of the result, in whole chroma samples."""
         if (look.height, look.width) == (self._first.height, self._first.width):
             return self._size
         height, width = self._size
@@ -69,7 +74,7 @@ class Pictures:
         sides = round(look.height * factor / down) * down, round(look.width * factor / across) * across
         return min(max(down, sides[0]), height), min(max(across, sides[1]), width)
 
-    def _framed(self, planes: tuple[Array, ...], inner: tuple[int, int]) -> tuple[Array, ...]:
+    def _with_bars(self, planes: tuple[Array, ...], inner: tuple[int, int]) -> tuple[Array, ...]:
         down, across = self._stored.chroma or (1, 1)
         top, left = (self._size[0] - inner[0]) // 2 // down * down, (self._size[1] - inner[1]) // 2 // across * across
         framed: list[Any] = []

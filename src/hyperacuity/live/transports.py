@@ -1,6 +1,6 @@
-"""What carries MPEG-TS to whoever takes it: datagrams, a connection, a pipe. Each can wait and each can be stopped.
+"""Transports that carry MPEG-TS to a consumer: datagrams, a connection, a pipe. Each can be stopped while it waits.
 
-FFmpeg could do it too, but nothing can interrupt it while it waits for a consumer that has gone.
+FFmpeg has transports too, but they cannot be interrupted while they wait for a consumer that has disappeared.
 """
 
 from __future__ import annotations
@@ -9,64 +9,68 @@ import os
 import select
 import socket
 import sys
-import threading
 import time
 from typing import Any, Protocol
 
-from hyperacuity.live.addresses import Sink
+from hyperacuity.live.addresses import LiveSink
+from hyperacuity.task import Stop
 
-# Seven packets of MPEG-TS, which fit into an Ethernet frame.
+# Seven packets of MPEG-TS, the most that fit into an Ethernet frame, in bytes.
 DATAGRAM = 7 * 188
+# How often a waiting transport looks whether it is to stop, in seconds.
 _LOOK = 0.1
 
 
-class File(Protocol):
-    """What PyAV writes to. closed: that it shall not."""
+class ByteSink(Protocol):
+    """What PyAV writes to. closed: PyAV must not write any more."""
 
     closed: bool
 
     def write(self, data: bytes) -> int: ...
 
 
-class Carrier:
-    """The carrier of sinks that FFmpeg opens itself, files and HLS.
+class Transport:
+    """The transport of sinks that FFmpeg opens itself: files and HLS.
 
-    needed: whether `connect` must give a file. waiting: what is said while it has none.
+    Attributes:
+        needed: Whether `connect` must return a file.
+        waiting: The state to show while `connect` waits.
     """
 
     needed = False
     waiting = ""
 
-    def connect(self) -> File | None:
-        """Something to write to; None where none is needed, or when it was stopped. Raises `OSError`."""
+    def connect(self) -> ByteSink | None:
+        """Returns what to write to; None if FFmpeg opens it, or if the run was stopped. Raises `OSError`."""
         return None
 
     def disconnect(self) -> None:
-        """Let go of a connection that has failed; the next may come."""
+        """Close a connection that failed; another may follow."""
 
     def close(self) -> None:
-        """Let go of all."""
+        """Release everything."""
         self.disconnect()
 
 
-def of(sink: Sink, stop: threading.Event, timeout: float) -> Carrier:
+def open_transport(sink: LiveSink, stop: Stop, timeout: float) -> Transport:
+    """Returns the transport for a sink; `timeout` is how long a consumer may accept no data, in seconds."""
     if sink.kind == "pipe":
-        return _Pipe(stop)
+        return _PipeTransport(stop)
     if sink.kind == "udp":
-        return _Udp(sink)
-    return _Tcp(sink, stop, timeout) if sink.kind == "tcp" else Carrier()
+        return _UdpTransport(sink)
+    return _TcpTransport(sink, stop, timeout) if sink.kind == "tcp" else Transport()
 
 
-class _Pipe(Carrier):
-    """Standard output. Whoever reads it may be slow; that he is waited for can be stopped."""
+class _PipeTransport(Transport):
+    """Standard output. Its reader may be slow; waiting for it can be stopped."""
 
     needed = True
 
-    def __init__(self, stop: threading.Event) -> None:
+    def __init__(self, stop: Stop) -> None:
         self._stop = stop
         self.closed = False
 
-    def connect(self) -> File:
+    def connect(self) -> ByteSink:
         return self
 
     def write(self, data: bytes) -> int:
@@ -76,25 +80,25 @@ class _Pipe(Carrier):
             if sys.platform == "win32":
                 rest = rest[os.write(number, rest) :]
             elif select.select([], [number], [], _LOOK)[1]:
-                # So much fits into a pipe that can be written to at all.
+                # A pipe that can be written to at all has room for this much.
                 rest = rest[os.write(number, rest[: select.PIPE_BUF]) :]
             elif self._stop.is_set():
-                raise TimeoutError("nobody reads it")
+                raise TimeoutError("standard output is not being read")
         return len(data)
 
 
-class _Udp(Carrier):
-    """Datagrams; whether anybody takes them is not known."""
+class _UdpTransport(Transport):
+    """UDP datagrams, which may or may not be received."""
 
     needed = True
 
-    def __init__(self, sink: Sink) -> None:
+    def __init__(self, sink: LiveSink) -> None:
         self._sink = sink
         self._socket: socket.socket | None = None
         self._to: Any = None
         self.closed = False
 
-    def connect(self) -> File:
+    def connect(self) -> ByteSink:
         family, kind, protocol, _, self._to = socket.getaddrinfo(
             self._sink.host, self._sink.port, type=socket.SOCK_DGRAM
         )[0]
@@ -115,19 +119,19 @@ class _Udp(Carrier):
             self._socket = None
 
 
-class _Tcp(Carrier):
-    """A connection to a consumer, or with `listen` from one after the other."""
+class _TcpTransport(Transport):
+    """A TCP connection to a consumer, or, with `listen`, from one consumer after another."""
 
     needed = True
 
-    def __init__(self, sink: Sink, stop: threading.Event, timeout: float) -> None:
+    def __init__(self, sink: LiveSink, stop: Stop, timeout: float) -> None:
         self._sink, self._stop, self._timeout = sink, stop, timeout
         self._server: socket.socket | None = None
         self._socket: socket.socket | None = None
         self.closed = False
         self.waiting = f"waiting for a consumer at {sink.shown}" if sink.listen else ""
 
-    def connect(self) -> File | None:
+    def connect(self) -> ByteSink | None:
         if not self._sink.listen:
             found = socket.create_connection((self._sink.host, self._sink.port), self._timeout)
         else:
@@ -160,7 +164,7 @@ class _Tcp(Carrier):
                 rest = rest[self._socket.send(rest) :]
             except TimeoutError:
                 if self._stop.is_set() or time.monotonic() > end:
-                    raise TimeoutError(f"took nothing for {self._timeout:g} s") from None
+                    raise TimeoutError(f"accepted no data for {self._timeout:g} s") from None
         return len(data)
 
     def disconnect(self) -> None:
@@ -175,8 +179,8 @@ class _Tcp(Carrier):
             self._server = None
 
 
-class Disk:
-    """A file of an HLS folder. What goes wrong is put into `faults`: PyAV can hand on only one error at a time."""
+class SegmentFile:
+    """A file of an HLS folder. Errors go into `faults`, since PyAV can pass on only one at a time."""
 
     def __init__(self, path: str, faults: list[OSError]) -> None:
         self._file, self._faults = open(path, "wb", buffering=0), faults  # noqa: SIM115 - closed by `close`
@@ -193,5 +197,5 @@ class Disk:
     def close(self) -> None:
         try:
             self._file.close()
-        except OSError as error:  # network file systems say only now that they are full
+        except OSError as error:  # network file systems report only now that they are full
             self._faults.append(error)
