@@ -56,7 +56,9 @@ def load(
 
     Args:
         model: A name ("fsrcnn-x2"), a family ("fsrcnn"), the path of a model file, or None for the default model.
-        engine, device, precision: See `engines.open`.
+        engine: What runs the network, such as "onnxruntime" or "pytorch"; "auto" for the fastest. See `engines.open`.
+        device: "auto", "cpu", "cuda", "cuda:1" or "mps".
+        precision: "auto", "fp32", "fp16", "bf16" or "int8".
         tile: The largest side of a tile in input pixels; 0 for no tiles; None for as large as memory allows.
         tta: Average over the eight flips and rotations: eight times slower, and a little better.
 
@@ -108,11 +110,17 @@ def upscale(
         x: The path of a file; the bytes of a file; a PIL image; or an array (H, W) or (H, W, C) with C = 1 (grey),
             2 (grey and alpha), 3 (RGB) or 4 (RGB and alpha), of uint8, uint16, or float32 in [0, 1].
         scale: The final scale, whole or not.
-        width, height: The final size in pixels, instead of a scale. One of them keeps the proportions.
+        model: See `load`.
+        width: The final width in pixels, instead of a scale. Without a height it keeps the proportions.
+        height: The final height in pixels.
         megapixels: The final area, instead of a scale. Without any size the scale is 2.
         output: The file to write if `x` is a path; by default "photo-x2.jpg" next to "photo.jpg".
         force: Overwrite `output` if it exists.
-        model, engine, device, precision, tile, tta: See `load`.
+        engine: See `load`.
+        device: See `load`.
+        precision: See `load`.
+        tile: See `load`.
+        tta: See `load`.
 
     Returns:
         The enlarged image; for a path the path of the file that was written.

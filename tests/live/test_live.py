@@ -346,7 +346,9 @@ def test_hls_is_a_playlist_that_plays(bicubic: Upscaler, pieces: list[bytes], tm
 @pytest.mark.parametrize(("name", "codec"), [("a.mp4", "h264"), ("a.mkv", "ffv1"), ("a.webm", "auto")])
 def test_files_are_complete(name: str, codec: str, bicubic: Upscaler, pieces: list[bytes], tmp_path: Path) -> None:
     settings = LiveOptions(LiveOutput(live.Encoding(codec)), duration=0.6)
-    expected: Any = contextlib.nullcontext() if name != "a.webm" else pytest.warns(LossWarning, match="cannot hold mp2 sound")
+    expected: Any = (
+        contextlib.nullcontext() if name != "a.webm" else pytest.warns(LossWarning, match="cannot hold mp2 sound")
+    )
     with Camera(pieces) as camera, expected:
         status = live.run([bicubic], live.source(camera.url), live.sink(str(tmp_path / name)), Size(2), settings)
     frames, times, sounds = played(tmp_path / name)

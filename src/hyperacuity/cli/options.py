@@ -134,9 +134,7 @@ Start = Annotated[str | None, typer.Option(help="Begin at this time: 90, 1:30.",
 Duration = Annotated[str | None, typer.Option(help="Length of the part to upscale: 10, 0:10.", rich_help_panel=VIDEO)]
 Fps = Annotated[
     str | None,
-    typer.Option(
-        help="Frames per second of a folder of frames, such as frames/%06d.png.", rich_help_panel=VIDEO
-    ),
+    typer.Option(help="Frames per second of a folder of frames, such as frames/%06d.png.", rich_help_panel=VIDEO),
 ]
 Deinterlace = Annotated[
     bool, typer.Option("--deinterlace", help="Make whole frames from interlaced fields.", rich_help_panel=VIDEO)

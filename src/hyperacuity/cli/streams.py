@@ -78,7 +78,7 @@ def escape_unprintable(text: str) -> str:
 def print_line(line: str, stream: Any) -> None:
     """Print a line at once. Raises `OutputError` where the stream cannot take it."""
     try:
-        print(line, file=stream, flush=True)  # noqa: T201 - only the command line prints
+        print(line, file=stream, flush=True)
     except BrokenPipeError:
         raise
     except OSError as error:

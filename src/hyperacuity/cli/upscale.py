@@ -143,7 +143,12 @@ def command(
 
 
 def _plan(
-    inputs: Sequence[str], output: str | None, suffix: str | None, extension: str | None, template: Task, recursive: bool
+    inputs: Sequence[str],
+    output: str | None,
+    suffix: str | None,
+    extension: str | None,
+    template: Task,
+    recursive: bool,
 ) -> list[Task]:
     """The tasks of all inputs: each is the template with a source and a target."""
     from dataclasses import replace

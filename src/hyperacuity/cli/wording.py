@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping
 
-from hyperacuity.errors import LEAVE_OUT, OTHER, Curable, Cure, Run, worded
+from hyperacuity.errors import LEAVE_OUT, OTHER, Cure, Run, worded
 from hyperacuity.task import Message
 
 # Options whose name here is not simply that in Python. Of several names the one that people know best.
@@ -21,10 +21,12 @@ NAMES = {
 }
 
 
-def describe(error: Curable | Message) -> str:
+def describe(error: BaseException | Message | str) -> str:
     """Returns the message of an error or a warning with its cures, such as "... : add --engine pytorch"."""
-    message = error.text if isinstance(error, Message) else error.message
-    return worded(message, error.cures, describe_cure)
+    if isinstance(error, str):
+        return error
+    message = error if isinstance(error, Message) else Message.from_exception(error)
+    return worded(message.text, message.cures, describe_cure)
 
 
 def describe_cure(cure: Cure) -> str:

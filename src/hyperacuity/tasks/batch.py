@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 
-from hyperacuity.task import Outcome, Stop, Stopped, Task
+from hyperacuity.task import Outcome, Stop, Task
 from hyperacuity.tasks.observer import Observer
 from hyperacuity.tasks.pipes import Pipes
 from hyperacuity.tasks.run import run
@@ -30,8 +30,11 @@ def batch(
 
     Args:
         tasks: What to do, taken as workers become free.
-        observer, stop, pipes, upscalers: See `run`.
+        observer: Gets the reports, from the threads of the tasks.
+        stop: Ends the running tasks when it is set, and starts no other.
         workers: The number of tasks that run at once.
+        pipes: Streams for tasks whose source or target is "-".
+        upscalers: Open models to share with other batches.
 
     Yields:
         The outcome of each task, as it is finished.

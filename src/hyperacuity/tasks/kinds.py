@@ -36,7 +36,8 @@ class Kind(Protocol):
         Args:
             task: What to do; its size, its options, and the options of this kind.
             upscaler: The model that the options name.
-            source, target: The paths of the task, or the streams in their place.
+            source: The path of the source, or the stream in its place.
+            target: The path of the target, or the stream in its place.
             observe: Called as the work proceeds.
             stop: Checked as the work proceeds.
 

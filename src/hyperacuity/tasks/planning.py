@@ -129,6 +129,8 @@ def _check(routes: Sequence[Route]) -> None:
             raise UsageError(f"{route.target} is an input", Use(output=OTHER), Use(suffix=OTHER))
         if target in origin:
             raise UsageError(
-                f"{origin[target]} and {route.source} would both become {route.target}", Use(ext=OTHER), Use(suffix=OTHER)
+                f"{origin[target]} and {route.source} would both become {route.target}",
+                Use(ext=OTHER),
+                Use(suffix=OTHER),
             )
         origin[target] = route.source

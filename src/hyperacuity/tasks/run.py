@@ -90,7 +90,5 @@ def _run(task: Task, observer: Observer, stop: Stop, pipes: Pipes, upscalers: Up
     if isinstance(target, Path):
         with storing(target):
             target.parent.mkdir(parents=True, exist_ok=True)
-    outcome = KINDS[kind].run(
-        task, upscaler, source, target, lambda progress: observer.progress(task, progress), stop
-    )
+    outcome = KINDS[kind].run(task, upscaler, source, target, lambda progress: observer.progress(task, progress), stop)
     return replace(outcome, kind=kind)

@@ -32,7 +32,7 @@ def run(
 ) -> Outcome:
     """Enlarge one video, or write a preview of it; see `kinds.Kind.run`."""
     if task.image is not None and task.image.quality is not None:
-        raise UsageError("quality is an option of images; videos have crf", Use(quality=LEAVE_OUT))
+        raise UsageError("quality is an option of images, videos have crf", Use(quality=LEAVE_OUT))
     options = task.video or VideoOptions()
     if options.preview:
         if not (isinstance(source, Path) and isinstance(target, Path)):
@@ -75,9 +75,7 @@ def _upscale(
         frames = max(1, progress.frames)
         observe(Progress(progress.done / frames, progress.resumed / frames, progress.done, progress.frames))
 
-    report = video.upscale(
-        upscaler, source, target, task.size, _settings(options), force=task.force, watch=watch
-    )
+    report = video.upscale(upscaler, source, target, task.size, _settings(options), force=task.force, watch=watch)
     return _outcome(task, report)
 
 
