@@ -14,7 +14,7 @@ import PIL.Image
 import pytest
 
 from hyperacuity import datasets, zoo
-from tests.cli.test_command import COMMAND, run
+from tests.cli.process import COMMAND, run
 
 RECIPE = """
 steps = 6

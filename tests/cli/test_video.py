@@ -12,7 +12,7 @@ from pathlib import Path
 import PIL.Image
 import pytest
 
-from tests.cli.test_command import run
+from tests.cli.process import run
 from tests.video.videos import contents, make, pictures
 
 

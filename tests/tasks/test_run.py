@@ -102,7 +102,7 @@ def test_options_of_another_kind_are_an_error_with_a_cure(image: Path, video: Pa
 
 def test_pipes_are_streams_of_the_client(image: Path) -> None:
     target = io.BytesIO()
-    pipes = Pipes(io.BufferedReader(io.BytesIO(image.read_bytes())), target)  # type: ignore[type-var]
+    pipes = Pipes(io.BufferedReader(io.BytesIO(image.read_bytes())), target)
     task = Task("-", "-", options=BICUBIC, image=ImageOptions(ending=".webp"))
     assert run(task, pipes=pipes).error is None
     assert target.getvalue()[8:12] == b"WEBP"
