@@ -6,9 +6,9 @@ import threading
 
 import pytest
 
-from hyperacuity.errors import LEAVE_OUT, OutOfMemory, Unreachable, UsageError, Use
+from hyperacuity.errors import LEAVE_OUT, OTHER, OutOfMemory, Run, Unreachable, UsageError, Use
 from hyperacuity.size import Size
-from hyperacuity.task import ImageOptions, Options, Outcome, Progress, Stop, Stopped, Task, VideoOptions
+from hyperacuity.task import ImageOptions, Message, Options, Outcome, Progress, Stop, Stopped, Task, VideoOptions
 
 RECORDS = [
     Options(),
@@ -18,8 +18,23 @@ RECORDS = [
     Task("a.mp4", "b.mkv", Size(width=640, height=480), video=VideoOptions("h265", 18.5, "slow", {"tune": "film"})),
     Task("f/%06d.png", "-", Size(megapixels=2), video=VideoOptions(start="1/3", duration="10", fps="30000/1001")),
     Progress(0.25, 0.125, frame=3, frames=8, pixels=12345),
-    Outcome("a.jpg", "b.jpg", error="damaged"),
-    Outcome("a", "b", "video", "", False, (4, 6), (8, 12), ("acute-10k-x2",), 7, 2, 1, 0.5, ("no subtitles",), 1.5),
+    Outcome("a.jpg", "b.jpg", error=Message("damaged", (Use(strict=LEAVE_OUT), Use(output=OTHER), Run("import", "a")))),
+    Outcome(
+        "a",
+        "b",
+        "video",
+        None,
+        False,
+        (4, 6),
+        (8, 12),
+        ("acute-10k-x2",),
+        7,
+        2,
+        1,
+        0.5,
+        (Message("no subtitles"),),
+        1.5,
+    ),
 ]
 
 
@@ -43,12 +58,12 @@ def test_defaults_are_not_written() -> None:
         ({"source": "a", "target": "b", "size": {"scale": -1}}, "scale must be a positive number"),
     ],
 )
-def test_foreign_content_is_refused_by_name(content: dict[str, object], message: str) -> None:
+def test_foreign_content_is_refused_with_the_name_of_the_field(content: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Task.from_json(content)
 
 
-def test_stop_is_heard_in_another_thread() -> None:
+def test_stop_reaches_another_thread() -> None:
     stop = Stop()
     stop.check()
     threading.Timer(0.01, stop.set).start()
@@ -57,12 +72,22 @@ def test_stop_is_heard_in_another_thread() -> None:
         stop.check()
 
 
-def test_a_cure_is_worded_by_whoever_shows_it() -> None:
+def test_each_interface_words_a_cure_in_its_own_way() -> None:
     error = UsageError("ncnn computes in fp32", Use(engine="pytorch"), Use(precision=LEAVE_OUT))
     assert str(error) == 'ncnn computes in fp32: use engine="pytorch", or leave out precision'
-    assert error.describe(lambda cure: "/".join(cure.options)) == "ncnn computes in fp32: engine, or precision"
+    assert (
+        error.describe(lambda cure: "/".join(cure.options) if isinstance(cure, Use) else "")
+        == "ncnn computes in fp32: engine, or precision"
+    )
     assert error.within("a.jpg").cures == error.cures
     assert str(error.within("a.jpg")).startswith("a.jpg: ncnn computes")
+
+
+def test_options_that_exclude_each_other_are_refused() -> None:
+    with pytest.raises(UsageError, match="leave out model, or leave out model_path"):
+        Options(model="fast", model_path="a.onnx")
+    with pytest.raises(UsageError, match="a tile of -1 pixels"):
+        Options(tile=-1)
 
 
 @pytest.mark.parametrize("kind", [UsageError, OutOfMemory, Unreachable])
@@ -70,4 +95,5 @@ def test_errors_keep_their_cures_between_processes(kind: type[UsageError]) -> No
     error = kind("no memory", Use(tile=LEAVE_OUT))
     found = pickle.loads(pickle.dumps(error))
     assert (str(found), found.cures) == (str(error), error.cures)
+    assert isinstance(found.cures[0], Use)
     assert found.cures[0].options["tile"] is LEAVE_OUT

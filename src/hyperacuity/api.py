@@ -1,4 +1,4 @@
-"""The library's front door: `upscale`, `load`, `models`. The command line and the server are its clients."""
+"""The functions and the class that most callers need: `upscale`, `load`, `models`, `Upscaler`."""
 
 from __future__ import annotations
 
@@ -8,32 +8,38 @@ import os
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hyperacuity import engines, formats, zoo
 from hyperacuity.engines import Engine, Precision
-from hyperacuity.errors import OutOfMemory, UsageError
+from hyperacuity.errors import LEAVE_OUT, OutOfMemory, UsageError, Use
 from hyperacuity.image import Image, Strips
 from hyperacuity.pipeline import Pipeline, Stage
 from hyperacuity.resize import Kernel
 from hyperacuity.size import Size
 from hyperacuity.storage import may_write
+from hyperacuity.task import Options, Outcome, Progress, Stop
 from hyperacuity.zoo import Card, Model, Step
 
 if TYPE_CHECKING:
     import PIL.Image
 
 Array = NDArray[Any]
-Picture = TypeVar("Picture", str, Path, bytes, NDArray[Any], "PIL.Image.Image")
+_MODEL_SUFFIXES = (".safetensors", ".onnx", ".pth", ".pt", ".ckpt")
+ImageLike = TypeVar("ImageLike", str, Path, bytes, NDArray[Any], "PIL.Image.Image")
 
 
 def models() -> Mapping[str, Card]:
-    """The cards of all models at hand, by name."""
+    """Returns the cards of all installed models, by name.
+
+    Example:
+        >>> models()["fsrcnn-x2"].scale
+        2
+    """
     return {name: model.card for name, model in zoo.models().items()}
 
 
@@ -46,28 +52,44 @@ def load(
     tile: int | None = None,
     tta: bool = False,
 ) -> Upscaler:
-    """An `Upscaler`, to be built once and used many times.
+    """Open a model, to be used many times.
 
-    model: a name ("fsrcnn-x2"), a family ("fsrcnn"), the path of a model file, or None for the default.
-    engine, device, precision: see `engines.open`. tile, tta: see `pipeline.Pipeline`.
+    Args:
+        model: A name ("fsrcnn-x2"), a family ("fsrcnn"), the path of a model file, or None for the default model.
+        engine: What runs the network, such as "onnxruntime" or "pytorch"; "auto" for the fastest. See `engines.open`.
+        device: "auto", "cpu", "cuda", "cuda:1" or "mps".
+        precision: "auto", "fp32", "fp16", "bf16" or "int8".
+        tile: The largest side of a tile in input pixels; 0 for no tiles; None for as large as memory allows.
+        tta: Average over the eight flips and rotations: eight times slower, and a little better.
 
-    Raises `UnknownModel`, `WeightsError` for a file that is not a model, `MissingDependency`, `UsageError`.
+    Raises:
+        UnknownModel: No model has that name.
+        WeightsError: The file is not a model.
+        MissingDependency: The engine is not installed.
+        UsageError: The model cannot run in this way.
+
+    Example:
+        >>> upscaler = load("fsrcnn")
+        >>> upscaler.array(np.zeros((10, 12, 3), np.uint8), 2).shape
+        (20, 24, 3)
     """
-    return Upscaler(_family(model), engine=engine, device=device, precision=precision, tile=tile, tta=tta)
-
-
-def _family(model: str | os.PathLike[str] | None) -> list[Model]:
-    if model is None:
-        return zoo.members(zoo.DEFAULT)
-    path = Path(model)
-    # A name of the zoo has no folders; what ends like a file is one even without.
-    if not isinstance(model, str) or path.suffix.lower() in (".safetensors", ".onnx", ".pth", ".pt", ".ckpt"):
-        return [zoo.open_file(path)]
-    return zoo.members(model)
+    # Names of the zoo have no folders; a text that ends like a file is a path even without one.
+    named = isinstance(model, str) and Path(model).suffix.lower() not in _MODEL_SUFFIXES
+    return Upscaler(
+        Options(
+            cast("str", model) if named else None,
+            None if named or model is None else str(Path(model)),
+            engine,
+            device,
+            precision,
+            tile,
+            tta,
+        )
+    )
 
 
 def upscale(
-    x: Picture,
+    x: ImageLike,
     scale: float | None = None,
     *,
     model: str | os.PathLike[str] | None = None,
@@ -81,109 +103,147 @@ def upscale(
     precision: Precision = "auto",
     tile: int | None = None,
     tta: bool = False,
-) -> Picture:
-    """Make a picture larger; the answer is of the kind of the question.
+) -> ImageLike:
+    """Enlarge an image. Returns the same type as `x`.
 
-    x: the path of a file; the bytes of one; a PIL image; or an array (H, W) or (H, W, C) with C = 1, 2 (grey and
-        alpha), 3 (RGB), 4 (RGB and alpha), of uint8, uint16, or float32 in [0, 1].
-    scale: the final scale, whole or not; or width, height (pixels), or megapixels. Without any: 2.
-    output: for a path only: the file to write, by default "photo-x2.jpg" beside "photo.jpg", the path of
-        which is returned. An existing file is overwritten only with `force`.
+    Args:
+        x: The path of a file; the bytes of a file; a PIL image; or an array (H, W) or (H, W, C) with C = 1 (grey),
+            2 (grey and alpha), 3 (RGB) or 4 (RGB and alpha), of uint8, uint16, or float32 in [0, 1].
+        scale: The final scale, whole or not.
+        model: See `load`.
+        width: The final width in pixels, instead of a scale. Without a height it keeps the proportions.
+        height: The final height in pixels.
+        megapixels: The final area, instead of a scale. Without any size the scale is 2.
+        output: The file to write if `x` is a path; by default "photo-x2.jpg" next to "photo.jpg".
+        force: Overwrite `output` if it exists.
+        engine: See `load`.
+        device: See `load`.
+        precision: See `load`.
+        tile: See `load`.
+        tta: See `load`.
 
-    Raises `UsageError` and its kind for what cannot be asked, `DamagedFile` for a broken file, and all that
-    `load` raises.
+    Returns:
+        The enlarged image; for a path the path of the file that was written.
+
+    Raises:
+        UsageError: The request cannot be met; also a missing file, or an `output` that exists.
+        DamagedFile: The content of the file is broken.
+        HyperacuityError: Everything that `load` raises.
+
+    Example:
+        >>> upscale(np.zeros((10, 12, 3), np.uint8), scale=3.5).shape
+        (35, 42, 3)
     """
     upscaler = load(model, engine=engine, device=device, precision=precision, tile=tile, tta=tta)
     size = Size(scale, width, height, megapixels)
     if isinstance(x, str):
-        return str(_into_file(upscaler, Path(x), output, size, force))
+        return str(_upscale_path(upscaler, Path(x), output, size, force))
     if isinstance(x, Path):
-        return _into_file(upscaler, x, output, size, force)  # type: ignore[return-value]  # not an image that is a path
+        return _upscale_path(upscaler, x, output, size, force)  # type: ignore[return-value]  # no image is a path
     if output is not None:
-        raise UsageError("output= goes with a path; bytes, PIL images and arrays are returned")
+        raise UsageError(
+            "output belongs to a path; bytes, PIL images and arrays are returned and not written", Use(output=LEAVE_OUT)
+        )
     if isinstance(x, bytes):
         return upscaler.encoded(x, size)
     if isinstance(x, np.ndarray):
         return upscaler.array(x, size)
-    if hasattr(x, "getbands"):  # a PIL image, told without importing PIL
+    if hasattr(x, "getbands"):  # a PIL image, recognised without importing PIL
         return upscaler.pil(x, size)
     raise UsageError(f"cannot upscale a {type(x).__name__}: give a path, bytes, a PIL image or a numpy array")
 
 
-def _into_file(upscaler: Upscaler, path: Path, output: str | os.PathLike[str] | None, size: Size, force: bool) -> Path:
-    target = Path(output) if output is not None else path.with_name(f"{path.stem}{suffix(size)}{ending(path)}")
-    return upscaler.file(path, target, size, force=force).path
+def _upscale_path(
+    upscaler: Upscaler, path: Path, output: str | os.PathLike[str] | None, size: Size, force: bool
+) -> Path:
+    target = Path(output) if output is not None else path.with_name(f"{path.stem}{size_suffix(size)}{ending(path)}")
+    upscaler.file(path, target, size, force=force)
+    return target
+
+
+def _family(options: Options) -> list[Model]:
+    if options.model_path is not None:
+        return [zoo.open_file(Path(options.model_path))]
+    return zoo.members(zoo.DEFAULT if options.model is None else options.model)
 
 
 @contextlib.contextmanager
 def _memory() -> Iterator[None]:
-    """Say it in a sentence when memory runs out where no smaller tile would help."""
+    """Raise `OutOfMemory` where memory runs out and smaller tiles would not help."""
     try:
         yield
     except OutOfMemory:
         raise
     except MemoryError as error:
-        raise OutOfMemory("memory ran out: close other programs, or work on fewer pictures at once") from error
-
-
-@dataclass(frozen=True)
-class Result:
-    """What became of a file: where it lies, its (height, width) before and after, what computed it."""
-
-    path: Path
-    before: tuple[int, int]
-    after: tuple[int, int]
-    models: tuple[str, ...]
-    frames: int
+        raise OutOfMemory("memory ran out; close other programs, or work on fewer images at once") from error
 
 
 class Upscaler:
-    """A model ready for use; safe to share between threads.
+    """A model that is ready for use, for any number of threads.
 
-    The network of a family's smallest scale is opened at once, which shows whether it can run here; those of other
+    The network of the family's smallest scale is opened at once, which shows whether it can run here. Those of other
     scales are opened when they are first needed.
+
+    Args:
+        options: The model and how to compute it.
+
+    Raises:
+        HyperacuityError: As `load` does.
+
+    Attributes:
+        family: The models of all scales of the family, smallest scale first.
     """
 
-    def __init__(
-        self, family: list[Model], *, engine: str, device: str, precision: Precision, tile: int | None, tta: bool
-    ) -> None:
-        self.family, self.tile, self.tta = family, tile, tta
-        self._open = functools.partial(engines.open, engine=engine, device=device, precision=precision)
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        self.family = _family(options)
+        self._open = functools.partial(
+            engines.open,
+            engine=options.engine,
+            device=options.device,
+            precision=cast("Precision", options.precision),
+        )
         self._engines: dict[str, Engine] = {}
         self._lock = threading.Lock()
-        if tile is not None and tile < 0:
-            raise UsageError(f"a tile of {tile} pixels: give 0 for no tiles, or a positive side")
         if not self.classical:
-            self._engine(family[0])
+            self._engine(self.family[0])
 
     @property
     def classical(self) -> bool:
-        """Whether this is a resampler and not a network."""
+        """Whether the model is a resampler and not a network."""
         return self.family[0].card.architecture == zoo.CLASSICAL
 
     def made_for(self, scale: int) -> bool:
-        """Whether one network gives just this scale, or there is none and every scale is as good."""
+        """Returns whether one network has exactly this scale; a resampler has every scale."""
         return self.classical or any(step.scale == scale for step in zoo.steps(self.family))
 
     def chain(self, image: tuple[int, int], target: tuple[int, int]) -> list[Step]:
-        """The models that bring an image of (height, width) to `target`, first to last; none to shrink it."""
+        """Returns the models that enlarge (height, width) `image` to `target`, first to last; none where it shrinks."""
         return zoo.chain(self.family, max(target[0] / image[0], target[1] / image[1]))
 
     def stream(self, image: Image, size: Size | float) -> Strips:
-        """An `Image` at another size, or so many times its own, computed as its rows are read."""
+        """Enlarge an `Image` row by row.
+
+        Args:
+            image: The image; its rows are read as they are needed.
+            size: The size of the result, or its scale.
+
+        Returns:
+            The rows of the result, computed as they are read.
+        """
         size = size if isinstance(size, Size) else Size(size)
         before = image.header.height, image.header.width
         target = size.resolve(*before)
         return self.pipeline(before, target).stream(image, *target)
 
     def pipeline(self, before: tuple[int, int], target: tuple[int, int]) -> Pipeline:
-        """What brings images of (height, width) `before` to `target`; for many of one size."""
+        """Returns what enlarges images of (height, width) `before` to `target`, for many images of one size."""
         steps = self.chain(before, target)
         stages = [
             Stage(self._engine(step.model), step.model.card.name, step.enlarge, step.model.card.whole) for step in steps
         ]
         kernel: Kernel = "lanczos" if self.classical and self.family[0].card.name == "lanczos" else "bicubic"
-        return Pipeline(stages, kernel, self.tile, self.tta)
+        return Pipeline(stages, kernel, self.options.tile, self.options.tta)
 
     def _engine(self, model: Model) -> Engine:
         with self._lock:
@@ -194,44 +254,68 @@ class Upscaler:
 
     def file(
         self,
-        data: Path | bytes,
-        output: Path,
+        source: Path | bytes,
+        target: Path,
         size: Size | float,
         *,
         force: bool = False,
         quality: int | None = None,
-        watch: Callable[[Strips, int, int], Strips] = lambda strips, frame, frames: strips,
-    ) -> Result:
-        """Upscale one file, or the bytes of one, into the file `output`, with all that it says of itself.
+        observe: Callable[[Progress], None] = lambda progress: None,
+        stop: Stop | None = None,
+    ) -> Outcome:
+        """Enlarge an image file, or the bytes of one, into a file with all its metadata.
 
-        quality: 1 to 100, for the formats that have one. watch: may wrap the rows of each frame as they pass; it
-            gets them, the frame's number from 0 on, and how many there are.
+        Args:
+            source: The file, or its bytes.
+            target: The file to write; its ending decides the format.
+            size: The size of the result, or its scale.
+            force: Overwrite `target` if it exists.
+            quality: From 1 to 100, for formats that have a quality.
+            observe: Called after each block of rows.
+            stop: Checked before each block of rows.
+
+        Returns:
+            The sizes, the models and the number of frames.
+
+        Raises:
+            UsageError, DamagedFile: As `upscale` does.
+            Stopped: `stop` was set; no file is left.
         """
-        may_write(output, data, force=force)
+        may_write(target, source, force=force)
+        stop = stop or Stop()
         before = after = (0, 0)
-        with _memory(), formats.read(data) as source, formats.write(output, source, quality=quality) as sink:
-            for frame, image in enumerate(source):
+        with _memory(), formats.read(source) as opened, formats.write(target, opened, quality=quality) as sink:
+            for frame, image in enumerate(opened):
                 strips = self.stream(image, size)
                 before = image.header.height, image.header.width
                 after = strips.header.height, strips.header.width
-                sink.write(watch(strips, frame, source.frames))
-            return Result(output, before, after, self.names(before, after), source.frames)
+                sink.write(_observed(strips, frame, opened.frames, observe, stop))
+            name = "-" if isinstance(source, bytes) else str(source)
+            return Outcome(
+                name,
+                str(target),
+                "image",
+                before=before,
+                after=after,
+                models=self.names(before, after),
+                frames=opened.frames,
+            )
 
     def names(self, before: tuple[int, int], after: tuple[int, int]) -> tuple[str, ...]:
-        """What brings an image from one (height, width) to another: networks, else a resampler, else nothing."""
+        """Returns what enlarges (height, width) `before` to `after`: networks, else a resampler, else nothing."""
         if steps := self.chain(before, after):
             return tuple(step.model.card.name for step in steps)
         return () if before == after else (self.family[0].card.name if self.classical else "bicubic",)
 
     def encoded(self, data: bytes, size: Size | float) -> bytes:
-        """Upscale the bytes of a file into the bytes of one of the same format."""
+        """Enlarge the bytes of an image file. Returns the bytes of a file of the same format."""
         with tempfile.TemporaryDirectory(prefix="hyperacuity-") as folder:
-            path = Path(folder, "result" + suffix_of(data))
+            path = Path(folder, "result" + ending_of_content(data))
             self.file(data, path, size)
             return path.read_bytes()
 
     def array(self, pixels: Array, size: Size | float) -> Array:
-        """Upscale (H, W) or (H, W, C) pixels; see `upscale`."""
+        """Enlarge pixels of shape (H, W) or (H, W, C). Returns an array of the same type; see `upscale`."""
         order = pixels.dtype
         pixels = np.asarray(pixels, order.newbyteorder("="))
         if pixels.dtype not in (np.uint8, np.uint16, np.float32):
@@ -244,41 +328,62 @@ class Upscaler:
             result = self.stream(image, size).gather().pixels.astype(order, copy=False)
         return result[..., 0] if pixels.ndim == 2 else result
 
-    def pil(self, picture: PIL.Image.Image, size: Size | float) -> PIL.Image.Image:
-        """Upscale a PIL image; modes other than L, LA, RGB, RGBA, I;16 and F are converted to RGB or RGBA.
+    def pil(self, image: PIL.Image.Image, size: Size | float) -> PIL.Image.Image:
+        """Enlarge a PIL image. Modes other than L, LA, RGB, RGBA, I;16 and F become RGB or RGBA.
 
-        Raises `UsageError` for mode I: 32 bits do not say where white is.
+        Raises:
+            UsageError: The mode is I, whose 32 bits do not define a white level.
         """
         import PIL.Image
 
-        plain = picture
-        if picture.mode == "I":
-            raise UsageError("a PIL image of mode I says not where white is: convert it to I;16, or to L, first")
-        if picture.mode == "La":
-            plain = picture.convert("LA")
-        elif picture.mode not in ("L", "LA", "RGB", "RGBA", "F") and not picture.mode.startswith("I;16"):
-            plain = picture.convert("RGBA" if picture.has_transparency_data else "RGB")
+        plain = image
+        if image.mode == "I":
+            raise UsageError("a PIL image of mode I does not define a white level: convert it to I;16 or to L first")
+        if image.mode == "La":
+            plain = image.convert("LA")
+        elif image.mode not in ("L", "LA", "RGB", "RGBA", "F") and not image.mode.startswith("I;16"):
+            plain = image.convert("RGBA" if image.has_transparency_data else "RGB")
         pixels = np.asarray(plain)
         result = PIL.Image.fromarray(self.array(pixels.astype(pixels.dtype.newbyteorder("="), copy=False), size))
-        # The profile of what has become RGB is not one of RGB.
-        kept = ("exif", "dpi") if picture.mode in ("CMYK", "LAB", "YCbCr", "HSV") else ("icc_profile", "exif", "dpi")
-        result.info = {key: picture.info[key] for key in kept if key in picture.info}
+        # The colour profile of such a mode does not describe the RGB image that it became.
+        kept = ("exif", "dpi") if image.mode in ("CMYK", "LAB", "YCbCr", "HSV") else ("icc_profile", "exif", "dpi")
+        result.info = {key: image.info[key] for key in kept if key in image.info}
         return result
 
 
+def _observed(strips: Strips, frame: int, frames: int, observe: Callable[[Progress], None], stop: Stop) -> Strips:
+    """The same rows, with reports of progress and with checks of `stop` between them."""
+
+    def rows() -> Iterator[Any]:
+        done = 0
+        for block in strips.rows:
+            stop.check()
+            yield block
+            done += len(block)
+            share = (frame + done / strips.header.height) / frames
+            observe(Progress(share, frame=frame, frames=frames, pixels=len(block) * strips.header.width))
+
+    return Strips(strips.header, rows())
+
+
 def ending(path: Path) -> str:
-    """The ending for the result of a file: its own where that names a format, else the one that fits its content."""
-    return path.suffix if formats.knows(path) else suffix_of(path)
+    """Returns the ending for the result of a file: its own if it names a format, else that of its content."""
+    return path.suffix if formats.knows(path) else ending_of_content(path)
 
 
-def suffix_of(data: Path | bytes) -> str:
-    """The ending that fits what a file, or the bytes of one, contain, such as ".png"."""
+def ending_of_content(data: Path | bytes) -> str:
+    """Returns the ending that fits the content of a file, or the bytes of one, such as ".png"."""
     with formats.read(data) as source:
         return source.suffix
 
 
-def suffix(size: Size) -> str:
-    """What is put after a file's name by default: "-x2", "-x3.5", "-3840w", "-2160h", "-24mp"."""
+def size_suffix(size: Size) -> str:
+    """Returns what a result's name gets by default, such as "-x2", "-x3.5", "-3840w", "-2160h", "-24mp".
+
+    Example:
+        >>> size_suffix(Size(scale=3.5))
+        '-x3.5'
+    """
     if size.width is not None and size.height is not None:
         return f"-{size.width}x{size.height}"
     if size.width is not None:

@@ -3,62 +3,81 @@
     HyperacuityError
     ├── UsageError (ValueError)          the caller can change the call
     │   ├── UnknownModel                 no such name in the zoo
-    │   └── UnsupportedFormat            a file of a kind that we do not read or write
-    ├── DamagedFile (ValueError)         the file's bytes are not what they claim to be
+    │   └── UnsupportedFormat            a file of a format that we do not read or write
+    ├── DamagedFile (ValueError)         the file is broken or cut short, or its name promises another format
     ├── WeightsError                     a model file that cannot be trusted or used
-    ├── BadOutput                        a network answered with something that is not its image
-    ├── Unreachable (ConnectionError)     a camera, a stream or whoever takes ours does not answer
+    ├── BadOutput                        the output of a network is not credible
+    ├── Unreachable (ConnectionError)    a camera, a stream or the receiver of our stream does not answer
     ├── MissingDependency (ImportError)  an optional package is not installed
     └── OutOfMemory (MemoryError)        not even the smallest piece of work fits
-    HyperacuityWarning (UserWarning)     the work goes on, and this is worth knowing
+    HyperacuityWarning (UserWarning)     the work continues, but the user should know something
 
-Each message says what to do about it. Where that is an option to give or to leave out, it is data, a `Use`, which the
-command line words as "--engine pytorch" and Python as `engine="pytorch"`. Each class also inherits from one of
-Python's own, so that callers who do not know Hyperacuity can still catch it.
+Each message says what to do about it. Where that is an option to give or to leave out, it is data: a `Use`, which the
+command line words as "add --engine pytorch" and Python as `engine="pytorch"`. Where it is other work to do first, it is
+a `Run`. Each class also inherits from one of Python's own classes, so that callers who do not know Hyperacuity can
+catch it.
 """
 
 # ruff: noqa: N818  (they say what happened; `except OutOfMemory` reads better than OutOfMemoryError)
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterable
-from typing import Self
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Self
 
 
-class _LeaveOut:
-    """The value of an option that is to be left out."""
+class _Marker:
+    """A value that stands for what to do with an option; one object of each name, also in another process."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
 
     def __repr__(self) -> str:
-        return "LEAVE_OUT"
+        return self._name
 
     def __reduce__(self) -> str:
-        return "LEAVE_OUT"  # the one object, also in another process
+        return self._name
 
 
-LEAVE_OUT = _LeaveOut()
+LEAVE_OUT = _Marker("LEAVE_OUT")  # the option must not be given
+OTHER = _Marker("OTHER")  # the option must have another value, which only the caller can choose
+_MARKERS = {repr(marker): marker for marker in (LEAVE_OUT, OTHER)}
+
+# The functions that do what `Run` names.
+_FUNCTIONS = {
+    "import": "hyperacuity.importer.convert",
+    "quantise": "hyperacuity.quantisation.write",
+    "upscale": "hyperacuity.upscale",
+}
 
 
 class Use:
     """A cure as data: which options to give, and which to leave out, by their names in Python.
 
-    The command line writes `Use(engine="pytorch")` as "--engine pytorch", Python as `engine="pytorch"`, and a server as
-    it names its fields. Several cures of one error are alternatives.
+    The command line writes `Use(engine="pytorch")` as "add --engine pytorch", Python as `engine="pytorch"`, and a
+    server as it names its fields. Several cures of one error are alternatives.
 
     Args:
-        **options: What to set each option to; `LEAVE_OUT` for one that must go.
+        **options: The value to give each option; `LEAVE_OUT` for an option that must not be given, `OTHER` for one
+            that needs a value other than the present one.
 
     Example:
         >>> str(Use(engine="pytorch"))
         'use engine="pytorch"'
         >>> str(Use(precision=LEAVE_OUT))
         'leave out precision'
+        >>> str(Use(output=OTHER))
+        'use another output'
     """
 
     def __init__(self, **options: object) -> None:
         self.options = options
 
     def __str__(self) -> str:
-        return self.describe(lambda name, value: name if value is LEAVE_OUT else f"{name}={_quoted(value)}")
+        given = [_in_python(name, value) for name, value in self.options.items() if value is not LEAVE_OUT]
+        omitted = [name for name, value in self.options.items() if value is LEAVE_OUT]
+        parts = [f"use {' and '.join(given)}"] * bool(given) + [f"leave out {' and '.join(omitted)}"] * bool(omitted)
+        return " and ".join(parts)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Use) and self.options == other.options
@@ -66,16 +85,58 @@ class Use:
     def __hash__(self) -> int:
         return hash(str(self))
 
-    def describe(self, write: Callable[[str, object], str]) -> str:
-        """Returns the cure in words, each option as `write(name, value)` has it."""
-        given = [write(name, value) for name, value in self.options.items() if value is not LEAVE_OUT]
-        omitted = [write(name, value) for name, value in self.options.items() if value is LEAVE_OUT]
-        parts = [f"use {' and '.join(given)}"] * bool(given) + [f"leave out {' and '.join(omitted)}"] * bool(omitted)
-        return " and ".join(parts)
+    def to_json(self) -> dict[str, Any]:
+        """Returns the cure as plain data, such as {"use": {"engine": "pytorch"}}."""
+        return {"use": {name: repr(v) if isinstance(v, _Marker) else v for name, v in self.options.items()}}
 
 
-def _quoted(value: object) -> str:
-    return f'"{value}"' if isinstance(value, str) else str(value)
+class Run:
+    """A cure as data: another piece of work to do first, or instead.
+
+    The command line writes `Run("import", "net.pth")` as "run: hyperacuity import net.pth", and Python as the function
+    that does it.
+
+    Args:
+        command: The name of the command of Hyperacuity that does the work.
+        *subjects: The files to do it with.
+
+    Example:
+        >>> str(Run("import", "net.pth"))
+        'call hyperacuity.importer.convert on net.pth'
+    """
+
+    def __init__(self, command: str, *subjects: object) -> None:
+        self.command, self.subjects = command, tuple(str(subject) for subject in subjects)
+
+    def __str__(self) -> str:
+        function = _FUNCTIONS.get(self.command, f"hyperacuity's {self.command}")
+        return f"call {function} on {' '.join(self.subjects)}" if self.subjects else f"call {function}"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Run) and (self.command, self.subjects) == (other.command, other.subjects)
+
+    def __hash__(self) -> int:
+        return hash((self.command, self.subjects))
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns the cure as plain data, such as {"run": "import", "on": ["net.pth"]}."""
+        return {"run": self.command, "on": list(self.subjects)}
+
+
+Cure = Use | Run
+
+
+def cure_from_json(content: Mapping[str, Any]) -> Cure:
+    """Returns the cure that its `to_json` made `content` of."""
+    if "run" in content:
+        return Run(content["run"], *content.get("on", ()))
+    return Use(**{name: _MARKERS.get(v, v) if isinstance(v, str) else v for name, v in content["use"].items()})
+
+
+def _in_python(name: str, value: object) -> str:
+    if value is OTHER:
+        return f"another {name}"
+    return f'{name}="{value}"' if isinstance(value, str) else f"{name}={value}"
 
 
 class Curable(Exception):
@@ -86,7 +147,7 @@ class Curable(Exception):
         *cures: Alternatives, the best first.
     """
 
-    def __init__(self, message: str = "", *cures: Use) -> None:
+    def __init__(self, message: str = "", *cures: Cure) -> None:
         super().__init__(message)
         self.message = message
         self.cures = cures
@@ -94,62 +155,78 @@ class Curable(Exception):
     def __str__(self) -> str:
         return self.describe(str)
 
-    def describe(self, write: Callable[[Use], str]) -> str:
-        """Returns the message with its cures, each as `write` has it."""
-        cures = ", or ".join(write(cure) for cure in self.cures)
-        return f"{self.message}: {cures}" if cures else self.message
+    def describe(self, write: Callable[[Cure], str]) -> str:
+        """Returns the message with its cures, each as `write` words it."""
+        return worded(self.message, self.cures, write)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.message, *self.cures)
+
+
+def worded(message: str, cures: Sequence[Cure], write: Callable[[Cure], str] = str) -> str:
+    """Returns the message followed by its alternative cures, each as `write` words it."""
+    return f"{message}: {', or '.join(write(cure) for cure in cures)}" if cures else message
 
 
 class HyperacuityError(Curable):
-    """Any failure that Hyperacuity foresees."""
+    """The root of all errors that Hyperacuity raises deliberately."""
 
     def within(self, context: str) -> Self:
-        """Returns the same error, cures included, whose message begins with `context`, such as a file's name."""
+        """Returns the same error, cures included, with `context`, such as a file's name, before its message."""
         return type(self)(f"{context}: {self.message}", *self.cures)
 
 
 class HyperacuityWarning(Curable, UserWarning):
-    """Any warning that Hyperacuity gives."""
+    """The root of all warnings that Hyperacuity gives."""
 
 
 class UsageError(HyperacuityError, ValueError):
-    """The request cannot be met as it was made; the message says how to make it."""
+    """The request cannot be met; the message says what to change in it."""
 
 
 class UnknownModel(UsageError):
-    """No model of that name."""
+    """No model has that name."""
 
 
 class UnsupportedFormat(UsageError):
-    """A file of a kind that cannot be read or written."""
+    """The format of a file cannot be read or written."""
 
 
 class DamagedFile(HyperacuityError, ValueError):
-    """A file whose content is broken, cut short or not what its name says."""
+    """The content of a file is broken, cut short, or not what its name says."""
 
 
 class WeightsError(HyperacuityError):
-    """A model file that is damaged, foreign or does not fit its network."""
+    """A model file is damaged, was made by another project, or does not fit its network."""
 
 
 class BadOutput(HyperacuityError):
-    """A network's answer that failed the check every tile goes through (NaN, Inf, a mean colour far off)."""
+    """The output of a network failed the check of every tile (NaN, Inf, a mean colour far from the input's)."""
 
 
 class Unreachable(HyperacuityError, ConnectionError):
-    """A camera, a stream, or whoever takes ours, that does not answer or has gone."""
+    """A camera, a stream, or the receiver of our stream does not answer or has disconnected."""
 
 
 class MissingDependency(HyperacuityError, ImportError):
-    """An optional package is needed; the message is the line that installs it."""
+    """An optional package is missing; the message is the command that installs it."""
 
 
 class OutOfMemory(HyperacuityError, MemoryError):
-    """Memory ran out; raised by engines for a tile, and by the pipeline when no smaller tile is left."""
+    """Memory ran out: in an engine for one tile, in the pipeline when no smaller tile is possible."""
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """What a message ends with that has just named `known`: ". Did you mean 'x'?" for the likeliest, or nothing."""
+    """Returns ". Did you mean 'x'?" for the known name most similar to `word`, or "": the end of a message.
+
+    Args:
+        word: The name that is not known.
+        known: The names that are; the message has just listed them.
+
+    Example:
+        >>> nearest("fsrcn", ["fsrcnn", "vdsr"])
+        ". Did you mean 'fsrcnn'?"
+    """
     names = {name.lower(): name for name in known}
     match = difflib.get_close_matches(word.lower(), names, n=1, cutoff=0.5)
     return f". Did you mean {names[match[0]]!r}?" if match else ""

@@ -1,8 +1,7 @@
-"""What the work is, as plain records: a `Task`, its `Options`, its `Progress` and its `Outcome`; and how to `Stop` it.
+"""One piece of work as plain records: a `Task`, its `Options`, its `Progress` and its `Outcome`; and `Stop`.
 
-One task makes one result: an image, a video. Whoever runs tasks (the command line, a server, a cluster) holds these
-records and nothing else of each other. All of them but `Stop` go through JSON and back unchanged: `to_json`,
-`from_json`.
+A task makes one result: an image or a video. These records are all that the command line, a server and a cluster
+share. Each of them except `Stop` goes through JSON and back unchanged: `to_json`, `from_json`.
 """
 
 from __future__ import annotations
@@ -15,15 +14,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Self
 
+from hyperacuity.errors import LEAVE_OUT, Curable, Cure, Run, UsageError, Use, cure_from_json, worded
 from hyperacuity.size import Size
 
 
 class Stopped(Exception):  # noqa: N818 - it says what happened
-    """The work ended because its `Stop` was set; what it had half written is gone, what can be resumed stays."""
+    """The work ended because its `Stop` was set. Half-written files are removed; what a later run can resume stays."""
 
 
 class Stop:
-    """A request to end, set by whoever wants the work ended and checked by the work, from any thread.
+    """A request to end the work: the caller sets it and the work checks it, each from any thread.
 
     Example:
         >>> stop = Stop()
@@ -40,16 +40,16 @@ class Stop:
         self._event.set()
 
     def is_set(self) -> bool:
-        """Whether the work is to end."""
+        """Returns whether the work is asked to end."""
         return self._event.is_set()
 
     def check(self) -> None:
-        """Raises `Stopped` where the work is to end."""
+        """Raise `Stopped` if the work is asked to end."""
         if self._event.is_set():
             raise Stopped
 
     def wait(self, seconds: float) -> bool:
-        """Wait that long, or until it is set. Returns whether it is."""
+        """Wait until it is set, at most `seconds`. Returns whether it is set."""
         return self._event.wait(seconds)
 
 
@@ -57,7 +57,7 @@ class Record:
     """A frozen dataclass that goes through JSON and back unchanged. Sizes and other records nest."""
 
     def to_json(self) -> dict[str, Any]:
-        """Returns the record as what `json.dumps` takes, without the fields that have their default."""
+        """Returns the record as data for `json.dumps`, without the fields that have their default value."""
         return {
             entry.name: _plain(getattr(self, entry.name))
             for entry in fields(self)  # type: ignore[arg-type]  # each subclass is a dataclass
@@ -66,10 +66,10 @@ class Record:
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> Self:
-        """Returns the record that `to_json` made `content` of.
+        """Returns the record from which `to_json` made `content`.
 
         Raises:
-            ValueError: For a field that there is not, or a value of the wrong type.
+            ValueError: For an unknown field or a value of the wrong type.
         """
         hints = typing.get_type_hints(cls)
         unknown = sorted(set(content) - set(hints))
@@ -79,44 +79,87 @@ class Record:
 
 
 @dataclass(frozen=True)
-class Options(Record):
-    """What every kind of task needs to know of how to compute.
+class Message(Record):
+    """An error or a warning as data.
 
     Attributes:
-        model: A name ("acute-100k-x2"), a family ("fast"), or the path of a model file; None for the default.
+        text: What is wrong, without the cures.
+        cures: Alternatives, the best first.
+    """
+
+    text: str
+    cures: tuple[Cure, ...] = ()
+
+    @classmethod
+    def from_exception(cls, error: BaseException) -> Message:
+        """Returns the message of an error or a warning; one that is not ours has no cures."""
+        return cls(error.message, error.cures) if isinstance(error, Curable) else cls(str(error))
+
+    def __str__(self) -> str:
+        return worded(self.text, self.cures)
+
+
+@dataclass(frozen=True)
+class Options(Record):
+    """How to compute, for every kind of task.
+
+    Attributes:
+        model: The name of a model ("acute-100k-x2") or of a family ("fast"); None for the default model.
+        model_path: A model file instead of a name.
         engine, device, precision: See `engines.open`.
-        tile: The largest side of a tile in input pixels; 0 for no tiles; None as memory allows.
-        tta: Average over the eight flips and rotations.
+        tile: The largest side of a tile in input pixels; 0 for no tiles; None for as large as memory allows.
+        tta: Whether to average over the eight flips and rotations.
+
+    Raises:
+        UsageError: For a model by name and by file, or a negative tile.
     """
 
     model: str | None = None
+    model_path: str | None = None
     engine: str = "auto"
     device: str = "auto"
     precision: str = "auto"
     tile: int | None = None
     tta: bool = False
 
+    def __post_init__(self) -> None:
+        if self.model is not None and self.model_path is not None:
+            raise UsageError(
+                "a model is given by name and by file, but not both can be used",
+                Use(model=LEAVE_OUT),
+                Use(model_path=LEAVE_OUT),
+            )
+        if isinstance(self.tile, int) and self.tile < 0:
+            raise UsageError(f"a tile of {self.tile} pixels: give 0 for no tiles, or a positive side")
+
 
 @dataclass(frozen=True)
 class ImageOptions(Record):
-    """What only images have. quality: 1 to 100, of the formats that have one; None for the format's default."""
+    """Options that only images have.
+
+    Attributes:
+        quality: From 1 to 100, for formats that have a quality; None for the format's default.
+        ending: The format of an image on standard output, such as ".png"; None for that of the source.
+    """
 
     quality: int | None = None
+    ending: str | None = None
 
 
 @dataclass(frozen=True)
 class VideoOptions(Record):
-    """What only videos have.
+    """Options that only videos have.
 
     Attributes:
-        codec: A name of `formats.video.codecs.CODECS`, or "auto".
-        crf: Quality on the codec's own scale, less is better; None for its default.
-        preset: The codec's speed; None for its default.
-        encoder: Further settings of the encoder, as FFmpeg names them.
-        start, duration: The part that is taken, in seconds, as a fraction such as "1001/30"; None for all.
-        fps: Frames per second of a folder of frames, as a fraction; None for its default.
-        deinterlace: Make whole frames of fields.
-        strict: Stop at the first damaged frame instead of repeating the one before it.
+        codec: A name from `formats.video.codecs.CODECS`, or "auto".
+        crf: Quality on the codec's own scale, smaller is better; None for the codec's default.
+        preset: The speed of the codec; None for the codec's default.
+        encoder: More options of the encoder, as FFmpeg names them.
+        start, duration: The part to upscale, in seconds, as a fraction such as "1001/30"; None for the whole video.
+        fps: Frames per second of a folder of frames, as a fraction; None for the default.
+        deinterlace: Whether to make whole frames from interlaced fields.
+        strict: Whether to end at the first damaged frame instead of repeating the frame before it.
+        preview: Whether to write only one frame, before and after, as an image.
     """
 
     codec: str = "auto"
@@ -128,19 +171,21 @@ class VideoOptions(Record):
     fps: str | None = None
     deinterlace: bool = False
     strict: bool = False
+    preview: bool = False
 
 
 @dataclass(frozen=True)
 class Task(Record):
-    """One result to be made.
+    """One result to make.
 
     Attributes:
-        source: The path of a file, or a pattern of frames such as "frames/%06d.png"; "-" for standard input.
-        target: The path to write; "-" for standard output.
-        size: How large the result is to be.
+        source: The path of a file, or a pattern of frames such as "frames/%06d.png"; "-" for a pipe.
+        target: The path to write; "-" for a pipe.
+        size: The size of the result.
         options: How to compute it.
-        image, video: What only these kinds have; None where nothing was asked, and for the other kind.
-        force: Whether a result that exists is overwritten.
+        image, video: Options of these kinds; None if none was given.
+        force: Whether to overwrite a result that exists.
+        skip_existing: Whether a result that exists counts as done.
     """
 
     source: str
@@ -150,6 +195,7 @@ class Task(Record):
     image: ImageOptions | None = None
     video: VideoOptions | None = None
     force: bool = False
+    skip_existing: bool = False
 
 
 @dataclass(frozen=True)
@@ -157,10 +203,11 @@ class Progress(Record):
     """How far one task is.
 
     Attributes:
-        done: How much is computed, from 0 to 1.
-        resumed: How much of that an earlier run had computed.
-        frame, frames: The frame at work, from 0 on, and about how many there are.
-        pixels: Pixels of the result computed since the report before.
+        done: The share of the result that is computed, from 0 to 1.
+        resumed: The share that an earlier run had computed.
+        frame: The number of the frame that is being computed, from 0 on.
+        frames: The number of frames, exact for images and estimated for videos.
+        pixels: Pixels of the result computed since the report before; 0 where only frames are counted.
     """
 
     done: float
@@ -172,25 +219,27 @@ class Progress(Record):
 
 @dataclass(frozen=True)
 class Outcome(Record):
-    """What became of one task.
+    """The result of one task, or why there is none.
 
     Attributes:
-        source, target: As the task has them; `target` is the file that was written.
-        kind: The kind that did it, "image" or "video"; "" where it came to none.
-        error: Why it failed; "" where it did not.
-        skipped: Whether the result had been there already, and was left.
+        source, target: As the task has them.
+        kind: The kind of the task, such as "image" or "video"; "" if it failed before that was known.
+        error: Why it failed; None if it did not.
+        skipped: Whether the result existed already and was kept.
         before, after: (height, width) of the source and of the result.
         models: The networks that ran one after another, or the resampler.
-        frames: How many the result has; `resumed` of them by an earlier run, `damaged` repeated.
-        unchanged: The share of the network's work that was spared because nothing had changed between frames.
-        lost: What the result does not hold of what the source did, a sentence each.
-        seconds: How long it took.
+        frames: The number of frames of the result.
+        resumed: How many of them an earlier run had computed.
+        damaged: How many of them repeat the frame before because theirs was damaged.
+        unchanged: The share of the network's work that was saved because pixels did not change between frames.
+        lost: What the source holds and the result does not.
+        seconds: How long the task took.
     """
 
     source: str
     target: str
     kind: str = ""
-    error: str = ""
+    error: Message | None = None
     skipped: bool = False
     before: tuple[int, int] = (0, 0)
     after: tuple[int, int] = (0, 0)
@@ -199,7 +248,7 @@ class Outcome(Record):
     resumed: int = 0
     damaged: int = 0
     unchanged: float = 0.0
-    lost: tuple[str, ...] = ()
+    lost: tuple[Message, ...] = ()
     seconds: float = 0.0
 
 
@@ -208,6 +257,8 @@ def _default(entry: dataclasses.Field[Any]) -> Any:
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, Use | Run):
+        return value.to_json()
     if dataclasses.is_dataclass(value):
         return {f.name: _plain(v) for f in fields(value) if (v := getattr(value, f.name)) != _default(f)}
     if isinstance(value, Mapping):
@@ -216,8 +267,10 @@ def _plain(value: Any) -> Any:
 
 
 def _typed(value: Any, hint: Any, name: str) -> Any:
-    """The value of a field of type `hint` that `_plain` made `value` of."""
+    """The value of a field of type `hint` from which `_plain` made `value`."""
     origin = typing.get_origin(hint)
+    if hint == Cure:
+        return cure_from_json(value)
     if origin is types.UnionType:
         inner = [each for each in typing.get_args(hint) if each is not types.NoneType]
         return None if value is None else _typed(value, inner[0], name)
@@ -226,7 +279,8 @@ def _typed(value: Any, hint: Any, name: str) -> Any:
     if hint is Size and isinstance(value, Mapping):
         return Size(**value)
     if origin is tuple and isinstance(value, list):
-        return tuple(value)
+        entry = typing.get_args(hint)[0]
+        return tuple(_typed(each, entry, name) for each in value)
     expected = (int, float) if hint is float else (Mapping if origin is not None and origin is not tuple else hint)
     if not isinstance(value, expected) or (isinstance(value, bool) and hint is not bool):
         raise ValueError(f"{name}: {value!r} is not of type {getattr(hint, '__name__', hint)}")

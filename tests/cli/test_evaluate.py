@@ -2,16 +2,14 @@ from __future__ import annotations
 
 import csv
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import PIL.Image
 import pytest
 
+from tests.cli import process
 from tests.video.videos import make, pictures
-
-COMMAND = [sys.executable, "-c", "from hyperacuity.cli import main; main()", "evaluate"]
 
 
 @pytest.fixture
@@ -24,7 +22,7 @@ def sets(tmp_path: Path) -> Path:
 
 
 def run(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*COMMAND, *arguments], cwd=folder, capture_output=True, text=True, check=False)
+    return process.run("evaluate", *arguments, folder=folder)
 
 
 def test_several_models_sets_and_scales_in_one_table(sets: Path) -> None:

@@ -8,7 +8,8 @@ import PIL.Image
 import torch
 
 from hyperacuity.networks import build
-from tests.cli.test_command import names, run
+from tests.cli.process import run
+from tests.cli.test_command import names
 
 
 def test_a_checkpoint_becomes_a_model(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 
 from hyperacuity.cli import live
 from hyperacuity.errors import HyperacuityError
-from tests.cli.test_command import COMMAND, run
+from tests.cli.process import COMMAND, run, spawn
 from tests.live.streams import Camera, played, transport
 
 app = typer.Typer()
@@ -105,7 +105,7 @@ def test_an_unread_pipe_does_not_block_the_end(camera: Camera, tmp_path: Path) -
 def test_pipes_on_both_sides(tmp_path: Path) -> None:
     (tmp_path / "a.ts").write_bytes(b"".join(transport(20)))
     with (tmp_path / "a.ts").open("rb") as source:
-        result = run("live", "-", "-o", "-", "-n", "bicubic", folder=tmp_path, stdin=source, text=False)
+        result = spawn("live", "-", "-o", "-", "-n", "bicubic", folder=tmp_path, stdin=source, text=False)
     assert result.returncode == 0, result.stderr
     frames, _, _ = played(result.stdout)
     assert frames[0].shape == (72, 96, 3)

@@ -14,7 +14,7 @@ import PIL.Image
 import pytest
 
 from hyperacuity import datasets, zoo
-from tests.cli.test_command import COMMAND, run
+from tests.cli.process import COMMAND, run
 
 RECIPE = """
 steps = 6
@@ -83,9 +83,9 @@ def test_somebody_elses_recipe_learns_from_my_pictures_alone(folder: Path) -> No
     result = run("train", "tiny.toml", "--quick", "--data", "mine", folder=folder)
     assert result.returncode == 0, result.stderr
     assert "a tenth of yours is set aside" in result.stderr
-    assert "the report goes without them" in result.stderr
+    assert "the report is written without them" in result.stderr
     card = zoo.open_file(folder / "runs/tiny-x2/tiny-x2.safetensors").card
-    assert (card.trained_on, card.licence) == ("pictures of mine", "not stated")
+    assert (card.trained_on, card.licence) == ("images of mine", "not stated")
     assert card.data_fingerprint == datasets.fingerprint([folder / "mine/b.png"])
     assert card.quality.keys() == {"validation"}
 

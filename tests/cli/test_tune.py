@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-COMMAND = [sys.executable, "-c", "from hyperacuity.cli import main; main()"]
+from tests.cli.process import run
 
 
-def run(*arguments: str, cache: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*COMMAND, *arguments], env=os.environ | {"XDG_CACHE_HOME": str(cache)}, capture_output=True, text=True
-    )
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the folder is Linux's")
 def test_tune_shows_a_table_and_keeps_the_fastest(tmp_path: Path) -> None:
-    result = run("tune", "-n", "fsrcnn-x2", cache=tmp_path)
+    result = run("tune", "-n", "fsrcnn-x2", folder=tmp_path)
     assert result.returncode == 0, result.stderr
     lines = [line.split() for line in result.stdout.splitlines()]
     fastest = lines[lines.index(["engine", "ms", "megapixels/s", "first", "ms", "difference"]) + 1][0]
@@ -36,6 +33,6 @@ def test_what_cannot_be_tuned_is_said(tmp_path: Path) -> None:
         (["-n", "fsrcn"], "Did you mean 'fsrcnn'"),
         (["-n", "fsrcnn", "-m", "a.onnx"], "not both"),
     ):
-        result = run("tune", *arguments, cache=tmp_path)
+        result = run("tune", *arguments, folder=tmp_path)
         assert (result.returncode, result.stdout) == (1, "")
         assert answer in result.stderr

@@ -12,7 +12,7 @@ from pathlib import Path
 import PIL.Image
 import pytest
 
-from tests.cli.test_command import run
+from tests.cli.process import run
 from tests.video.videos import contents, make, pictures
 
 
@@ -70,7 +70,7 @@ def test_a_reader_that_leaves_is_no_fault(folder: Path) -> None:
         (["a.mkv", "--start", "soon"], "give seconds"),
         (["a.mkv", "--fps", "0"], "give frames per second"),
         (["a.mkv", "-e", "tune"], "write KEY=VALUE, such as tune=film"),
-        (["a.mkv", "--quality", "3"], "videos have --crf"),
+        (["a.mkv", "--quality", "3"], "videos have crf: leave out --quality"),
         (["a.mkv", "-o", "a.png"], "video"),
         (["a.mkv", "--preview", "a.mp4"], "names no picture"),
         (["a.mkv", "--preview", "b.png", "-o", "b.mkv"], "leave -o"),

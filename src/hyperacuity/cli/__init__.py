@@ -1,4 +1,12 @@
-"""The command line. It knows people: arguments, progress, exit codes; all work is done by the public API."""
+"""The command line: arguments, progress and exit codes. The library does all of the work.
+
+upscale, live, models ...   one command each: `command`
+options                     the options that several commands share
+wording                     errors and their cures as options
+display, streams            what is printed; standard input and output
+interruption                Ctrl-C as a request to stop
+values                      KEY=VALUE and spans of time
+"""
 
 from __future__ import annotations
 
@@ -15,14 +23,15 @@ import typer
 from typer.core import TyperGroup
 
 import hyperacuity
-from hyperacuity.cli.talk import OutputError
+from hyperacuity.cli.streams import OutputError, discard_output, occupy_closed_streams
+from hyperacuity.cli.wording import describe
 
-# Each is a module here by its name, of which `command` is the command.
+# Each is the name of a module here whose `command` is the command.
 COMMANDS = ("upscale", "live", "models", "tune", "train", "interpolate", "import", "quantise", "evaluate")
 
 
 class _Commands(TyperGroup):
-    """The commands; a picture where one belongs gets the whole line as an answer."""
+    """The commands. A file in place of a command is answered with the whole command line."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         if args and args[0] not in COMMANDS and os.path.exists(args[0]):
@@ -50,20 +59,23 @@ def _version(wanted: bool) -> None:
 @app.callback()
 def _options(
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Say it and exit.")
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
     ] = False,
 ) -> None:
     pass
 
 
 def main() -> None:
-    """The `hyperacuity` command: 0 when all went well, 1 for a failure, 2 for a wrong option, 130 for Ctrl-C."""
-    _open_closed_streams()
+    """Run the `hyperacuity` command.
+
+    It exits with 0 for success, 1 for a failure, 2 for an unknown option, 130 after Ctrl-C, 143 after `kill`.
+    """
+    occupy_closed_streams()
     for stream in (sys.stdout, sys.stderr):
-        # A file name that this terminal's encoding does not know must not end a batch.
+        # A file name with characters that the terminal's encoding lacks must not end a batch.
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
-    # So that `kill`, or a terminal that is closed, leaves no half-written file: the same clean-up as for any other end.
+    # `kill` and a closed terminal then clean up half-written files, as every other end does.
     for name in ("SIGTERM", "SIGHUP"):
         number = getattr(signal, name, None)  # Windows has no SIGHUP, and `nohup` has it ignored
         if number is not None and signal.getsignal(number) == signal.SIG_DFL:
@@ -72,36 +84,21 @@ def main() -> None:
         _add(sys.argv[1:2])
         app()
     except hyperacuity.HyperacuityError as error:
+        sys.exit(f"hyperacuity: {describe(error)}")
+    except OutputError as error:
+        discard_output()
         sys.exit(f"hyperacuity: {error}")
     except BrokenPipeError:
-        # Whoever read our output has gone; nothing is left to say.
-        _forget_output()
+        # The reader of our output has closed it and sees no message.
+        discard_output()
         sys.exit(1)
-    except OutputError as error:
-        _forget_output()
-        sys.exit(f"hyperacuity: {error}")
 
 
 def _add(asked: list[str]) -> None:
-    """Make the command that is asked for known, or all of them: importing the others would delay it."""
+    """Add the command that is asked for, or else all of them: importing the others takes time."""
     for name in [each for each in asked if each in COMMANDS] or COMMANDS:
         module = importlib.import_module(f"hyperacuity.cli.{name}{'_' * keyword.iskeyword(name)}")
         app.command(name, cls=getattr(module, "SeveralValues", None))(module.command)
-
-
-def _open_closed_streams() -> None:
-    """Let no file of ours become number 0, 1 or 2, which others take for the streams that were closed."""
-    while (number := os.open(os.devnull, os.O_RDWR)) <= 2:
-        pass
-    os.close(number)
-    if sys.stderr is None:
-        sys.stderr = open(os.devnull, "w")  # noqa: SIM115 - as long as the process
-
-
-def _forget_output() -> None:
-    """Python shall not try to write the rest of it at exit."""
-    null = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(null, 1)
 
 
 def _terminate(number: int, frame: FrameType | None) -> None:

@@ -1,4 +1,4 @@
-"""`hyperacuity evaluate`: how good models are, beside what the papers say."""
+"""`hyperacuity evaluate`: how good models are, and the figures of the papers."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperCommand
 
+from hyperacuity.cli.options import Device, Engine, Force, ModelPaths, Models, Tta
 from hyperacuity.cli.values import seconds
-from hyperacuity.errors import UsageError
+from hyperacuity.cli.wording import describe
+from hyperacuity.errors import LEAVE_OUT, UsageError, Use
 from hyperacuity.metrics import DEFAULT_METRICS, DEFAULT_VIDEO_METRICS, METRICS
 from hyperacuity.metrics.protocols import PROTOCOLS, find_protocol
 
@@ -26,11 +28,11 @@ if TYPE_CHECKING:
     from hyperacuity.evaluate.video_sets import FinishedVideo, FrameSelection, VideoSet
     from hyperacuity.metrics import Metric
 
-WHAT, RESULTS, MACHINE = "What is measured", "Results", "Machine"
+DATA, MEASURES, RESULTS = "Data", "Metrics", "Results"
 
 
 class SeveralValues(TyperCommand):
-    """Lets an option take all values up to the next one: `--scale 2 3 4` is `--scale 2 --scale 3 --scale 4`."""
+    """Lets an option take several values: `--scale 2 3 4` means `--scale 2 --scale 3 --scale 4`."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         several = {name for option in self.params if getattr(option, "multiple", False) for name in option.opts}
@@ -50,64 +52,62 @@ def command(
         list[Path],
         typer.Option(
             "--data",
-            help="Folders of pictures, or videos; each is a set, called like its folder or file.",
-            rich_help_panel=WHAT,
+            help="Folders of images, or videos; each is a test set with the name of its folder or file.",
+            rich_help_panel=DATA,
         ),
     ],
     lr: Annotated[
         list[Path] | None,
         typer.Option(
-            "--lr", help="Folders of their LR, in that order; else MATLAB's bicubic makes it.", rich_help_panel=WHAT
+            "--lr",
+            help="Folders of their LR images, in the same order; made by MATLAB's bicubic if missing.",
+            rich_help_panel=DATA,
         ),
     ] = None,
-    model: Annotated[
-        list[str] | None,
-        typer.Option(
-            "-n",
-            "--model",
-            help="Names from `hyperacuity models`; the default model if not given.",
-            rich_help_panel=WHAT,
-        ),
-    ] = None,
-    model_path: Annotated[
-        list[Path] | None,
-        typer.Option("-m", "--model-path", help="Model files, too or instead.", rich_help_panel=WHAT),
-    ] = None,
+    model: Models = None,
+    model_path: ModelPaths = None,
     scale: Annotated[
-        list[int] | None, typer.Option("-s", "--scale", min=2, help="2 if not given.", rich_help_panel=WHAT)
+        list[int] | None,
+        typer.Option("-s", "--scale", min=2, help="Scales to measure; 2 if missing.", rich_help_panel=DATA),
     ] = None,
-    protocol: Annotated[str, typer.Option(help=f"{', '.join(PROTOCOLS)}.", rich_help_panel=WHAT)] = "classic",
+    protocol: Annotated[str, typer.Option(help=f"{', '.join(PROTOCOLS)}.", rich_help_panel=MEASURES)] = "classic",
     metrics: Annotated[
         list[str] | None,
         typer.Option(
             help=f"{', '.join(METRICS)}; by default {' '.join(DEFAULT_METRICS)}, and flicker of videos.",
-            rich_help_panel=WHAT,
+            rich_help_panel=MEASURES,
         ),
     ] = None,
-    frames: Annotated[int | None, typer.Option(min=1, help="Of videos: so many at most.", rich_help_panel=WHAT)] = None,
-    stride: Annotated[int, typer.Option(min=1, help="Of videos: each so many-th frame.", rich_help_panel=WHAT)] = 1,
+    frames: Annotated[
+        int | None, typer.Option(min=1, help="Largest number of frames of a video.", rich_help_panel=DATA)
+    ] = None,
+    stride: Annotated[int, typer.Option(min=1, help="Measure every N-th frame of a video.", rich_help_panel=DATA)] = 1,
     start: Annotated[
-        str | None, typer.Option(help="Of videos: from here on, such as 1:30.", rich_help_panel=WHAT)
+        str | None, typer.Option(help="Begin at this time of a video, such as 1:30.", rich_help_panel=DATA)
     ] = None,
     result: Annotated[
         list[Path] | None,
-        typer.Option(help="Videos made already, held against the video in --data.", rich_help_panel=WHAT),
+        typer.Option(help="Finished videos to compare with the video of --data.", rich_help_panel=DATA),
     ] = None,
     lpips_weights: Annotated[
         tuple[Path, Path] | None,
         typer.Option(
             metavar="SQUEEZENET LINEAR",
             help="For lpips: torchvision's squeezenet1_1 and the authors' weights/v0.1/squeeze.pth.",
-            rich_help_panel=WHAT,
+            rich_help_panel=MEASURES,
         ),
     ] = None,
     against: Annotated[
-        str | None, typer.Option(help="published: the papers' figures beside ours.", rich_help_panel=RESULTS)
+        str | None, typer.Option(help="published: add the figures of the papers.", rich_help_panel=RESULTS)
     ] = None,
-    csv: Annotated[Path | None, typer.Option("--csv", help="Write the table here.", rich_help_panel=RESULTS)] = None,
-    markdown: Annotated[Path | None, typer.Option(help="Write the table here.", rich_help_panel=RESULTS)] = None,
+    csv: Annotated[
+        Path | None, typer.Option("--csv", help="Write the table to this CSV file.", rich_help_panel=RESULTS)
+    ] = None,
+    markdown: Annotated[
+        Path | None, typer.Option(help="Write the table to this Markdown file.", rich_help_panel=RESULTS)
+    ] = None,
     per_picture: Annotated[
-        Path | None, typer.Option(help="Write a CSV of every picture's figures here.", rich_help_panel=RESULTS)
+        Path | None, typer.Option(help="Write the figures of every image to this CSV file.", rich_help_panel=RESULTS)
     ] = None,
     pictures: Annotated[
         Path | None,
@@ -123,18 +123,12 @@ def command(
             rich_help_panel=RESULTS,
         ),
     ] = None,
-    force: Annotated[
-        bool, typer.Option("--force", help="Overwrite tables and pictures that exist.", rich_help_panel=RESULTS)
-    ] = False,
-    engine: Annotated[
-        str, typer.Option(help="auto, onnxruntime, openvino, pytorch.", rich_help_panel=MACHINE)
-    ] = "auto",
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.", rich_help_panel=MACHINE)] = "auto",
-    tta: Annotated[
-        bool, typer.Option("-x", "--tta", help="Average over 8 flips and rotations.", rich_help_panel=MACHINE)
-    ] = False,
+    force: Force = False,
+    engine: Engine = "auto",
+    device: Device = "auto",
+    tta: Tta = False,
 ) -> None:
-    """Measure models as the papers do.
+    """Measure the quality of models as papers do.
 
     hyperacuity evaluate -n fsrcnn bicubic --data Set5 Set14 --scale 2 --against published
     hyperacuity evaluate -n acute-50k bicubic --data video.mp4 --frames 100
@@ -147,8 +141,8 @@ def command(
     _check(result or [], data, lr or [], against)
     how, scales = find_protocol(protocol), list(dict.fromkeys(scale or [2]))
     weights = None if lpips_weights is None else {"lpips": lpips_weights}
-    of_pictures = select_metrics(metrics or DEFAULT_METRICS, weights)
-    of_videos = select_metrics(metrics or DEFAULT_VIDEO_METRICS, weights)
+    image_metrics = select_metrics(metrics or DEFAULT_METRICS, weights)
+    video_metrics = select_metrics(metrics or DEFAULT_VIDEO_METRICS, weights)
     if plot is not None:
         plots.check_plot(plot)
     upscalers: dict[str, Upscaler] = {}
@@ -157,18 +151,18 @@ def command(
     for upscaler in upscalers.values():
         for factor in scales:
             evaluation.check_scale(upscaler, factor)
-    which = video_sets.FrameSelection(Fraction(0) if start is None else seconds("--start", start), stride, frames)
+    selection = video_sets.FrameSelection(Fraction(0) if start is None else seconds("--start", start), stride, frames)
     found = [
-        _found(path, beside, scales, of_pictures, of_videos, which)
+        _found(path, beside, scales, image_metrics, video_metrics, selection)
         for path, beside in itertools.zip_longest(data, lr or [])
     ]
     settings = [
-        evaluation.EvaluationSetting(each, factor, how, of_videos if each.is_video else of_pictures)
+        evaluation.EvaluationSetting(each, factor, how, video_metrics if each.is_video else image_metrics)
         for each in found
         for factor in scales
     ]
     sheet_paths = [sheets.sheet_paths(pictures, setting) if pictures else [] for setting in settings]
-    _made(result or [], found)  # so that what cannot be compared is told before work begins
+    _made(result or [], found)  # what cannot be compared is an error before work begins
     files = [path for path in (csv, markdown, per_picture, plot) if path is not None]
     _check_outputs([*files, *(path for some in sheet_paths for path in some)], pictures, found, force)
 
@@ -229,8 +223,8 @@ def _found(
     path: Path,
     lr: Path | None,
     scales: Sequence[int],
-    of_pictures: Sequence[Metric],
-    of_videos: Sequence[Metric],
+    image_metrics: Sequence[Metric],
+    video_metrics: Sequence[Metric],
     frames: FrameSelection,
 ) -> ImageSet | VideoSet:
     """The set of a folder, or of a video."""
@@ -239,14 +233,14 @@ def _found(
     from hyperacuity.evaluate.video_sets import find_video
 
     if not formats.is_video(path):
-        return find_images(path, scales, of_pictures, lr=lr)
+        return find_images(path, scales, image_metrics, lr=lr)
     if lr is not None:
-        raise UsageError(f"--lr is for folders: the LR of {path}, a video, is made by bicubic")
-    return find_video(path, scales, of_videos, frames)
+        raise UsageError(f"the LR of a video such as {path} is made by bicubic", Use(lr=LEAVE_OUT))
+    return find_video(path, scales, video_metrics, frames)
 
 
 def _check(result: Sequence[Path], data: Sequence[Path], lr: Sequence[Path], against: str | None) -> None:
-    """Options that go with others."""
+    """Check options that depend on each other."""
     if against not in (None, "published"):
         raise UsageError(f"--against {against}: there is only published")
     if lr and len(lr) != len(data):
@@ -271,7 +265,7 @@ def _made(results: Sequence[Path], found: Sequence[ImageSet | VideoSet]) -> dict
 def _check_outputs(
     paths: Sequence[Path], pictures: Path | None, found: Sequence[ImageSet | VideoSet], force: bool
 ) -> None:
-    """Nothing shall be in the way of the results when they have been computed."""
+    """Raise `UsageError` if a result could not be written after it is computed."""
     inputs = [path.resolve() for each in found for path in each.files]
     if pictures is not None:
         if pictures.exists() and not pictures.is_dir():
@@ -294,15 +288,15 @@ def _check_outputs(
 
 @contextmanager
 def _progress(settings: Sequence[EvaluationSetting]) -> Iterator[Callable[[], None]]:
-    """A bar over all pictures of all settings, if a person is looking; warnings are lines above it."""
+    """Draw a bar over all images of all settings if a person is looking; warnings are lines above it."""
     from rich.console import Console
     from rich.progress import Progress
 
     console = Console(stderr=True)
     total = sum(setting.images.count for setting in settings)
     with Progress(console=console, transient=True, disable=not sys.stderr.isatty()) as bar, warnings.catch_warnings():
-        warnings.showwarning = lambda message, *_, **__: console.print(f"warning: {message}", highlight=False)
-        task = bar.add_task("pictures", total=total or None)
+        warnings.showwarning = lambda message, *_, **__: console.print(f"warning: {describe(message)}", highlight=False)
+        task = bar.add_task("images", total=total or None)
         yield lambda: bar.advance(task)
 
 

@@ -1,4 +1,4 @@
-"""`hyperacuity import`: somebody's checkpoint in, a model of ours out."""
+"""`hyperacuity import`: a checkpoint of another project in, a model out."""
 
 from __future__ import annotations
 
@@ -7,29 +7,37 @@ from typing import Annotated
 
 import typer
 
+from hyperacuity.cli.options import ForceModel, ModelFolder
 from hyperacuity.cli.values import settings
 from hyperacuity.errors import MissingDependency
 
 
 def command(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A checkpoint: .pth, .pt, .ckpt or .safetensors.")],
-    output: Annotated[Path, typer.Option("-o", "--output", help="Folder for the model.")] = Path(),
-    name: Annotated[str | None, typer.Option("--name", help="Name of the model. \\[default: the file's]")] = None,
+    output: ModelFolder = Path(),
+    name: Annotated[
+        str | None, typer.Option("--name", help="Name of the model. \\[default: the name of the file]")
+    ] = None,
     scale: Annotated[
         int | None,
-        typer.Option("-s", "--scale", min=1, help="Where the weights do not say it. \\[default: the name's]"),
+        typer.Option("-s", "--scale", min=1, help="If the weights do not show it. \\[default: as in the name]"),
     ] = None,
     architecture: Annotated[
-        str | None, typer.Option("--architecture", help="Where more than one has such weights.")
+        str | None, typer.Option("--architecture", help="If several architectures have such weights.")
     ] = None,
     changes: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="What else the weights do not say.")
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Other settings that the weights do not show."),
     ] = None,
-    licence: Annotated[str | None, typer.Option("--licence", help="Of the weights. \\[default: unknown]")] = None,
-    trained_on: Annotated[str | None, typer.Option("--trained-on", help="For the card. \\[default: unknown]")] = None,
-    force: Annotated[bool, typer.Option("--force", help="Overwrite a model of that name.")] = False,
+    licence: Annotated[
+        str | None, typer.Option("--licence", help="Licence of the weights. \\[default: unknown]")
+    ] = None,
+    trained_on: Annotated[
+        str | None, typer.Option("--trained-on", help="Training data, for the card. \\[default: unknown]")
+    ] = None,
+    force: ForceModel = False,
 ) -> None:
-    """Convert a checkpoint of another project into a model; no code in it is ever run."""
+    """Convert a checkpoint of another project into a model. Code in it is never run."""
     try:
         from hyperacuity import importer
     except ModuleNotFoundError as error:

@@ -1,4 +1,4 @@
-"""`hyperacuity interpolate`: two trainings of one network in, one between them out."""
+"""`hyperacuity interpolate`: the weights between those of two models of one network."""
 
 from __future__ import annotations
 
@@ -7,18 +7,19 @@ from typing import Annotated
 
 import typer
 
+from hyperacuity.cli.options import ForceModel, ModelFolder
 from hyperacuity.errors import MissingDependency
 
 
 def command(
     first: Annotated[str, typer.Argument(metavar="FIRST", help="A model by name or file: the faithful one.")],
-    second: Annotated[str, typer.Argument(metavar="SECOND", help="The sharp one.")],
-    alpha: Annotated[float, typer.Option("--alpha", help="How much of the second: 0 to 1.")] = 0.5,
-    output: Annotated[Path, typer.Option("-o", "--output", help="Folder for the model.")] = Path(),
+    second: Annotated[str, typer.Argument(metavar="SECOND", help="A model by name or file: the sharp one.")],
+    alpha: Annotated[float, typer.Option("--alpha", help="Share of the second model, from 0 to 1.")] = 0.5,
+    output: ModelFolder = Path(),
     name: Annotated[str, typer.Option("--name", help="Name of the model.")] = "interpolated",
-    force: Annotated[bool, typer.Option("--force", help="Overwrite a model of that name.")] = False,
+    force: ForceModel = False,
 ) -> None:
-    """Mix the weights of two trainings of one network, as ESRGAN does: from faithful to sharp."""
+    """Mix the weights of two models of one network, from faithful to sharp, as ESRGAN does."""
     try:
         import hyperacuity.train as trainer
     except ModuleNotFoundError as error:

@@ -1,32 +1,48 @@
-"""`hyperacuity live`: cameras and streams, made larger while they run."""
+"""`hyperacuity live`: cameras and streams, enlarged while they run."""
 
 from __future__ import annotations
 
 import json
-import os
 import re
-import signal
 import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from hyperacuity.cli import options as shared
+from hyperacuity.cli.interruption import interruptible
+from hyperacuity.cli.options import (
+    MODEL,
+    Crf,
+    Deinterlace,
+    Device,
+    Encoder,
+    Engine,
+    Force,
+    Height,
+    Json,
+    Megapixels,
+    ModelPath,
+    Precision,
+    Preset,
+    Quiet,
+    Scale,
+    Width,
+)
 from hyperacuity.cli.values import seconds, texts
+from hyperacuity.cli.wording import describe
 from hyperacuity.errors import UsageError
-from hyperacuity.task import Stop
 
 if TYPE_CHECKING:
     from hyperacuity.live import LiveStatus
 
-# Where nobody watches, a line so often, in seconds.
+# Seconds between lines where standard error is not a terminal.
 _EVERY = 30.0
 
-SOURCE, SIZE, MODEL, SINK, TIME = "Source", "Size", "Model", "Sink", "Time"
+SOURCE, SINK, TIME = "Source", "Sink", "Time"
 
 
 def command(
@@ -44,90 +60,73 @@ def command(
         ),
     ],
     latency: Annotated[
-        str, typer.Option(help="From a frame's arrival to the sink; more is late.", rich_help_panel=TIME)
+        str, typer.Option(help="Longest time from a frame's arrival to the sink.", rich_help_panel=TIME)
     ] = "200ms",
     timeout: Annotated[
-        str, typer.Option(help="After so long without a frame, connect anew.", rich_help_panel=TIME)
+        str, typer.Option(help="Reconnect after this time without a frame.", rich_help_panel=TIME)
     ] = "5s",
     give_up: Annotated[
-        str | None, typer.Option(help="After so long without a frame, end with an error.", rich_help_panel=TIME)
+        str | None, typer.Option(help="End with an error after this time without a frame.", rich_help_panel=TIME)
     ] = None,
     duration: Annotated[
-        str | None, typer.Option(help="End after so long: 90, 10min, 1:30:00.", rich_help_panel=TIME)
+        str | None, typer.Option(help="End after this time: 90, 10min, 1:30:00.", rich_help_panel=TIME)
     ] = None,
-    scale: Annotated[
-        float | None, typer.Option("-s", "--scale", help="2 if no size is given.", rich_help_panel=SIZE)
-    ] = None,
-    width: Annotated[int | None, typer.Option(help="Final width in pixels.", rich_help_panel=SIZE)] = None,
-    height: Annotated[int | None, typer.Option(help="Final height in pixels.", rich_help_panel=SIZE)] = None,
-    megapixels: Annotated[float | None, typer.Option(help="Final area, such as 2.", rich_help_panel=SIZE)] = None,
+    scale: Scale = None,
+    width: Width = None,
+    height: Height = None,
+    megapixels: Megapixels = None,
     model: Annotated[
         str | None,
         typer.Option(
             "-n",
             "--model",
             "--model-name",
-            help="A name from `hyperacuity models`; auto = the best that keeps up.",
+            help="A name from `hyperacuity models`; auto = the best model that is fast enough.",
             rich_help_panel=MODEL,
         ),
     ] = None,
-    model_path: Annotated[
-        Path | None, typer.Option("-m", "--model-path", help="A model file instead.", rich_help_panel=MODEL)
-    ] = None,
-    engine: Annotated[
-        str, typer.Option(help="auto, onnxruntime, openvino, ncnn, pytorch.", rich_help_panel=MODEL)
-    ] = "auto",
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.", rich_help_panel=MODEL)] = "auto",
-    precision: Annotated[str, typer.Option(help="auto, fp32, fp16, bf16, int8.", rich_help_panel=MODEL)] = "auto",
+    model_path: ModelPath = None,
+    engine: Engine = "auto",
+    device: Device = "auto",
+    precision: Precision = "auto",
     capture_size: Annotated[
-        str | None, typer.Option(help="What a camera is asked for: 1280x720.", rich_help_panel=SOURCE)
+        str | None, typer.Option(help="Size to request from a camera: 1280x720.", rich_help_panel=SOURCE)
     ] = None,
     capture_rate: Annotated[
-        str | None, typer.Option(help="Frames per second that it is asked for.", rich_help_panel=SOURCE)
+        str | None, typer.Option(help="Frames per second to request from a camera.", rich_help_panel=SOURCE)
     ] = None,
     source_options: Annotated[
         list[str] | None,
         typer.Option(
             "--source-option",
             metavar="KEY=VALUE",
-            help="More for FFmpeg: rtsp_transport=udp.",
+            help="More options for FFmpeg: rtsp_transport=udp.",
             rich_help_panel=SOURCE,
         ),
     ] = None,
-    deinterlace: Annotated[
-        bool, typer.Option("--deinterlace", help="Make whole frames of fields.", rich_help_panel=SOURCE)
-    ] = False,
+    deinterlace: Deinterlace = False,
     no_sound: Annotated[
-        bool, typer.Option("--no-sound", help="Leave out the source's sound.", rich_help_panel=SINK)
+        bool, typer.Option("--no-sound", help="Leave out the sound of the source.", rich_help_panel=SINK)
     ] = False,
     codec: Annotated[
-        str | None, typer.Option(help="h264, h265; in files av1 and ffv1 too.", rich_help_panel=SINK)
+        str | None, typer.Option(help="h264, h265; in files also av1 and ffv1.", rich_help_panel=SINK)
     ] = None,
-    crf: Annotated[
-        float | None, typer.Option(help="Quality, the codec's own scale: less is better.", rich_help_panel=SINK)
-    ] = None,
-    preset: Annotated[str | None, typer.Option(help="The codec's speed.", rich_help_panel=SINK)] = None,
-    encoder: Annotated[
-        list[str] | None,
-        typer.Option("-e", metavar="KEY=VALUE", help="More for the codec: tune=film.", rich_help_panel=SINK),
-    ] = None,
+    crf: Crf = None,
+    preset: Preset = None,
+    encoder: Encoder = None,
     keys: Annotated[
-        str, typer.Option(help="Between key frames; the length of HLS segments.", rich_help_panel=SINK)
+        str, typer.Option(help="Time between key frames; the length of HLS segments.", rich_help_panel=SINK)
     ] = "2s",
     segments: Annotated[
-        int, typer.Option(min=0, help="How many an HLS playlist lists; 0 = all.", rich_help_panel=SINK)
+        int, typer.Option(min=0, help="Number of segments in an HLS playlist; 0 = all.", rich_help_panel=SINK)
     ] = 6,
-    force: Annotated[
-        bool, typer.Option("--force", help="Overwrite a file or an HLS playlist.", rich_help_panel=SINK)
-    ] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print a summary for programs at the end.", rich_help_panel=SINK)
-    ] = False,
-    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print errors only.", rich_help_panel=SINK)] = False,
+    force: Force = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
 ) -> None:
     """Make a camera or a stream larger while it runs.
 
-    Ctrl-C ends it, and the sink properly.
+    Ctrl-C ends it and completes what the sink holds.
 
     hyperacuity live /dev/video0 -o hls/                               for browsers
     hyperacuity live rtsp://camera/stream -o udp://239.1.1.1:5000      for players and recorders
@@ -138,8 +137,7 @@ def command(
     from hyperacuity.live.addresses import PIPE
     from hyperacuity.size import Size
 
-    if model is not None and model_path is not None:
-        raise UsageError("give a model by name (-n) or by file (-m), not both")
+    shared.check_model(model, model_path)
     _check_pipes(source == PIPE, output == PIPE)
     further = texts(encoder or [], "tune=film", option="-e")
     for_source = texts(source_options or [], "rtsp_transport=udp", option="--source-option")
@@ -156,30 +154,34 @@ def command(
     capture = live.CaptureOptions(_sides(capture_size), capture_rate)
     opened = live.source(source, capture, for_source)
     sink = live.sink(output)
-    machine: dict[str, Any] = {"engine": engine, "device": device, "precision": precision}
+    machine: dict[str, Any] = {
+        "engine": engine,
+        "device": device,
+        "precision": shared.read_precision(precision),
+    }
     upscalers = live.automatic(**machine) if model == "auto" else [api.load(model_path or model, **machine)]
-    talk = _Talk(quiet=quiet or as_json)
-    with _stopping() as stop, talk.shown():
+    display = _LiveDisplay(quiet=quiet or as_json)
+    with interruptible() as interruption, display.shown():
         status = live.run(
             upscalers,
             opened,
             sink,
             Size(scale, width, height, megapixels),
             chosen,
-            stop=stop,
-            observe=talk.observe,
+            stop=interruption.stop,
+            observe=display.observe,
         )
-    talk.end(status)
+    display.end(status)
     if as_json:
-        # A pipe for the result is no place for anything else.
+        # A pipe that carries the result must carry nothing else.
         print(json.dumps(_record(status), indent=2), file=sys.stderr if output == PIPE else sys.stdout)
 
 
 def _check_pipes(reading: bool, writing: bool) -> None:
     if reading and (sys.stdin is None or sys.stdin.isatty()):
-        raise UsageError("standard input is no pipe: put a program before it, or name a source")
+        raise UsageError("standard input is not a pipe: put a program before it, or name a source")
     if writing and (sys.stdout is None or sys.stdout.isatty()):
-        raise UsageError("standard output is no pipe: put a player after it, or name a sink with -o")
+        raise UsageError("standard output is not a pipe: put a player after it, or name a sink with -o")
 
 
 def _sides(text: str | None) -> tuple[int, int] | None:
@@ -189,28 +191,6 @@ def _sides(text: str | None) -> tuple[int, int] | None:
     if match is None:
         raise UsageError(f"--capture-size {text}: write WIDTHxHEIGHT, such as 1280x720")
     return int(match[2]), int(match[1])
-
-
-@contextmanager
-def _stopping() -> Iterator[Stop]:
-    """An event that Ctrl-C and `kill` set: whoever ends a stream wants it ended well. The second time is meant."""
-    stop = Stop()
-
-    def ask(number: int, _: FrameType | None) -> None:
-        if stop.is_set():
-            os._exit(128 + number)
-        stop.set()
-
-    before = {}
-    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-        number = getattr(signal, name, None)
-        if number is not None and signal.getsignal(number) != signal.SIG_IGN:
-            before[number] = signal.signal(number, ask)
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _record(status: LiveStatus) -> dict[str, Any]:
@@ -233,15 +213,15 @@ def _record(status: LiveStatus) -> dict[str, Any]:
     }
 
 
-class _Talk:
-    """What a person sees, on standard error: one line that changes, and a line for whatever happens."""
+class _LiveDisplay:
+    """What a person sees on standard error: one line that changes, and a line for each event."""
 
     def __init__(self, *, quiet: bool) -> None:
         self._quiet = quiet or sys.stderr is None
         self._console: Any = None
         self._line: Any = None
         self._state = self._model = ""
-        self._told = 0.0
+        self._printed = 0.0
 
     @contextmanager
     def shown(self) -> Iterator[None]:
@@ -251,7 +231,7 @@ class _Talk:
         with warnings.catch_warnings():
             for category in (LossWarning, PrecisionWarning):
                 warnings.simplefilter("always", category)
-            warnings.showwarning = lambda message, *_, **__: self._say(f"warning: {message}")
+            warnings.showwarning = lambda message, *_, **__: self._print(f"warning: {describe(message)}")
             if not self._quiet and sys.stderr.isatty():
                 from rich.console import Console
 
@@ -265,27 +245,27 @@ class _Talk:
         if self._quiet:
             return
         if status.state != self._state:
-            self._say(status.state or ("running again" if self._model else ""))
+            self._print(status.state or ("running again" if self._model else ""))
             self._state = status.state
         if status.model != self._model and status.model:
             if self._model:
-                self._say(f"{self._model} -> {status.model}")
+                self._print(f"{self._model} -> {status.model}")
             else:
-                self._say(f"{_times(status.before)} -> {_times(status.after)}  {status.model}")
+                self._print(f"{_times(status.before)} -> {_times(status.after)}  {status.model}")
             self._model = status.model
         if self._line is not None:
             from rich.markup import escape
 
             self._line.update(escape(_line(status)))
-        elif status.seconds - self._told >= _EVERY:
-            self._told = status.seconds
-            self._say(_line(status))
+        elif status.seconds - self._printed >= _EVERY:
+            self._printed = status.seconds
+            self._print(_line(status))
 
     def end(self, status: LiveStatus) -> None:
         if not self._quiet:
-            self._say(_line(status))
+            self._print(_line(status))
 
-    def _say(self, text: str) -> None:
+    def _print(self, text: str) -> None:
         if not text or sys.stderr is None:
             return
         if self._line is not None:
@@ -299,14 +279,14 @@ def _times(size: tuple[int, int]) -> str:
 
 
 def _line(status: LiveStatus) -> str:
-    said = [
+    parts = [
         f"{status.sent} frames",
         f"{status.fps:.1f} a second",
         f"latency {1e3 * status.latency:.0f} ms, 95 %: {1e3 * status.latency95:.0f} ms",
         f"{status.dropped} dropped",
     ]
     counts = {"late": status.late, "damaged": status.damaged}
-    said += [f"{count} {name}" for name, count in counts.items() if count]
+    parts += [f"{count} {name}" for name, count in counts.items() if count]
     lost = {"source": status.reconnects, "sink": status.sink_reconnects}
-    said += [f"{name} lost: {count}" for name, count in lost.items() if count]
-    return ", ".join([*said, status.model] if status.model else said)
+    parts += [f"{name} lost: {count}" for name, count in lost.items() if count]
+    return ", ".join([*parts, status.model] if status.model else parts)

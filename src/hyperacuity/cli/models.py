@@ -1,4 +1,4 @@
-"""`hyperacuity models`: what there is."""
+"""`hyperacuity models`: the installed models."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import typer
 def command(
     as_json: Annotated[bool, typer.Option("--json", help="Print the whole cards, for programs.")] = False,
 ) -> None:
-    """List the models at hand."""
+    """List the installed models."""
     from rich.console import Console
     from rich.table import Table
 
@@ -43,12 +43,12 @@ def command(
             f"{speed[card.name]:.1f}" if card.name in speed else "-",
             card.licence,
         )
-    # Without a terminal the table shall not be folded to some assumed width.
+    # Without a terminal the table must not be folded to an assumed width.
     console = Console(width=None if sys.stdout.isatty() else 200)
     console.print(table)
     console.print(
         "Set5, SSIM: PSNR in dB and SSIM on Set5's luma (BT.601), border = scale, low resolution by MATLAB's bicubic. "
         "GMAC: 10^9 multiply-adds for a result of 1280 x 720. "
-        f"MP/s: megapixels of the result a second, colour picture in and out, on {machine}.",
+        f"MP/s: megapixels of the result a second, colour image in and out, on {machine}.",
         style="dim",
     )

@@ -1,4 +1,4 @@
-"""`hyperacuity quantise`: a model in 8 bits, and what that costs."""
+"""`hyperacuity quantise`: a model in 8 bits, and the quality that this costs."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from hyperacuity.errors import MissingDependency, UsageError
 
 def command(
     model: Annotated[Path, typer.Argument(metavar="MODEL", help="A model file: NAME.safetensors or NAME.onnx.")],
-    data: Annotated[list[Path], typer.Option("--data", help="Folder of pictures to calibrate on; may be repeated.")],
-    check: Annotated[Path | None, typer.Option(help="Folder of pictures to measure on. \\[default: as --data]")] = None,
-    force: Annotated[bool, typer.Option("--force", help="Overwrite the 8-bit form that is there.")] = False,
+    data: Annotated[list[Path], typer.Option("--data", help="Folder of images for the calibration; may be repeated.")],
+    check: Annotated[Path | None, typer.Option(help="Folder of images to measure on. \\[default: as --data]")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite an existing 8-bit model.")] = False,
 ) -> None:
-    """Write NAME-int8.onnx beside a model, for `upscale --precision int8`, and measure it.
+    """Write NAME-int8.onnx next to a model, for `upscale --precision int8`, and measure it.
 
     hyperacuity quantise runs/mine/mine.safetensors --data my-photos
     """
@@ -28,7 +28,7 @@ def command(
 
     found = zoo.open_file(model)
     if found.int8 is not None and not force:
-        raise UsageError(f"{found.int8} is there already: --force overwrites it")
+        raise UsageError(f"{found.int8} exists: add --force to overwrite it")
     pictures = datasets.files(data)
     checked = datasets.files([check]) if check is not None else pictures
     path = quantisation.write(found, pictures)

@@ -1,4 +1,4 @@
-"""`hyperacuity train`: a recipe and pictures in, a model out."""
+"""`hyperacuity train`: a recipe and images in, a model out."""
 
 from __future__ import annotations
 
@@ -13,15 +13,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hyperacuity.cli.values import settings
+from hyperacuity.cli.wording import describe
 from hyperacuity.errors import MissingDependency, UsageError
 
 if TYPE_CHECKING:
     from hyperacuity.train import Recipe, TrainingProgress
 
-# Of somebody who trains on pictures of his own, and has not the recipe's others.
-NOT_THERE = {
-    "validation": "the recipe's pictures for validation are not here: a tenth of yours is set aside for it",
-    "reports": "the recipe's test sets are not here: the report goes without them",
+# For users who train on their own images and do not have the other data of the recipe.
+_MISSING = {
+    "validation": "the recipe's validation images are missing: a tenth of yours is set aside for validation",
+    "reports": "the recipe's test sets are missing: the report is written without them",
 }
 
 
@@ -30,27 +31,27 @@ def command(
         Path | None, typer.Argument(metavar="RECIPE", help="A TOML file, such as recipes/fsrcnn-x2.toml.")
     ] = None,
     data: Annotated[
-        list[Path] | None, typer.Option("--data", help="Folders to learn from, instead of the recipe's.")
+        list[Path] | None, typer.Option("--data", help="Folders of training images, instead of the recipe's.")
     ] = None,
     changes: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change the recipe: optimizer.lr=1e-4.")
     ] = None,
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", help="Folder for the model; runs/NAME if not given.")
+        Path | None, typer.Option("-o", "--output", help="Folder for the model; runs/NAME if missing.")
     ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted training.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Resume an interrupted run.")] = False,
     quick: Annotated[
-        bool, typer.Option("--quick", help="A few seconds, to see that all is in place: the recipe's \\[quick].")
+        bool, typer.Option("--quick", help="Train for a few seconds to check the setup, with the recipe's \\[quick].")
     ] = False,
     preview: Annotated[
-        Path | None, typer.Option(help="Write a picture of what will be learnt from, and stop.", metavar="PNG")
+        Path | None, typer.Option(help="Write an image of training samples and exit.", metavar="PNG")
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, mps.")] = "auto",
     schema: Annotated[
-        bool, typer.Option("--schema", help="Print the JSON schema of recipes, for editors, and stop.")
+        bool, typer.Option("--schema", help="Print the JSON schema of recipes, for editors, and exit.")
     ] = False,
 ) -> None:
-    """Train a model. Interrupt it whenever you like; --resume goes on from the last validation.
+    """Train a model. It can be interrupted at any time; --resume continues from the last validation.
 
     hyperacuity train recipes/fsrcnn-x2.toml --data my-photos
     torchrun --nproc-per-node 4 -m hyperacuity train recipes/edsr.toml    on four GPUs
@@ -70,24 +71,24 @@ def command(
         return
     assert recipe is not None
     if data:
-        overrides = _own_pictures(data) | overrides
+        overrides = _own_images(data) | overrides
     record = trainer.read_recipe(recipe, overrides, quick=quick)
     if data:
-        record = trainer.read_recipe(recipe, _without_what_is_not_here(record, overrides), quick=quick)
+        record = trainer.read_recipe(recipe, _without_missing_folders(record, overrides), quick=quick)
     if preview is not None:
         trainer.preview(record, preview)
         typer.echo(str(preview))
         return
     folder = output or Path("runs", record.model.name)
-    # One of several processes tells what all of them do.
+    # Only the first of several processes prints.
     if int(os.environ.get("RANK", "0")) > 0:
         for _ in trainer.train(record, folder, resume=resume, device=device):
             pass
         return
     try:
-        _watched(record, trainer.train(record, folder, resume=resume, device=device), folder)
+        _show(record, trainer.train(record, folder, resume=resume, device=device), folder)
     except KeyboardInterrupt:
-        typer.echo("interrupted: the same command with --resume goes on from the last validation", err=True)
+        typer.echo("interrupted: the same command with --resume continues from the last validation", err=True)
         raise
     models = sorted(folder.glob(f"{record.model.name}*.safetensors"))
     report = _report(record, recipe, folder, models)
@@ -95,30 +96,30 @@ def command(
     typer.echo(f"try it: hyperacuity upscale -m {models[0]} photo.jpg")
 
 
-def _own_pictures(folders: list[Path]) -> dict[str, Any]:
-    """What is another than the recipe says for somebody's own pictures: where they are, and what the card says."""
+def _own_images(folders: list[Path]) -> dict[str, Any]:
+    """The changes to a recipe for the user's own images: their folders, and what the card says of them."""
     return {
         "data.train": [str(folder) for folder in folders],
-        "model.trained_on": f"pictures of {', '.join(folder.resolve().name for folder in folders)}",
+        "model.trained_on": f"images of {', '.join(folder.resolve().name for folder in folders)}",
         "model.licence": "not stated",
     }
 
 
-def _without_what_is_not_here(record: Recipe, overrides: dict[str, Any]) -> dict[str, Any]:
-    """The changes, and without the recipe's own folders to measure on that this machine has not; which is said."""
-    for name, said in NOT_THERE.items():
+def _without_missing_folders(record: Recipe, overrides: dict[str, Any]) -> dict[str, Any]:
+    """The changes, without the recipe's test folders that this machine lacks; prints which kind is missing."""
+    for name, text in _MISSING.items():
         asked = getattr(record.data, name)
         there = [str(folder) for folder in asked if folder.is_dir()]
         if f"data.{name}" in overrides or len(there) == len(asked):
             continue
         overrides = {**overrides, f"data.{name}": there}
         if not there and int(os.environ.get("RANK", "0")) == 0:
-            typer.echo(said, err=True)
+            typer.echo(text, err=True)
     return overrides
 
 
-def _watched(record: Recipe, training: Iterator[TrainingProgress], folder: Path) -> None:
-    """Run a training under a bar, with its log; every validation is a line."""
+def _show(record: Recipe, training: Iterator[TrainingProgress], folder: Path) -> None:
+    """Train with a bar and a log; every validation is a line."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -129,24 +130,24 @@ def _watched(record: Recipe, training: Iterator[TrainingProgress], folder: Path)
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn("{task.fields[told]}"),
+        TextColumn("{task.fields[status]}"),
         TimeRemainingColumn(),
     ]
     with (
         Progress(*columns, console=console, disable=not sys.stderr.isatty()) as bar,
-        _said_above(console),
+        _warnings_above(console),
         Log(folder) as log,
     ):
-        task = bar.add_task("reading pictures", total=record.steps, told="")
+        task = bar.add_task("reading images", total=record.steps, status="")
         for progress in training:
             if not progress.losses:
                 bar.update(task, completed=progress.step)
                 continue
             log.write(progress)
-            told = "  ".join(f"{name} {value:.4f}" for name, value in progress.losses.items())
+            status = "  ".join(f"{name} {value:.4f}" for name, value in progress.losses.items())
             if progress.best > 0:
-                told += f"  {progress.best:.2f} dB"
-            bar.update(task, completed=progress.step, description=record.model.name, told=told)
+                status += f"  {progress.best:.2f} dB"
+            bar.update(task, completed=progress.step, description=record.model.name, status=status)
             if progress.validation is not None:
                 console.print(
                     f"step {progress.step}: {progress.validation:.3f} dB (best {progress.best:.3f})", highlight=False
@@ -154,10 +155,10 @@ def _watched(record: Recipe, training: Iterator[TrainingProgress], folder: Path)
 
 
 @contextmanager
-def _said_above(console: Any) -> Iterator[None]:
-    """Warnings as lines above the bar, not through it."""
+def _warnings_above(console: Any) -> Iterator[None]:
+    """Print warnings as lines above the bar."""
     with warnings.catch_warnings():
-        warnings.showwarning = lambda message, *_, **__: console.print(f"warning: {message}", highlight=False)
+        warnings.showwarning = lambda message, *_, **__: console.print(f"warning: {describe(message)}", highlight=False)
         yield
 
 
@@ -174,7 +175,7 @@ def _report(record: Recipe, recipe: Path, folder: Path, models: list[Path]) -> P
 
 
 def _table(models: list[Path], record: Recipe) -> str | None:
-    """What `hyperacuity evaluate` says of the models on the recipe's test sets."""
+    """The table of `hyperacuity evaluate` for the models on the recipe's test sets."""
     from hyperacuity import api
     from hyperacuity.evaluate import evaluate_folder, report
 

@@ -3,27 +3,21 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
-from typing import Annotated
 
-import typer
-
+from hyperacuity.cli.options import Model, ModelPath, check_model
 from hyperacuity.errors import UsageError
 
 
 def command(
-    model: Annotated[
-        str | None, typer.Option("-n", "--model", "--model-name", help="A name from `hyperacuity models`.")
-    ] = None,
-    model_path: Annotated[Path | None, typer.Option("-m", "--model-path", help="A model file instead.")] = None,
+    model: Model = None,
+    model_path: ModelPath = None,
 ) -> None:
-    """Time every installed engine on a model; from then on --engine auto takes the fastest.
+    """Time every installed engine on a model. --engine auto then uses the fastest.
 
     hyperacuity tune                   the default model
-    hyperacuity tune -n fsrcnn-x2      another one
+    hyperacuity tune -n fsrcnn-x2      another model
     """
-    if model is not None and model_path is not None:
-        raise UsageError("give a model by name (-n) or by file (-m), not both")
+    check_model(model, model_path)
 
     from rich.console import Console
     from rich.table import Table
@@ -54,8 +48,8 @@ def command(
         if results[0].seconds is None:
             raise UsageError(f"no engine can run {member.card.name}")
         if not tuning.remember(member, results[0].engine):
-            console.print(f"[yellow]{tuning.file()} cannot be written: the choice is not kept[/]")
+            console.print(f"[yellow]{tuning.file()} cannot be written: the result is not kept[/]")
     console.print(
-        "Luma or RGB alone, 512 x 256 pixels; the fastest is what --engine auto takes on the CPU from now on.",
+        "Only luma or RGB, 512 x 256 pixels; --engine auto now uses the fastest on the CPU.",
         style="dim",
     )

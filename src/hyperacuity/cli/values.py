@@ -1,4 +1,4 @@
-"""Values that people write, the same for all commands that take them: `--set KEY=VALUE`, spans of time."""
+"""Values that people write in several commands: `--set KEY=VALUE` and spans of time."""
 
 from __future__ import annotations
 
@@ -12,9 +12,12 @@ from hyperacuity.errors import UsageError
 
 
 def settings(changes: Iterable[str], example: str, *, option: str = "--set") -> dict[str, Any]:
-    """Keys and values of `KEY=VALUE` texts, values as TOML writes them, a bare word standing for a string.
+    """Returns the keys and values of texts such as "KEY=VALUE".
 
-    The last one of a key counts. example: for the message about a text that is none.
+    Args:
+        changes: The texts. Values are TOML, or bare words, which are strings. The last value of a key counts.
+        example: A correct text, for the error message.
+        option: The name of the option, for the error message.
     """
     found: dict[str, Any] = {}
     for change in changes:
@@ -29,12 +32,12 @@ def settings(changes: Iterable[str], example: str, *, option: str = "--set") -> 
 
 
 def texts(changes: Iterable[str], example: str, *, option: str) -> dict[str, str]:
-    """The same with all values as texts, which is how FFmpeg takes them."""
+    """Returns the same with all values as texts, as FFmpeg takes them."""
     return {name: str(value) for name, value in settings(changes, example, option=option).items()}
 
 
 def seconds(option: str, text: str) -> Fraction:
-    """A span of time: seconds, or with a unit (200ms, 5s, 10min, 2h), or h:min:s with colons."""
+    """Returns the seconds of a span of time: a number, or one with a unit (200ms, 5s, 10min, 2h), or h:min:s."""
     units = {"ms": Fraction(1, 1000), "": Fraction(1), "s": Fraction(1), "min": Fraction(60), "h": Fraction(3600)}
     match = re.fullmatch(r"((?:\d+:){0,2})(\d+(?:\.\d+)?) ?(ms|s|min|h|)", text, re.ASCII)
     if match is None or (match[1] and match[3]):

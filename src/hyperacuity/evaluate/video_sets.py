@@ -113,11 +113,11 @@ class FinishedVideo:
     def __init__(self, path: Path, truth: VideoSet) -> None:
         self.path, self.truth = path, truth
         video = truth.frames.open(path)
-        height, width = truth.size
-        if (video.frame_format.height, video.frame_format.width) != truth.size:
+        height, width = video.frame_format.height, video.frame_format.width
+        if (height, width) != truth.size:
             raise UsageError(
-                f"{path} has {video.frame_format.width} x {video.frame_format.height} pixels and {truth.path} has {width} "
-                f"x {height}: a result and its ground truth must have the same size"
+                f"{path} has {width} x {height} pixels and {truth.path} has {truth.size[1]} x {truth.size[0]}: a "
+                "result and its ground truth must have the same size"
             )
         self._frames = truth.frames.take(video)
 

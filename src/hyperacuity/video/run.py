@@ -173,5 +173,6 @@ def _resume_identity(
         "models": upscaler.names(before, after),
         "weights": [hashlib.sha256(file.read_bytes()).hexdigest() for file in files if file is not None],
         "engines": [[type(engine).__name__, engine.precision] for engine in engines],
-        "tta": upscaler.tta,
+        "tta": upscaler.options.tta,
+        "device": upscaler.options.device,
     }

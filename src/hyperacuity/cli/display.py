@@ -1,0 +1,207 @@
+"""What a person sees of a batch: a line for each file, a bar while it runs, the failures at the end."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TextIO
+
+from hyperacuity.cli.streams import escape_unprintable, print_line
+from hyperacuity.cli.wording import describe
+from hyperacuity.task import Message, Outcome, Progress, Task
+from hyperacuity.tasks import PIPE, Observer
+
+
+class Display(Observer):
+    """Prints outcomes and draws a bar if a person is looking.
+
+    Args:
+        stream: Where lines of finished files and the summary go; None if it is closed.
+        total: The number of tasks.
+        quiet: Whether to print errors only.
+        json: Whether to print a summary for programs at the end.
+    """
+
+    def __init__(self, stream: TextIO | None, total: int, *, quiet: bool, json: bool) -> None:
+        self._stream, self._total, self._quiet, self._json = stream, total, quiet or json, json
+        self._bar: Any = None
+        self._row: Any = None
+        self._finished = 0
+        self._shares: dict[str, float] = {}
+        self._begun: dict[str, float] = {}
+        self._pixels = 0
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def shown(self) -> Iterator[None]:
+        """Draw the bar while the work inside runs."""
+        if self._quiet or not sys.stderr.isatty():
+            yield
+            return
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TaskProgressColumn(),
+            TextColumn("{task.fields[rate]}"),
+            TimeRemainingColumn(),
+            console=Console(stderr=True),
+            transient=True,
+        )
+        self._row = self._bar.add_task("", total=self._total, rate="")
+        self._start = time.perf_counter()
+        with self._bar:
+            yield
+
+    def started(self, task: Task) -> None:
+        """Show the name of the file."""
+        self._begun[task.source] = time.perf_counter()
+        self._advance(task.source, Progress(0.0), "")
+
+    def progress(self, task: Task, progress: Progress) -> None:
+        """Move the bar."""
+        if self._bar is None:
+            return
+        if progress.done == progress.resumed and progress.done:
+            # What an earlier run computed must not count for the time that is left.
+            with self._lock:
+                self._shares[task.source] = min(progress.done, 1.0)
+                self._bar.reset(self._row, completed=self._finished + sum(self._shares.values()))
+            return
+        self._advance(task.source, progress, self._rate(task, progress))
+
+    def warned(self, task: Task, warning: Message) -> None:
+        """Print the warning."""
+        self._print(f"{_shown_source(task.source)}: warning: {describe(warning)}", sys.stderr)
+
+    def finished(self, outcome: Outcome) -> None:
+        """Print what became of the file."""
+        with self._lock:
+            self._finished += 1
+            self._shares.pop(outcome.source, None)
+        if outcome.error:
+            self._print(complaint(outcome), sys.stderr)
+        elif not self._quiet:
+            self._print(line(outcome), self._stream)
+
+    def stopping(self) -> None:
+        """Print how to stop at once."""
+        self._print("stopping; press Ctrl-C again to stop at once", sys.stderr)
+
+    def summarise(self, outcomes: Sequence[Outcome]) -> None:
+        """Print the failures of a batch, or the summary for programs."""
+        failed = [outcome for outcome in outcomes if outcome.error]
+        if self._json:
+            content = {"files": [record(outcome) for outcome in outcomes], "failed": len(failed)}
+            # ASCII, so that it is JSON whatever encoding the terminal has.
+            self._print(json.dumps(content, indent=2), self._stream)
+        elif failed and len(outcomes) > 1:
+            # If quiet, the failures are the only lines that were printed.
+            self._print(f"{len(failed)} of {len(outcomes)} files failed" + ("" if self._quiet else ":"), sys.stderr)
+            for outcome in failed if not self._quiet else ():
+                self._print(f"  {complaint(outcome).splitlines()[0]}", sys.stderr)
+
+    def _rate(self, task: Task, progress: Progress) -> str:
+        """Megapixels a second of the batch where pixels are counted, else frames a second of this video."""
+        self._pixels += progress.pixels
+        now = time.perf_counter()
+        if self._pixels:
+            return f"{self._pixels / 1e6 / (now - self._start):.1f} MP/s"
+        frames = (progress.done - progress.resumed) * progress.frames
+        return f"{frames / (now - self._begun[task.source]):.1f} fps"
+
+    def _advance(self, source: str, progress: Progress, rate: str) -> None:
+        if self._bar is None:
+            return
+        with self._lock:
+            self._shares[source] = min(progress.done, 1.0)
+            self._bar.update(
+                self._row,
+                completed=self._finished + sum(self._shares.values()),
+                description=self._description(source, progress.done),
+                rate=rate,
+            )
+
+    def _description(self, source: str, share: float) -> str:
+        if self._total > 1:
+            return f"{self._finished + 1} of {self._total}"
+        from rich.markup import escape
+
+        # Compressing a large image may take as long as computing it.
+        return ("writing " if share >= 1 else "") + escape(escape_unprintable(Path(source).name))
+
+    def _print(self, text: str, stream: TextIO | None) -> None:
+        if stream is None:  # closed by the program that started us
+            return
+        text = escape_unprintable(text)
+        if self._bar is not None and stream.isatty():
+            self._bar.console.print(text, markup=False, highlight=False, soft_wrap=True)
+        else:
+            print_line(text, stream)
+
+
+def line(outcome: Outcome) -> str:
+    """Returns the line for a file that did not fail."""
+    if outcome.skipped:
+        return f"{outcome.source}  exists as {outcome.target}"
+    size = f"{outcome.before[1]}x{outcome.before[0]} -> {outcome.after[1]}x{outcome.after[0]}"
+    frames = f"  {outcome.frames} frames" if outcome.frames > 1 else ""
+    note = _note(outcome)
+    frames += f" ({note})" if note else ""
+    models = " + ".join(outcome.models) or "same size"
+    target = "" if outcome.target == PIPE else f"  {outcome.target}"
+    return f"{outcome.source}  {size}{frames}  {models}  {outcome.seconds:.1f} s{target}"
+
+
+def complaint(outcome: Outcome) -> str:
+    """Returns the error of a file. It begins with the name of the file, as many errors do by themselves."""
+    error = describe(outcome.error) if outcome.error else ""
+    source = _shown_source(outcome.source)
+    return error if error.startswith(source) else f"{source}: {error}"
+
+
+def record(outcome: Outcome) -> dict[str, Any]:
+    """Returns the entry of a file for `--json`; sizes are (width, height)."""
+    return {
+        "input": _to_utf8(outcome.source),
+        "output": _to_utf8(outcome.target),
+        "error": describe(outcome.error) if outcome.error else None,
+        "skipped": outcome.skipped,
+        "input_size": outcome.before[::-1],
+        "output_size": outcome.after[::-1],
+        "frames": outcome.frames,
+        "models": outcome.models,
+        "seconds": round(outcome.seconds, 3),
+    }
+
+
+def _note(outcome: Outcome) -> str:
+    """Speed and savings of a video."""
+    if outcome.kind != "video":
+        return ""
+    parts = []
+    computed = outcome.frames - outcome.resumed
+    if computed > 1:
+        parts.append(f"{computed / outcome.seconds:.1f} a second")
+    if outcome.resumed:
+        parts.append(f"{outcome.resumed} of them from an earlier run")
+    if outcome.unchanged >= 0.005:
+        parts.append(f"{outcome.unchanged:.0%} did not change")
+    return ", ".join(parts)
+
+
+def _shown_source(source: str) -> str:
+    return "standard input" if source == PIPE else source
+
+
+def _to_utf8(name: str) -> str:
+    """A name with the bytes that it has in the file system, whatever characters the locale made of them."""
+    return os.fsencode(name).decode("utf-8", "surrogateescape")

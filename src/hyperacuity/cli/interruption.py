@@ -1,0 +1,54 @@
+"""Ctrl-C, `kill` and a closed terminal as a request to stop."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from hyperacuity.task import Stop
+
+
+class Interruption:
+    """A request to stop that signals set.
+
+    Attributes:
+        stop: What the work checks.
+        code: The exit code that a shell expects after the signal, such as 130; 0 before one has come.
+    """
+
+    def __init__(self) -> None:
+        self.stop = Stop()
+        self.code = 0
+
+
+@contextmanager
+def interruptible() -> Iterator[Interruption]:
+    """Turn the first signal into a request to stop; the second one ends the process at once.
+
+    The work is waited for after the first signal, and may be in the middle of encoding a large image. Half-written
+    files are removed in both cases.
+    """
+    interruption = Interruption()
+
+    def handle(number: int, _: FrameType | None) -> None:
+        if interruption.stop.is_set():
+            from hyperacuity import storage
+
+            storage.abandon()
+            os._exit(128 + number)
+        interruption.code = 128 + number
+        interruption.stop.set()
+
+    before = {}
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)  # Windows has no SIGHUP, and `nohup` has it ignored
+        if number is not None and signal.getsignal(number) != signal.SIG_IGN:
+            before[number] = signal.signal(number, handle)
+    try:
+        yield interruption
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,196 @@
+"""The options that several commands share, each declared once.
+
+To add an option: its type here (with its help), a parameter of that type in each command that has it, and a field of
+`task.Options` that the command fills with it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from hyperacuity.errors import UsageError, nearest
+
+# The panels of `--help`.
+INPUT, SIZE, MODEL, OUTPUT, COMPUTE, VIDEO = "Input", "Size", "Model", "Output", "Computation", "Videos"
+
+# The names of `engines.ENGINES`, which a test compares: importing the engines would delay each --help.
+ENGINES = ("onnxruntime", "openvino", "ncnn", "pytorch")
+PRECISIONS = ("auto", "fp32", "fp16", "bf16", "int8")
+
+Inputs = Annotated[
+    list[str] | None, typer.Argument(metavar="IN...", help="Files, folders, patterns, or - for standard input.")
+]
+MoreInputs = Annotated[
+    list[str] | None, typer.Option("-i", "--input", help="The same as IN, as an option.", rich_help_panel=INPUT)
+]
+Recursive = Annotated[
+    bool,
+    typer.Option("-r", "--recursive", help="Search folders in folders too; keep their tree.", rich_help_panel=INPUT),
+]
+
+Scale = Annotated[
+    float | None,
+    typer.Option(
+        "-s",
+        "--scale",
+        "--outscale",
+        help="The final scale, such as 2 or 3.5; 2 if no size is given.",
+        rich_help_panel=SIZE,
+    ),
+]
+Width = Annotated[int | None, typer.Option(help="Final width in pixels.", rich_help_panel=SIZE)]
+Height = Annotated[int | None, typer.Option(help="Final height in pixels.", rich_help_panel=SIZE)]
+Megapixels = Annotated[float | None, typer.Option(help="Final area, such as 24.", rich_help_panel=SIZE)]
+
+Model = Annotated[
+    str | None,
+    typer.Option("-n", "--model", "--model-name", help="A name from `hyperacuity models`.", rich_help_panel=MODEL),
+]
+ModelPath = Annotated[
+    Path | None, typer.Option("-m", "--model-path", help="A model file instead of a name.", rich_help_panel=MODEL)
+]
+Models = Annotated[
+    list[str] | None,
+    typer.Option(
+        "-n", "--model", help="Names from `hyperacuity models`; the default model if missing.", rich_help_panel=MODEL
+    ),
+]
+ModelPaths = Annotated[
+    list[Path] | None,
+    typer.Option("-m", "--model-path", help="Model files, in addition to names.", rich_help_panel=MODEL),
+]
+Tta = Annotated[
+    bool,
+    typer.Option(
+        "-x",
+        "--tta",
+        help="Average over 8 flips and rotations: 8 times slower, a little better.",
+        rich_help_panel=MODEL,
+    ),
+]
+
+Engine = Annotated[str, typer.Option(help=f"auto, {', '.join(ENGINES)}.", rich_help_panel=COMPUTE)]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.", rich_help_panel=COMPUTE)]
+Gpu = Annotated[
+    int | None, typer.Option("-g", "--gpu-id", min=0, help="Short for --device cuda:N.", rich_help_panel=COMPUTE)
+]
+Precision = Annotated[str, typer.Option(help=f"{', '.join(PRECISIONS)}.", rich_help_panel=COMPUTE)]
+Fp32 = Annotated[bool, typer.Option("--fp32", help="Short for --precision fp32.", rich_help_panel=COMPUTE)]
+Tile = Annotated[
+    str,
+    typer.Option(
+        "-t",
+        "--tile",
+        help="Largest side of a tile in input pixels; 0 = no tiles; auto = as memory allows.",
+        rich_help_panel=COMPUTE,
+    ),
+]
+Jobs = Annotated[
+    int, typer.Option("-j", "--jobs", min=1, help="Number of files to work on at once.", rich_help_panel=COMPUTE)
+]
+
+Output = Annotated[
+    str | None,
+    typer.Option("-o", "--output", help="A file, a folder, or - for standard output.", rich_help_panel=OUTPUT),
+]
+ModelFolder = Annotated[Path, typer.Option("-o", "--output", help="Folder for the model.")]
+Suffix = Annotated[str | None, typer.Option(help="Put after each name, such as -large.", rich_help_panel=OUTPUT)]
+Ext = Annotated[
+    str,
+    typer.Option(
+        "--ext",
+        "-f",
+        "--format",
+        help="png, jpg, webp, tiff ...; auto = the format of the input.",
+        rich_help_panel=OUTPUT,
+    ),
+]
+Quality = Annotated[
+    int | None, typer.Option(min=1, max=100, help="Quality of JPEG, WebP and AVIF.", rich_help_panel=OUTPUT)
+]
+Force = Annotated[
+    bool, typer.Option("--force", help="Overwrite results that exist; never an input.", rich_help_panel=OUTPUT)
+]
+ForceModel = Annotated[bool, typer.Option("--force", help="Overwrite an existing model of that name.")]
+SkipExisting = Annotated[
+    bool, typer.Option("--skip-existing", help="Skip inputs whose result exists.", rich_help_panel=OUTPUT)
+]
+Json = Annotated[bool, typer.Option("--json", help="Print a summary as JSON, for programs.", rich_help_panel=OUTPUT)]
+Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Print errors only.", rich_help_panel=OUTPUT)]
+
+Codec = Annotated[str | None, typer.Option(help="h264, h265, av1, ffv1 ...; h264 if missing.", rich_help_panel=VIDEO)]
+Crf = Annotated[
+    float | None, typer.Option(help="Quality on the codec's own scale; smaller is better.", rich_help_panel=VIDEO)
+]
+Preset = Annotated[str | None, typer.Option(help="Speed of the codec.", rich_help_panel=VIDEO)]
+Encoder = Annotated[
+    list[str] | None,
+    typer.Option("-e", metavar="KEY=VALUE", help="More options of the encoder: tune=film.", rich_help_panel=VIDEO),
+]
+Start = Annotated[str | None, typer.Option(help="Begin at this time: 90, 1:30.", rich_help_panel=VIDEO)]
+Duration = Annotated[str | None, typer.Option(help="Length of the part to upscale: 10, 0:10.", rich_help_panel=VIDEO)]
+Fps = Annotated[
+    str | None,
+    typer.Option(help="Frames per second of a folder of frames, such as frames/%06d.png.", rich_help_panel=VIDEO),
+]
+Deinterlace = Annotated[
+    bool, typer.Option("--deinterlace", help="Make whole frames from interlaced fields.", rich_help_panel=VIDEO)
+]
+Strict = Annotated[bool, typer.Option("--strict", help="Stop at the first damaged frame.", rich_help_panel=VIDEO)]
+Preview = Annotated[
+    Path | None,
+    typer.Option(
+        help="Write only this image of one frame, before and after: from the middle, or at --start.",
+        rich_help_panel=VIDEO,
+    ),
+]
+
+
+def check_model(model: object, model_path: object) -> None:
+    """Raise `UsageError` if a model is given by name and by file."""
+    if model is not None and model_path is not None:
+        raise UsageError("give a model by name (-n) or by file (-m), not both")
+
+
+def read_tile(text: str) -> int | None:
+    """Returns the value of --tile: None for auto, else a side in pixels."""
+    if text == "auto":
+        return None
+    if not (text.isascii() and text.isdecimal()):
+        raise UsageError(f"-t {text}: give auto, 0 for no tiles, or a side in pixels")
+    return int(text)
+
+
+def read_precision(text: str, fp32: bool = False) -> Any:
+    """Returns the value of --precision, or "fp32" where --fp32 is given."""
+    if fp32 and text not in ("auto", "fp32"):
+        raise UsageError(f"--fp32 and --precision {text}: leave one of them out")
+    if text not in PRECISIONS:
+        raise UsageError(f"no precision {text!r}: there are {', '.join(PRECISIONS)}")
+    return "fp32" if fp32 else text
+
+
+def read_device(text: str, gpu: int | None) -> str:
+    """Returns the value of --device, or that of -g."""
+    if gpu is None:
+        return text
+    if text not in ("auto", "cuda", f"cuda:{gpu}"):
+        raise UsageError(f"-g {gpu} and --device {text}: leave one of them out")
+    return f"cuda:{gpu}"
+
+
+def read_extension(ext: str) -> str | None:
+    """Returns the value of --ext as an ending with its dot; None for auto."""
+    from hyperacuity import formats
+    from hyperacuity.errors import UnsupportedFormat
+
+    if ext == "auto":
+        return None
+    ending = "." + ext.lower().lstrip(".")
+    if ending not in formats.suffixes() and not formats.names_video(Path(f"video{ending}")):
+        known = [suffix[1:] for suffix in formats.suffixes()]
+        raise UnsupportedFormat(f"cannot write {ext!r}; there are auto, {', '.join(known)}{nearest(ext, known)}")
+    return ending

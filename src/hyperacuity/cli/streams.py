@@ -1,0 +1,89 @@
+"""Standard input and output, as pipes and as places for messages."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from typing import IO, Any, cast
+
+from hyperacuity.errors import UsageError
+
+
+class OutputError(BrokenPipeError):
+    """Standard output cannot be written, because the disk behind it is full or for a similar reason."""
+
+
+class StandardOutput(io.BufferedIOBase):
+    """The bytes of standard output. Raises `OutputError` where they cannot be written."""
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        try:
+            return sys.stdout.buffer.write(data)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise _cannot_be_written(error) from error
+
+    def flush(self) -> None:
+        try:
+            sys.stdout.buffer.flush()
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise _cannot_be_written(error) from error
+
+
+def source_pipe() -> IO[bytes]:
+    """Returns standard input, if something is piped into it."""
+    if sys.stdin is None:
+        raise UsageError("standard input is closed: name a file")
+    if sys.stdin.isatty():
+        raise UsageError("standard input is a terminal: add < photo.jpg, or name a file")
+    return sys.stdin.buffer
+
+
+def target_pipe() -> IO[bytes]:
+    """Returns standard output, if it is piped into something."""
+    if sys.stdout is None:
+        raise UsageError("standard output is closed: name a file with -o")
+    if sys.stdout.isatty():
+        raise UsageError("standard output is a terminal, which cannot show images: add > FILE, or name one with -o")
+    return cast("IO[bytes]", StandardOutput())
+
+
+def occupy_closed_streams() -> None:
+    """Keep our files from getting the numbers 0, 1 or 2, which others take for the streams that were closed."""
+    while (number := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(number)
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115 - as long as the process
+
+
+def discard_output() -> None:
+    """Keep Python from writing the rest of standard output when it exits."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 1)
+
+
+def escape_unprintable(text: str) -> str:
+    """Returns text without control characters: names of files may hold sequences that a terminal obeys."""
+    return "".join(each if each.isprintable() or each == "\n" else ascii(each)[1:-1] for each in text)
+
+
+def print_line(line: str, stream: Any) -> None:
+    """Print a line at once. Raises `OutputError` where the stream cannot take it."""
+    try:
+        print(line, file=stream, flush=True)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise OutputError(f"the output cannot be written: {error.strerror}") from error
+
+
+def _cannot_be_written(error: OSError) -> OutputError:
+    return OutputError(f"standard output cannot be written: {error.strerror}")

@@ -1,0 +1,56 @@
+"""Cures in the words of the command line."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+
+from hyperacuity.errors import LEAVE_OUT, OTHER, Cure, Run, worded
+from hyperacuity.task import Message
+
+# Options whose name here is not simply that in Python. Of several names the one that people know best.
+NAMES = {
+    "changes": "--set",
+    "encoder": "-e",
+    "model": "-n",
+    "model_path": "-m",
+    "output": "-o",
+    "recursive": "-r",
+    "settings": "--set",
+    "source_options": "--source-option",
+}
+
+
+def describe(error: BaseException | Message | str) -> str:
+    """Returns the message of an error or a warning with its cures, such as "... : add --engine pytorch"."""
+    if isinstance(error, str):
+        return error
+    message = error if isinstance(error, Message) else Message.from_exception(error)
+    return worded(message.text, message.cures, describe_cure)
+
+
+def describe_cure(cure: Cure) -> str:
+    """Returns one cure in words, such as "add --engine pytorch and leave out --tile"."""
+    if isinstance(cure, Run):
+        return "run: " + shlex.join(["hyperacuity", cure.command, *cure.subjects])
+    added, others, omitted = [], [], []
+    for name, value in cure.options.items():
+        option = NAMES.get(name, "--" + name.replace("_", "-"))
+        if value is LEAVE_OUT or value is False:
+            omitted.append(option)
+        elif value is OTHER:
+            others.append(option)
+        else:
+            added.append(_write(option, value))
+    parts = (("add", added), ("give another", others), ("leave out", omitted))
+    return " and ".join(f"{verb} {' and '.join(words)}" for verb, words in parts if words)
+
+
+def _write(option: str, value: object) -> str:
+    if value is True:
+        return option
+    if isinstance(value, Mapping):
+        return " ".join(f"{option} {name}={entry}" for name, entry in value.items())
+    if isinstance(value, list | tuple):
+        return f"{option} {' '.join(map(str, value))}"
+    return f"{option} {value}"

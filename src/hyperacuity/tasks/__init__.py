@@ -1,0 +1,32 @@
+"""Tasks of any kind, one or many at once, without knowing who asked for them.
+
+    from hyperacuity.task import Task
+    from hyperacuity.tasks import run
+
+    outcome = run(Task("photo.jpg", "photo-x2.jpg"))
+
+kinds               the table of kinds, and which kind a source is
+image, video        one kind each: `accepts`, `run`
+run                 one task: `run`
+batch               many tasks in threads: `batch`
+planning, naming    which sources become which targets: `plan`, `Naming`
+observer            what a client sees of tasks: `Observer`
+pipes               streams in place of files: `Pipes`
+upscalers           one open model for tasks of equal options: `Upscalers`
+warned              warnings of libraries as messages of the task that caused them
+
+Clients are the command line, a server and a cluster. To add a kind: one file here and one line in `kinds.KINDS`.
+"""
+
+from __future__ import annotations
+
+from hyperacuity.tasks.batch import batch
+from hyperacuity.tasks.kinds import KINDS, Kind
+from hyperacuity.tasks.naming import Naming
+from hyperacuity.tasks.observer import Observer
+from hyperacuity.tasks.pipes import PIPE, Pipes
+from hyperacuity.tasks.planning import Route, plan
+from hyperacuity.tasks.run import run
+from hyperacuity.tasks.upscalers import Upscalers
+
+__all__ = ["KINDS", "PIPE", "Kind", "Naming", "Observer", "Pipes", "Route", "Upscalers", "batch", "plan", "run"]

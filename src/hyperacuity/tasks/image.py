@@ -1,0 +1,47 @@
+"""Images: a file or a pipe in, a file or a pipe out."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO
+
+from hyperacuity import api
+from hyperacuity.api import Upscaler
+from hyperacuity.errors import LEAVE_OUT, UsageError, Use
+from hyperacuity.task import ImageOptions, Outcome, Progress, Stop, Task
+
+
+def accepts(source: Path | IO[bytes]) -> bool:
+    """Returns True: see `kinds.KINDS`."""
+    return True
+
+
+def run(
+    task: Task,
+    upscaler: Upscaler,
+    source: Path | IO[bytes],
+    target: Path | IO[bytes],
+    observe: Callable[[Progress], None],
+    stop: Stop,
+) -> Outcome:
+    """Enlarge one image; see `kinds.Kind.run`."""
+    if task.video is not None:
+        options_of_videos = dict.fromkeys(task.video.to_json(), LEAVE_OUT)
+        raise UsageError("this is an image, and there are options that are for videos", Use(**options_of_videos))
+    options = task.image or ImageOptions()
+    data = source if isinstance(source, Path) else source.read()
+    if isinstance(target, Path):
+        return upscaler.file(
+            data, target, task.size, force=task.force, quality=options.quality, observe=observe, stop=stop
+        )
+    # Formats need files in which they can seek.
+    with tempfile.TemporaryDirectory(prefix="hyperacuity-") as folder:
+        path = Path(folder, "result" + (options.ending or api.ending_of_content(data)))
+        outcome = upscaler.file(data, path, task.size, quality=options.quality, observe=observe, stop=stop)
+        with path.open("rb") as file:
+            shutil.copyfileobj(file, target)
+        target.flush()
+        return outcome

@@ -1,0 +1,64 @@
+"""The kinds of tasks. To add one: a module with the names of `Kind`, and a line in `KINDS`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, Protocol
+
+from hyperacuity.api import Upscaler
+from hyperacuity.task import Outcome, Progress, Stop, Task
+from hyperacuity.tasks import image, video
+
+
+class Kind(Protocol):
+    """What a module of this folder has if it is a kind."""
+
+    def accepts(self, source: Path | IO[bytes]) -> bool:
+        """Returns whether a source is of this kind, judged by its first bytes or by the pattern of its name.
+
+        Args:
+            source: A path, or a buffered stream; what is read of a stream must stay in it (`pipes.peek`).
+        """
+        ...
+
+    def run(
+        self,
+        task: Task,
+        upscaler: Upscaler,
+        source: Path | IO[bytes],
+        target: Path | IO[bytes],
+        observe: Callable[[Progress], None],
+        stop: Stop,
+    ) -> Outcome:
+        """Make the result of a task: whole, or not at all.
+
+        Args:
+            task: What to do; its size, its options, and the options of this kind.
+            upscaler: The model that the options name.
+            source: The path of the source, or the stream in its place.
+            target: The path of the target, or the stream in its place.
+            observe: Called as the work proceeds.
+            stop: Checked as the work proceeds.
+
+        Returns:
+            The outcome; the names, the seconds and lost metadata are filled in by the caller.
+
+        Raises:
+            HyperacuityError: The task cannot be done.
+            Stopped: `stop` was set.
+        """
+        ...
+
+
+# A source belongs to the last kind that accepts it. Images are first: they accept every source, since reading one is
+# what tells the user best what is wrong with a file.
+KINDS: dict[str, Kind] = {
+    "image": image,
+    "video": video,
+}
+
+
+def find_kind(source: Path | IO[bytes]) -> str:
+    """Returns the name in `KINDS` of the kind that a source is."""
+    return next(name for name in reversed(KINDS) if KINDS[name].accepts(source))

@@ -1,0 +1,94 @@
+"""One task of any kind."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from dataclasses import replace
+from pathlib import Path
+
+from hyperacuity.errors import HyperacuityError
+from hyperacuity.formats import LossWarning
+from hyperacuity.storage import storing
+from hyperacuity.task import Message, Outcome, Stop, Stopped, Task
+from hyperacuity.tasks.kinds import KINDS, find_kind
+from hyperacuity.tasks.observer import Observer
+from hyperacuity.tasks.pipes import Pipes
+from hyperacuity.tasks.upscalers import Upscalers
+from hyperacuity.tasks.warned import receiving
+
+
+def run(
+    task: Task,
+    observer: Observer | None = None,
+    stop: Stop | None = None,
+    *,
+    pipes: Pipes | None = None,
+    upscalers: Upscalers | None = None,
+) -> Outcome:
+    """Run one task of any kind, and report what became of it.
+
+    Args:
+        task: What to do.
+        observer: Gets the reports, from this thread and from the threads of the work.
+        stop: Ends the work at its next rows or frame when it is set.
+        pipes: Streams for tasks whose source or target is "-".
+        upscalers: Open models to share with other tasks.
+
+    Returns:
+        The outcome; a failure is its `error`.
+
+    Raises:
+        Stopped: `stop` was set. No half-written file is left.
+        BrokenPipeError: The reader of a pipe has closed it.
+
+    Example:
+        >>> run(Task("missing.png", "larger.png")).error.text
+        'missing.png does not exist'
+    """
+    observer, stop = observer or Observer(), stop or Stop()
+    start = time.perf_counter()
+    lost: list[Message] = []
+
+    def receive(warning: Warning) -> None:
+        message = Message.from_exception(warning)
+        for path in (task.source, task.target):  # the outcome names them
+            message = replace(message, text=message.text.removeprefix(f"{Path(path).name}: "))
+        if isinstance(warning, LossWarning):
+            lost.append(message)
+        observer.warned(task, message)
+
+    observer.started(task)
+    with receiving(receive):
+        try:
+            outcome = _run(task, observer, stop, pipes or Pipes(), upscalers or Upscalers())
+        except (Stopped, BrokenPipeError):
+            raise
+        except HyperacuityError as error:
+            outcome = Outcome(task.source, task.target, error=Message.from_exception(error))
+        except Exception as error:
+            # A fault of ours must not end the other tasks of a batch, and its report must show where it is.
+            trace = "".join(traceback.format_exception(error))
+            text = f"internal error, please report it:\n{trace}"
+            outcome = Outcome(task.source, task.target, error=Message(text))
+    outcome = replace(
+        outcome, source=task.source, target=task.target, lost=tuple(lost), seconds=time.perf_counter() - start
+    )
+    observer.finished(outcome)
+    return outcome
+
+
+def _run(task: Task, observer: Observer, stop: Stop, pipes: Pipes, upscalers: Upscalers) -> Outcome:
+    stop.check()
+    source, target = pipes.open_source(task.source), pipes.open_target(task.target)
+    if isinstance(target, Path):
+        with storing(target):
+            if task.skip_existing and target.exists():
+                return Outcome(task.source, task.target, skipped=True)
+    kind = find_kind(source)
+    upscaler = upscalers.get(task.options)
+    if isinstance(target, Path):
+        with storing(target):
+            target.parent.mkdir(parents=True, exist_ok=True)
+    outcome = KINDS[kind].run(task, upscaler, source, target, lambda progress: observer.progress(task, progress), stop)
+    return replace(outcome, kind=kind)

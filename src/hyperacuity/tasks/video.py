@@ -1,0 +1,39 @@
+"""Videos: a file, a folder of frames or a pipe of Y4M in, the same out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO
+
+from hyperacuity import video
+from hyperacuity.api import Upscaler
+from hyperacuity.errors import LEAVE_OUT, UsageError, Use
+from hyperacuity.task import Outcome, Progress, Stop, Task, VideoOptions
+from hyperacuity.tasks.pipes import peek
+
+_Y4M = b"YUV4MPEG2 "
+
+
+def accepts(source: Path | IO[bytes]) -> bool:
+    """Returns whether a file is a video, a name is a pattern of frames, or a stream is Y4M."""
+    return video.is_video(source) if isinstance(source, Path) else peek(source, len(_Y4M)) == _Y4M
+
+
+def run(
+    task: Task,
+    upscaler: Upscaler,
+    source: Path | IO[bytes],
+    target: Path | IO[bytes],
+    observe: Callable[[Progress], None],
+    stop: Stop,
+) -> Outcome:
+    """Enlarge one video, or write a preview of it; see `kinds.Kind.run`."""
+    if task.image is not None and task.image.quality is not None:
+        raise UsageError("quality is an option of images, videos have crf", Use(quality=LEAVE_OUT))
+    options = task.video or VideoOptions()
+    if options.preview:
+        if not (isinstance(source, Path) and isinstance(target, Path)):
+            raise UsageError("a preview needs a video that is a file, and a name for the image")
+        return video.preview(upscaler, source, target, task.size, options, force=task.force)
+    return video.upscale(upscaler, source, target, task.size, options, force=task.force, observe=observe, stop=stop)

@@ -1,0 +1,163 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hyperacuity import formats
+from hyperacuity.errors import UsageError, Use
+from hyperacuity.tasks import Naming, Route, plan
+
+PIPE = Path("-")
+NAMING = Naming(suffix=None, default="-x2", extension=None)
+
+
+@pytest.fixture
+def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    for name in ("a.jpg", "b.PNG", "notes.txt", "deep/a.jpg", "deep/er/c.webp", "odd [1] 50%.png", "größe.tif"):
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        Path(name).touch()
+    return tmp_path
+
+
+def planned(inputs: list[str], output: str | None = None, naming: Naming = NAMING, recursive: bool = False) -> set[str]:
+    return {
+        f"{route.source.as_posix()} {route.target.as_posix()}"
+        for route in plan(inputs, output, naming, recursive=recursive)
+    }
+
+
+def test_a_result_lies_next_to_its_source(tree: Path) -> None:
+    assert planned(["a.jpg"]) == {"a.jpg a-x2.jpg"}
+    assert planned(["deep/a.jpg"]) == {"deep/a.jpg deep/a-x2.jpg"}
+    assert planned(["notes.txt"]) == {"notes.txt notes-x2.png"}  # its content decides whether it is an image
+
+
+def test_a_result_gets_the_name_that_is_asked_for(tree: Path) -> None:
+    assert planned(["a.jpg"], "new/b.webp") == {"a.jpg new/b.webp"}
+
+
+def test_results_in_another_folder_keep_their_names(tree: Path) -> None:
+    assert planned(["a.jpg"], "out/") == {"a.jpg out/a.jpg"}
+    assert planned(["a.jpg", "b.PNG"], "out") == {"a.jpg out/a.jpg", "b.PNG out/b.PNG"}
+    assert planned(["a.jpg"], "out/", Naming("_large", "-x2", ".png")) == {"a.jpg out/a_large.png"}
+
+
+def test_a_folder_gives_its_images_and_with_recursion_its_tree(tree: Path) -> None:
+    flat = {"a.jpg", "b.PNG", "odd [1] 50%.png", "größe.tif"}
+    assert {route.source.name for route in plan(["."], "out", NAMING, recursive=False)} == flat
+    deep = planned(["."], "out", recursive=True)
+    assert len(deep) == 6
+    assert {"deep/a.jpg out/deep/a.jpg", "deep/er/c.webp out/deep/er/c.webp"} <= deep
+
+
+def test_a_folder_into_itself_adds_the_size(tree: Path) -> None:
+    assert planned(["deep"]) == {"deep/a.jpg deep/a-x2.jpg"}
+    assert planned(["deep"], "deep") == {"deep/a.jpg deep/a-x2.jpg"}
+
+
+def test_patterns_are_understood_and_real_names_come_first(tree: Path) -> None:
+    assert planned(["*.jpg"]) == {"a.jpg a-x2.jpg"}
+    assert planned(["odd [1] 50%.png"]) == {"odd [1] 50%.png odd [1] 50%-x2.png"}
+
+
+def test_pipes(tree: Path) -> None:
+    assert plan(["-"], None, NAMING, recursive=False) == [Route(PIPE, PIPE)]
+    assert plan(["-"], "-", NAMING, recursive=False) == [Route(PIPE, PIPE)]
+    assert plan(["a.jpg"], "-", NAMING, recursive=False) == [Route(Path("a.jpg"), PIPE)]
+    assert plan(["-"], "b.png", NAMING, recursive=False) == [Route(PIPE, Path("b.png"))]
+
+
+@pytest.mark.parametrize(
+    ("inputs", "output", "naming", "message"),
+    [
+        (["none.jpg"], None, NAMING, "there is no none.jpg"),
+        (["*.gif"], None, NAMING, "there is no"),
+        (["a.jpg", "deep/a.jpg"], "out", NAMING, "would both become"),
+        (["a.jpg", "b.PNG"], "-", NAMING, "one pipe"),
+        (["a.jpg", "b.PNG"], "notes.txt", NAMING, "is a file"),
+        (["a.jpg"], "a.jpg", NAMING, "is an input"),
+        (["a.jpg"], None, Naming("", "-x2", None), "is an input"),
+        (["-"], "out/", NAMING, "standard input"),
+        (["a.jpg"], "", NAMING, "the output is empty"),
+        (["a.jpg", ""], None, NAMING, "an input is empty"),
+        (["a.jpg", "b.PNG"], "all.png", NAMING, "one file for several"),
+        (["deep"], "all.png", NAMING, "one file for several"),
+        (["a.jpg"], "b.png", Naming(None, "-x2", ".webp"), "leave out ext"),
+    ],
+)
+def test_impossible_requests_are_refused_before_work(
+    tree: Path, inputs: list[str], output: str | None, naming: Naming, message: str
+) -> None:
+    with pytest.raises(UsageError, match=message):
+        plan(inputs, output, naming, recursive=False)
+
+
+def test_a_file_that_is_named_twice_is_planned_once(tree: Path) -> None:
+    assert planned(["a.jpg", "./a.jpg", "*.jpg"]) == {"a.jpg a-x2.jpg"}
+    assert len(plan(["a.jpg", "."], "out", NAMING, recursive=False)) == 4
+
+
+def test_a_link_to_nothing_is_named(tree: Path) -> None:
+    Path("broken.png").symlink_to("nowhere")
+    with pytest.raises(UsageError, match="link to nothing"):
+        plan(["broken.png"], None, NAMING, recursive=False)
+
+
+def test_hidden_files_are_found_only_by_name(tree: Path) -> None:
+    for name in ("deep/._a.jpg", "deep/.thumbnails/a.jpg"):
+        Path(name).parent.mkdir(exist_ok=True)
+        Path(name).touch()
+    assert planned(["deep"], recursive=True) == {"deep/a.jpg deep/a-x2.jpg", "deep/er/c.webp deep/er/c-x2.webp"}
+    assert planned(["deep/._a.jpg"]) == {"deep/._a.jpg deep/._a-x2.jpg"}
+
+
+def test_formats_that_are_only_read_are_found_in_folders(tree: Path) -> None:
+    Path("deep/scan.jp2").touch()
+    assert planned(["deep"], "out") == {"deep/a.jpg out/a.jpg", "deep/scan.jp2 out/scan.png"}
+
+
+def test_results_of_an_earlier_run_are_not_upscaled_again(tree: Path) -> None:
+    before = planned(["."], "out", recursive=True)
+    Path("out/deep").mkdir(parents=True)
+    Path("out/deep/a.jpg").touch()
+    assert planned(["."], "out", recursive=True) == before
+    assert len(planned(["."], "./deep/../out/", recursive=True)) == len(before)
+    beside = planned(["deep"])
+    Path("deep/a-x2.jpg").touch()
+    assert planned(["deep"]) == beside
+    assert planned(["deep/a-x2.jpg"]) == {"deep/a-x2.jpg deep/a-x2-x2.jpg"}
+
+
+def test_a_name_without_an_ending_gets_the_one_that_is_asked_for(tree: Path) -> None:
+    webp = Naming(None, "-x2", ".webp")
+    assert planned(["a.jpg"], "b", webp) == {"a.jpg b.webp"}
+    assert planned(["a.jpg"], "v1.2", webp) == {"a.jpg v1.2.webp"}
+    assert planned(["a.jpg"], "b.WEBP", webp) == {"a.jpg b.WEBP"}
+
+
+def test_a_folder_that_may_not_be_read_is_reported(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = os.scandir
+
+    def scandir(path: str) -> Any:
+        if Path(path).name == "er":
+            raise PermissionError(13, "Permission denied", str(path))
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    folder = Path("deep/er")
+    with pytest.raises(UsageError, match="deep/er may not be read"):
+        plan(["deep/er"], "out", NAMING, recursive=True)
+    assert {route.source for route in plan(["deep"], "out", NAMING, recursive=True)} == {Path("deep/a.jpg"), folder}
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    with pytest.raises(UsageError, match="deep/er may not be read; check its permissions"):
+        formats.read(folder)
+
+
+def test_an_empty_folder_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no images or videos in") as raised:
+        plan([str(tmp_path)], None, NAMING, recursive=False)
+    assert raised.value.cures == (Use(recursive=True),)
