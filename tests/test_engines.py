@@ -20,7 +20,7 @@ from hyperacuity.engines import ncnn, onnx_runtime, openvino, pytorch, timing, t
 from hyperacuity.errors import MissingDependency, OutOfMemory, UsageError, WeightsError
 from hyperacuity.networks import NETWORKS, build, described
 from hyperacuity.zoo import Card, Model
-from tests.test_networks import SMALL, WHOLE, built
+from tests.test_networks import built
 
 # Attention that multiplies what it attends to dies out or explodes; at this gain of the random weights neither happens.
 GAIN = {"span": 0.9}
@@ -51,7 +51,7 @@ def model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     card = Card(
         name=f"{request.param}-x{told.scale}",
         architecture=request.param,
-        config=SMALL.get(request.param, {}),
+        config=NETWORKS[request.param].small,
         scale=told.scale,
         channels="Y" if told.channels == 1 else "RGB",
         licence="none",
@@ -88,7 +88,7 @@ def test_engines_agree(model: Model, size: tuple[int, int, int]) -> None:
 @pytest.mark.parametrize("engine", engines.ENGINES)
 def test_a_tile_with_its_halo_equals_the_whole(model: Model, engine: str) -> None:
     """The card's halo is true: one step less and the rim differs, with it nothing does."""
-    if model.card.architecture in WHOLE:
+    if model.card.whole:
         pytest.skip("takes statistics over the whole picture, so that no halo makes tiles exact")
     if engine not in runs(model):
         pytest.skip(f"has {NOT_FOR_NCNN[model.card.architecture]}")

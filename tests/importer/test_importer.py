@@ -18,14 +18,15 @@ import pytest
 import safetensors.torch
 import torch
 from tests.networks.test_published_weights import BICUBIC, set5
-from tests.test_networks import SMALL, built
+from tests.test_networks import built
 from torch import Tensor, nn
 
 import hyperacuity
 from hyperacuity import export, importer, zoo
 from hyperacuity.errors import HyperacuityError, UsageError, WeightsError
-from hyperacuity.importer import configs, layouts, recognition
+from hyperacuity.importer import recognition
 from hyperacuity.networks import NETWORKS, build
+from hyperacuity.networks.state_dicts import count_modules
 from hyperacuity.zoo import Card
 
 Weights = dict[str, Tensor]
@@ -63,9 +64,9 @@ def test_published_weights(shared: Path, name: str) -> None:
     expected = PUBLISHED[name]
     if isinstance(expected, str):
         with pytest.raises(WeightsError, match=expected):
-            importer.recognised(shared / "weights" / name)
+            importer.recognise_file(shared / "weights" / name)
         return
-    found = importer.recognised(shared / "weights" / name)
+    found = importer.recognise_file(shared / "weights" / name)
     assert found.architecture == expected[0]
     assert found.config.items() >= expected[1].items()
     network = build(found.architecture, found.config)
@@ -112,16 +113,12 @@ def bare(name: str, noise: float = 0.01, **config: Any) -> tuple[nn.Module, Weig
     return network, network.state_dict()
 
 
-def test_each_network_says_how_its_config_is_found() -> None:
-    assert configs.CONFIGS.keys() == NETWORKS.keys(), "a line in importer.configs.CONFIGS for each network"
-
-
 @pytest.mark.parametrize("name", NETWORKS)
 def test_our_own_state_dicts(name: str, tmp_path: Path) -> None:
     network, weights = bare(name)
     path = saved({"state_dict": weights}, tmp_path / "some-x2.ckpt")
-    unsaid = {field: value for field, value in SMALL.get(name, {}).items() if field in UNSAID}
-    found = importer.recognised(path, architecture=name, settings=unsaid)
+    unsaid = {field: value for field, value in NETWORKS[name].small.items() if field in UNSAID}
+    found = importer.recognise_file(path, architecture=name, settings=unsaid)
     again = build(name, found.config)
     again.load_state_dict(found.weights)
     channels: int = network.channels  # type: ignore[assignment]
@@ -143,7 +140,7 @@ def test_our_own_models_keep_their_card(name: str, tmp_path: Path) -> None:
         licence="CC0",
         trained_on="noise",
         paper="none",
-        config=SMALL.get(name, {}),
+        config=NETWORKS[name].small,
         quality={"Set5": 30.0},
     )
     path = tmp_path / "given.safetensors"
@@ -159,10 +156,10 @@ def test_our_own_models_keep_their_card(name: str, tmp_path: Path) -> None:
 def test_two_networks_with_the_same_weights_are_asked_about(tmp_path: Path) -> None:
     path = saved(built("transposed").state_dict(), tmp_path / "w.pth")
     with pytest.raises(WeightsError, match=r"transposed and of residual_transposed.*--architecture"):
-        importer.recognised(path)
-    assert importer.recognised(path, architecture="residual_transposed").config["scale"] == 2
+        importer.recognise_file(path)
+    assert importer.recognise_file(path, architecture="residual_transposed").config["scale"] == 2
     with pytest.raises(UsageError, match="Did you mean 'transposed'"):
-        importer.recognised(path, architecture="transpose")
+        importer.recognise_file(path, architecture="transpose")
 
 
 # The names of others: our weights, renamed as theirs are, come back as ours.
@@ -192,14 +189,14 @@ def with_mean(theirs: Weights) -> Weights:
 
 
 def edsr_authors(ours: Weights) -> Weights:
-    blocks = configs.count(ours, "body")
+    blocks = count_modules(ours, "body")
     halves = [(r"body\.(\d+)\.first", r"body.\1.body.0"), (r"body\.(\d+)\.second", r"body.\1.body.2")]
     rules = [(r"head", "head.0"), *halves, ("joint", f"body.{blocks}"), ("upscale", "tail.0"), ("tail", "tail.1")]
     return with_mean(back(rules)(ours))
 
 
 def mdsr_authors(ours: Weights) -> Weights:
-    blocks = configs.count(ours, "body")
+    blocks = count_modules(ours, "body")
     rules = [(r"head\.", "head.0."), ("joint", f"body.{blocks}"), ("tail", "tail.0")]
     rules += [(r"body\.(\d+)\.first", r"body.\1.body.0"), (r"body\.(\d+)\.second", r"body.\1.body.2")]
     for number, scale in enumerate((2, 3, 4)):
@@ -210,12 +207,12 @@ def mdsr_authors(ours: Weights) -> Weights:
 
 
 def vdsr_authors(ours: Weights) -> Weights:
-    depth = configs.count(ours, "body") + 1
+    depth = count_modules(ours, "body") + 1
     return back([(rf"body\.{2 * n}\.", f"conv{n + 1}.") for n in range(depth - 1)] + [("last", f"conv{depth}")])(ours)
 
 
 def fsrcnn_yjn870(ours: Weights) -> Weights:
-    m = configs.count(ours, "map")
+    m = count_modules(ours, "map")
     layers = [(rf"map\.{n}\.{k}", f"mid_part.{2 * n + 2 + k}") for n in range(m) for k in (0, 1)]
     ends = [(rf"expand\.{k}", f"mid_part.{2 * m + 2 + k}") for k in (0, 1)]
     return back([("extract", "first_part"), ("shrink", "mid_part"), *layers, *ends, ("deconvolve", "last_part")])(ours)
@@ -330,7 +327,7 @@ def test_the_names_of_others(case: str, tmp_path: Path) -> None:
     network, ours = bare(architecture, 1e-4 if architecture == "srcnn" else 0.01, **config)
     path = saved({"params": rename(ours)}, tmp_path / "theirs.pth")
     choice = {"scale": config.get("scale", 2)} if architecture in ("fsrcnn", "mdsr", "srcnn") else {}
-    found = importer.recognised(path, **choice)
+    found = importer.recognise_file(path, **choice)
     assert found.architecture == architecture
     assert found.config.items() >= config.items()
     assert found.weights.keys() == network.state_dict().keys()
@@ -343,15 +340,15 @@ def test_the_names_of_others(case: str, tmp_path: Path) -> None:
     again.load_state_dict(found.weights)
 
 
-def test_every_layout_is_met_by_a_test() -> None:
-    assert len({layout.origin for layout in layouts.LAYOUTS}) == len(layouts.LAYOUTS)
-    assert {layout.architecture for layout in layouts.LAYOUTS} <= NETWORKS.keys()
+def test_every_layout_has_an_origin_of_its_own() -> None:
+    origins = [layout.origin for network in NETWORKS.values() for layout in network.layouts]
+    assert len(set(origins)) == len(origins)
 
 
 def test_vdsr_of_twtygqyy_has_no_biases(tmp_path: Path) -> None:
     weights = {"input.weight": torch.rand(8, 1, 3, 3), "output.weight": torch.rand(1, 8, 3, 3)}
     weights |= {f"residual_layer.{n}.conv.weight": torch.rand(8, 8, 3, 3) for n in range(18)}
-    found = importer.recognised(saved(weights, tmp_path / "w.pth"))
+    found = importer.recognise_file(saved(weights, tmp_path / "w.pth"))
     assert (found.architecture, found.config) == ("vdsr", {"depth": 20, "width": 8})
     assert torch.equal(found.weights["body.4.weight"], weights["residual_layer.1.conv.weight"])
     assert not found.weights["last.bias"].any()
@@ -361,8 +358,8 @@ def test_the_full_edsr_adds_a_tenth(tmp_path: Path) -> None:
     config = {"blocks": 1, "width": 256}
     weights = edsr_authors(build("edsr", config).state_dict())
     path = saved(weights, tmp_path / "w.pth")
-    assert importer.recognised(path).config["residual"] == 0.1
-    assert importer.recognised(path, settings={"residual": 1.0}).config["residual"] == 1.0
+    assert importer.recognise_file(path).config["residual"] == 0.1
+    assert importer.recognise_file(path, settings={"residual": 1.0}).config["residual"] == 1.0
 
 
 @pytest.mark.parametrize(
@@ -383,7 +380,7 @@ def test_what_is_imported_gives_the_figures_of_others(
     shared: Path, name: str, scale: int, figure: float | None
 ) -> None:
     """Set5; where the figures come from, tests/networks/test_published_weights.py says."""
-    found = importer.recognised(shared / "weights" / name)
+    found = importer.recognise_file(shared / "weights" / name)
     network = build(found.architecture, found.config)
     network.load_state_dict(found.weights)
     measured = set5(network, shared, scale)
@@ -396,25 +393,25 @@ def test_what_is_imported_gives_the_figures_of_others(
 @pytest.mark.parametrize("prefix", ["module.", "netG.", "_orig_mod.", "generator.", "module.netG.", "any.name."])
 def test_prefixes_go(prefix: str, tmp_path: Path) -> None:
     weights = {prefix + name: value for name, value in built("espcn").state_dict().items()}
-    assert importer.recognised(saved(weights, tmp_path / "w.pth")).architecture == "espcn"
+    assert importer.recognise_file(saved(weights, tmp_path / "w.pth")).architecture == "espcn"
 
 
 def test_of_a_gan_the_generator_is_taken(tmp_path: Path) -> None:
     weights = {f"generator.{name}": value for name, value in built("espcn").state_dict().items()}
     weights["discriminator.0.weight"] = torch.zeros(3)
-    assert importer.recognised(saved({"state_dict": weights}, tmp_path / "w.ckpt")).architecture == "espcn"
+    assert importer.recognise_file(saved({"state_dict": weights}, tmp_path / "w.ckpt")).architecture == "espcn"
 
 
 @pytest.mark.parametrize("wrapper", importer.reading.WRAPPERS)
 def test_wrappers_open(wrapper: str, tmp_path: Path) -> None:
     whole = {"epoch": 3, "step": torch.tensor(3), "optimizer": {"state": {}}, wrapper: built("espcn").state_dict()}
-    assert importer.recognised(saved(whole, tmp_path / "w.pth")).architecture == "espcn"
+    assert importer.recognise_file(saved(whole, tmp_path / "w.pth")).architecture == "espcn"
 
 
 def test_averaged_weights_come_first(tmp_path: Path) -> None:
     plain, averaged = (bare("espcn")[1] for _ in range(2))
     averaged["map.bias"] = averaged["map.bias"] + 1
-    found = importer.recognised(saved({"params": plain, "params_ema": averaged}, tmp_path / "w.pth"))
+    found = importer.recognise_file(saved({"params": plain, "params_ema": averaged}, tmp_path / "w.pth"))
     assert torch.equal(found.weights["map.bias"], averaged["map.bias"])
 
 
@@ -422,7 +419,7 @@ def test_of_our_own_checkpoints_the_averaged_weights_are_taken(tmp_path: Path) -
     plain, averaged = (bare("espcn")[1] for _ in range(2))
     averaged["map.bias"] = averaged["map.bias"] + 1
     for name, state in (("step", {"network": plain, "average": averaged}), ("best", {"weights": averaged})):
-        found = importer.recognised(saved({"recipe": "", "step": 3, **state}, tmp_path / f"{name}.pt"))
+        found = importer.recognise_file(saved({"recipe": "", "step": 3, **state}, tmp_path / f"{name}.pt"))
         assert torch.equal(found.weights["map.bias"], averaged["map.bias"])
 
 
@@ -430,16 +427,16 @@ def test_of_our_own_checkpoints_the_averaged_weights_are_taken(tmp_path: Path) -
 def test_half_precision_becomes_single(legacy: bool, tmp_path: Path) -> None:
     weights = {name: value.half() for name, value in built("espcn").state_dict().items()}
     torch.save(weights, tmp_path / "misnamed.safetensors", _use_new_zipfile_serialization=not legacy)
-    found = importer.recognised(tmp_path / "misnamed.safetensors")
+    found = importer.recognise_file(tmp_path / "misnamed.safetensors")
     assert all(value.dtype == torch.float32 for value in found.weights.values())
 
 
 def test_counters_of_normalisations_are_as_our_network_wants_them(tmp_path: Path) -> None:
     weights = built("srresnet").state_dict()
     without = {name: value for name, value in weights.items() if not name.endswith("num_batches_tracked")}
-    assert importer.recognised(saved(without, tmp_path / "a.pth")).weights.keys() == weights.keys()
+    assert importer.recognise_file(saved(without, tmp_path / "a.pth")).weights.keys() == weights.keys()
     more = built("espcn").state_dict() | {"norm.num_batches_tracked": torch.tensor(3)}
-    assert importer.recognised(saved(more, tmp_path / "b.pth")).architecture == "espcn"
+    assert importer.recognise_file(saved(more, tmp_path / "b.pth")).architecture == "espcn"
 
 
 # What the weights do not say.
@@ -448,36 +445,36 @@ def test_counters_of_normalisations_are_as_our_network_wants_them(tmp_path: Path
 def test_the_scale_of_fsrcnn_is_asked_for(tmp_path: Path) -> None:
     weights = built("fsrcnn").state_dict()
     with pytest.raises(UsageError, match=r"add --scale \(2, 3, 4, .*NAME-x2"):
-        importer.recognised(saved(weights, tmp_path / "fsrcnn.pth"))
-    assert importer.recognised(tmp_path / "fsrcnn.pth", scale=3).config["scale"] == 3
-    assert importer.recognised(saved(weights, tmp_path / "fsrcnn_x4.pth")).config["scale"] == 4
-    assert importer.recognised(tmp_path / "fsrcnn_x4.pth", scale=3).config["scale"] == 3
+        importer.recognise_file(saved(weights, tmp_path / "fsrcnn.pth"))
+    assert importer.recognise_file(tmp_path / "fsrcnn.pth", scale=3).config["scale"] == 3
+    assert importer.recognise_file(saved(weights, tmp_path / "fsrcnn_x4.pth")).config["scale"] == 4
+    assert importer.recognise_file(tmp_path / "fsrcnn_x4.pth", scale=3).config["scale"] == 3
     with pytest.raises(UsageError, match="cannot enlarge x30"):
-        importer.recognised(tmp_path / "fsrcnn.pth", scale=30)
+        importer.recognise_file(tmp_path / "fsrcnn.pth", scale=30)
 
 
 def test_a_scale_that_the_weights_contradict(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="enlarge x2, not x4"):
-        importer.recognised(saved(built("espcn").state_dict(), tmp_path / "w.pth"), scale=4)
+        importer.recognise_file(saved(built("espcn").state_dict(), tmp_path / "w.pth"), scale=4)
 
 
 def test_networks_on_an_enlarged_image_say_how_much(tmp_path: Path) -> None:
     vdsr = saved(built("vdsr").state_dict(), tmp_path / "w.pth")
-    assert importer.recognised(vdsr).enlarged == (2, 3, 4)
-    assert importer.recognised(vdsr, scale=3).enlarged == (3,)
+    assert importer.recognise_file(vdsr).enlarged == (2, 3, 4)
+    assert importer.recognise_file(vdsr, scale=3).enlarged == (3,)
     srcnn = built("srcnn").state_dict()
     with pytest.raises(UsageError, match="how much enlarged"):
-        importer.recognised(saved(srcnn, tmp_path / "srcnn.pth"))
-    assert importer.recognised(saved(srcnn, tmp_path / "srcnn-x4.pth")).enlarged == (4,)
+        importer.recognise_file(saved(srcnn, tmp_path / "srcnn.pth"))
+    assert importer.recognise_file(saved(srcnn, tmp_path / "srcnn-x4.pth")).enlarged == (4,)
 
 
 def test_an_activation_without_weights_is_asked_for(tmp_path: Path) -> None:
     path = saved(built("compact", activation="relu").state_dict(), tmp_path / "w.pth")
     with pytest.raises(UsageError, match="--set activation=relu or --set activation=leakyrelu"):
-        importer.recognised(path)
-    assert importer.recognised(path, settings={"activation": "leakyrelu"}).config["activation"] == "leakyrelu"
+        importer.recognise_file(path)
+    assert importer.recognise_file(path, settings={"activation": "leakyrelu"}).config["activation"] == "leakyrelu"
     with pytest.raises(WeightsError, match="cannot be built"):
-        importer.recognised(path, settings={"activation": "relu", "colour": 3})
+        importer.recognise_file(path, settings={"activation": "relu", "colour": 3})
 
 
 @pytest.mark.parametrize(
@@ -589,9 +586,9 @@ def test_what_is_no_checkpoint_is_told_apart(case: str, tmp_path: Path) -> None:
 
 def test_no_file_and_a_folder(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="there is no file"):
-        importer.recognised(tmp_path / "none.pth")
+        importer.recognise_file(tmp_path / "none.pth")
     with pytest.raises(UsageError, match="is a folder"):
-        importer.recognised(tmp_path)
+        importer.recognise_file(tmp_path)
 
 
 def test_the_nearest_network_is_named() -> None:
@@ -607,7 +604,7 @@ def test_keys_that_fit_and_shapes_that_do_not_are_told(tmp_path: Path) -> None:
     weights = edsr_authors(bare("edsr")[1])
     weights["body.1.body.0.weight"] = torch.zeros(16, 16, 5, 5)
     with pytest.raises(WeightsError, match=r"of EDSR of its authors, but body.1.first.weight is \(16, 16, 5, 5\)"):
-        importer.recognised(saved(weights, tmp_path / "w.pth"))
+        importer.recognise_file(saved(weights, tmp_path / "w.pth"))
 
 
 def test_weights_of_zero_are_refused(tmp_path: Path) -> None:
@@ -638,7 +635,7 @@ def test_nothing_in_a_file_is_run(form: str, tmp_path: Path) -> None:
         torch.save(state, path, _use_new_zipfile_serialization=form == "zip")
     before = path.read_bytes()
     with pytest.raises(WeightsError):
-        importer.recognised(path)
+        importer.recognise_file(path)
     assert not sprung.exists()
     assert path.read_bytes() == before
 
@@ -665,7 +662,7 @@ def damaged(data: bytes, chance: random.Random) -> bytes:
 def test_damaged_files_are_refused_or_read(tmp_path: Path) -> None:
     """Never another error than ours, and no end in sight for none of them."""
     _, weights = bare("imdn")
-    card = Card("a", "imdn", 2, "RGB", "", "", "", config=SMALL["imdn"])
+    card = Card("a", "imdn", 2, "RGB", "", "", "", config=NETWORKS["imdn"].small)
     seeds = [safetensors.torch.save(weights, card.to_metadata()), safetensors.torch.save(weights)]
     for legacy in (True, False):
         buffer = io.BytesIO()
@@ -676,7 +673,7 @@ def test_damaged_files_are_refused_or_read(tmp_path: Path) -> None:
     for number in range(320):
         path.write_bytes(damaged(seeds[number % 4], chance))
         try:
-            importer.recognised(path)
+            importer.recognise_file(path)
         except HyperacuityError:
             continue
 
@@ -690,7 +687,7 @@ def test_damaged_published_files_are_refused_or_read(shared: Path, tmp_path: Pat
     for number in range(200):
         path.write_bytes(damaged(seeds[number % len(seeds)], chance))
         try:
-            importer.recognised(path)
+            importer.recognise_file(path)
         except HyperacuityError:
             continue
 
@@ -705,11 +702,11 @@ def test_damaged_published_files_are_refused_or_read(shared: Path, tmp_path: Pat
 )  # fmt: skip
 def test_a_damaged_card_is_refused(change: dict[str, Any], tmp_path: Path) -> None:
     content = {"name": "a", "architecture": "imdn", "scale": 2, "channels": "RGB", "licence": "", "trained_on": "",
-               "paper": "", "config": SMALL["imdn"]} | change  # fmt: skip
+               "paper": "", "config": NETWORKS["imdn"].small} | change  # fmt: skip
     path = tmp_path / "w.safetensors"
     path.write_bytes(safetensors.torch.save(built("imdn").state_dict(), {"hyperacuity": json.dumps(content)}))
     with pytest.raises(WeightsError):
-        importer.recognised(path)
+        importer.recognise_file(path)
 
 
 # Names and files.
@@ -717,15 +714,15 @@ def test_a_damaged_card_is_refused(change: dict[str, Any], tmp_path: Path) -> No
 
 def test_a_card_says_what_weights_do_not(tmp_path: Path) -> None:
     """And what is said beside it goes before it; it is not contradicted."""
-    card = Card("a", "compact", 2, "RGB", "", "", "", config={**SMALL["compact"], "scale": 2, "activation": "relu"})
+    card = Card("a", "compact", 2, "RGB", "", "", "", config={**NETWORKS["compact"].small, "scale": 2, "activation": "relu"})
     path = tmp_path / "a.safetensors"
     weights = built("compact", scale=2, activation="relu").state_dict()
     path.write_bytes(safetensors.torch.save(weights, card.to_metadata()))
-    assert importer.recognised(path).config["activation"] == "relu"
-    assert importer.recognised(path, settings={"activation": "leakyrelu"}).config["activation"] == "leakyrelu"
+    assert importer.recognise_file(path).config["activation"] == "relu"
+    assert importer.recognise_file(path, settings={"activation": "leakyrelu"}).config["activation"] == "leakyrelu"
     for contradiction in ({"scale": 3}, {"architecture": "espcn"}):
         with pytest.raises(UsageError, match="its card says compact, x2"):
-            importer.recognised(path, **contradiction)
+            importer.recognise_file(path, **contradiction)
 
 
 @pytest.mark.usefixtures("without_onnx")

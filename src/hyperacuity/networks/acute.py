@@ -14,12 +14,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from math import isqrt
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from hyperacuity.errors import UsageError, nearest
+from hyperacuity.networks.declaration import ConfigFields, Declaration, Weights
+from hyperacuity.networks.state_dicts import count_modules
 
 # Channels and hidden layers of each size, which is named by its parameters at x2 and without branches.
 SIZES = {
@@ -169,3 +172,15 @@ class _Layer(nn.Module):
 def _identity(like: Tensor) -> Tensor:
     """The kernel that gives each channel back as it is."""
     return functional.pad(torch.eye(len(like), dtype=like.dtype, device=like.device)[..., None, None], (1, 1, 1, 1))
+
+
+def config_from_weights(weights: Weights) -> ConfigFields:
+    """The config of a state dict in our own keys; the folded form has no branches."""
+    outputs, features, *_ = weights["last.square.weight"].shape
+    folded = "first.widen.weight" not in weights
+    layers = count_modules(weights, "hidden")
+    config = {"scale": isqrt(outputs), "features": features, "layers": layers, "folded": folded}
+    return config if folded else config | {"expansion": weights["hidden.0.widen.weight"].shape[0] // features}
+
+
+DECLARATION = Declaration(Acute, config_from_weights)

@@ -10,9 +10,12 @@ the sigmoid 4 (x - 1/2), of slope 1 at middle grey, so that only the contrast in
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isqrt
 
 import torch
 from torch import Tensor, nn
+
+from hyperacuity.networks.declaration import ConfigFields, Declaration, Weights
 
 
 @dataclass(frozen=True)
@@ -61,3 +64,11 @@ class SubPixel(nn.Module):
             self.expand.weight[:, c] = 0
             self.expand.weight[c * self.scale**2 : (c + 1) * self.scale**2, c] = 4 * kernels
         nn.init.constant_(self.expand.bias, -2)  # type: ignore[arg-type]
+
+
+def _config_from_weights(weights: Weights) -> ConfigFields:
+    scale = isqrt(weights["expand.weight"].shape[0] // 3)
+    return {"scale": scale, "n1": weights["first.weight"].shape[0], "n2": weights["second.weight"].shape[0]}
+
+
+DECLARATION = Declaration(SubPixel, _config_from_weights, paper="arXiv:1609.05158")

@@ -16,12 +16,15 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass
+from math import isqrt
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from hyperacuity.errors import UsageError
+from hyperacuity.networks.declaration import ConfigFields, Declaration, KeyLayout, PublishedCount, Weights
+from hyperacuity.networks.state_dicts import count_modules, shuffle_scale
 
 
 @dataclass(frozen=True)
@@ -208,3 +211,46 @@ def _shuffles(features: int, scale: int) -> nn.Sequential:
         raise UsageError(f"SwinIR with pixelshuffle is built for x2, x3, x4 and x8, not x{scale}")
     steps = [_shuffle(features, features, 2) for _ in range(scale.bit_length() - 1)]
     return nn.Sequential(*(layer for step in steps for layer in step))
+
+
+def _config_from_weights(weights: Weights) -> ConfigFields:
+    features = weights["conv_first.weight"].shape[0]
+    inner = "layers.0.residual_group.blocks"
+    offsets, heads = weights[f"{inner}.0.attn.relative_position_bias_table"].shape
+    stepwise = "conv_last.weight" in weights
+    upsample = weights["upsample.0.weight"].shape[0]
+    return {
+        "scale": shuffle_scale(weights, "upsample") if stepwise else isqrt(upsample // 3),
+        "features": features,
+        "groups": count_modules(weights, "layers"),
+        "layers": count_modules(weights, inner),
+        "heads": heads,
+        "window": (isqrt(offsets) + 1) // 2,
+        "expansion": weights[f"{inner}.0.mlp.fc1.weight"].shape[0] // features,
+        "upsampler": "pixelshuffle" if stepwise else "pixelshuffledirect",
+    }
+
+
+def _from_authors(weights: Weights) -> tuple[Weights, ConfigFields] | None:
+    """Drops what is computed here, not stored."""
+    computed = (".attn_mask", ".relative_position_index")
+    ours = {name: value for name, value in weights.items() if not name.endswith(computed)}
+    return (ours, {}) if len(ours) < len(weights) else None
+
+
+DECLARATION = Declaration(
+    SwinIR,
+    _config_from_weights,
+    paper="arXiv:2108.10257",
+    layouts=(KeyLayout("SwinIR of its authors", _from_authors),),
+    # As SwinIR's code prints them; the paper's table 3 leaves out position biases: 878K, 886K, 897K, and 11.8M.
+    published_counts=(
+        PublishedCount({"scale": 2}, 910_152, biases=True),
+        PublishedCount({"scale": 3}, 918_267, biases=True),
+        PublishedCount({"scale": 4}, 929_628, biases=True),
+        PublishedCount(
+            {"scale": 2, "features": 180, "groups": 6, "upsampler": "pixelshuffle"}, 11_752_487, biases=True
+        ),
+    ),
+    small={"features": 12, "groups": 1, "layers": 2, "heads": 2},
+)

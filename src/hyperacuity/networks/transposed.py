@@ -16,6 +16,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from hyperacuity.networks.declaration import ConfigFields, Declaration, Weights
+
 
 @dataclass(frozen=True)
 class TransposedConfig:
@@ -62,3 +64,16 @@ class Transposed(nn.Module):
             self.upscale.weight[c] = 0
             self.upscale.weight[c, c] = 4 * torch.outer(triangle, triangle)
         nn.init.constant_(self.upscale.bias, -2)  # type: ignore[arg-type]
+
+
+def config_from_weights(weights: Weights) -> ConfigFields:
+    """The config of a state dict in our own keys."""
+    side = weights["upscale.weight"].shape[2]  # 2 * scale - scale % 2
+    return {
+        "scale": (side + 1) // 2,
+        "n1": weights["first.weight"].shape[0],
+        "n2": weights["second.weight"].shape[0],
+    }
+
+
+DECLARATION = Declaration(Transposed, config_from_weights)

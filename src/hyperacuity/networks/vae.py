@@ -30,7 +30,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from hyperacuity.networks import acute
 from hyperacuity.networks.acute import Acute, AcuteConfig
+from hyperacuity.networks.declaration import ConfigFields, Declaration, Weights
 
 # The steps of Chebyshev's iteration, for what bicubic and its transpose leave of what the LR can hold: 0.35 to 1 of it.
 # They leave 0.03 of what white noise brings to the LR, at any scale; made for all of it, 0.23 to 1, they leave 0.06.
@@ -176,3 +178,12 @@ def _conv(inputs: int, outputs: int, *, small: bool = False, bias: bool = True) 
         with torch.no_grad():
             layer.weight *= 0.1
     return layer
+
+
+def _config_from_weights(weights: Weights) -> ConfigFields:
+    prefix = "backbone."
+    backbone = {name.removeprefix(prefix): value for name, value in weights.items() if name.startswith(prefix)}
+    return acute.config_from_weights(backbone) | {"latent": weights["posterior.4.weight"].shape[0] // 2}
+
+
+DECLARATION = Declaration(VAE, _config_from_weights, small={"features": 16, "layers": 2})
