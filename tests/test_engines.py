@@ -16,8 +16,8 @@ import safetensors.torch
 import torch
 
 from hyperacuity import engines, export, machine, zoo
-from hyperacuity.engines import ncnn, onnx_runtime, openvino, pytorch, timing, tuning
-from hyperacuity.errors import MissingDependency, OutOfMemory, UsageError, WeightsError
+from hyperacuity.engines import ncnn, onnx_runtime, opening, openvino, pytorch, timing, tuning
+from hyperacuity.errors import LEAVE_OUT, MissingDependency, OutOfMemory, UsageError, Use, WeightsError
 from hyperacuity.networks import NETWORKS, build, described
 from hyperacuity.zoo import Card, Model
 from tests.test_networks import built
@@ -62,6 +62,17 @@ def model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     folder = tmp_path_factory.mktemp("zoo")
     export.write(network, card, folder)
     return zoo.open_file(folder / f"{card.name}.onnx")
+
+
+def faster_engines(model: Model) -> list[str]:
+    """Those that declare a gain for the architecture, the largest first."""
+    gains = {name: backend.gain.get(model.card.architecture, 0) for name, backend in engines.ENGINES.items()}
+    return sorted((name for name, gain in gains.items() if gain > 1), key=lambda name: -gains[name])
+
+
+def without(monkeypatch: pytest.MonkeyPatch, engine: str) -> None:
+    """As if the engine's package were not installed."""
+    monkeypatch.setitem(engines.ENGINES, engine, replace(engines.ENGINES[engine], requires=("no_such_module",)))
 
 
 def noise(*shape: int) -> Any:
@@ -155,13 +166,13 @@ def test_onnx_runtime_takes_no_more_threads_than_cores(monkeypatch: pytest.Monke
 @pytest.mark.parametrize("engine", ["openvino", "ncnn"])
 def test_engines_of_the_cpu_say_what_they_cannot_do(engine: str, monkeypatch: pytest.MonkeyPatch) -> None:
     model = zoo.members("fsrcnn-x2")[0]
-    with pytest.raises(UsageError, match="fp32 here, not in fp16: add --engine pytorch"):
-        engines.open(model, engine=engine, precision="fp16")
-    with pytest.raises(UsageError, match="not on cuda: add --engine pytorch"):
-        engines.open(model, engine=engine, device="cuda")
+    for message, arguments in (("fp32 here, not in fp16", {"precision": "fp16"}), ("not on cuda", {"device": "cuda"})):
+        with pytest.raises(UsageError, match=message) as caught:
+            engines.open(model, engine=engine, **arguments)  # type: ignore[arg-type]
+        assert caught.value.cures == (Use(engine="pytorch"),)
     with pytest.raises(UsageError, match="no ONNX file beside it"):
         engines.open(replace(model, onnx=None), engine=engine)
-    monkeypatch.setattr(engines.ENGINES[engine], "installed", lambda: False)
+    without(monkeypatch, engine)
     with pytest.raises(MissingDependency, match=rf"pip install 'hyperacuity\[{engine}\]'"):
         engines.open(model, engine=engine)
 
@@ -170,32 +181,33 @@ def test_ncnn_names_the_operator_that_it_lacks(model: Model) -> None:
     lacking = NOT_FOR_NCNN.get(model.card.architecture)
     if lacking is None:
         pytest.skip("has none")
-    with pytest.raises(UsageError, match=f"has {lacking}, which is not made for ncnn: add --engine onnxruntime"):
+    with pytest.raises(UsageError, match=f"has {lacking}, which is not made for ncnn") as caught:
         engines.open(model, engine="ncnn")
+    assert caught.value.cures == (Use(engine=LEAVE_OUT),)
 
 
 def test_auto_takes_onnx_runtime_on_a_cpu(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engines, "_has_driver", lambda: False)
-    if model.card.architecture not in engines.FASTER:
+    monkeypatch.setattr(opening, "has_driver", lambda: False)
+    if not faster_engines(model):
         assert isinstance(engines.open(model), onnx_runtime.OnnxRuntime)
     assert isinstance(engines.open(replace(model, onnx=None)), pytorch.PyTorch)
     assert isinstance(engines.open(model, precision="bf16", device="cpu"), pytorch.PyTorch)
 
 
 def test_auto_takes_what_is_measured_to_be_faster_and_can_run_it(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engines, "_has_driver", lambda: False)
-    faster = engines.FASTER.get(model.card.architecture, ())
+    monkeypatch.setattr(opening, "has_driver", lambda: False)
+    faster = faster_engines(model)
     assert set(faster) <= set(runs(model))
     if not faster:
         return
     assert isinstance(engines.open(model), {"openvino": openvino.OpenVino, "ncnn": ncnn.Ncnn}[faster[0]])
     for name in faster:
-        monkeypatch.setattr(engines.ENGINES[name], "installed", lambda: False)
+        without(monkeypatch, name)
     assert isinstance(engines.open(model), onnx_runtime.OnnxRuntime)
 
 
 def test_auto_goes_on_to_an_engine_that_knows_all_layers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(engines, "_has_driver", lambda: False)
+    monkeypatch.setattr(opening, "has_driver", lambda: False)
     config = {"scale": 2, "blocks": 1, "features": 4, "growth": 2}  # begins with what ncnn does not know
     network = build("rrdb", config).eval()
     card = Card("plus-x2", "rrdb", 2, "RGB", "none", "nothing", "none", config, **export.measured(network))
@@ -207,7 +219,7 @@ def test_auto_goes_on_to_an_engine_that_knows_all_layers(monkeypatch: pytest.Mon
 
 
 def test_auto_takes_what_was_tuned(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engines, "_has_driver", lambda: False)
+    monkeypatch.setattr(opening, "has_driver", lambda: False)
     acute, fsrcnn = zoo.members("acute-50k-x2")[0], zoo.members("fsrcnn-x2")[0]
     assert tuning.remember(acute, "ncnn")
     assert tuning.remember(fsrcnn, "onnxruntime")
@@ -237,19 +249,19 @@ def test_a_trial_runs_every_engine_and_says_which_could_not(monkeypatch: pytest.
     assert all(one.difference < 1e-4 and one.megapixels_per_second > 0 for one in results)
     assert len({one.difference for one in results}) > 1
 
-    def refuse(*_: object) -> None:
+    def refuse(*_: object) -> engines.Engine:
         raise UsageError("not this one")
 
-    monkeypatch.setattr(ncnn, "open", refuse)
+    monkeypatch.setitem(engines.ENGINES, "ncnn", replace(ncnn.BACKEND, open=refuse))
     last = timing.trials(zoo.members("fsrcnn-x2")[0])[-1]
     assert (last.engine, last.seconds, last.fault) == ("ncnn", None, "not this one")
 
 
 def test_a_driver_that_pytorch_cannot_use_does_not_slow_the_cpu(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engines, "_has_driver", lambda: True)
-    monkeypatch.setattr(pytorch, "sees_gpu", lambda: False)
+    monkeypatch.setattr(opening, "has_driver", lambda: True)
+    monkeypatch.setitem(engines.ENGINES, "pytorch", replace(pytorch.BACKEND, sees_gpu=lambda: False))
     assert not isinstance(engines.open(model), pytorch.PyTorch)
-    monkeypatch.setattr(pytorch, "sees_gpu", lambda: True)
+    monkeypatch.setitem(engines.ENGINES, "pytorch", replace(pytorch.BACKEND, sees_gpu=lambda: True))
     assert isinstance(engines.open(model), pytorch.PyTorch)
 
 
@@ -297,17 +309,19 @@ def test_fp16_is_nearer_than_bf16() -> None:
 def test_what_cannot_be_had_is_said_with_its_cure(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UsageError, match="Did you mean 'onnxruntime'"):
         engines.open(model, engine="onnxruntme")
-    with pytest.raises(UsageError, match="--engine pytorch"):
+    with pytest.raises(UsageError, match="fp32 or int8 here, not in fp16") as caught:
         engines.open(model, engine="onnxruntime", precision="fp16")
-    with pytest.raises(UsageError, match="--engine pytorch"):
+    assert caught.value.cures == (Use(engine="pytorch"),)
+    with pytest.raises(UsageError, match="no ONNX file") as caught:
         engines.open(replace(model, onnx=None), engine="onnxruntime")
+    assert caught.value.cures == (Use(engine="pytorch"),)
     with pytest.raises(UsageError, match="no device 'gpu'"):
         engines.open(model, engine="onnxruntime", device="gpu")
     with pytest.raises(UsageError, match="no device 'gpu'"):
         engines.open(model, engine="pytorch", device="gpu")
     with pytest.raises(UsageError, match="not supported"):
         engines.open(model, engine="pytorch", device="meta")
-    monkeypatch.setattr(pytorch, "installed", lambda: False)
+    without(monkeypatch, "pytorch")
     with pytest.raises(MissingDependency, match=r"pip install 'hyperacuity\[torch\]'"):
         engines.open(model, device="cuda")
     with pytest.raises(MissingDependency, match="pip install"):

@@ -16,6 +16,7 @@ from hyperacuity.networks import NETWORKS, PublishedCount, build, described
 # Parameters as the authors count them, of every network that declares so.
 PUBLISHED = [(name, published) for name, network in NETWORKS.items() for published in network.published_counts]
 
+
 def built(name: str, **config: Any) -> nn.Module:
     torch.manual_seed(0)
     return build(name, {**NETWORKS[name].small, **config})

@@ -9,7 +9,7 @@ import pytest
 
 from hyperacuity import api, datasets, engines, export, metrics, networks, quantisation, zoo
 from hyperacuity.engines.onnx_runtime import OnnxRuntime
-from hyperacuity.errors import UsageError
+from hyperacuity.errors import LEAVE_OUT, UsageError, Use
 from hyperacuity.size import Size
 from hyperacuity.zoo import Card, Model
 from tests.cli.test_command import run
@@ -107,10 +107,12 @@ def test_what_cannot_be_quantised_is_said(model: Model, tmp_path: Path) -> None:
 
 
 def test_precision_int8_where_there_is_none(model: Model) -> None:
-    with pytest.raises(UsageError, match="no form in 8 bits: leave --precision out"):
+    with pytest.raises(UsageError, match="no form in 8 bits") as caught:
         engines.open(model, precision="int8")
-    with pytest.raises(UsageError, match="8 bits are for ONNX Runtime: leave out --engine ncnn"):
+    assert caught.value.cures == (Use(precision=LEAVE_OUT),)
+    with pytest.raises(UsageError, match="8 bits are for ONNX Runtime") as caught:
         engines.open(model, precision="int8", engine="ncnn")
+    assert caught.value.cures == (Use(engine=LEAVE_OUT), Use(precision=LEAVE_OUT))
     with pytest.raises(UsageError, match="int8 is for the CPU"):
         engines.open(model, precision="int8", device="cuda")
 

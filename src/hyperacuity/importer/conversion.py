@@ -29,7 +29,9 @@ def recognise_file(
 
     Args:
         path: The checkpoint.
-        architecture: See `convert`, as for the others.
+        architecture: See `convert`.
+        scale: See `convert`.
+        settings: See `convert`.
 
     Returns:
         The network's architecture and config, and its state dict in our keys.
