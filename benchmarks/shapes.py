@@ -46,12 +46,12 @@ def main() -> None:
                 network = Acute(config).eval()
                 if kind == "PReLU":
                     network = with_prelu(network)
-                told = export.measured(network)
+                told = export.measure_network(network)
                 card = Card(f"{kind}-{features}-{layers}", "acute", 2, "Y", "none", "nothing", "none", **told)
                 path = Path(folder, f"{card.name}.onnx")
-                export.write(network, card, Path(folder))
+                export.write_model(network, card, Path(folder))
                 names = [name for name in ENGINES if kind == "ReLU" or name != "pytorch"]
-                model = zoo.open_file(path)
+                model = zoo.open_model(path)
                 # PyTorch builds from the config, which the others need not have.
                 model = zoo.Model(Card(**{**vars(model.card), "config": vars(config)}), model.safetensors, model.onnx)
                 opened = {name: engines.open(model, engine=name, device="cpu") for name in names}

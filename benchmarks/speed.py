@@ -78,7 +78,7 @@ import sys, time
 sys.path.insert(0, {folder!r})
 begin = time.perf_counter()
 import resource, numpy as np, speed
-model = speed.zoo.members({model!r})[0]
+model = speed.zoo.find_models({model!r})[0]
 image = np.zeros((433, 577, 3), np.uint8)
 start = time.perf_counter()
 run = speed.runners(model)[{runner!r}]()
@@ -154,7 +154,7 @@ def sizes(only: str | None) -> None:
     for size in MEGAPIXELS:
         if only is not None and only != f"{size:g}":
             continue
-        engine: Any = Timed(engines.open(zoo.members(MODEL)[0], device="cpu"))
+        engine: Any = Timed(engines.open(zoo.find_models(MODEL)[0], device="cpu"))
         pipeline = Pipeline([Stage(engine, MODEL)])
         height = round((size / 4 * 1e6 * 3 / 4) ** 0.5)
         image = Image.from_pixels(photo(height, height * 4 // 3))
@@ -226,10 +226,10 @@ def direct_openvino(model: Model) -> Run:
 def direct_ncnn(model: Model) -> Run:
     import ncnn
 
-    from hyperacuity.engines.onnx_to_ncnn import converted
+    from hyperacuity.engines.onnx_to_ncnn import convert_graph
 
     assert model.onnx is not None
-    layers, weights = converted(model.onnx)
+    layers, weights = convert_graph(model.onnx)
     net = ncnn.Net()
     net.opt.use_fp16_packed = net.opt.use_fp16_storage = net.opt.use_fp16_arithmetic = False
     net.opt.num_threads = machine.cores()
@@ -348,13 +348,13 @@ def random_model(name: str) -> Model:
     """A network of the tables; exported once, since that takes longer than to measure it."""
     path = MODELS / f"{name.replace(' ', '-')}.onnx"
     if path.exists():
-        return zoo.open_file(path)
+        return zoo.open_model(path)
     from hyperacuity import export
-    from hyperacuity.networks import build, described
+    from hyperacuity.networks import as_network, build
 
     architecture, config, _ = (NETWORKS | HEAVY)[name]
     network = build(architecture, config).eval()
-    told = described(network)
+    told = as_network(network)
     card = Card(
         path.stem,
         architecture,
@@ -364,10 +364,10 @@ def random_model(name: str) -> Model:
         trained_on="nothing",
         paper="none",
         config=config,
-        **export.measured(network),
+        **export.measure_network(network),
     )
-    export.write(network, card, MODELS)
-    return zoo.open_file(path)
+    export.write_model(network, card, MODELS)
+    return zoo.open_model(path)
 
 
 def runtimes(only: str | None) -> None:
@@ -408,7 +408,7 @@ def start(only: str | None) -> None:
     """A megapixel in a process of its own, from its start to its first result; and the picture after that."""
     for model in [MODEL, "fsrcnn-x2"] if only is None else [only]:
         rows = []
-        for name in runners(zoo.members(model)[0]):
+        for name in runners(zoo.find_models(model)[0]):
             program = ALONE.format(folder=str(Path(__file__).parent), model=model, runner=name)
             begin = time.perf_counter()
             told = subprocess.run(
@@ -430,7 +430,7 @@ def command(only: str | None) -> None:
         from hyperacuity import api
 
         api.load("bicubic").file(example, source, 2, quality=90)  # 1024 x 1024
-        network = direct_onnxruntime(zoo.members(MODEL)[0])
+        network = direct_onnxruntime(zoo.find_models(MODEL)[0])
         batch = np.random.default_rng(0).random((1, 1, 1024, 1024), np.float32)
         asked = [sys.executable, "-m", "hyperacuity", "upscale", str(source), "-o", str(result), "--force", "--quiet"]
         work: dict[str, Callable[[], Any]] = {

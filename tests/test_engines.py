@@ -18,7 +18,7 @@ import torch
 from hyperacuity import engines, export, machine, zoo
 from hyperacuity.engines import ncnn, onnx_runtime, opening, openvino, pytorch, timing, tuning
 from hyperacuity.errors import LEAVE_OUT, MissingDependency, OutOfMemory, UsageError, Use, WeightsError
-from hyperacuity.networks import NETWORKS, build, described
+from hyperacuity.networks import NETWORKS, as_network, build
 from hyperacuity.zoo import Card, Model
 from tests.test_networks import built
 
@@ -37,7 +37,7 @@ def runs(model: Model) -> list[str]:
 @pytest.fixture(autouse=True)
 def untuned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What this machine's user has tuned shall not matter."""
-    monkeypatch.setattr(tuning, "file", lambda: tmp_path / "cache" / "engines.json")
+    monkeypatch.setattr(tuning, "cache_file", lambda: tmp_path / "cache" / "engines.json")
 
 
 @pytest.fixture(scope="module", params=NETWORKS)
@@ -47,7 +47,7 @@ def model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     for parameter in network.parameters():
         if parameter.dim() > 1:
             torch.nn.init.xavier_normal_(parameter, GAIN.get(request.param, 1.0))
-    told = described(network)
+    told = as_network(network)
     card = Card(
         name=f"{request.param}-x{told.scale}",
         architecture=request.param,
@@ -57,11 +57,11 @@ def model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         licence="none",
         trained_on="nothing",
         paper="none",
-        **export.measured(network),
+        **export.measure_network(network),
     )
     folder = tmp_path_factory.mktemp("zoo")
-    export.write(network, card, folder)
-    return zoo.open_file(folder / f"{card.name}.onnx")
+    export.write_model(network, card, folder)
+    return zoo.open_model(folder / f"{card.name}.onnx")
 
 
 def faster_engines(model: Model) -> list[str]:
@@ -128,9 +128,9 @@ def test_transposed_convolutions_become_others_with_the_same_picture(scale: int,
     config = {"scale": scale, "d": 8, "s": 4, "m": 1}
     network = build("fsrcnn", config).eval()
     torch.nn.init.normal_(network.get_parameter("deconvolve.weight"))
-    card = Card(f"f-x{scale}", "fsrcnn", scale, "Y", "", "", "", config, **export.measured(network))
-    export.write(network, card, tmp_path)
-    opened = engines.open(zoo.open_file(tmp_path / f"f-x{scale}.onnx"), engine=engine)
+    card = Card(f"f-x{scale}", "fsrcnn", scale, "Y", "", "", "", config, **export.measure_network(network))
+    export.write_model(network, card, tmp_path)
+    opened = engines.open(zoo.open_model(tmp_path / f"f-x{scale}.onnx"), engine=engine)
     for side in (1, 2, 7, 200):
         batch = noise(2, 1, side, side + 3)
         with torch.inference_mode():
@@ -155,7 +155,7 @@ def test_an_engine_serves_several_threads(model: Model, engine: str) -> None:
 
 def test_onnx_runtime_takes_no_more_threads_than_cores(monkeypatch: pytest.MonkeyPatch) -> None:
     """Left to itself it counts those of the machine, though taskset or a container allow fewer."""
-    model = zoo.members("fsrcnn-x2")[0]
+    model = zoo.find_models("fsrcnn-x2")[0]
     monkeypatch.setattr(os, "cpu_count", lambda: 4)
     for cores, wanted in ((4, 0), (3, 3), (1, 1)):
         monkeypatch.setattr(machine, "cores", functools.partial(int, cores))
@@ -165,7 +165,7 @@ def test_onnx_runtime_takes_no_more_threads_than_cores(monkeypatch: pytest.Monke
 
 @pytest.mark.parametrize("engine", ["openvino", "ncnn"])
 def test_engines_of_the_cpu_say_what_they_cannot_do(engine: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    model = zoo.members("fsrcnn-x2")[0]
+    model = zoo.find_models("fsrcnn-x2")[0]
     for message, arguments in (("fp32 here, not in fp16", {"precision": "fp16"}), ("not on cuda", {"device": "cuda"})):
         with pytest.raises(UsageError, match=message) as caught:
             engines.open(model, engine=engine, **arguments)  # type: ignore[arg-type]
@@ -210,9 +210,9 @@ def test_auto_goes_on_to_an_engine_that_knows_all_layers(monkeypatch: pytest.Mon
     monkeypatch.setattr(opening, "has_driver", lambda: False)
     config = {"scale": 2, "blocks": 1, "features": 4, "growth": 2}  # begins with what ncnn does not know
     network = build("rrdb", config).eval()
-    card = Card("plus-x2", "rrdb", 2, "RGB", "none", "nothing", "none", config, **export.measured(network))
-    export.write(network, card, tmp_path)
-    model = zoo.open_file(tmp_path / "plus-x2.onnx")
+    card = Card("plus-x2", "rrdb", 2, "RGB", "none", "nothing", "none", config, **export.measure_network(network))
+    export.write_model(network, card, tmp_path)
+    model = zoo.open_model(tmp_path / "plus-x2.onnx")
     assert isinstance(engines.open(model), onnx_runtime.OnnxRuntime)
     assert tuning.remember(model, "ncnn")
     assert isinstance(engines.open(model), onnx_runtime.OnnxRuntime)
@@ -220,7 +220,7 @@ def test_auto_goes_on_to_an_engine_that_knows_all_layers(monkeypatch: pytest.Mon
 
 def test_auto_takes_what_was_tuned(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(opening, "has_driver", lambda: False)
-    acute, fsrcnn = zoo.members("acute-50k-x2")[0], zoo.members("fsrcnn-x2")[0]
+    acute, fsrcnn = zoo.find_models("acute-50k-x2")[0], zoo.find_models("fsrcnn-x2")[0]
     assert tuning.remember(acute, "ncnn")
     assert tuning.remember(fsrcnn, "onnxruntime")
     assert isinstance(engines.open(acute), ncnn.Ncnn)
@@ -229,21 +229,21 @@ def test_auto_takes_what_was_tuned(monkeypatch: pytest.MonkeyPatch) -> None:
         with monkeypatch.context() as other:
             other.setattr(machine, fact, lambda value=value: value)
             assert isinstance(engines.open(acute), onnx_runtime.OnnxRuntime)
-    tuning.file().write_text('{"acute')
+    tuning.cache_file().write_text('{"acute')
     assert isinstance(engines.open(acute), onnx_runtime.OnnxRuntime)
 
 
 def test_an_unwritable_cache_is_no_failure(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "full").touch()
-    monkeypatch.setattr(tuning, "file", lambda: tmp_path / "full" / "engines.json")
-    model = zoo.members("fsrcnn-x2")[0]
+    monkeypatch.setattr(tuning, "cache_file", lambda: tmp_path / "full" / "engines.json")
+    model = zoo.find_models("fsrcnn-x2")[0]
     assert not tuning.remember(model, "ncnn")
-    assert tuning.remembered(model) is None
+    assert tuning.recall(model) is None
 
 
 def test_a_trial_runs_every_engine_and_says_which_could_not(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(timing, "SIDES", (24, 32))
-    results = timing.trials(zoo.members("fsrcnn-x2")[0])
+    results = timing.time_engines(zoo.find_models("fsrcnn-x2")[0])
     assert {one.engine for one in results} == set(engines.ENGINES)
     assert [one.seconds for one in results] == sorted(one.seconds or 0 for one in results)
     assert all(one.difference < 1e-4 and one.megapixels_per_second > 0 for one in results)
@@ -253,7 +253,7 @@ def test_a_trial_runs_every_engine_and_says_which_could_not(monkeypatch: pytest.
         raise UsageError("not this one")
 
     monkeypatch.setitem(engines.ENGINES, "ncnn", replace(ncnn.BACKEND, open=refuse))
-    last = timing.trials(zoo.members("fsrcnn-x2")[0])[-1]
+    last = timing.time_engines(zoo.find_models("fsrcnn-x2")[0])[-1]
     assert (last.engine, last.seconds, last.fault) == ("ncnn", None, "not this one")
 
 
@@ -274,7 +274,7 @@ def test_auto_on_cuda_is_fp16(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("engine", engines.ENGINES)
 def test_free_memory_is_told(engine: str) -> None:
-    model = zoo.members("fsrcnn-x2")[0]
+    model = zoo.find_models("fsrcnn-x2")[0]
     assert 1 << 20 < engines.open(model, engine=engine, device="cpu").available() < 1 << 50
 
 
@@ -298,7 +298,7 @@ def test_half_precision_is_near_and_knows_its_full_twin(model: Model) -> None:
 
 def test_fp16_is_nearer_than_bf16() -> None:
     """The reason that it is the default on GPUs: 11 bits of mantissa against 8."""
-    model, batch = zoo.members("fsrcnn-x2")[0], noise(1, 1, 48, 48)
+    model, batch = zoo.find_models("fsrcnn-x2")[0], noise(1, 1, 48, 48)
     precisions: tuple[engines.Precision, ...] = ("fp32", "fp16", "bf16")
     full, fp16, bf16 = (
         engines.open(model, engine="pytorch", device="cpu", precision=name).run(batch) for name in precisions
@@ -386,7 +386,7 @@ import numpy as np, psutil
 from hyperacuity import engines, zoo
 from hyperacuity.errors import OutOfMemory
 
-opened = engines.open(zoo.members("fsrcnn-x2")[0], engine=sys.argv[1], device="cpu")
+opened = engines.open(zoo.find_models("fsrcnn-x2")[0], engine=sys.argv[1], device="cpu")
 small = np.zeros((1, 1, 16, 16), np.float32)
 opened.run(small)
 limit = psutil.Process().memory_info().vms + (200 << 20)

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from hyperacuity.errors import UsageError, WeightsError
-from hyperacuity.networks import NETWORKS, PublishedCount, build, described
+from hyperacuity.networks import NETWORKS, PublishedCount, as_network, build
 
 # Parameters as the authors count them, of every network that declares so.
 PUBLISHED = [(name, published) for name, network in NETWORKS.items() for published in network.published_counts]
@@ -31,7 +31,7 @@ def network(request: pytest.FixtureRequest) -> nn.Module:
 def test_the_output_is_scale_times_the_input(name: str) -> None:
     for scale in NETWORKS[name].scales:
         network = built(name, **({} if scale == 1 else {"scale": scale})).eval()
-        told = described(network)
+        told = as_network(network)
         assert told.scale == scale
         with torch.inference_mode():
             for rows, columns in ((2, 3), (3, 1), (1, 1)):
@@ -41,7 +41,7 @@ def test_the_output_is_scale_times_the_input(name: str) -> None:
 
 
 def test_every_parameter_learns(network: nn.Module) -> None:
-    told = described(network)
+    told = as_network(network)
     x = torch.rand(2, told.channels, 24, 24)
     y = torch.rand(2, told.channels, 24 * told.scale, 24 * told.scale)
     terms: Any = getattr(network, "elbo_terms", None)
@@ -134,7 +134,7 @@ def test_what_they_begin_to_see_does_not_depend_on_the_level_of_grey(
     name: str, config: dict[str, Any], layer: str, carrying: int
 ) -> None:
     network = build(name, config)
-    first, x = network.get_submodule(layer), torch.rand(1, described(network).channels, 16, 16)
+    first, x = network.get_submodule(layer), torch.rand(1, as_network(network).channels, 16, 16)
     with torch.inference_mode():
         seen, brighter = (first(x)[:, carrying:, 5:-5, 5:-5] for x in (x, x + 0.3))
     torch.testing.assert_close(seen, brighter)
@@ -161,7 +161,7 @@ def test_what_they_begin_to_see_does_not_depend_on_the_level_of_grey(
 def test_they_begin_near_linear_interpolation(name: str, config: dict[str, Any], off: float) -> None:
     torch.manual_seed(0)
     network = build(name, config).eval()
-    told = described(network)
+    told = as_network(network)
     x = nn.functional.interpolate(torch.rand(1, told.channels, 8, 8), scale_factor=4, mode="bicubic").clamp(0, 1)
     with torch.inference_mode():
         ours = network(x)

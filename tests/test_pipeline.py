@@ -232,7 +232,7 @@ def test_a_highlight_beyond_white_leaves_the_rest_as_the_network_knows_it() -> N
 def test_ringing_below_black_leaves_the_rest_as_it_is() -> None:
     """Resampled pictures undershoot a little. Found on Set14's ppt3: moving black for that cost 2.5 dB."""
     image = picture(40, 60, dtype=np.float32)
-    network: Any = engines.open(zoo.members("fsrcnn-x2")[0], engine="onnxruntime")
+    network: Any = engines.open(zoo.find_models("fsrcnn-x2")[0], engine="onnxruntime")
     before = enlarged(image, network)
     image.pixels[20, 3] = -0.07
     after = enlarged(image, network)
@@ -343,7 +343,7 @@ def test_infinities_of_both_signs_are_found_without_other_warnings() -> None:
 )
 def test_no_picture_is_nonsense_to_the_default_model(size: tuple[int, int], tile: int) -> None:
     """What a network may not be able to enlarge well it must still enlarge: noise, dither, lines, dots, text."""
-    stage = Stage(engines.open(zoo.members("fsrcnn-x2")[0], engine="onnxruntime"), "fsrcnn-x2")
+    stage = Stage(engines.open(zoo.find_models("fsrcnn-x2")[0], engine="onnxruntime"), "fsrcnn-x2")
     random = np.random.default_rng(0).random(size)
     y, x = np.mgrid[: size[0], : size[1]]
     whites = [y >= 0, y < 0, (y + x) % 2, y % 2, x % 2, x % 7 == 0, x % 7 > 0, x > size[1] // 2]

@@ -67,8 +67,8 @@ def test_tiles_that_were_asked_for_are_warned_of_too() -> None:
 
 
 def test_the_card_says_what_the_network_looks_at() -> None:
-    assert export.measured(build("imdn", {"features": 16, "blocks": 1}))["whole"] is True
-    assert export.measured(build("fsrcnn", {}))["whole"] is False
+    assert export.measure_network(build("imdn", {"features": 16, "blocks": 1}))["whole"] is True
+    assert export.measure_network(build("fsrcnn", {}))["whole"] is False
 
 
 def test_a_card_from_before_the_field_still_loads() -> None:

@@ -23,7 +23,7 @@ from hyperacuity.pipeline import Pipeline, Stage
 from hyperacuity.resize import Kernel
 from hyperacuity.size import Size
 from hyperacuity.storage import may_write
-from hyperacuity.zoo import Card, Model, Step
+from hyperacuity.zoo import Card, ChainStep, Model
 
 if TYPE_CHECKING:
     import PIL.Image
@@ -58,12 +58,12 @@ def load(
 
 def _family(model: str | os.PathLike[str] | None) -> list[Model]:
     if model is None:
-        return zoo.members(zoo.DEFAULT)
+        return zoo.find_models(zoo.DEFAULT)
     path = Path(model)
     # A name of the zoo has no folders; what ends like a file is one even without.
     if not isinstance(model, str) or path.suffix.lower() in (".safetensors", ".onnx", ".pth", ".pt", ".ckpt"):
-        return [zoo.open_file(path)]
-    return zoo.members(model)
+        return [zoo.open_model(path)]
+    return zoo.find_models(model)
 
 
 def upscale(
@@ -163,11 +163,11 @@ class Upscaler:
 
     def made_for(self, scale: int) -> bool:
         """Whether one network gives just this scale, or there is none and every scale is as good."""
-        return self.classical or any(step.scale == scale for step in zoo.steps(self.family))
+        return self.classical or any(step.scale == scale for step in zoo.chain_steps(self.family))
 
-    def chain(self, image: tuple[int, int], target: tuple[int, int]) -> list[Step]:
+    def chain(self, image: tuple[int, int], target: tuple[int, int]) -> list[ChainStep]:
         """The models that bring an image of (height, width) to `target`, first to last; none to shrink it."""
-        return zoo.chain(self.family, max(target[0] / image[0], target[1] / image[1]))
+        return zoo.plan_chain(self.family, max(target[0] / image[0], target[1] / image[1]))
 
     def stream(self, image: Image, size: Size | float) -> Strips:
         """An `Image` at another size, or so many times its own, computed as its rows are read."""

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hyperacuity import colour, machine, tiles
-from hyperacuity.engines import Engine, filled
+from hyperacuity.engines import Engine, pad_to_multiple
 from hyperacuity.errors import BadOutput, HyperacuityWarning, OutOfMemory, UsageError
 from hyperacuity.image import Header, Image, Strips
 from hyperacuity.resize import Kernel, Taps, resample, taps
@@ -505,7 +505,7 @@ class _Run:
         down, across = self.ring
         if any(self.ring):
             tile = np.pad(tile, ((0, 0), (0, 0), (down, down), (across, across)), mode="edge")
-        tile = filled(tile, self.engine.multiple)
+        tile = pad_to_multiple(tile, self.engine.multiple)
         result = _self_ensemble(self.engine, tile) if self.tta else self.engine.run(tile)
         y, x = down * scale, across * scale
         return result[:, :, y : y + height * scale, x : x + width * scale]

@@ -16,7 +16,7 @@ import hyperacuity
 from hyperacuity import datasets, evaluate
 from hyperacuity.errors import DamagedFile, UsageError
 from hyperacuity.evaluate import Measured, Sample, Setting, measures, plots, published, report, sets
-from hyperacuity.networks import completed
+from hyperacuity.networks import complete_config
 from hyperacuity.zoo import Card
 
 CLASSIC = evaluate.protocol("classic")
@@ -169,7 +169,7 @@ RECIPES = {"srcnn-x2": "SRCNN", "espcn-x2": "ESPCN", "fsrcnn-x2": "FSRCNN", "vds
 def test_a_model_of_a_papers_recipe_is_held_against_that_paper(name: str) -> None:
     """A card has the whole config, also what its recipe leaves to the defaults."""
     model = tomllib.loads((Path(__file__).parents[2] / f"recipes/{name}.toml").read_text())["model"]
-    config = completed(model["architecture"], model.get("config", {}))
+    config = complete_config(model["architecture"], model.get("config", {}))
     card = Card(name, model["architecture"], None, "Y", "", "", "", config)
     found = published.find(card, "Set5", 4 if name.endswith("x4") else 2)
     assert found is not None

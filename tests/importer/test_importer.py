@@ -737,9 +737,9 @@ def test_the_name_gets_its_scale_once(tmp_path: Path) -> None:
     for stem, name in (("net", "net-x2"), ("net_x2", "net_x2"), ("2x-net", "2x-net"), ("net-x2plus", "net-x2plus")):
         assert importer.convert(saved(weights, tmp_path / f"{stem}.pth"), tmp_path / "out").name == name
     assert importer.convert(tmp_path / "net.pth", tmp_path / "out", name="mine").name == "mine-x2"
-    assert zoo.open_file(tmp_path / "out/mine-x2.onnx").card.family == "mine"
+    assert zoo.open_model(tmp_path / "out/mine-x2.onnx").card.family == "mine"
     for bad in ("", "../out", "a/b", ".hidden", "bicubic"):
-        with pytest.raises(UsageError, match="--name"):
+        with pytest.raises(UsageError, match="another name"):
             importer.convert(tmp_path / "net.pth", tmp_path / "out", name=bad)
 
 
@@ -754,7 +754,7 @@ def test_nothing_is_overwritten_without_force(tmp_path: Path) -> None:
     (tmp_path / "net-x2-int8.onnx").write_bytes(b"8 bits of other weights")
     importer.convert(path, tmp_path, force=True)
     assert (tmp_path / "net-x2.onnx").read_bytes() == b"onnx"
-    assert zoo.open_file(tmp_path / "net-x2.onnx").int8 is None
+    assert zoo.open_model(tmp_path / "net-x2.onnx").int8 is None
     with pytest.raises(UsageError, match="itself"):
         importer.convert(tmp_path / "net-x2.safetensors", tmp_path, force=True)
 

@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from hyperacuity import export
 from hyperacuity.errors import UsageError, WeightsError
-from hyperacuity.networks import NETWORKS, build, described
+from hyperacuity.networks import NETWORKS, as_network, build
 from hyperacuity.networks.interpolate import interpolate
 from hyperacuity.resize import resize
 
@@ -21,7 +21,7 @@ from hyperacuity.resize import resize
 @pytest.mark.parametrize(("scale", "multiple"), [(1, 4), (2, 2), (4, 1)])
 def test_rrdb_takes_its_scale_back_before_it_begins(scale: int, multiple: int) -> None:
     network = built("rrdb", scale=scale)
-    assert described(network).multiple == multiple
+    assert as_network(network).multiple == multiple
     assert tuple(network.get_parameter("conv_first.weight").shape) == (16, 3 * multiple**2, 3, 3)
     assert network(torch.rand(1, 3, 8, 12)).shape == (1, 3, 8 * scale, 12 * scale)
 

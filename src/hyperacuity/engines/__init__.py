@@ -8,8 +8,8 @@ add its line to `table.py`; `auto` and `tune` then consider it.
 from __future__ import annotations
 
 from hyperacuity.engines.opening import open
-from hyperacuity.engines.padding import filled
+from hyperacuity.engines.padding import pad_to_multiple
 from hyperacuity.engines.protocol import Backend, Batch, Engine, Precision
 from hyperacuity.engines.table import ENGINES
 
-__all__ = ["ENGINES", "Backend", "Batch", "Engine", "Precision", "filled", "open"]
+__all__ = ["ENGINES", "Backend", "Batch", "Engine", "Precision", "open", "pad_to_multiple"]

@@ -99,7 +99,7 @@ def _candidates(model: Model, device: str, precision: str) -> list[str]:
     if model.onnx is None:
         return [name for name, backend in ENGINES.items() if backend.reads == "safetensors"]
     default = [name for name, backend in ENGINES.items() if backend.is_default]
-    tuned = tuning.remembered(model)
+    tuned = tuning.recall(model)
     if tuned in ENGINES:
         return [tuned, *default]
     gains = {name: backend.gain.get(model.card.architecture, 0.0) for name, backend in ENGINES.items()}

@@ -7,7 +7,7 @@ import numpy as np
 from hyperacuity.engines.protocol import Batch
 
 
-def filled(planes: Batch, multiple: int) -> Batch:
+def pad_to_multiple(planes: Batch, multiple: int) -> Batch:
     """Pad a batch by mirroring, so that its sides are divisible by `multiple`.
 
     Args:

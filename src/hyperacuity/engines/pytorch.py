@@ -18,7 +18,7 @@ from hyperacuity.zoo import Model
 if TYPE_CHECKING:
     import torch
 
-# Only some failed allocations have an exception type (torch.OutOfMemoryError); the others are recognised by these texts.
+# Only some failed allocations have an exception type (torch.OutOfMemoryError); others by these texts.
 _NO_MEMORY = (
     "DefaultCPUAllocator",
     "MPS backend out of memory",

@@ -21,7 +21,7 @@ SECONDS = 5.0
 
 
 @dataclass(frozen=True)
-class Trial:
+class EngineTiming:
     """How fast one engine ran a model.
 
     Attributes:
@@ -41,7 +41,7 @@ class Trial:
     fault: str = ""
 
 
-def trials(model: Model) -> list[Trial]:
+def time_engines(model: Model) -> list[EngineTiming]:
     """Time each installed engine on the CPU in float32.
 
     They run alternately, so that other programs slow all of them alike.
@@ -72,15 +72,15 @@ def trials(model: Model) -> list[Trial]:
         reference = output if reference is None else reference
         difference[name] = float(np.abs(output - reference).max())
 
-    taken = in_turns(opened, image)
+    taken = run_alternately(opened, image)
     megapixels = height * width * scale**2 / 1e6
     median = {name: statistics.median(times) for name, times in taken.items()}
-    ran = [Trial(name, s, first[name], megapixels / s, difference[name]) for name, s in median.items()]
-    ran.sort(key=lambda trial: trial.seconds or 0.0)
-    return ran + [Trial(name, fault=fault) for name, fault in faults.items()]
+    ran = [EngineTiming(name, s, first[name], megapixels / s, difference[name]) for name, s in median.items()]
+    ran.sort(key=lambda timing: timing.seconds or 0.0)
+    return ran + [EngineTiming(name, fault=fault) for name, fault in faults.items()]
 
 
-def in_turns(
+def run_alternately(
     opened: Mapping[str, Engine], batch: Batch, rounds: int = ROUNDS, most: float = SECONDS
 ) -> dict[str, list[float]]:
     """Run engines alternately on one batch.

@@ -13,7 +13,7 @@ from hyperacuity.engines.table import ENGINES
 from hyperacuity.zoo import Model
 
 
-def file() -> Path:
+def cache_file() -> Path:
     """Returns where measured choices are kept: one JSON object, from `key` to the name of an engine."""
     home = Path.home()
     if sys.platform == "win32":
@@ -25,7 +25,7 @@ def file() -> Path:
     return cache / "hyperacuity" / "engines.json"
 
 
-def remembered(model: Model) -> str | None:
+def recall(model: Model) -> str | None:
     """Returns the engine that was measured to be the fastest for this model, or None.
 
     Only a measurement on this processor, with the engines that are installed now, counts.
@@ -40,7 +40,7 @@ def remember(model: Model, engine: str) -> bool:
     Returns:
         Whether it could be written into the cache folder.
     """
-    path = file()
+    path = cache_file()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         storage.write_whole(path, json.dumps(_read() | {key(model): engine}, indent=1).encode())
@@ -68,7 +68,7 @@ def _version(package: str) -> str:
 
 def _read() -> dict[str, str]:
     try:
-        content = json.loads(file().read_text())
+        content = json.loads(cache_file().read_text())
     except (OSError, ValueError):  # never tuned, or cut short: measured again by the next `tune`
         return {}
     return content if isinstance(content, dict) else {}

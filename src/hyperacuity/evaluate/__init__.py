@@ -152,7 +152,7 @@ def protocol(name: str) -> Protocol:
 def check_scale(upscaler: Upscaler, scale: int) -> None:
     """Raises `UsageError` for a model that is not made for `scale`."""
     if not upscaler.made_for(scale):
-        scales = ", ".join(f"x{step.scale}" for step in zoo.steps(upscaler.family))
+        scales = ", ".join(f"x{step.scale}" for step in zoo.chain_steps(upscaler.family))
         raise UsageError(f"{upscaler.family[0].card.family} is made for {scales}, not for x{scale}")
 
 
@@ -269,7 +269,7 @@ def row(
     card = upscaler.family[0].card
     comparable = against_published and setting.how.name == "classic"
     known = find(card, setting.pictures.name, setting.scale) if comparable else None
-    used = next((step.model.card for step in zoo.steps(upscaler.family) if step.scale == setting.scale), card)
+    used = next((step.model.card for step in zoo.chain_steps(upscaler.family) if step.scale == setting.scale), card)
     seconds = statistics.median(one.seconds for one in every)
     return Row(name, setting, len(every), means, used.parameters, seconds, known)
 

@@ -14,7 +14,7 @@ from hyperacuity import export, zoo
 from hyperacuity.errors import LEAVE_OUT, UsageError, Use, WeightsError
 from hyperacuity.importer.reading import Checkpoint, read
 from hyperacuity.importer.recognition import Found, fit_own, recognise
-from hyperacuity.networks import NETWORKS, build, described
+from hyperacuity.networks import NETWORKS, as_network, build
 from hyperacuity.zoo import Card
 
 
@@ -79,7 +79,7 @@ def convert(
     checkpoint = read(path)
     found = _recognise(path, checkpoint, architecture, scale, settings)
     network = _loaded(found)
-    described_network = described(network)
+    described_network = as_network(network)
     name = _with_scale(path.stem if name is None else name, described_network.scale)
     written = folder / f"{name}.safetensors"
     for target in (written, written.with_suffix(".onnx")):
@@ -89,7 +89,7 @@ def convert(
             )
     export.check_free(folder, name, force=force)
     try:
-        measured = export.measured(network)
+        measured = export.measure_network(network)
     except (RuntimeError, LookupError, ValueError) as error:
         raise WeightsError(
             f"{path} cannot be measured: perhaps its output does not follow its input, as with zeros ({error})"
@@ -108,8 +108,8 @@ def convert(
         channels="Y" if described_network.channels == 1 else "RGB",
         **measured,
     )
-    export.write(network, card, folder)
-    return zoo.open_file(written).card
+    export.write_model(network, card, folder)
+    return zoo.open_model(written).card
 
 
 def _recognise(

@@ -10,7 +10,7 @@ layouts of other projects, published parameter counts. To add one: write its fil
 from __future__ import annotations
 
 from hyperacuity.networks.declaration import Declaration, KeyLayout, PublishedCount, Undetermined
-from hyperacuity.networks.network import Network, build, completed, described
+from hyperacuity.networks.network import Network, as_network, build, complete_config
 from hyperacuity.networks.table import NETWORKS
 
 __all__ = [
@@ -20,7 +20,7 @@ __all__ = [
     "Network",
     "PublishedCount",
     "Undetermined",
+    "as_network",
     "build",
-    "completed",
-    "described",
+    "complete_config",
 ]

@@ -56,7 +56,7 @@ def build(architecture: str, config: Mapping[str, Any]) -> nn.Module:
         raise WeightsError(f"{architecture} cannot be built from {dict(config)}: {error}") from error
 
 
-def completed(architecture: str, config: Mapping[str, Any]) -> dict[str, Any]:
+def complete_config(architecture: str, config: Mapping[str, Any]) -> dict[str, Any]:
     """Returns `config` with the defaults of its `Config` filled in, as cards keep it: defaults may change later.
 
     Raises:
@@ -69,7 +69,7 @@ def completed(architecture: str, config: Mapping[str, Any]) -> dict[str, Any]:
         raise WeightsError(f"{architecture} cannot be built from {dict(config)}: {error}") from error
 
 
-def described(network: nn.Module) -> Network:
+def as_network(network: nn.Module) -> Network:
     """Returns the same object, typed by the attributes that every network has."""
     return cast("Network", network)
 

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from hyperacuity import datasets, export
 from hyperacuity.errors import HyperacuityWarning, UsageError
-from hyperacuity.networks import build, described
+from hyperacuity.networks import as_network, build
 from hyperacuity.networks.discriminators import DISCRIMINATORS
 from hyperacuity.train import data, optimisation, start, validation
 from hyperacuity.train.checkpoint import Checkpoints
@@ -74,7 +74,7 @@ class _Training:
         self.scales = _scales(recipe, self.plain)
         if recipe.model.start:
             start.begin_from(self.plain, recipe.model.start, recipe.model.fresh)
-        self.enlarged = described(self.plain).scale == 1
+        self.enlarged = as_network(self.plain).scale == 1
         _check(recipe, self.plain, self.scales, self.enlarged)
         self.fabric = fabric = _fabric(recipe, device, several=len(self.scales) > 1 and not self.enlarged)
         self.plain.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # not in PyTorch's stubs
@@ -84,7 +84,7 @@ class _Training:
         if recipe.variational is not None:
             self.network.mark_forward_method("elbo_terms")
         self.average = optimisation.Average(self.plain, recipe.optimizer.ema)
-        told = described(self.plain)
+        told = as_network(self.plain)
         self.adversary = (
             None
             if recipe.discriminator is None
@@ -114,7 +114,7 @@ class _Training:
         measured = [unseen, *(validation.reported(folder) for folder in recipe.data.reports)]
         for pictures in measured:  # that none fails at the end
             validation.check_measurable(pictures, self.scales)
-        channels = described(self.plain).channels
+        channels = as_network(self.plain).channels
         self.fingerprint = datasets.fingerprint(dict.fromkeys(source.hr for source in files))
         patches = Patches(
             files,
@@ -213,7 +213,7 @@ class _Training:
         else:
             lr, hr = batch.lr.float() / 255, batch.hr.float() / 255
         if not self.enlarged:
-            described(self.plain).scale = scale
+            as_network(self.plain).scale = scale
             lr = inner(lr, batch.cut.margin // scale)
             return lr, hr, lr, generator
         patch, edge = self.recipe.data.patch, batch.cut.margin
@@ -329,11 +329,11 @@ class _Training:
         network = build(self.recipe.model.architecture, self.recipe.model.config)
         network.load_state_dict(best["weights"])
         for scale in [1] if self.enlarged else self.scales:
-            described(network).scale = scale
+            as_network(network).scale = scale
             measured = self.scales if self.enlarged else (scale,)
             card = self._card(network, scale, measured, best["validation"])
             try:
-                export.write(network, card, self.folder)
+                export.write_model(network, card, self.folder)
             except UsageError as error:
                 raise UsageError(f"{error}; the same command with --resume writes it then") from error
 
@@ -351,7 +351,7 @@ class _Training:
             config={**recipe.model.config, **({"scale": scale} if several else {})},
             scale=scale,
             enlarged=self.scales if self.enlarged else (),
-            channels="Y" if described(network).channels == 1 else "RGB",
+            channels="Y" if as_network(network).channels == 1 else "RGB",
             licence=recipe.model.licence,
             trained_on=recipe.model.trained_on,
             paper=recipe.model.paper,
@@ -361,14 +361,14 @@ class _Training:
             data_fingerprint=self.fingerprint,
             quality={name: round(value, 3) for name, value in quality.items()},
             ssim={name: round(value, 4) for name, value in ssim.items() if not math.isnan(value)},
-            **export.measured(network),
+            **export.measure_network(network),
         )
 
 
 def _reported(network: nn.Module, folder: Path, scale: int) -> tuple[float, float]:
     """Mean PSNR and SSIM by the papers' protocol, whatever degradation was learnt."""
     cpu = torch.device("cpu")
-    pictures = validation.held_out(validation.reported(folder), scale, described(network).channels, Bicubic())
+    pictures = validation.held_out(validation.reported(folder), scale, as_network(network).channels, Bicubic())
     found = []
     for picture in pictures:
         value, result = validation.quality(network, picture, cpu)
@@ -379,7 +379,7 @@ def _reported(network: nn.Module, folder: Path, scale: int) -> tuple[float, floa
 
 def _scales(recipe: Recipe, network: nn.Module) -> tuple[int, ...]:
     """The scales that are learnt: the network's own, those of several that it has, or those to enlarge by before it."""
-    asked, scale = recipe.data.scales, described(network).scale
+    asked, scale = recipe.data.scales, as_network(network).scale
     if scale == 1:
         return asked or (2,)
     known = getattr(getattr(network, "config", None), "scales", None) or (scale,)
@@ -408,7 +408,7 @@ def _check(recipe: Recipe, network: nn.Module, scales: Sequence[int], enlarged: 
                     f"data.patch: {recipe.discriminator.architecture} halves its pictures, and {side} pixels a side do "
                     f"not divide by {judge.multiple}"
                 )
-    multiple = described(network).multiple
+    multiple = as_network(network).multiple
     if recipe.data.patch % multiple:
         raise UsageError(f"data.patch: the sides of what this network gets must divide by {multiple}")
 
@@ -428,7 +428,7 @@ def _check_several(recipe: Recipe, enlarged: bool) -> None:
 
 def _fitting_teacher(name: str, pupil: nn.Module) -> nn.Module:
     teacher = start.model(name)
-    theirs, own = described(teacher), described(pupil)
+    theirs, own = as_network(teacher), as_network(pupil)
     if (theirs.scale, theirs.channels) != (own.scale, own.channels):
         raise UsageError(
             f"{name} cannot teach this network: it makes x{theirs.scale} of {theirs.channels} channels, "

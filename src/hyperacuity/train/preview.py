@@ -14,7 +14,7 @@ from torch import Tensor
 
 from hyperacuity import datasets
 from hyperacuity.errors import UsageError
-from hyperacuity.networks import build, described
+from hyperacuity.networks import as_network, build
 from hyperacuity.train import data
 from hyperacuity.train.degrade import degrade, truth
 from hyperacuity.train.recipe import Recipe
@@ -34,7 +34,7 @@ def preview(recipe: Recipe, path: Path) -> None:
     """
     if recipe.data.lr:
         raise UsageError("this recipe has LR pictures of its own: there is nothing to preview")
-    own = described(build(recipe.model.architecture, recipe.model.config)).scale
+    own = as_network(build(recipe.model.architecture, recipe.model.config)).scale
     scale = recipe.data.scales[0] if recipe.data.scales else max(2, own)
     margin = recipe.degradation.margin(scale)
     files = data.sources(recipe.data.train, (), recipe.data.rescale)

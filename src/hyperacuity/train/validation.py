@@ -15,10 +15,10 @@ from torch import Tensor, nn
 
 from hyperacuity import colour, datasets
 from hyperacuity.datasets import Picture
-from hyperacuity.engines import filled
+from hyperacuity.engines import pad_to_multiple
 from hyperacuity.errors import UsageError
 from hyperacuity.metrics import SSIM_LEAST, psnr, ssim
-from hyperacuity.networks import described
+from hyperacuity.networks import as_network
 from hyperacuity.resize import resize
 from hyperacuity.train.data import Source, check_pair
 from hyperacuity.train.degrade import Bicubic, degrade, truth
@@ -95,7 +95,7 @@ def _luma(rgb: Picture) -> NDArray[np.float64]:
 
 def infer(network: nn.Module, picture: HeldOut, device: torch.device) -> Picture:
     """The network's answer to `picture.lr`, (H, W, C), rounded to 8 bits; sides are made to fit it by mirroring."""
-    told = described(network)
+    told = as_network(network)
     lr = picture.lr.astype(np.float64)
     if told.scale == 1:
         lr = resize(lr, size=(lr.shape[0] * picture.scale, lr.shape[1] * picture.scale))
@@ -104,7 +104,7 @@ def infer(network: nn.Module, picture: HeldOut, device: torch.device) -> Picture
     training = network.training
     network.eval()
     with torch.inference_mode():
-        planes = filled(lr.astype(np.float32).transpose(2, 0, 1)[None], told.multiple)
+        planes = pad_to_multiple(lr.astype(np.float32).transpose(2, 0, 1)[None], told.multiple)
         x = torch.from_numpy(planes).to(device) / 255
         y = network(x)[0].permute(1, 2, 0)[: lr.shape[0] * told.scale, : lr.shape[1] * told.scale]
         result: Picture = (y * 255).round().clamp(0, 255).byte().cpu().numpy()
