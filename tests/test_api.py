@@ -78,7 +78,7 @@ def test_a_network_that_restores_works_at_the_same_size(pixels: Any, tmp_path: P
     assert np.abs(result - expected).max() <= 1
     assert not np.array_equal(result, pixels)
     assert upscaler.names((60, 80), (60, 80)) == ("clean",)
-    with pytest.raises(UsageError, match="add --scale 1"):
+    with pytest.raises(UsageError, match="use scale=1"):
         upscaler.array(pixels, Size(2))
 
 
