@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -70,8 +71,9 @@ class ToyEngine(CardFields):
         return 1 << 30
 
     def run(self, batch: Batch) -> Batch:
-        output: Batch = self._evaluator.run(None, {"input": batch})[0]
-        return output
+        outputs: Any = self._evaluator.run(None, {"input": batch})
+        result: Batch = outputs[0]
+        return result
 
     def in_float32(self) -> ToyEngine:
         return self

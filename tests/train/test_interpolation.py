@@ -51,7 +51,7 @@ def test_what_has_nothing_between_is_told(two: tuple[str, str], tmp_path: Path) 
         with pytest.raises(UsageError, match="exists"):
             interpolated(*two, 0.5, tmp_path, name=name)
     for name in ("../escaped", "a/b", ""):
-        with pytest.raises(UsageError, match="another by --name"):
+        with pytest.raises(UsageError, match="another name"):
             interpolated(*two, 0.5, tmp_path, name=name)
     (tmp_path / "file").touch()
     with pytest.raises(UsageError, match="mixed cannot be written into"):
