@@ -185,9 +185,9 @@ def test_a_card_that_would_mislead_is_refused(change: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "no readable safetensors"),
-        (b"<html>not found</html>", "no readable safetensors"),
-        (b"\xff" * 64, "no readable safetensors"),
+        (b"", "not a readable safetensors"),
+        (b"<html>not found</html>", "not a readable safetensors"),
+        (b"\xff" * 64, "not a readable safetensors"),
         (safetensors.numpy.save({"a": np.zeros(3)}), "no card"),
         (safetensors.numpy.save({"a": np.zeros(3)}, {"hyperacuity": "{}"}), "no card"),
         (safetensors.numpy.save({"a": np.zeros(3)}, {"hyperacuity": "[1"}), "no card"),

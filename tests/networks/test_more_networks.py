@@ -146,7 +146,7 @@ def test_the_kl_is_that_of_pytorch() -> None:
     assert kl.shape == (2, 4, 6, 5)
     assert kl.min() >= 0
     beyond = functional.pixel_unshuffle(hr, 2) - lr
-    seen = network.backbone.seen(lr)
+    seen = network.backbone.features(lr)
     mean, log_variance = network.posterior(torch.cat((seen, beyond), 1)).chunk(2, 1)
     posterior = torch.distributions.Normal(mean, (log_variance.clamp(min=-8) / 2).exp())
     prior = torch.distributions.Normal(torch.zeros_like(mean), (network.prior(seen) / 2).exp())

@@ -50,7 +50,7 @@ def remember(model: Model, engine: str) -> bool:
 
 
 def key(model: Model) -> str:
-    """Returns a key for all that a measurement depends on: model file, versions of the engines, processor, cores."""
+    """Returns a key for everything a measurement depends on: model file, versions of the engines, processor, cores."""
     assert model.onnx is not None
     versions = [f"{backend.package} {_version(backend.package)}" for backend in ENGINES.values()]
     facts = [hashlib.sha256(model.onnx.read_bytes()).hexdigest(), *versions, machine.processor(), str(machine.cores())]

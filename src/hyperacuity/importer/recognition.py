@@ -13,7 +13,7 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 
 from hyperacuity.errors import LEAVE_OUT, UsageError, Use, WeightsError
-from hyperacuity.importer.reading import listed
+from hyperacuity.importer.reading import list_first
 from hyperacuity.importer.unsupported import UNSUPPORTED
 from hyperacuity.networks import NETWORKS, KeyLayout, Undetermined, build
 from hyperacuity.networks.declaration import ConfigFields, Weights
@@ -55,7 +55,7 @@ def recognise(
     """Find the network that these weights are for.
 
     Args:
-        weights: A state dict, in whoever's keys.
+        weights: A state dict, in our keys or those of another project.
         architecture: Only this network is tried.
         scale: By how much the network enlarges, if the weights do not determine it.
         hint: The same, of less weight, such as a number in the file's name.
@@ -158,9 +158,9 @@ def _difference(ours: Weights, architecture: str, config: ConfigFields) -> tuple
     complete = {name: value for name, value in ours.items() if name not in counters - expected.keys()}
     complete |= {name: torch.tensor(0) for name in counters & expected.keys() - ours.keys()}
     if lacking := expected.keys() - complete.keys():
-        return complete, f"it lacks {listed(sorted(lacking))}"
+        return complete, f"it lacks {list_first(sorted(lacking))}"
     if beyond := complete.keys() - expected.keys():
-        return complete, f"it has more: {listed(sorted(beyond))}"
+        return complete, f"it has more: {list_first(sorted(beyond))}"
     for name, shape in expected.items():
         if tuple(complete[name].shape) != shape:
             return complete, f"{name} is {tuple(complete[name].shape)}, not {shape}"
@@ -234,7 +234,7 @@ def _enlarged(architecture: str, chosen: int | None) -> tuple[int, ...]:
 
 
 def _unknown(weights: Weights, problems: list[str]) -> str:
-    seen = f"Its keys: {listed(weights)}."
+    seen = f"Its keys: {list_first(weights)}."
     unsupported = next((what for keys, what in UNSUPPORTED if all(_has(weights, key) for key in keys)), "")
     if unsupported:
         return f"this fits no network here: it looks like {unsupported}. {seen}"

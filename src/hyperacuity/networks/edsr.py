@@ -6,7 +6,7 @@ Lim, Son, Kim, Nah, Lee: "Enhanced Deep Residual Networks for Single Image Super
 as the authors' code has it. Works on RGB.
 
 What differs: the paper's numbers are 0 to 255, ours 0 to 1 outside and the paper's within, where mean and range belong
-to the network. And training begins at linear interpolation: the first three channels carry the picture through, past
+to the network. And training begins at linear interpolation: the first three channels carry the image through, past
 the blocks; the paper begins with noise at x2, and with its x2 network at x3 and x4.
 """
 
@@ -62,7 +62,7 @@ class EDSR(nn.Module):
 
 
 class ResidualBlock(nn.Module):
-    """Two convolutions with a ReLU between them, and a part of what they give added to what they were given."""
+    """Two convolutions with a ReLU between them; a part of their result is added to their input."""
 
     def __init__(self, width: int, side: int, part: float) -> None:
         super().__init__()
@@ -100,7 +100,7 @@ class Upsampler(nn.Sequential):
 
 @torch.no_grad()
 def carry(head: nn.Conv2d, joint: nn.Conv2d, tail: nn.Conv2d) -> None:
-    """Let the first three channels be the picture: made by the head, untouched by the blocks, shown by the tail."""
+    """Let the first three channels be the image: made by the head, untouched by the blocks, shown by the tail."""
     for layer in (head, joint, tail):
         assert layer.bias is not None
         layer.weight[:3] = 0

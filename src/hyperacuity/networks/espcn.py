@@ -4,8 +4,8 @@ Shi, Caballero, Huszár, Totz, Aitken, Bishop, Rueckert, Wang: "Real-Time Single
 an Efficient Sub-Pixel Convolutional Neural Network", CVPR 2016, arXiv 1609.05158, section 3.2. Written from the paper,
 without other code. Works on luma; `channels = 3` is what many ports make of it.
 
-What differs is where training begins: the first channels of each layer carry the picture through, and the last layer
-interpolates it linearly. With tanh that picture is small and centred, where tanh is nearly a line. What the other
+What differs is where training begins: the first channels of each layer carry the image through, and the last layer
+interpolates it linearly. With tanh that image is small and centred, where tanh is nearly a line. What the other
 kernels of the first layer answer does not depend on the level of grey, so that the activation bends at edges, not at
 some brightness (docs/training-notes.md has what that is worth).
 """

@@ -3,7 +3,7 @@
 Dong, Loy, Tang: "Accelerating the Super-Resolution Convolutional Neural Network", ECCV 2016,
 arXiv 1608.00367. Written from the paper, without other code. Works on luma.
 
-What differs is where training begins: the first channel of each layer carries the picture through, and its
+What differs is where training begins: the first channel of each layer carries the image through, and its
 deconvolution interpolates linearly. The paper begins with noise, and a short training then spends itself on learning
 to interpolate.
 """

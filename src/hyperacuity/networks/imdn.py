@@ -6,7 +6,7 @@ modules bear the names that these weights have (without `module.`). The authors 
 licence: not for shipping. Works on RGB.
 
 What differs: the contrast of a flat channel has a gradient (its variance is 1e-12 at least), which the paper leaves
-undefined. The channel attention looks at the whole picture: an image cut into tiles gives nearly the same picture, not
+undefined. The channel attention looks at the whole image: an image cut into tiles gives nearly the same image, not
 the same.
 """
 

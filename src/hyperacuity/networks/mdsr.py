@@ -44,7 +44,7 @@ class MDSR(nn.Module):
     def __init__(self, config: MDSRConfig) -> None:
         super().__init__()
         if config.scale not in config.scales:
-            raise ValueError(f"scale {config.scale} is none of the network's scales {tuple(config.scales)}")
+            raise ValueError(f"scale {config.scale} is not one of the network's scales {tuple(config.scales)}")
         self.config = config
         self.scale = config.scale
         self.range = config.rgb_range
@@ -62,7 +62,7 @@ class MDSR(nn.Module):
         with torch.no_grad():
             for name, parameter in self.heads.named_parameters():
                 if ".second." in name:
-                    parameter[:3] = 0  # they add nothing to the picture that the first channels carry
+                    parameter[:3] = 0  # they add nothing to the image that the first channels carry
 
     def forward(self, x: Tensor) -> Tensor:
         x = (x - self.mean) * self.range

@@ -117,7 +117,7 @@ class _Conv3XC(nn.Module):
             self.eval_conv = nn.Conv2d(inputs, outputs, 3, padding=1)
             return
         self.sk = nn.Conv2d(inputs, outputs, 1)
-        # The zeros around the picture come before all three, hence no padding in the middle one.
+        # The zeros around the image come before all three, hence no padding in the middle one.
         self.conv = nn.Sequential(
             nn.Conv2d(inputs, config.gain * inputs, 1),
             nn.Conv2d(config.gain * inputs, config.gain * outputs, 3),

@@ -7,7 +7,7 @@ code. Works on RGB.
 
 What differs: the paper's range of results is -1 to 1, ours 0 to 1, so (y + 1) / 2 ends the network; x2 and x3, which
 the paper has not, take one shuffle; convolutions before a normalisation have no bias, which it would cancel. And
-training begins at linear interpolation: the first three channels carry the picture through, past the blocks.
+training begins at linear interpolation: the first three channels carry the image through, past the blocks.
 `output` and `joint` are what others' weights need: those of krasserm and of leftthomas end in tanh, and the latter's
 have a PReLU where the paper normalises after the blocks.
 """
@@ -80,7 +80,7 @@ class SRResNet(nn.Module):
 
     @torch.no_grad()
     def _initialise(self) -> None:
-        """PyTorch's initialisation, and noise at the end; but the first three channels carry the picture."""
+        """PyTorch's initialisation, and noise at the end; but the first three channels carry the image."""
         head, last = self.head[0], self.joint[0]
         assert isinstance(head, nn.Conv2d)
         assert isinstance(last, nn.Conv2d)

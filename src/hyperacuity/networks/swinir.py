@@ -8,8 +8,8 @@ on RGB. The defaults are "lightweight", table 3; "classical" of table 2 is
 
     SwinIRConfig(features=180, groups=6, upsampler="pixelshuffle")
 
-What differs: no stochastic depth in training; the masks are made for each size in `forward`, also where the picture is
-one window, so that any size gives what a crop of a larger picture gives.
+What differs: no stochastic depth in training; the masks are made for each size in `forward`, also where the image is
+one window, so that any size gives what a crop of a larger image gives.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class SwinIRConfig:
     groups: int = 4  # of layers, a convolution and a residual around each
     layers: int = 6  # in each group; every second has its windows shifted
     heads: int = 6
-    window: int = 8  # the sides of a picture must divide by it
+    window: int = 8  # height and width must be divisible by it
     expansion: int = 2  # how much wider the two-layer perceptron is inside
     # The direct one is one convolution and one pixel shuffle; the other goes by steps of x2 (or x3), 64 channels wide.
     upsampler: Literal["pixelshuffledirect", "pixelshuffle"] = "pixelshuffledirect"
@@ -141,7 +141,7 @@ class _Layer(nn.Module):
 
 
 class _Attention(nn.Module):
-    """Each pixel of a window looks at all of its window, with a learnt liking for each offset."""
+    """Each pixel of a window looks at all of its window, with a learnt bias for each offset."""
 
     def __init__(self, features: int, heads: int, window: int) -> None:
         super().__init__()
@@ -160,8 +160,8 @@ class _Attention(nn.Module):
         qkv = self.qkv(x).reshape(*x.shape[:2], 3, self.heads, -1).permute(2, 0, 3, 1, 4)
         query, key, value = qkv.unbind(0)  # (N * windows, heads, window^2, features / heads) each
         scores = (query * query.shape[-1] ** -0.5) @ key.transpose(-2, -1)  # (N * windows, heads, window^2, window^2)
-        liking = self.relative_position_bias_table[self.get_buffer("relative_position_index")]
-        scores = scores + liking.permute(2, 0, 1)  # (heads, window^2, window^2), for all windows
+        bias = self.relative_position_bias_table[self.get_buffer("relative_position_index")]
+        scores = scores + bias.permute(2, 0, 1)  # (heads, window^2, window^2), for all windows
         if mask is not None:
             # Not len(mask): exported, that would be a constant.
             scores = scores.view(-1, mask.shape[0], *scores.shape[1:]) + mask[:, None]

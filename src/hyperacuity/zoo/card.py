@@ -108,7 +108,7 @@ class Card:
             card = cls(**known | {"enlarged": tuple(known.get("enlarged", ()))})
         except (KeyError, TypeError, ValueError) as error:
             raise WeightsError(
-                "the file carries no card of Hyperacuity in its metadata: hyperacuity import converts it"
+                "the file has no card of Hyperacuity in its metadata; hyperacuity import converts it"
             ) from error
         if not card._is_sound():
             raise WeightsError("the card in its metadata is damaged; download the file again")

@@ -39,7 +39,7 @@ def open_model(path: Path) -> Model:
             if path.suffix.lower() in CHECKPOINT_SUFFIXES
             else "give NAME.safetensors or NAME.onnx"
         )
-        raise UsageError(f"{path} is no model file of ours: {cure}")
+        raise UsageError(f"{path} is not a model of Hyperacuity; {cure}")
     weights = path.with_suffix(".safetensors")
     if not weights.is_file():
         beside = "" if path == weights else f"; it holds the card of {path.name} and must lie beside it"
@@ -51,7 +51,7 @@ def open_model(path: Path) -> Model:
         with safetensors.safe_open(weights, framework="numpy") as file:
             card = Card.from_metadata(file.metadata())
     except (safetensors.SafetensorError, OSError) as error:
-        raise WeightsError(f"{weights} is no readable safetensors file: {error}") from error
+        raise WeightsError(f"{weights} is not a readable safetensors file: {error}") from error
     except WeightsError as error:
         raise error.within(str(weights)) from error
     onnx = path.with_suffix(".onnx")
