@@ -21,8 +21,8 @@ from typing import Any
 import numpy as np
 import record
 
-from hyperacuity import datasets, engines, quantisation, zoo
-from hyperacuity.engines.timing import in_turns
+from hyperacuity import datasets, engines, quantise, zoo
+from hyperacuity.engines.timing import run_alternately
 
 TILE = (142, 1024)
 ROUNDS = 20
@@ -34,7 +34,7 @@ def times(model: zoo.Model) -> dict[str, list[float]]:
     for kind in ("fp32", "int8"):
         per_core[kind] = engines.open(model, engine="onnxruntime", device="cpu", precision=kind).per_core()
     batch = np.random.default_rng(0).random((1, model.card.channel_count, *TILE), np.float32)
-    taken = in_turns(per_core, batch, ROUNDS + 1, math.inf)
+    taken = run_alternately(per_core, batch, ROUNDS + 1, math.inf)
     return {kind: seconds[1:] for kind, seconds in taken.items()}
 
 
@@ -48,9 +48,9 @@ def main() -> None:
             for path in (model.safetensors, model.onnx):
                 shutil.copy(path, folder)
             own = Path(folder, model.safetensors.name)
-            quantisation.write(zoo.open_file(own), photos)
-            quantised = zoo.open_file(own)
-            result, taken = quantisation.compare(quantised, kodak), times(quantised)
+            quantise.write_int8(zoo.open_model(own), photos)
+            quantised = zoo.open_model(own)
+            result, taken = quantise.compare(quantised, kodak), times(quantised)
         row: dict[str, Any] = {"model": name}
         row |= {f"{kind}_ms": round(1e3 * statistics.median(seconds), 1) for kind, seconds in taken.items()}
         faster = statistics.median(a / b for a, b in zip(taken["fp32"], taken["int8"], strict=True))

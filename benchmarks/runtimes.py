@@ -67,10 +67,10 @@ def open_openvino(model: Model) -> Run:
 def open_ncnn(model: Model) -> Run:
     import ncnn
 
-    from hyperacuity.engines.onnx_to_ncnn import converted
+    from hyperacuity.engines.onnx_to_ncnn import convert_graph
 
     assert model.onnx is not None
-    layers, weights = converted(model.onnx)
+    layers, weights = convert_graph(model.onnx)
     net = ncnn.Net()
     net.opt.use_fp16_packed = net.opt.use_fp16_storage = net.opt.use_fp16_arithmetic = False
     net.opt.num_threads = machine.cores()

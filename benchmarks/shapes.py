@@ -47,12 +47,12 @@ def main() -> None:
                 network = Acute(config).eval()
                 if kind == "PReLU":
                     network = with_prelu(network)
-                figures = export.measured(network)
+                figures = export.measure_network(network)
                 card = Card(f"{kind}-{features}-{layers}", "acute", 2, "Y", "none", "nothing", "none", **figures)
                 path = Path(folder, f"{card.name}.onnx")
-                export.write(network, card, Path(folder))
+                export.write_model(network, card, Path(folder))
                 names = [name for name in ENGINES if kind == "ReLU" or name != "pytorch"]
-                model = zoo.open_file(path)
+                model = zoo.open_model(path)
                 # PyTorch builds the network from the config; the other engines do not need it.
                 model = zoo.Model(Card(**{**vars(model.card), "config": vars(config)}), model.safetensors, model.onnx)
                 opened = {name: engines.open(model, engine=name, device="cpu") for name in names}

@@ -80,7 +80,7 @@ sys.path.insert(0, {folder!r})
 begin = time.perf_counter()
 import resource, numpy as np, runtimes
 from hyperacuity import zoo
-model = zoo.members({model!r})[0]
+model = zoo.find_models({model!r})[0]
 image = np.zeros((433, 577, 3), np.uint8)
 start = time.perf_counter()
 run = runtimes.runners(model)[{runner!r}]()
@@ -154,7 +154,7 @@ def sizes(only: str | None) -> None:
     for size in MEGAPIXELS:
         if only is not None and only != f"{size:g}":
             continue
-        engine: Any = Timed(engines.open(zoo.members(MODEL)[0], device="cpu"))
+        engine: Any = Timed(engines.open(zoo.find_models(MODEL)[0], device="cpu"))
         pipeline = Pipeline([Stage(engine, MODEL)])
         height = round((size / 4 * 1e6 * 3 / 4) ** 0.5)
         image = Image.from_pixels(random_image(height, height * 4 // 3))
@@ -235,13 +235,13 @@ def random_model(name: str) -> Model:
     """Returns a network of the tables, which is exported only once, since that takes longer than to measure it."""
     path = MODELS / f"{name.replace(' ', '-')}.onnx"
     if path.exists():
-        return zoo.open_file(path)
+        return zoo.open_model(path)
     from hyperacuity import export
-    from hyperacuity.networks import build, described
+    from hyperacuity.networks import as_network, build
 
     architecture, config, _ = (NETWORKS | HEAVY)[name]
     network = build(architecture, config).eval()
-    told = described(network)
+    told = as_network(network)
     card = Card(
         path.stem,
         architecture,
@@ -251,10 +251,10 @@ def random_model(name: str) -> Model:
         trained_on="nothing",
         paper="none",
         config=config,
-        **export.measured(network),
+        **export.measure_network(network),
     )
-    export.write(network, card, MODELS)
-    return zoo.open_file(path)
+    export.write_model(network, card, MODELS)
+    return zoo.open_model(path)
 
 
 def runtimes(only: str | None) -> None:
@@ -296,7 +296,7 @@ def start(only: str | None) -> None:
     """A megapixel in a new process, from its start to its first result; and the image after that."""
     for model in [MODEL, "fsrcnn-x2"] if only is None else [only]:
         rows = []
-        for name in runners(zoo.members(model)[0]):
+        for name in runners(zoo.find_models(model)[0]):
             program = NEW_PROCESS.format(folder=str(Path(__file__).parent), model=model, runner=name)
             begin = time.perf_counter()
             output = subprocess.run(
@@ -318,7 +318,7 @@ def command(only: str | None) -> None:
         from hyperacuity import api
 
         api.load("bicubic").file(example, source, 2, quality=90)  # 1024 x 1024
-        network = open_onnxruntime(zoo.members(MODEL)[0])
+        network = open_onnxruntime(zoo.find_models(MODEL)[0])
         batch = np.random.default_rng(0).random((1, 1, 1024, 1024), np.float32)
         asked = [sys.executable, "-m", "hyperacuity", "upscale", str(source), "-o", str(result), "--force", "--quiet"]
         work: dict[str, Callable[[], Any]] = {

@@ -24,7 +24,7 @@ import record
 import torch
 from torch import nn
 
-from hyperacuity.networks import build, described
+from hyperacuity.networks import as_network, build
 from hyperacuity.train import Log, Recipe, TrainingProgress, optimisation, read_recipe, train
 
 # Recipe, changes to it, steps in a chunk.
@@ -41,7 +41,7 @@ SECONDS = 50  # for each case
 def bare(recipe: Recipe, *, fused: bool) -> Callable[[], None]:
     """Returns one step of a loop that does nothing else."""
     network = build(recipe.model.architecture, recipe.model.config)
-    told, batch, patch = described(network), recipe.data.batch, recipe.data.patch
+    told, batch, patch = as_network(network), recipe.data.batch, recipe.data.patch
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # not in PyTorch's stubs
     optimizer = optimisation.build(network, recipe.optimizer)
     for group in optimizer.param_groups:
@@ -107,7 +107,7 @@ def main() -> None:
                 waiting = next(training).waiting
             training.close()
             per_step, plain, fused = (statistics.median(column) for column in zip(*rounds, strict=True))
-            told = described(build(recipe.model.architecture, recipe.model.config))
+            told = as_network(build(recipe.model.architecture, recipe.model.config))
             pixels_per_step = recipe.data.batch * (recipe.data.patch * told.scale) ** 2
             rows.append(
                 {

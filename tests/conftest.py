@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
+import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from hyperacuity.zoo import Model
 
 SHARED = Path(__file__).parents[2] / "shared"
 
@@ -15,3 +23,34 @@ def shared() -> Path:
     if not SHARED.is_dir():
         pytest.skip("needs the data that lies beside the project in ../shared")
     return SHARED
+
+
+@pytest.fixture
+def untuned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hide the choices of engines that were measured on this machine."""
+    from hyperacuity.engines import tuning
+
+    monkeypatch.setattr(tuning, "cache_file", lambda: tmp_path / "cache" / "engines.json")
+
+
+@pytest.fixture(scope="session")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Model]:
+    """Small networks with random weights, by architecture; exported once for all processes of a test run."""
+    from hyperacuity import zoo
+    from tests.exported import export_random
+
+    base = tmp_path_factory.getbasetemp()
+    shared_base = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+    @functools.cache
+    def model(architecture: str) -> Model:
+        folder = shared_base / "exported" / architecture
+        if not folder.exists():
+            fresh = tmp_path_factory.mktemp(architecture)
+            export_random(architecture, fresh)
+            folder.parent.mkdir(exist_ok=True)
+            with contextlib.suppress(OSError):  # another process was faster
+                fresh.rename(folder)
+        return zoo.open_model(folder / "model.onnx")
+
+    return model

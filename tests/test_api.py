@@ -68,8 +68,8 @@ def test_a_network_that_restores_works_at_the_same_size(pixels: Any, tmp_path: P
     with torch.no_grad():
         for parameter in network.parameters():  # what it adds to the picture is to be little
             parameter.mul_(0.3)
-    card = hyperacuity.zoo.Card("clean", "compact", 1, "RGB", "", "", "", config, **export.measured(network))
-    export.write(network, card, tmp_path)
+    card = hyperacuity.zoo.Card("clean", "compact", 1, "RGB", "", "", "", config, **export.measure_network(network))
+    export.write_model(network, card, tmp_path)
     upscaler = hyperacuity.load(tmp_path / "clean.safetensors")
     x = torch.from_numpy(pixels.astype(np.float32) / 255).permute(2, 0, 1)[None]
     with torch.inference_mode():
@@ -78,7 +78,7 @@ def test_a_network_that_restores_works_at_the_same_size(pixels: Any, tmp_path: P
     assert np.abs(result - expected).max() <= 1
     assert not np.array_equal(result, pixels)
     assert upscaler.names((60, 80), (60, 80)) == ("clean",)
-    with pytest.raises(UsageError, match="add --scale 1"):
+    with pytest.raises(UsageError, match="use scale=1"):
         upscaler.array(pixels, Size(2))
 
 

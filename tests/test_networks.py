@@ -11,72 +11,15 @@ import torch
 from torch import nn
 
 from hyperacuity.errors import UsageError, WeightsError
-from hyperacuity.networks import NETWORKS, build, described
+from hyperacuity.networks import NETWORKS, PublishedCount, as_network, build
 
-# Weights without biases and activations, as the papers count them.
-PUBLISHED = [
-    ("fsrcnn", {"d": 56, "s": 12, "m": 4}, 12_464),
-    ("fsrcnn", {"d": 48, "s": 12, "m": 2}, 8_832),
-    ("fsrcnn", {"d": 32, "s": 5, "m": 1}, 3_937),
-    ("srcnn", {"middle": 1}, 8_032),
-    ("srcnn", {"middle": 3}, 24_416),
-    ("srcnn", {"middle": 5}, 57_184),
-    ("espcn", {"scale": 2}, 21_184),
-    ("espcn", {"scale": 3}, 22_624),
-    ("espcn", {"scale": 4}, 24_640),
-    ("vdsr", {}, 664_704),
-]
-# Weights with biases, of those whose authors count so: sanghyun-son/EDSR-PyTorch; for MDSR the paper and its
-# repository give 8.0 (7.95) and 3.2 (3.23) million.
-PUBLISHED_WITH_BIASES = [
-    ("edsr", {"scale": 2}, 1_369_859),
-    ("edsr", {"scale": 2, "blocks": 32, "width": 256, "residual": 0.1}, 40_729_603),
-    ("mdsr", {}, 3_227_203),
-    ("mdsr", {"blocks": 80}, 7_953_987),
-    # xinntao's ESRGAN, Real-ESRGAN's SRVGGNetCompact, the weights of IMDN (Zheng222/IMDN), SwinIR's own print of the
-    # parameters (its table 3 counts no position biases: 878K, 886K, 897K, and 11.8M for the classical one), SPAN.
-    ("rrdb", {}, 16_697_987),
-    ("compact", {}, 621_424),
-    ("compact", {"scale": 2}, 600_652),
-    ("compact", {"convs": 32}, 1_213_296),
-    ("imdn", {"scale": 2}, 694_404),
-    ("imdn", {"scale": 3}, 703_059),
-    ("imdn", {"scale": 4}, 715_176),
-    ("swinir", {"scale": 2}, 910_152),
-    ("swinir", {"scale": 3}, 918_267),
-    ("swinir", {"scale": 4}, 929_628),
-    ("swinir", {"scale": 2, "features": 180, "groups": 6, "upsampler": "pixelshuffle"}, 11_752_487),
-    ("span", {"folded": True}, 426_288),
-    ("span", {"folded": True, "features": 28}, 150_688),
-]
-# The scales that a network is built for, where they are others than these; 1 stands for one that is given an image
-# already enlarged.
-SCALES: dict[str, tuple[int, ...]] = {
-    "srcnn": (1,),
-    "vdsr": (1,),
-    "mdsr": (2,),  # all that its small config holds; see the test of its own
-    "rrdb": (2, 4),  # and 1, see the test of its own
-}
-# Configs that make the large ones small enough for every test.
-SMALL: dict[str, dict[str, Any]] = {
-    "vdsr": {"depth": 5, "width": 16},
-    "srresnet": {"scale": 2, "blocks": 2, "width": 16},
-    "edsr": {"blocks": 2, "width": 16},
-    "mdsr": {"scales": (2,), "blocks": 2, "width": 16},
-    "rrdb": {"features": 16, "growth": 8, "blocks": 1, "beta": 1.0},  # at 0.2 what comes from afar is 1e-7
-    "compact": {"features": 16, "convs": 3},
-    "imdn": {"features": 16, "blocks": 2, "reduction": 1},
-    "swinir": {"features": 12, "groups": 1, "layers": 2, "heads": 2},
-    "span": {"features": 12},
-    "vae": {"features": 16, "layers": 2},
-}
-# Those with a module that says `whole = True`, see `networks.Network`.
-WHOLE = ("imdn",)
+# Parameters as the authors count them, of every network that declares so.
+PUBLISHED = [(name, published) for name, network in NETWORKS.items() for published in network.published_counts]
 
 
 def built(name: str, **config: Any) -> nn.Module:
     torch.manual_seed(0)
-    return build(name, SMALL.get(name, {}) | config)
+    return build(name, {**NETWORKS[name].small, **config})
 
 
 @pytest.fixture(params=NETWORKS)
@@ -86,9 +29,9 @@ def network(request: pytest.FixtureRequest) -> nn.Module:
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_the_output_is_scale_times_the_input(name: str) -> None:
-    for scale in SCALES.get(name, (2, 3, 4)):
+    for scale in NETWORKS[name].scales:
         network = built(name, **({} if scale == 1 else {"scale": scale})).eval()
-        told = described(network)
+        told = as_network(network)
         assert told.scale == scale
         with torch.inference_mode():
             for rows, columns in ((2, 3), (3, 1), (1, 1)):
@@ -98,7 +41,7 @@ def test_the_output_is_scale_times_the_input(name: str) -> None:
 
 
 def test_every_parameter_learns(network: nn.Module) -> None:
-    told = described(network)
+    told = as_network(network)
     x = torch.rand(2, told.channels, 24, 24)
     y = torch.rand(2, told.channels, 24 * told.scale, 24 * told.scale)
     terms: Any = getattr(network, "elbo_terms", None)
@@ -121,17 +64,12 @@ def test_weights_survive_their_file(network: nn.Module, tmp_path: Path) -> None:
         assert torch.equal(loaded[name], value)
 
 
-@pytest.mark.parametrize(("name", "config", "count"), PUBLISHED)
-def test_weights_are_as_many_as_published(name: str, config: dict[str, int], count: int) -> None:
-    weights = (p for p in build(name, config).parameters() if p.dim() > 1)
-    assert sum(p.numel() for p in weights) == count
-
-
-@pytest.mark.parametrize(("name", "config", "count"), PUBLISHED_WITH_BIASES)
-def test_parameters_are_as_many_as_published(name: str, config: dict[str, Any], count: int) -> None:
+@pytest.mark.parametrize(("name", "published"), PUBLISHED)
+def test_parameters_are_as_many_as_published(name: str, published: PublishedCount) -> None:
     with torch.device("meta"):
-        network = build(name, config)
-    assert sum(p.numel() for p in network.parameters()) == count
+        network = build(name, published.config)
+    counted = (p for p in network.parameters() if published.biases or p.dim() > 1)
+    assert sum(p.numel() for p in counted) == published.count
 
 
 def test_an_unknown_architecture_names_the_nearest() -> None:
@@ -196,7 +134,7 @@ def test_what_they_begin_to_see_does_not_depend_on_the_level_of_grey(
     name: str, config: dict[str, Any], layer: str, carrying: int
 ) -> None:
     network = build(name, config)
-    first, x = network.get_submodule(layer), torch.rand(1, described(network).channels, 16, 16)
+    first, x = network.get_submodule(layer), torch.rand(1, as_network(network).channels, 16, 16)
     with torch.inference_mode():
         seen, brighter = (first(x)[:, carrying:, 5:-5, 5:-5] for x in (x, x + 0.3))
     torch.testing.assert_close(seen, brighter)
@@ -223,7 +161,7 @@ def test_what_they_begin_to_see_does_not_depend_on_the_level_of_grey(
 def test_they_begin_near_linear_interpolation(name: str, config: dict[str, Any], off: float) -> None:
     torch.manual_seed(0)
     network = build(name, config).eval()
-    told = described(network)
+    told = as_network(network)
     x = nn.functional.interpolate(torch.rand(1, told.channels, 8, 8), scale_factor=4, mode="bicubic").clamp(0, 1)
     with torch.inference_mode():
         ours = network(x)

@@ -10,8 +10,8 @@ import pytest
 import safetensors.numpy
 
 from hyperacuity import zoo
-from hyperacuity.errors import UnknownModel, UsageError, WeightsError
-from hyperacuity.zoo import Card, Model, Step
+from hyperacuity.errors import UnknownModel, UsageError, Use, WeightsError
+from hyperacuity.zoo import Card, ChainStep, Model
 
 
 def family(*scales: int) -> list[Model]:
@@ -22,7 +22,7 @@ def names(models: list[Model]) -> list[str]:
     return [model.card.name for model in models]
 
 
-def steps(chain: list[Step]) -> list[str]:
+def steps(chain: list[ChainStep]) -> list[str]:
     return [step.model.card.name for step in chain]
 
 
@@ -43,50 +43,51 @@ def steps(chain: list[Step]) -> list[str]:
     ],
 )
 def test_a_chain_is_short_and_overshoots_little(scale: float, expected: list[str]) -> None:
-    assert steps(zoo.chain(family(2, 3, 4), scale)) == expected
+    assert steps(zoo.plan_chain(family(2, 3, 4), scale)) == expected
 
 
 def test_a_single_scale_is_repeated() -> None:
-    assert steps(zoo.chain(family(2), 3.5)) == ["f-x2", "f-x2"]
-    assert steps(zoo.chain(family(2), 32)) == ["f-x2"] * 5
+    assert steps(zoo.plan_chain(family(2), 3.5)) == ["f-x2", "f-x2"]
+    assert steps(zoo.plan_chain(family(2), 32)) == ["f-x2"] * 5
 
 
 def test_networks_on_an_enlarged_image_serve_every_scale_they_know() -> None:
     one = Model(Card("vdsr", "vdsr", 1, "Y", "none", "none", "none", enlarged=(2, 3, 4)))
-    assert [(step.enlarge, step.scale) for step in zoo.chain([one], 2.5)] == [(3, 3)]
-    assert [step.enlarge for step in zoo.chain([one], 6)] == [2, 3]
+    assert [(step.enlarge, step.scale) for step in zoo.plan_chain([one], 2.5)] == [(3, 3)]
+    assert [step.enlarge for step in zoo.plan_chain([one], 6)] == [2, 3]
     assert Card.from_metadata(one.card.to_metadata()) == one.card
 
 
 def test_a_model_that_only_restores_is_a_chain_at_its_own_size() -> None:
-    assert steps(zoo.chain(family(1), 1)) == ["f-x1"]
+    assert steps(zoo.plan_chain(family(1), 1)) == ["f-x1"]
     for scale in (0.5, 2):
-        with pytest.raises(UsageError, match="f-x1 gives back a picture of the same size: add --scale 1"):
-            zoo.chain(family(1), scale)
+        with pytest.raises(UsageError, match="f-x1 returns an image of the same size") as caught:
+            zoo.plan_chain(family(1), scale)
+        assert caught.value.cures == (Use(scale=1),)
 
 
 def test_a_scale_out_of_reach_is_refused() -> None:
     with pytest.raises(UsageError, match="beyond"):
-        zoo.chain(family(2), 33)
+        zoo.plan_chain(family(2), 33)
 
 
 def test_resamplers_need_no_chain() -> None:
-    assert zoo.chain(zoo.members("bicubic"), 7) == []
+    assert zoo.plan_chain(zoo.find_models("bicubic"), 7) == []
 
 
 @pytest.mark.parametrize("name", ["fsrcnn-x2", "FSRCNN_x2"])
 def test_models_are_found_whatever_the_spelling(name: str) -> None:
-    assert names(zoo.members(name)) == ["fsrcnn-x2"]
+    assert names(zoo.find_models(name)) == ["fsrcnn-x2"]
 
 
 @pytest.mark.parametrize("name", ["fsrcnn", "FSRCNN"])
 def test_a_family_is_all_its_scales(name: str) -> None:
-    assert names(zoo.members(name)) == ["fsrcnn-x2", "fsrcnn-x3", "fsrcnn-x4"]
+    assert names(zoo.find_models(name)) == ["fsrcnn-x2", "fsrcnn-x3", "fsrcnn-x4"]
 
 
 def test_an_unknown_model_names_the_nearest() -> None:
     with pytest.raises(UnknownModel, match="Did you mean 'fsrcnn-x2'"):
-        zoo.members("fsrcn-x2")
+        zoo.find_models("fsrcn-x2")
 
 
 def test_every_shipped_file_is_the_one_of_its_hash() -> None:
@@ -97,12 +98,12 @@ def test_every_shipped_file_is_the_one_of_its_hash() -> None:
 
 
 def test_a_changed_file_of_the_package_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    original = zoo.members("fsrcnn-x2")[0]
+    original = zoo.find_models("fsrcnn-x2")[0]
     assert original.onnx is not None
     changed = tmp_path / original.onnx.name
     changed.write_bytes(original.onnx.read_bytes()[:-1] + b"!")
     (tmp_path / "SHA256SUMS").write_text((zoo.FOLDER / "SHA256SUMS").read_text())
-    monkeypatch.setattr(zoo, "FOLDER", tmp_path)
+    monkeypatch.setattr(zoo.shipped, "FOLDER", tmp_path)
     zoo.verify(original)  # it lies elsewhere now, so it is a user's own
     with pytest.raises(WeightsError, match="install hyperacuity again"):
         zoo.verify(Model(original.card, None, changed))
@@ -135,33 +136,33 @@ def test_the_default_is_the_best_that_is_quick_enough() -> None:
 
 @pytest.mark.parametrize("choice", ["fast", "balanced", "best", "Best"])
 def test_models_have_names_for_those_who_know_none(choice: str) -> None:
-    family = zoo.members(choice)
-    assert family[0].card.family == zoo.CHOICES[choice.lower()]
+    family = zoo.find_models(choice)
+    assert family[0].card.family == zoo.PRESETS[choice.lower()]
     assert family[0].card.scale == 2
 
 
 def test_choices_are_in_their_order() -> None:
-    fast, balanced, best = (zoo.members(name)[0].card for name in ("fast", "balanced", "best"))
+    fast, balanced, best = (zoo.find_models(name)[0].card for name in ("fast", "balanced", "best"))
     speed = zoo.speed()[0]
     assert speed[fast.name] > speed[balanced.name] >= speed[best.name]
     assert fast.quality["validation"] < balanced.quality["validation"] <= best.quality["validation"]
 
 
 def test_work_is_for_a_result_of_one_size() -> None:
-    card = zoo.members("fsrcnn-x2")[0].card
+    card = zoo.find_models("fsrcnn-x2")[0].card
     assert card.work() == pytest.approx(card.multiply_adds * 640 * 360)
-    assert zoo.members("bicubic")[0].card.work() == 0
+    assert zoo.find_models("bicubic")[0].card.work() == 0
 
 
 def test_a_card_survives_its_file(tmp_path: Path) -> None:
     card = family(3)[0].card
     path = tmp_path / "mine.safetensors"
     safetensors.numpy.save_file({"a": np.zeros(3)}, path, card.to_metadata())
-    model = zoo.open_file(path)
+    model = zoo.open_model(path)
     assert model.card == card
     assert model.onnx is None
     path.with_suffix(".onnx").write_bytes(b"onnx")
-    assert zoo.open_file(path.with_suffix(".onnx")).onnx == path.with_suffix(".onnx")
+    assert zoo.open_model(path.with_suffix(".onnx")).onnx == path.with_suffix(".onnx")
 
 
 def test_a_card_from_the_future_keeps_what_is_known() -> None:
@@ -177,16 +178,16 @@ def test_a_card_from_the_future_keeps_what_is_known() -> None:
 )  # fmt: skip
 def test_a_card_that_would_mislead_is_refused(change: dict[str, Any]) -> None:
     content = json.loads(family(2)[0].card.to_metadata()["hyperacuity"]) | change
-    with pytest.raises(WeightsError, match="damaged: get the file again"):
+    with pytest.raises(WeightsError, match="damaged; download the file again"):
         Card.from_metadata({"hyperacuity": json.dumps(content)})
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "no readable safetensors"),
-        (b"<html>not found</html>", "no readable safetensors"),
-        (b"\xff" * 64, "no readable safetensors"),
+        (b"", "not a readable safetensors"),
+        (b"<html>not found</html>", "not a readable safetensors"),
+        (b"\xff" * 64, "not a readable safetensors"),
         (safetensors.numpy.save({"a": np.zeros(3)}), "no card"),
         (safetensors.numpy.save({"a": np.zeros(3)}, {"hyperacuity": "{}"}), "no card"),
         (safetensors.numpy.save({"a": np.zeros(3)}, {"hyperacuity": "[1"}), "no card"),
@@ -196,17 +197,17 @@ def test_foreign_files_are_refused(content: bytes, message: str, tmp_path: Path)
     path = tmp_path / "model.safetensors"
     path.write_bytes(content)
     with pytest.raises(WeightsError, match=message):
-        zoo.open_file(path)
+        zoo.open_model(path)
 
 
 def test_missing_files_are_named(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no model file"):
-        zoo.open_file(tmp_path / "none.safetensors")
+        zoo.open_model(tmp_path / "none.safetensors")
     with pytest.raises(UsageError, match="must lie beside"):
-        zoo.open_file(tmp_path / "none.onnx")
+        zoo.open_model(tmp_path / "none.onnx")
     with pytest.raises(UsageError, match=r"NAME\.safetensors"):
-        zoo.open_file(tmp_path / "model.txt")
+        zoo.open_model(tmp_path / "model.txt")
     with pytest.raises(UsageError, match="hyperacuity import"):
-        zoo.open_file(tmp_path / "model.pth")
+        zoo.open_model(tmp_path / "model.pth")
     with pytest.raises(UsageError, match="no model file"):
-        zoo.open_file(Path("."))
+        zoo.open_model(Path("."))

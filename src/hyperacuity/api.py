@@ -23,7 +23,7 @@ from hyperacuity.resize import Kernel
 from hyperacuity.size import Size
 from hyperacuity.storage import may_write
 from hyperacuity.task import Options, Outcome, Progress, Stop
-from hyperacuity.zoo import Card, Model, Step
+from hyperacuity.zoo import Card, ChainStep, Model
 
 if TYPE_CHECKING:
     import PIL.Image
@@ -163,8 +163,8 @@ def _upscale_path(
 
 def _family(options: Options) -> list[Model]:
     if options.model_path is not None:
-        return [zoo.open_file(Path(options.model_path))]
-    return zoo.members(zoo.DEFAULT if options.model is None else options.model)
+        return [zoo.open_model(Path(options.model_path))]
+    return zoo.find_models(zoo.DEFAULT if options.model is None else options.model)
 
 
 @contextlib.contextmanager
@@ -215,11 +215,11 @@ class Upscaler:
 
     def made_for(self, scale: int) -> bool:
         """Returns whether one network has exactly this scale; a resampler has every scale."""
-        return self.classical or any(step.scale == scale for step in zoo.steps(self.family))
+        return self.classical or any(step.scale == scale for step in zoo.chain_steps(self.family))
 
-    def chain(self, image: tuple[int, int], target: tuple[int, int]) -> list[Step]:
+    def chain(self, image: tuple[int, int], target: tuple[int, int]) -> list[ChainStep]:
         """Returns the models that enlarge (height, width) `image` to `target`, first to last; none where it shrinks."""
-        return zoo.chain(self.family, max(target[0] / image[0], target[1] / image[1]))
+        return zoo.plan_chain(self.family, max(target[0] / image[0], target[1] / image[1]))
 
     def stream(self, image: Image, size: Size | float) -> Strips:
         """Enlarge an `Image` row by row.

@@ -46,7 +46,7 @@ _MARKERS = {repr(marker): marker for marker in (LEAVE_OUT, OTHER)}
 # The functions that do what `Run` names.
 _FUNCTIONS = {
     "import": "hyperacuity.importer.convert",
-    "quantise": "hyperacuity.quantisation.write",
+    "quantise": "hyperacuity.quantise.write",
     "upscale": "hyperacuity.upscale",
 }
 

@@ -1,7 +1,7 @@
 """From a network to a model of the zoo: NAME.safetensors with its card, and NAME.onnx, the same network.
 
-What a card says of the network (halo, memory, work) is measured here, not believed. A network that trains with more
-branches than it needs is folded first; its card says so. Needs PyTorch and onnx.
+What a card states about the network (halo, memory, work) is measured here. A network that trains with more branches
+than it needs is folded first, which its card records. Needs PyTorch and onnx.
 """
 
 from __future__ import annotations
@@ -21,9 +21,10 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from hyperacuity.errors import UsageError
-from hyperacuity.networks import completed, described
-from hyperacuity.zoo import RESAMPLERS, Card, in_8_bits
+from hyperacuity import storage
+from hyperacuity.errors import UsageError, Use
+from hyperacuity.networks import as_network, complete_config
+from hyperacuity.zoo import RESAMPLERS, Card, int8_path
 
 # Large enough for every network's halo to lie within, small enough to measure in a moment.
 _PROBE = 96
@@ -31,12 +32,22 @@ _PROBE = 96
 _STRIPS = (384, 768, 1536)
 
 
-def measured(network: nn.Module) -> dict[str, Any]:
-    """The fields of a card that follow from the network: halo, multiple, memory, what it looks at, parameters, work."""
+def measure_network(network: nn.Module) -> dict[str, Any]:
+    """Measure the fields of a card that follow from the network.
+
+    Args:
+        network: Of the table; it is moved to the CPU, to float32 and into evaluation mode.
+
+    Returns:
+        halo, multiple, activation_bytes, whole, parameters and multiply_adds, see `zoo.Card`; of the folded form.
+
+    Raises:
+        ValueError: The halo is larger than the probe.
+    """
     network = _folded(network.eval().to("cpu", torch.float32))
     return {
         "halo": measure_halo(network),
-        "multiple": described(network).multiple,
+        "multiple": as_network(network).multiple,
         "activation_bytes": measure_activations(network),
         "whole": any(_is_whole(module) for module in network.modules()),
         "parameters": sum(parameter.numel() for parameter in network.parameters()),
@@ -44,39 +55,51 @@ def measured(network: nn.Module) -> dict[str, Any]:
     }
 
 
-def write(network: nn.Module, card: Card, folder: Path) -> None:
-    """Write NAME.safetensors and NAME.onnx, both or neither. The card gets its whole config. A form of earlier weights
-    in 8 bits is taken away. Raises `UsageError` where nothing can be written.
+def write_model(network: nn.Module, card: Card, folder: Path) -> None:
+    """Write NAME.safetensors and NAME.onnx, both or neither; the 8-bit form of earlier weights is removed.
+
+    Args:
+        network: The network; its folded form is written.
+        card: Its card; the config is completed by the defaults.
+        folder: Where to write; created if missing.
+
+    Raises:
+        UsageError: The files cannot be written.
     """
     folded = _folded(network)
     form = {"folded": True} if folded is not network else {}
-    network, card = folded, replace(card, config=completed(card.architecture, {**card.config, **form}))
+    network, card = folded, replace(card, config=complete_config(card.architecture, {**card.config, **form}))
     weights = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
     onnx_file, weights_file = folder / f"{card.name}.onnx", folder / f"{card.name}.safetensors"
-    # The card lies in the last.
+    # The file with the card is last: without it there is no model.
     contents = {
         onnx_file: to_onnx(network, card),
         weights_file: safetensors.torch.save(weights, card.to_metadata()),
     }
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _replace(contents, in_8_bits(onnx_file))
+        _replace(contents, int8_path(onnx_file))
     except OSError as error:
         raise UsageError(
-            f"{card.name} cannot be written into {folder} ({error.strerror or error}): free some space, or allow to "
-            "write there"
+            f"{card.name} cannot be written into {folder} ({error.strerror or error}); free some space, or allow "
+            "writing there"
         ) from error
 
 
 def check_free(folder: Path, name: str, *, force: bool) -> None:
-    """Raise `UsageError` for a name that no file can have everywhere, and for a model that exists, unless `force`."""
+    """Check that a model of this name can be written.
+
+    Raises:
+        UsageError: Some systems do not allow files of this name, a resampler has it, or the model exists and `force`
+            is not given.
+    """
     if not name or name.startswith(".") or re.search(r'[/\\:*?"<>|\x00-\x1f]', name):
-        raise UsageError(f"{name!r} cannot be the name of a model: give another by --name")
+        raise UsageError(f"{name!r} cannot be the name of a model; choose another name")
     if (family := re.sub(r"-x\d+$", "", name.lower())) in RESAMPLERS:
-        raise UsageError(f"there is a resampler called {family}: give another name by --name")
+        raise UsageError(f"there is a resampler called {family}; choose another name")
     for target in (folder / f"{name}.safetensors", folder / f"{name}.onnx"):
         if target.exists() and not force:
-            raise UsageError(f"{target} exists: give another --name, or add --force")
+            raise UsageError(f"{target} exists; choose another name, or overwrite it", Use(force=True))
 
 
 def _folded(network: nn.Module) -> nn.Module:
@@ -85,25 +108,26 @@ def _folded(network: nn.Module) -> nn.Module:
 
 
 def _replace(contents: Mapping[Path, bytes], outdated: Path) -> None:
-    fresh = {path: path.with_name(path.name + ".new") for path in contents}
-    try:
+    """Write all files, then put them in place of the old ones."""
+    with contextlib.ExitStack() as stack:
+        partials = []
         for path, content in contents.items():
-            fresh[path].write_bytes(content)
+            partial = storage.Partial(path)
+            stack.callback(partial.discard)
+            partial.write(content)
+            partials.append(partial)
         outdated.unlink(missing_ok=True)
-        for path, new in fresh.items():
-            new.replace(path)
-    finally:
-        for new in fresh.values():
-            new.unlink(missing_ok=True)
+        for partial in partials:
+            partial.commit()
 
 
 def to_onnx(network: nn.Module, card: Card) -> bytes:
-    """The network as ONNX with free batch, height and width, the card in its metadata."""
-    example = torch.zeros(2, described(network).channels, 32, 48)
-    step = described(network).multiple
+    """Returns the network as an ONNX file: batch, height and width are free, the card is in its metadata."""
+    example = torch.zeros(2, as_network(network).channels, 32, 48)
+    step = as_network(network).multiple
     sizes = {0: torch.export.Dim("n"), 2: step * torch.export.Dim("h"), 3: step * torch.export.Dim("w")}
     with warnings.catch_warnings():
-        # The exporter uses what PyTorch itself has deprecated, and speaks of torchvision, which is not needed.
+        # The exporter uses deprecated parts of PyTorch, and mentions torchvision, which is not needed.
         warnings.simplefilter("ignore")
         logging.getLogger("torch.onnx._internal.exporter._registration").setLevel(logging.ERROR)
         program = torch.onnx.export(
@@ -118,7 +142,7 @@ def to_onnx(network: nn.Module, card: Card) -> bytes:
         )
     assert program is not None
     model = program.model_proto
-    # The exporter notes for each node which line of which file on this machine made it.
+    # The exporter records for each node which line of which file on this machine made it.
     for part in (*model.graph.node, *model.graph.input, *model.graph.output, *model.graph.value_info):
         part.ClearField("metadata_props")
         part.ClearField("doc_string")
@@ -130,11 +154,11 @@ def to_onnx(network: nn.Module, card: Card) -> bytes:
 
 
 def _widen_last(graph: onnx.GraphProto) -> None:
-    """Let the last layer of a small network that doubles luma make 2x2 pixels at a time; all others stay as they are.
+    """Let the last layer of a small x2 network on luma compute 2x2 pixels at a time; other networks are not changed.
 
     A 3x3 convolution to the 4 phases, the input added to each, and a pixel shuffle become a 4x4 convolution of stride 2
     to 16 phases: the kernel in its four places, zeros around it, which add nothing to any sum. Odd sides are cut off
-    behind the shuffle. It is more arithmetic and takes less time, since runtimes pad 4 channels to the 8 or 16 of their
+    after the shuffle. It is more arithmetic and takes less time, since runtimes pad 4 channels to the 8 or 16 of their
     vectors (docs/speed.md): 0.9 of Acute 10k's in ONNX Runtime.
     """
     end = list(graph.node[-3:])
@@ -162,17 +186,17 @@ def _widen_last(graph: onnx.GraphProto) -> None:
     for name in end[0].input[1:]:
         graph.initializer.remove(constants[name])
     graph.initializer.extend(onnx.numpy_helper.from_array(np.ascontiguousarray(a), name) for name, a in made.items())
-    picture, result, node = graph.input[0].name, graph.output[0].name, onnx.helper.make_node
+    image, result, node = graph.input[0].name, graph.output[0].name, onnx.helper.make_node
     wide: dict[str, Any] = {"strides": [2, 2], "dilations": [1, 1], "group": 1}
     del graph.node[-3:]
     graph.node.extend(
         [
             node("Conv", [end[0].input[0], "last.weight", "last.bias"], ["phases"],
                  kernel_shape=[4, 4], pads=[1, 1, 2, 2], **wide),
-            node("Conv", [picture, "nearest.weight"], ["nearest"], kernel_shape=[2, 2], pads=[0, 0, 1, 1], **wide),
+            node("Conv", [image, "nearest.weight"], ["nearest"], kernel_shape=[2, 2], pads=[0, 0, 1, 1], **wide),
             node("Add", ["phases", "nearest"], ["sum"]),
             node("DepthToSpace", ["sum"], ["shuffled"], blocksize=4, mode="CRD"),
-            node("Shape", [picture], ["sides"], start=2),
+            node("Shape", [image], ["sides"], start=2),
             node("Mul", ["sides", "scale"], ["size"]),
             node("Slice", ["shuffled", "origin", "size", "axes"], [result]),
         ]
@@ -183,15 +207,19 @@ def _widen_last(graph: onnx.GraphProto) -> None:
 
 
 def measure_halo(network: nn.Module) -> int:
-    """How many input pixels away an output pixel still looks, by gradients: which inputs move the output pixels
-    that lie over the middle one; or over the middle block, where sides must divide by a `multiple`.
+    """Measure the largest distance in pixels from which an input pixel influences an output pixel.
 
-    What a module that says `whole = True` gathers from the whole picture is taken as given, see `networks.Network`.
+    By gradients: which inputs move the output pixels over the middle input pixel; or over the middle block, if sides
+    must be divisible by a `multiple`. The output of a module with `whole = True` is held constant, see
+    `networks.Network`.
+
+    Raises:
+        ValueError: The distance is larger than the probe.
     """
-    step = described(network).multiple
+    step = as_network(network).multiple
     thin, reach = -(-8 // step) * step, 0
     shapes = [[(_PROBE, _PROBE)], *([(thin, length), (length, thin)] for length in _STRIPS)]
-    with _given_what_is_whole(network):
+    with _whole_outputs_constant(network):
         for both in shapes:
             for height, width in both:
                 reach = max(reach, _reach(network, height, width))
@@ -203,7 +231,7 @@ def measure_halo(network: nn.Module) -> int:
 
 
 def _reach(network: nn.Module, height: int, width: int) -> int:
-    channels, scale, step = described(network).channels, described(network).scale, described(network).multiple
+    channels, scale, step = as_network(network).channels, as_network(network).scale, as_network(network).multiple
     x = torch.rand(1, channels, height, width, requires_grad=True)
     first = [side // 2 // step * step for side in (height, width)]
     rows, columns = (slice(start * scale, (start + step) * scale) for start in first)
@@ -218,11 +246,11 @@ def _is_whole(module: nn.Module) -> bool:
 
 
 @contextlib.contextmanager
-def _given_what_is_whole(network: nn.Module) -> Iterator[None]:
-    def given(_: nn.Module, __: tuple[Tensor, ...], output: Tensor) -> Tensor:
+def _whole_outputs_constant(network: nn.Module) -> Iterator[None]:
+    def constant(_: nn.Module, __: tuple[Tensor, ...], output: Tensor) -> Tensor:
         return output.detach()
 
-    handles = [module.register_forward_hook(given) for module in network.modules() if _is_whole(module)]
+    handles = [module.register_forward_hook(constant) for module in network.modules() if _is_whole(module)]
     try:
         yield
     finally:
@@ -231,9 +259,9 @@ def _given_what_is_whole(network: nn.Module) -> Iterator[None]:
 
 
 def measure_activations(network: nn.Module) -> int:
-    """Bytes for each input pixel in float32 that must be held at once: the largest input and output of one layer.
+    """Measure the memory of activations in bytes for each input pixel, float32.
 
-    A factor of two covers what a backend keeps beside them (its own layout of both).
+    It is the largest input and output of one layer, twice: a backend keeps its own layout of both.
     """
     largest = 0
 
@@ -246,8 +274,9 @@ def measure_activations(network: nn.Module) -> int:
 
 
 def count_multiply_adds(network: nn.Module) -> int:
-    """Multiplications with a weight for each input pixel, of all convolutions and linear layers; a transposed
-    convolution counts each weight once for each of its input pixels.
+    """Count the multiplications with weights for each input pixel, of all convolutions and linear layers.
+
+    A transposed convolution counts each weight once for each of its input pixels.
     """
     total = 0
 
@@ -272,7 +301,7 @@ def _run_with(network: nn.Module, hook: object) -> None:
     ]
     try:
         with torch.inference_mode():
-            network(torch.zeros(1, described(network).channels, _PROBE, _PROBE))
+            network(torch.zeros(1, as_network(network).channels, _PROBE, _PROBE))
     finally:
         for handle in handles:
             handle.remove()

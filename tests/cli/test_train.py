@@ -84,7 +84,7 @@ def test_somebody_elses_recipe_learns_from_my_pictures_alone(folder: Path) -> No
     assert result.returncode == 0, result.stderr
     assert "a tenth of yours is set aside" in result.stderr
     assert "the report is written without them" in result.stderr
-    card = zoo.open_file(folder / "runs/tiny-x2/tiny-x2.safetensors").card
+    card = zoo.open_model(folder / "runs/tiny-x2/tiny-x2.safetensors").card
     assert (card.trained_on, card.licence) == ("images of mine", "not stated")
     assert card.data_fingerprint == datasets.fingerprint([folder / "mine/b.png"])
     assert card.quality.keys() == {"validation"}

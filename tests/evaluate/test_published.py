@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from hyperacuity.evaluate.published import find_published, published_figures
-from hyperacuity.networks import completed
+from hyperacuity.networks import complete_config
 from hyperacuity.zoo import Card
 
 
@@ -31,7 +31,7 @@ RECIPES = {"srcnn-x2": "SRCNN", "espcn-x2": "ESPCN", "fsrcnn-x2": "FSRCNN", "vds
 def test_a_recipe_of_a_paper_is_compared_with_that_paper(name: str) -> None:
     """A card has the whole config, including the defaults that its recipe omits."""
     model = tomllib.loads((Path(__file__).parents[2] / f"recipes/{name}.toml").read_text())["model"]
-    config = completed(model["architecture"], model.get("config", {}))
+    config = complete_config(model["architecture"], model.get("config", {}))
     card = Card(name, model["architecture"], None, "Y", "", "", "", config)
     found = find_published(card, "Set5", 4 if name.endswith("x4") else 2)
     assert found is not None

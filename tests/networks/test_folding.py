@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from hyperacuity import engines, export, zoo
 from hyperacuity.errors import UsageError
-from hyperacuity.networks import build, completed, described
+from hyperacuity.networks import as_network, build, complete_config
 from hyperacuity.networks.acute import SIZES, Acute, AcuteConfig
 from hyperacuity.zoo import Card
 
@@ -43,7 +43,7 @@ def trained(name: str, config: dict[str, Any]) -> nn.Module:
 def test_folded_equals_unfolded(name: str, config: dict[str, Any]) -> None:
     network = trained(name, config).double()
     folded: Any = network.folded()  # type: ignore[operator]
-    x = torch.rand(2, described(network).channels, 13, 10, dtype=torch.float64)
+    x = torch.rand(2, as_network(network).channels, 13, 10, dtype=torch.float64)
     torch.testing.assert_close(folded(x), network(x), rtol=1e-9, atol=1e-9)
     assert folded.config.folded
     assert folded.folded() is folded
@@ -107,11 +107,11 @@ def test_what_is_written_is_folded_and_its_last_layer_makes_four_pixels_at_once(
         licence="none",
         trained_on="nothing",
         paper="none",
-        **export.measured(network),
+        **export.measure_network(network),
     )
-    export.write(network, card, tmp_path)
-    written = zoo.open_file(tmp_path / "acute-x2.safetensors")
-    assert written.card.config == completed("acute", {**config, "folded": True})
+    export.write_model(network, card, tmp_path)
+    written = zoo.open_model(tmp_path / "acute-x2.safetensors")
+    assert written.card.config == complete_config("acute", {**config, "folded": True})
     assert written.card.parameters == sum(p.numel() for p in network.folded().parameters())  # type: ignore[operator]
     kernels = [value for value in network.folded().parameters() if value.ndim == 4]  # type: ignore[operator]
     assert written.card.multiply_adds == sum(kernel.numel() for kernel in kernels)  # each once for each pixel

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from hyperacuity import colour, datasets
 from hyperacuity.metrics import psnr
-from hyperacuity.networks import build, described
+from hyperacuity.networks import as_network, build
 from hyperacuity.resize import resize
 
 Weights = dict[str, Tensor]
@@ -30,7 +30,7 @@ BICUBIC = {2: 33.67, 3: 30.40, 4: 28.43}
 def set5(network: nn.Module, shared: Path, scale: int) -> float:
     """Mean PSNR; `scale` beside the network's own, which is 1 for those on an enlarged image."""
     network.eval()
-    told = described(network)
+    told = as_network(network)
     figures = []
     for path in datasets.files([shared / "data/benchmarks/Set5"]):
         hr = datasets.read_image(path)

@@ -66,7 +66,7 @@ def test_infinities_of_both_signs_are_found_without_other_warnings() -> None:
 )
 def test_the_default_model_passes_the_check_on_every_image(size: tuple[int, int], tile: int) -> None:
     """What a network may not be able to enlarge well it must still enlarge: noise, dither, lines, dots, text."""
-    stage = Stage(engines.open(zoo.members("fsrcnn-x2")[0], engine="onnxruntime"), "fsrcnn-x2")
+    stage = Stage(engines.open(zoo.find_models("fsrcnn-x2")[0], engine="onnxruntime"), "fsrcnn-x2")
     random = np.random.default_rng(0).random(size)
     y, x = np.mgrid[: size[0], : size[1]]
     whites = [y >= 0, y < 0, (y + x) % 2, y % 2, x % 2, x % 7 == 0, x % 7 > 0, x > size[1] // 2]

@@ -65,7 +65,7 @@ def test_a_highlight_beyond_white_leaves_the_other_pixels_as_they_are() -> None:
 def test_ringing_below_black_leaves_the_other_pixels_as_they_are() -> None:
     """Resampled images undershoot a little. Found on Set14's ppt3: moving black for that cost 2.5 dB."""
     image = noisy_image(40, 60, dtype=np.float32)
-    network: Any = engines.open(zoo.members("fsrcnn-x2")[0], engine="onnxruntime")
+    network: Any = engines.open(zoo.find_models("fsrcnn-x2")[0], engine="onnxruntime")
     before = enlarged(image, network)
     image.pixels[20, 3] = -0.07
     after = enlarged(image, network)

@@ -67,8 +67,8 @@ def test_requested_tiles_are_warned_about_too() -> None:
 
 
 def test_the_card_states_whether_a_network_needs_the_whole_image() -> None:
-    assert export.measured(build("imdn", {"features": 16, "blocks": 1}))["whole"] is True
-    assert export.measured(build("fsrcnn", {}))["whole"] is False
+    assert export.measure_network(build("imdn", {"features": 16, "blocks": 1}))["whole"] is True
+    assert export.measure_network(build("fsrcnn", {}))["whole"] is False
 
 
 def test_a_card_from_before_the_field_still_loads() -> None:

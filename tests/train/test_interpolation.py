@@ -8,10 +8,10 @@ import torch
 
 from hyperacuity import export
 from hyperacuity.errors import UsageError
-from hyperacuity.export import measured, write
+from hyperacuity.export import measure_network, write_model
 from hyperacuity.networks import build
 from hyperacuity.train import interpolated
-from hyperacuity.zoo import Card, open_file
+from hyperacuity.zoo import Card, open_model
 
 CONFIG = {"d": 8, "s": 4, "m": 1}
 
@@ -22,7 +22,9 @@ def two(tmp_path: Path) -> tuple[str, str]:
     for seed, name in enumerate(("faithful", "sharp")):
         torch.manual_seed(seed)
         network = build("fsrcnn", CONFIG)
-        write(network, Card(name, "fsrcnn", 2, "Y", "MIT", name, "", CONFIG, **measured(network)), tmp_path)
+        write_model(
+            network, Card(name, "fsrcnn", 2, "Y", "MIT", name, "", CONFIG, **measure_network(network)), tmp_path
+        )
         paths.append(str(tmp_path / f"{name}.safetensors"))
     return paths[0], paths[1]
 
@@ -34,7 +36,7 @@ def test_a_quarter_of_the_way_lies_there(two: tuple[str, str], tmp_path: Path) -
     )
     for name, value in mixed.items():
         torch.testing.assert_close(value, 0.75 * first[name] + 0.25 * second[name])
-    card = open_file(tmp_path / "mixed-x2.onnx").card
+    card = open_model(tmp_path / "mixed-x2.onnx").card
     assert "0.75 of faithful" in card.trained_on
     assert card.quality == card.ssim == {}
 
@@ -49,7 +51,7 @@ def test_what_has_nothing_between_is_told(two: tuple[str, str], tmp_path: Path) 
         with pytest.raises(UsageError, match="exists"):
             interpolated(*two, 0.5, tmp_path, name=name)
     for name in ("../escaped", "a/b", ""):
-        with pytest.raises(UsageError, match="another by --name"):
+        with pytest.raises(UsageError, match="another name"):
             interpolated(*two, 0.5, tmp_path, name=name)
     (tmp_path / "file").touch()
     with pytest.raises(UsageError, match="mixed cannot be written into"):

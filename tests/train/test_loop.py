@@ -24,7 +24,7 @@ from PIL import Image
 import hyperacuity
 from hyperacuity import zoo
 from hyperacuity.errors import UsageError
-from hyperacuity.networks import completed
+from hyperacuity.networks import complete_config
 from hyperacuity.resize import resize
 from hyperacuity.train import TrainingProgress, read_recipe, train, validation
 from hyperacuity.train.checkpoint import Checkpoints
@@ -62,12 +62,12 @@ def test_a_training_gives_a_model_that_works_at_once(recipe: Path, tmp_path: Pat
     assert progress[2].samples["0 x2"].shape == (48, 48, 1)
     assert all(0 <= p.waiting < 1 for p in progress)
 
-    card = zoo.open_file(tmp_path / "run/tiny-x2.safetensors").card
+    card = zoo.open_model(tmp_path / "run/tiny-x2.safetensors").card
     assert card.quality.keys() == {"validation", "report"}
     assert card.ssim.keys() == {"report"}
     assert (card.steps, card.seed, card.licence) == (12, 5, "CC0-1.0")
     assert card.recipe == read_recipe(recipe).hash()
-    assert card.config == completed("fsrcnn", {"d": 8, "s": 4, "m": 1})  # the defaults too, whatever becomes of them
+    assert card.config == complete_config("fsrcnn", {"d": 8, "s": 4, "m": 1})  # defaults too
     upscaler = hyperacuity.load(tmp_path / "run/tiny-x2.onnx")
     pixels = np.full((9, 7, 3), 128, np.uint8)
     assert upscaler.array(pixels, hyperacuity.Size()).shape == (18, 14, 3)
@@ -95,7 +95,7 @@ def test_every_kind_of_training_ends_with_a_model(
 ) -> None:
     progress = trained(recipe, tmp_path / "run", {"steps": 4, "validate_every": 2} | changes)
     assert set(progress[-1].losses) == terms
-    card = zoo.open_file(tmp_path / "run/tiny-x2.safetensors").card
+    card = zoo.open_model(tmp_path / "run/tiny-x2.safetensors").card
     upscaler = hyperacuity.load(tmp_path / "run/tiny-x2.onnx")
     assert upscaler.array(np.full((9, 7, 3), 128, np.uint8), hyperacuity.Size(2)).shape == (18, 14, 3)
     assert card.enlarged == tuple(changes.get("data.scales", ()))
@@ -104,7 +104,7 @@ def test_every_kind_of_training_ends_with_a_model(
 def test_a_network_of_several_scales_becomes_a_model_for_each(recipe: Path, tmp_path: Path) -> None:
     trained(recipe, tmp_path / "run", {**MDSR, "model.name": "mdsr", "steps": 6})
     for scale in (2, 3):
-        assert zoo.open_file(tmp_path / f"run/mdsr-x{scale}.safetensors").card.scale == scale
+        assert zoo.open_model(tmp_path / f"run/mdsr-x{scale}.safetensors").card.scale == scale
         upscaler = hyperacuity.load(tmp_path / f"run/mdsr-x{scale}.onnx")
         assert upscaler.array(np.zeros((6, 5, 3), np.uint8), hyperacuity.Size(scale)).shape == (6 * scale, 5 * scale, 3)
 
@@ -284,7 +284,7 @@ def test_pictures_whose_sides_do_not_fit_the_network_are_measured_too(recipe: Pa
     config = {"scale": 2, "blocks": 1, "features": 4, "growth": 2}  # works on a quarter of the pixels
     changes = {"model.architecture": "rrdb", "model.config": config, "steps": 2, "validate_every": 2}
     trained(recipe, tmp_path / "run", changes)
-    assert zoo.open_file(tmp_path / "run/tiny-x2.safetensors").card.quality["report"] > 0
+    assert zoo.open_model(tmp_path / "run/tiny-x2.safetensors").card.quality["report"] > 0
 
 
 def test_a_picture_that_is_too_small_to_be_measured_is_said_at_the_beginning(recipe: Path, tmp_path: Path) -> None:

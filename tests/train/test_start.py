@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from hyperacuity.errors import UnknownModel, UsageError
-from hyperacuity.export import measured, write
+from hyperacuity.export import measure_network, write_model
 from hyperacuity.networks import build
 from hyperacuity.train import start
 from hyperacuity.train.checkpoint import save
@@ -54,8 +54,8 @@ def test_of_an_unfinished_training_the_averaged_weights_are_begun_from(tmp_path:
 @pytest.mark.parametrize("name", ["acute", "vae"])
 def test_a_folded_model_is_gone_on_with_folded_or_with_branches(name: str, folded: bool, tmp_path: Path) -> None:
     network = build(name, {"features": 4, "layers": 1})
-    card = Card("a-x2", name, 2, "Y", "", "", "", {"features": 4, "layers": 1}, **measured(network))
-    write(network, card, tmp_path)
+    card = Card("a-x2", name, 2, "Y", "", "", "", {"features": 4, "layers": 1}, **measure_network(network))
+    write_model(network, card, tmp_path)
     again = build(name, {"features": 4, "layers": 1, "folded": folded})
     start.initialise(again, str(tmp_path / "a-x2.safetensors"))
     x = torch.rand(1, 1, 9, 9)
@@ -97,8 +97,8 @@ def test_layers_beyond_those_of_a_folded_model_do_nothing_at_first() -> None:
 def test_a_folded_model_without_a_way_back_says_so(tmp_path: Path) -> None:
     config = {"features": 4, "scale": 2}
     network = build("span", config)
-    card = Card("s-x2", "span", 2, "RGB", "", "", "", config, **measured(network))
-    write(network, card, tmp_path)
+    card = Card("s-x2", "span", 2, "RGB", "", "", "", config, **measure_network(network))
+    write_model(network, card, tmp_path)
     with pytest.raises(UsageError, match="folded into one"):
         start.initialise(build("span", config), str(tmp_path / "s-x2.safetensors"))
 

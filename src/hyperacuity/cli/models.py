@@ -31,7 +31,7 @@ def command(
     speed, machine = zoo.speed()
     for model in zoo.models().values():
         card = model.card
-        also = [name for name, family in zoo.CHOICES.items() if card.family == family]
+        also = [name for name, family in zoo.PRESETS.items() if card.family == family]
         table.add_row(
             card.name,
             ", ".join(also + ["default"] * (card.family == zoo.DEFAULT)),

@@ -21,18 +21,18 @@ def command(
     hyperacuity quantise runs/mine/mine.safetensors --data my-photos
     """
     try:
-        from hyperacuity import quantisation
+        from hyperacuity import quantise
     except ModuleNotFoundError as error:
         raise MissingDependency(f"quantising needs {error.name}: pip install 'hyperacuity[train]'") from error
     from hyperacuity import datasets, zoo
 
-    found = zoo.open_file(model)
+    found = zoo.open_model(model)
     if found.int8 is not None and not force:
         raise UsageError(f"{found.int8} exists: add --force to overwrite it")
     pictures = datasets.files(data)
     checked = datasets.files([check]) if check is not None else pictures
-    path = quantisation.write(found, pictures)
-    result = quantisation.compare(zoo.open_file(model), checked[: quantisation.PICTURES])
+    path = quantise.write_int8(found, pictures)
+    result = quantise.compare(zoo.open_model(model), checked[: quantise.IMAGES])
     typer.echo(
         f"{path}\nPSNR {result.fp32:.3f} dB in float32, {result.int8:.3f} dB in 8 bits; "
         f"{result.faster:.2f} times as fast here\n"

@@ -25,14 +25,14 @@ def command(
     from hyperacuity import zoo
     from hyperacuity.engines import timing, tuning
 
-    family = [zoo.open_file(model_path)] if model_path is not None else zoo.members(model or zoo.DEFAULT)
+    family = [zoo.open_model(model_path)] if model_path is not None else zoo.find_models(model or zoo.DEFAULT)
     networks = [member for member in family if member.onnx is not None]
     if not networks:
         raise UsageError(f"{family[0].card.name} has no ONNX file: there is nothing to choose from")
     console = Console(width=None if sys.stdout.isatty() else 120)
     for member in networks:
         table = Table("engine", "ms", "megapixels/s", "first ms", "difference", box=None, title=member.card.name)
-        results = timing.trials(member)
+        results = timing.time_engines(member)
         for one in results:
             if one.seconds is None:
                 table.add_row(one.engine, f"[dim]{one.fault}")
@@ -48,7 +48,7 @@ def command(
         if results[0].seconds is None:
             raise UsageError(f"no engine can run {member.card.name}")
         if not tuning.remember(member, results[0].engine):
-            console.print(f"[yellow]{tuning.file()} cannot be written: the result is not kept[/]")
+            console.print(f"[yellow]{tuning.cache_file()} cannot be written: the result is not kept[/]")
     console.print(
         "Only luma or RGB, 512 x 256 pixels; --engine auto now uses the fastest on the CPU.",
         style="dim",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import importlib.util
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hyperacuity import machine, zoo
-from hyperacuity.errors import MissingDependency, OutOfMemory, UsageError, WeightsError
+from hyperacuity.engines.protocol import Backend, CardFields
+from hyperacuity.errors import LEAVE_OUT, OutOfMemory, UsageError, Use, WeightsError
 from hyperacuity.zoo import Model
 
 if TYPE_CHECKING:
@@ -24,20 +24,8 @@ Providers = list[tuple[str, dict[str, Any]]]
 _NO_MEMORY = ("bad_alloc", "Failed to allocate memory", "out of memory", "CUDNN_STATUS_ALLOC_FAILED")
 
 
-def installed() -> bool:
-    return importlib.util.find_spec("onnxruntime") is not None
-
-
 def open(model: Model, device: str, precision: str) -> OnnxRuntime:
-    """A session on the CPU, or on CUDA where ONNX Runtime's GPU build is installed; in float32, or in 8 bits on the CPU
-    where the model has such a form.
-    """
-    if not installed():
-        raise MissingDependency("this engine needs ONNX Runtime: pip install onnxruntime")
-    if precision not in ("auto", "fp32", "int8"):
-        raise UsageError(f"ONNX Runtime computes in fp32 or int8 here, not in {precision}: add --engine pytorch")
-    if model.onnx is None:
-        raise UsageError(f"{model.card.name} has no ONNX file beside it: add --engine pytorch")
+    """Open a session on the CPU, or on CUDA if ONNX Runtime's GPU build is installed; 8 bits are for the CPU."""
     if precision == "int8":
         _check_int8(model, device)
 
@@ -46,31 +34,33 @@ def open(model: Model, device: str, precision: str) -> OnnxRuntime:
     provider, options = _provider(device)
     if provider not in onnxruntime.get_available_providers():
         raise UsageError(
-            f"this ONNX Runtime cannot use {device}: take --device cpu, or --engine pytorch, "
-            "or install onnxruntime-gpu in place of onnxruntime"
+            f"this ONNX Runtime cannot use {device}; install onnxruntime-gpu in place of onnxruntime",
+            Use(device="cpu"),
+            Use(engine=LEAVE_OUT),
         )
     return OnnxRuntime(model, [(provider, options)], "int8" if precision == "int8" else "fp32")
 
 
 def _check_int8(model: Model, device: str) -> None:
     if device not in ("auto", "cpu"):
-        raise UsageError(f"int8 is for the CPU: leave --device {device} out, or take --precision fp16")
+        raise UsageError("int8 is for the CPU", Use(device=LEAVE_OUT), Use(precision="fp16"))
     if model.int8 is None:
         there = ", ".join(name for name, known in zoo.models().items() if known.int8 is not None)
         raise UsageError(
-            f"{model.card.name} has no form in 8 bits: leave --precision out. In the zoo there is one of {there}; "
-            "hyperacuity quantise makes one of a model of your own"
+            f"{model.card.name} has no form in 8 bits. In the zoo there is one of {there}; hyperacuity quantise makes "
+            "one of a model of your own",
+            Use(precision=LEAVE_OUT),
         )
 
 
 def _session(path: Path, name: str, providers: Providers, threads: int) -> InferenceSession:
-    """threads: of a run; 0 for as many as it finds good, which is one for each physical core."""
+    """A session; `threads` of a run, 0 for its default of one for each physical core."""
     import onnxruntime
 
     settings = onnxruntime.SessionOptions()
     settings.log_severity_level = 4  # faults are raised; they need not be printed as well
     if not threads and machine.cores() < (os.cpu_count() or 1):
-        # It counts cores that this process may not use, and its threads would wait for each other in turns on the rest.
+        # Its default counts cores that this process may not use; the threads would wait for each other on the others.
         threads = machine.cores()
     settings.intra_op_num_threads = threads
     try:
@@ -90,18 +80,16 @@ def _provider(device: str) -> tuple[str, dict[str, Any]]:
     raise UsageError(f"no device {device!r} for ONNX Runtime: there are auto, cpu, cuda, cuda:N")
 
 
-class OnnxRuntime:
+class OnnxRuntime(CardFields):
+    """A network in ONNX Runtime, see `protocol.Engine`."""
+
     def __init__(self, model: Model, providers: Providers, precision: str = "fp32", threads: int = 0) -> None:
+        super().__init__(model.card)
         self._model, self._providers, self.precision, self._threads = model, providers, precision, threads
         path = model.int8 if precision == "int8" else model.onnx
         assert path is not None
         self._session = _session(path, model.card.name, providers, threads)
         self._input = self._session.get_inputs()[0].name
-        self.scale = model.card.network_scale
-        self.channels = model.card.channel_count
-        self.multiple = model.card.multiple
-        self.halo = model.card.halo
-        self.activation_bytes = model.card.activation_bytes
 
     def available(self) -> int:
         return machine.available_memory()
@@ -112,7 +100,7 @@ class OnnxRuntime:
         except MemoryError as error:
             raise OutOfMemory("ONNX Runtime ran out of memory") from error
         except Exception as error:
-            # There is no exception type for it: a failed allocation is told only by these texts.
+            # It has no exception type for a failed allocation, only these texts.
             if any(text in str(error) for text in _NO_MEMORY):
                 raise OutOfMemory("ONNX Runtime ran out of memory") from error
             raise
@@ -122,10 +110,21 @@ class OnnxRuntime:
         return self if self.precision == "fp32" else OnnxRuntime(self._model, self._providers, threads=self._threads)
 
     def per_core(self) -> OnnxRuntime | None:
-        return self._alone if self._providers[0][0] == "CPUExecutionProvider" else None
+        return self._single_core if self._providers[0][0] == "CPUExecutionProvider" else None
 
     @functools.cached_property
-    def _alone(self) -> OnnxRuntime:
+    def _single_core(self) -> OnnxRuntime:
         if self._threads == 1:
             return self
         return OnnxRuntime(self._model, self._providers, self.precision, threads=1)
+
+
+BACKEND = Backend(
+    title="ONNX Runtime",
+    open=open,
+    package="onnxruntime",
+    install="onnxruntime",
+    devices=("cpu", "cuda"),
+    precisions=("fp32", "int8"),
+    is_default=True,
+)

@@ -16,8 +16,8 @@ import onnx
 from numpy.typing import NDArray
 from onnx import NodeProto, numpy_helper
 
-from hyperacuity.engines.subpixel import as_convolution
-from hyperacuity.errors import UsageError
+from hyperacuity.engines.transposed import shuffled_convolution
+from hyperacuity.errors import LEAVE_OUT, UsageError, Use
 
 Array = NDArray[Any]
 
@@ -28,10 +28,14 @@ _NO_SGEMM = 1 << 5  # of a layer's mask of features
 _PLAIN = {"Relu": "ReLU", "Sigmoid": "Sigmoid", "Tanh": "TanH"}
 
 
-def converted(path: Path) -> tuple[str, bytes]:
-    """The layers and the weights of an ONNX file.
+def convert_graph(path: Path) -> tuple[str, bytes]:
+    """Convert an ONNX file.
 
-    Raises `UsageError` for an operator that has no layer here.
+    Returns:
+        The layers, as the text of ncnn's .param file, and the weights, as the content of its .bin file.
+
+    Raises:
+        UsageError: An operator has no layer here.
     """
     return _Conversion(onnx.load(path).graph).result()
 
@@ -89,7 +93,7 @@ class _Conversion:
             "Pad": self._pad,
             "Slice": self._slice,
         }
-        # Shapes are not computed in ncnn: what only serves them is skipped, and missed by whoever needs it.
+        # Shapes are not computed in ncnn: what only serves them is skipped, and an operator that needs it is refused.
         if node.op_type in ("Constant", "Shape", "Unsqueeze", "Expand") or (
             node.op_type in ("Concat", "Mul") and self._is_shape(node.input[0])
         ):
@@ -106,7 +110,7 @@ class _Conversion:
             self._refuse(node)
 
     def _refuse(self, node: NodeProto) -> NoReturn:
-        raise UsageError(f"this network has {node.op_type}, which is not made for ncnn: add --engine onnxruntime")
+        raise UsageError(f"this network has {node.op_type}, which is not made for ncnn", Use(engine=LEAVE_OUT))
 
     def _convolution(self, node: NodeProto, how: dict[str, Any]) -> None:
         weight = self.constants[node.input[1]]  # (outputs, inputs / groups, rows, columns)
@@ -124,7 +128,7 @@ class _Conversion:
         }  # fmt: skip
         if max(weight.shape[2:]) > 3:
             settings["_31"] = (
-                _NO_SGEMM  # it unrolls the picture for each tap: 6 GB for 56 channels, 5x5, half a megapixel
+                _NO_SGEMM  # it unrolls the image for each tap: 6 GB for 56 channels, 5x5, half a megapixel
             )
         if groups > 1:
             settings["_7"] = groups
@@ -140,10 +144,10 @@ class _Conversion:
         extra = how.get("output_padding", [0, 0])
         even = len(set(stride)) == len(set(pads)) == len(set(extra)) == 1 and weight.shape[2] == weight.shape[3]
         even = even and how.get("group", 1) == 1 and set(how.get("dilations", [1, 1])) == {1}
-        exchanged = as_convolution(weight, stride[0], pads[0], extra[0]) if even else None
-        if exchanged is None:
+        replacement = shuffled_convolution(weight, stride[0], pads[0], extra[0]) if even else None
+        if replacement is None:
             self._refuse(node)
-        kernel, before, after = exchanged
+        kernel, before, after = replacement
         phases = f"{node.output[0]}_phases"
         bias = self.constants[node.input[2]].repeat(stride[0] ** 2) if len(node.input) > 2 else None
         self._layer(
@@ -200,7 +204,7 @@ class _Conversion:
         self._layer("Padding", [node.input[0]], [node.output[0]], **settings)
 
     def _slice(self, node: NodeProto, _: dict[str, Any]) -> None:
-        """What an odd picture has too much at its end is cut off by whoever runs it."""
+        """The rows and columns that an odd image has too many at its end are cut off by `ncnn.Ncnn.run`."""
         if node.output[0] != self.graph.output[0].name or any(self.constants.get(node.input[1], [1])):
             self._refuse(node)
         self._layer("Noop", [node.input[0]], [node.output[0]])
@@ -260,8 +264,9 @@ class _Conversion:
         return source is not None and source.op_type == "Shape"
 
     def _repeats(self, node: NodeProto) -> int | None:
-        """How often this repeats each channel of a picture, if that is what it does: (N, C, H, W), unsqueezed behind
-        C, expanded there, reshaped to (N, C * times, H, W).
+        """How many times this repeats each channel, if it does.
+
+        The pattern: (N, C, H, W), unsqueezed after C, expanded there, reshaped to (N, C * times, H, W).
         """
         chain = [node]
         for kind in ("Expand", "Unsqueeze"):
@@ -277,11 +282,11 @@ class _Conversion:
         return after[1].dim_value // before[1].dim_value if whole else None
 
     def _repeat(self, node: NodeProto, times: int) -> None:
-        picture = self.made_by[self.made_by[node.input[0]].input[0]].input[0]
+        image = self.made_by[self.made_by[node.input[0]].input[0]].input[0]
         shape = {one.name: one.type.tensor_type.shape.dim for one in (*self.graph.value_info, *self.graph.input)}
-        weight = np.eye(shape[picture][1].dim_value, dtype=np.float32).repeat(times, axis=0)
+        weight = np.eye(shape[image][1].dim_value, dtype=np.float32).repeat(times, axis=0)
         settings = {"_0": len(weight), "_1": 1, "_5": 0, "_6": weight.size}
-        self._layer("Convolution", [picture], [node.output[0]], **settings)
+        self._layer("Convolution", [image], [node.output[0]], **settings)
         self._store(weight, tagged=True)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,13 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hyperacuity import machine
-from hyperacuity.errors import MissingDependency, OutOfMemory, UsageError, WeightsError
+from hyperacuity.engines.protocol import Backend, CardFields
+from hyperacuity.errors import OutOfMemory, UsageError, Use, WeightsError
 from hyperacuity.zoo import Model
 
 if TYPE_CHECKING:
     import torch
 
-# Only some failed allocations have a type of their own (torch.OutOfMemoryError); the others are told by these texts.
+# Only some failed allocations have an exception type (torch.OutOfMemoryError); others by these texts.
 _NO_MEMORY = (
     "DefaultCPUAllocator",
     "MPS backend out of memory",
@@ -26,34 +26,25 @@ _NO_MEMORY = (
     "CUDNN_STATUS_ALLOC_FAILED",
     "CUBLAS_STATUS_ALLOC_FAILED",
 )
-# cuDNN's settings are those of the whole process: whoever changes them puts them back before the next one may.
+# cuDNN's settings belong to the process: one thread at a time changes them, and puts them back.
 _CUDNN = threading.Lock()
 
 
-def installed() -> bool:
-    return importlib.util.find_spec("torch") is not None
-
-
 def sees_gpu() -> bool:
-    """Whether this build of PyTorch can use a GPU of this machine; imports it, which takes seconds."""
+    """Returns whether this build of PyTorch can use a GPU of this machine; imports it, which takes seconds."""
     import torch
 
     return torch.cuda.is_available() or torch.backends.mps.is_available()
 
 
 def open(model: Model, device: str, precision: str) -> PyTorch:
-    """The model on a device; "auto" takes CUDA, then MPS, then the CPU, and fp16 on all but the CPU."""
-    if not installed():
-        raise MissingDependency("this engine needs PyTorch: pip install 'hyperacuity[torch]'")
-
+    """The model on a device; "auto" is CUDA, then MPS, then the CPU; and fp16 on all but the CPU."""
     where = _device(device)
     if precision == "auto":
         # Not bf16: with its 8 bits, values near white lie 1/256 apart. FSRCNN x2 on a photo, against fp32: rounded to
         # 8 bits 37 % of the pixels differ, by up to 2 codes; in fp16 (11 bits) 7 %, by 1. What fp16 lacks is range: a
         # network whose activations overflow fails the check of its tiles and is computed in float32.
         precision = "fp32" if where.type == "cpu" else "fp16"
-    if precision not in ("fp32", "fp16", "bf16"):
-        raise UsageError(f"no precision {precision!r}: there are auto, fp32, fp16, bf16")
     return PyTorch(model, where, precision)
 
 
@@ -68,16 +59,18 @@ def _device(name: str) -> torch.device:
         raise UsageError(f"no device {name!r}: there are auto, cpu, cuda, cuda:N, mps") from error
     if device.type == "cuda" and not (torch.cuda.is_available() and (device.index or 0) < torch.cuda.device_count()):
         raise UsageError(
-            f"PyTorch {torch.__version__} sees no {name}: take --device cpu, or install its CUDA build and the driver"
+            f"PyTorch {torch.__version__} sees no {name}; install its CUDA build and the driver", Use(device="cpu")
         )
     if device.type == "mps" and not torch.backends.mps.is_available():
-        raise UsageError("PyTorch sees no MPS device: take --device cpu")
+        raise UsageError("PyTorch sees no MPS device", Use(device="cpu"))
     if device.type not in ("cpu", "cuda", "mps"):
         raise UsageError(f"device {name!r} is not supported: there are auto, cpu, cuda, cuda:N, mps")
     return device
 
 
-class PyTorch:
+class PyTorch(CardFields):
+    """A network in PyTorch, see `protocol.Engine`."""
+
     def __init__(self, model: Model, device: torch.device, precision: str) -> None:
         import safetensors
         import safetensors.torch
@@ -85,19 +78,14 @@ class PyTorch:
 
         from hyperacuity.networks import build
 
+        super().__init__(model.card)
         self._model, self._device = model, device
         self._full: PyTorch | None = None
         self._opening = threading.Lock()
         self._dtype = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}[precision]
         self.precision = precision
-        self.scale = model.card.network_scale
-        self.channels = model.card.channel_count
-        self.multiple = model.card.multiple
-        self.halo = model.card.halo
-        self.activation_bytes = model.card.activation_bytes
 
-        if model.safetensors is None:
-            raise UsageError(f"{model.card.name} has no weights for PyTorch")
+        assert model.safetensors is not None
         network = build(model.card.architecture, model.card.config)
         try:
             network.load_state_dict(safetensors.torch.load_file(model.safetensors))
@@ -113,7 +101,7 @@ class PyTorch:
 
         if self._device.type == "cuda":
             free, _ = torch.cuda.mem_get_info(self._device)
-            # What PyTorch holds and does not use counts as taken for the driver.
+            # For the driver, memory that PyTorch holds and does not use is taken.
             return free + torch.cuda.memory_reserved(self._device) - torch.cuda.memory_allocated(self._device)
         return machine.available_memory()  # MPS shares the machine's memory
 
@@ -136,11 +124,11 @@ class PyTorch:
             return self._full
 
     def per_core(self) -> None:
-        return None  # how many threads PyTorch takes is one number for the whole process
+        return None  # PyTorch has one number of threads for the whole process
 
     @contextmanager
     def _exact(self) -> Iterator[None]:
-        """Let fp32 be fp32: by default cuDNN's convolutions round it to TF32, which has no more bits than fp16."""
+        """Compute in real float32: by default cuDNN's convolutions round to TF32, which has no more bits than fp16."""
         import torch
 
         if self._device.type != "cuda" or self.precision != "fp32":
@@ -152,7 +140,7 @@ class PyTorch:
 
 @contextmanager
 def _out_of_memory(device: torch.device) -> Iterator[None]:
-    """Turn what PyTorch says about a failed allocation into `OutOfMemory`."""
+    """Turn PyTorch's errors of a failed allocation into `OutOfMemory`."""
     import torch
 
     try:
@@ -163,3 +151,15 @@ def _out_of_memory(device: torch.device) -> Iterator[None]:
             raise
         torch.cuda.empty_cache()
         raise OutOfMemory(f"{device} ran out of memory") from error
+
+
+BACKEND = Backend(
+    title="PyTorch",
+    open=open,
+    package="torch",
+    install="'hyperacuity[torch]'",
+    devices=("cpu", "cuda", "mps"),
+    precisions=("fp32", "fp16", "bf16"),
+    reads="safetensors",
+    sees_gpu=sees_gpu,
+)

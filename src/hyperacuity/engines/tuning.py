@@ -1,4 +1,4 @@
-"""Which engine runs a model fastest here, as `hyperacuity tune` has measured it; kept in the user's cache folder."""
+"""Which engine runs a model fastest here, as measured by `tune`; kept in the user's cache folder."""
 
 from __future__ import annotations
 
@@ -8,15 +8,13 @@ import os
 import sys
 from pathlib import Path
 
-from hyperacuity import machine
+from hyperacuity import machine, storage
+from hyperacuity.engines.table import ENGINES
 from hyperacuity.zoo import Model
 
-# A choice is as good as what it was made among.
-_PACKAGES = ("onnxruntime", "openvino", "ncnn", "torch")
 
-
-def file() -> Path:
-    """Where choices are kept: one JSON object, from `key` to the name of an engine."""
+def cache_file() -> Path:
+    """Returns where measured choices are kept: one JSON object, from `key` to the name of an engine."""
     home = Path.home()
     if sys.platform == "win32":
         cache = Path(os.environ.get("LOCALAPPDATA") or home / "AppData" / "Local")
@@ -27,29 +25,34 @@ def file() -> Path:
     return cache / "hyperacuity" / "engines.json"
 
 
-def remembered(model: Model) -> str | None:
-    """The engine that was chosen for this model, on this processor and with what is installed now."""
-    known = _read()  # first, since there is nothing to hash where nobody has ever tuned
+def recall(model: Model) -> str | None:
+    """Returns the engine that was measured to be the fastest for this model, or None.
+
+    Only a measurement on this processor, with the engines that are installed now, counts.
+    """
+    known = _read()  # first, since without any measurement nothing needs to be hashed
     return known.get(key(model)) if known else None
 
 
 def remember(model: Model, engine: str) -> bool:
-    """Keep a choice; False where the cache folder cannot be written."""
-    path = file()
-    fresh = path.with_name(f"{path.name}.{os.getpid()}")
+    """Keep the engine measured to be the fastest for a model.
+
+    Returns:
+        Whether it could be written into the cache folder.
+    """
+    path = cache_file()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        fresh.write_text(json.dumps(_read() | {key(model): engine}, indent=1))
-        fresh.replace(path)
+        storage.write_whole(path, json.dumps(_read() | {key(model): engine}, indent=1).encode())
     except OSError:
         return False
     return True
 
 
 def key(model: Model) -> str:
-    """Everything on which a choice rests: the model's file, the engines' versions, the processor, its cores."""
+    """Returns a key for everything a measurement depends on: model file, versions of the engines, processor, cores."""
     assert model.onnx is not None
-    versions = [f"{name} {_version(name)}" for name in _PACKAGES]
+    versions = [f"{backend.package} {_version(backend.package)}" for backend in ENGINES.values()]
     facts = [hashlib.sha256(model.onnx.read_bytes()).hexdigest(), *versions, machine.processor(), str(machine.cores())]
     return f"{model.card.name} {hashlib.sha256('|'.join(facts).encode()).hexdigest()[:16]}"
 
@@ -65,7 +68,7 @@ def _version(package: str) -> str:
 
 def _read() -> dict[str, str]:
     try:
-        content = json.loads(file().read_text())
+        content = json.loads(cache_file().read_text())
     except (OSError, ValueError):  # never tuned, or cut short: measured again by the next `tune`
         return {}
     return content if isinstance(content, dict) else {}

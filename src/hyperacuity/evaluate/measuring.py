@@ -25,7 +25,7 @@ _WARM_UP_SIDE = 64
 def check_scale(upscaler: Upscaler, scale: int) -> None:
     """Raises `UsageError` if the model does not support `scale`."""
     if not upscaler.made_for(scale):
-        scales = ", ".join(f"x{step.scale}" for step in zoo.steps(upscaler.family))
+        scales = ", ".join(f"x{step.scale}" for step in zoo.chain_steps(upscaler.family))
         raise UsageError(f"{upscaler.family[0].card.family} is made for {scales}, not for x{scale}")
 
 

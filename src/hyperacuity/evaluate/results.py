@@ -122,7 +122,7 @@ def summarise(
     card = upscaler.family[0].card
     comparable = with_published and setting.protocol.name == CLASSIC.name
     known = find_published(card, setting.images.name, setting.scale) if comparable else None
-    used = next((step.model.card for step in zoo.steps(upscaler.family) if step.scale == setting.scale), card)
+    used = next((step.model.card for step in zoo.chain_steps(upscaler.family) if step.scale == setting.scale), card)
     seconds = statistics.median(one.seconds for one in measurements)
     return EvaluationRow(model, setting, len(measurements), means, used.parameters, seconds, known)
 

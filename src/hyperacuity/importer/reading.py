@@ -1,7 +1,7 @@
-"""A checkpoint of anybody's -> {name: tensor}, without running anything in it.
+"""Any checkpoint -> {name: tensor}, without running code in it.
 
-What a file is, its first bytes say; its name says nothing. Pickles are read by `torch.load(weights_only=True)` and by
-nothing else: what that refuses is refused here, with the reason.
+The first bytes of a file decide what it is; its name does not matter. Pickles are read by
+`torch.load(weights_only=True)` only: what that refuses is refused here, with the reason.
 """
 
 from __future__ import annotations
@@ -21,19 +21,18 @@ from hyperacuity.errors import UsageError, WeightsError
 
 Weights = dict[str, Tensor]
 
-# Under which key a checkpoint keeps its weights; averaged ones (EMA) before the others. The last three are our
-# trainer's.
-_OF_OTHERS = ("params_ema", "params-ema", "params", "model_state_dict", "state_dict", "model", "net")
-WRAPPERS = (*_OF_OTHERS, "weights", "average", "network")
-# What stands before all keys when the network was saved from within something else.
+# The keys under which checkpoints keep their weights; averaged ones (EMA) first. The last three are our trainer's.
+_WRAPPERS_OF_OTHERS = ("params_ema", "params-ema", "params", "model_state_dict", "state_dict", "model", "net")
+WRAPPERS = (*_WRAPPERS_OF_OTHERS, "weights", "average", "network")
+# Prefixes of all keys if the network was saved as a part of something else.
 PREFIXES = ("module.", "netG.", "_orig_mod.", "generator.")
-# Of a checkpoint that holds more than the generator: only what bears one of these.
+# If a checkpoint holds more than the generator, only keys with one of these prefixes are used.
 _GENERATORS = ("netG.", "generator.")
 
 # safetensors' own limit for its header.
 _LONGEST_HEADER = 100_000_000
 _PICKLE, _ZIP = b"\x80", b"PK"
-_OTHERS = {
+_FOREIGN_MAGIC = {
     b"version https://git-lfs": "is a Git LFS pointer, not weights: run `git lfs pull`, or download the file itself",
     b"\x89HDF": "is an HDF5 file, as Keras writes them: convert it to safetensors",
     b"\x1f\x8b": "is compressed by gzip: unpack it first",
@@ -45,16 +44,18 @@ _OTHERS = {
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """weights: float32 where they are real numbers; metadata: of a safetensors file, else empty."""
+    """Weights, in float32 if they are real numbers, and the metadata of a safetensors file."""
 
     weights: Weights
     metadata: Mapping[str, str]
 
 
 def read(path: Path) -> Checkpoint:
-    """The weights in a file: safetensors, or PyTorch's formats (.pth, .pt, .ckpt), whatever its name.
+    """Read the weights in a file: safetensors, or PyTorch's formats (.pth, .pt, .ckpt), whatever its name.
 
-    Raises `UsageError` when there is no such file, and `WeightsError`, which says why, for all that is not weights.
+    Raises:
+        UsageError: There is no such file.
+        WeightsError: It holds no weights; the message tells why.
     """
     if not path.is_file():
         raise UsageError(f"there is no file {path}" if not path.exists() else f"{path} is a folder: give one file")
@@ -74,11 +75,11 @@ def read(path: Path) -> Checkpoint:
         content = _unpickled(path)
     else:
         raise WeightsError(f"{path} {_what_else(head)}")
-    return Checkpoint(_checked(stripped(unwrapped(content, path)), path, size), metadata)
+    return Checkpoint(_checked(strip_prefixes(unwrap(content, path)), path, size), metadata)
 
 
 def _what_else(head: bytes) -> str:
-    for magic, what in _OTHERS.items():
+    for magic, what in _FOREIGN_MAGIC.items():
         if head.startswith(magic):
             return what
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
@@ -141,8 +142,8 @@ def _short(error: Exception) -> str:
     return (lines[0] if lines else type(error).__name__)[:120]
 
 
-def unwrapped(content: object, path: Path) -> Mapping[Any, Any]:
-    """The innermost dict: a checkpoint of a training holds the weights beside the optimizer and its like."""
+def unwrap(content: object, path: Path) -> Mapping[Any, Any]:
+    """Returns the innermost dict: a checkpoint of a training also holds the optimizer and its state."""
     for _ in range(5):
         if not isinstance(content, Mapping):
             break
@@ -155,12 +156,12 @@ def unwrapped(content: object, path: Path) -> Mapping[Any, Any]:
     if not isinstance(content, Mapping):
         raise WeightsError(f"{path} holds a {type(content).__name__}, not a network's weights")
     if not any(isinstance(value, Tensor) for value in content.values()):
-        raise WeightsError(f"{path} holds no weights; its keys are {listed(content)}")
+        raise WeightsError(f"{path} holds no weights; its keys are {list_first(content)}")
     return content
 
 
-def stripped(content: Mapping[Any, Any]) -> Weights:
-    """Tensors only, the generator's only, and the keys as the network itself has them."""
+def strip_prefixes(content: Mapping[Any, Any]) -> Weights:
+    """Returns only tensors, only those of the generator, and the keys without prefixes."""
     weights = {str(name): value for name, value in content.items() if isinstance(value, Tensor)}
     for prefix in _GENERATORS:
         if own := {name: value for name, value in weights.items() if name.startswith(prefix)}:
@@ -192,7 +193,7 @@ def _checked(weights: Weights, path: Path, size: int) -> Weights:
     return plain
 
 
-def listed(names: Iterable[object]) -> str:
-    """The first of many names, for a message."""
+def list_first(names: Iterable[object]) -> str:
+    """Returns the first of many names, for a message."""
     every = [str(name)[:60] for name in names]
     return ", ".join(every[:8]) + (f" and {len(every) - 8} more" if len(every) > 8 else "")

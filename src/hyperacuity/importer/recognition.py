@@ -1,4 +1,4 @@
-"""Whose weights these are: the network of ours that has exactly these keys and shapes, however they were named."""
+"""Which network of ours weights are for: the one that has exactly their keys and shapes, once these are renamed."""
 
 from __future__ import annotations
 
@@ -12,27 +12,36 @@ import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
-from hyperacuity.errors import UsageError, WeightsError
-from hyperacuity.importer.configs import CONFIGS, Config, Open, Weights
-from hyperacuity.importer.layouts import LAYOUTS, STRANGERS, Answer, Layout
-from hyperacuity.importer.reading import listed
-from hyperacuity.networks import NETWORKS, build
+from hyperacuity.errors import LEAVE_OUT, UsageError, Use, WeightsError
+from hyperacuity.importer.reading import list_first
+from hyperacuity.importer.unsupported import UNSUPPORTED
+from hyperacuity.networks import NETWORKS, KeyLayout, Undetermined, build
+from hyperacuity.networks.declaration import ConfigFields, Weights
 
-# What weights of another network make the functions stumble over. Memory is not among it.
-_STUMBLES = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError, WeightsError)
+# What functions of a state dict may raise for weights of another network. Not MemoryError.
+_FOREIGN_FAILURES = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError, WeightsError)
 
 
 @dataclass(frozen=True)
 class Found:
-    """A network of ours, the config to build it with, and its state dict. origin: in whose names the weights came.
-    enlarged: see `zoo.Card`.
+    """Weights whose network is known.
+
+    Attributes:
+        origin: The project whose keys the weights had.
+        architecture: A network of the table.
+        config: What to build it with.
+        weights: Its state dict.
+        enlarged: See `zoo.Card`.
     """
 
     origin: str
     architecture: str
-    config: Config
+    config: ConfigFields
     weights: Weights
     enlarged: tuple[int, ...] = ()
+
+
+OURS = "Hyperacuity"
 
 
 def recognise(
@@ -43,36 +52,41 @@ def recognise(
     hint: int | None = None,
     settings: Mapping[str, Any] | None = None,
 ) -> Found:
-    """The network that these weights are for.
+    """Find the network that these weights are for.
 
-    architecture: only this one. scale, settings: what the weights do not say, the latter fields of the config by
-    name. hint: a scale that is believed where neither they nor `scale` say one, as from the name of a file.
+    Args:
+        weights: A state dict, in our keys or those of another project.
+        architecture: Only this network is tried.
+        scale: By how much the network enlarges, if the weights do not determine it.
+        hint: The same, of less weight, such as a number in the file's name.
+        settings: Config fields that the weights do not determine.
 
-    Raises `WeightsError` when no network or more than one fits, `UsageError` when something is left open or the
-    weights contradict what is asked.
+    Raises:
+        WeightsError: No network fits.
+        UsageError: More than one fits, something is left open, or the weights contradict an argument.
     """
     if architecture is not None:
-        build_check(architecture)
+        check_architecture(architecture)
     problems: list[str] = []
     fits: dict[str, Found] = {}
     for stripped in _without_common_prefix(weights):
-        for layout in (*_own_layouts(), *LAYOUTS):
-            if architecture in (None, layout.architecture) and layout.architecture not in fits:
-                found = _fit(stripped, layout, problems)
+        for name, layout in _layouts():
+            if architecture in (None, name) and name not in fits:
+                found = _fit(stripped, name, layout, problems)
                 if found is not None:
-                    fits[layout.architecture] = found
+                    fits[name] = found
         if fits:
             break
     if not fits:
         raise WeightsError(_unknown(weights, problems))
     if len(fits) > 1:
         names = " and of ".join(fits)
-        raise WeightsError(f"these may be the weights of {names}: say which by --architecture")
+        raise WeightsError(f"these may be the weights of {names}", *(Use(architecture=name) for name in fits))
     return _settled(next(iter(fits.values())), scale, hint, settings or {})
 
 
-def build_check(architecture: str) -> None:
-    """Raise `UsageError`, with the nearest name, when there is no such network."""
+def check_architecture(architecture: str) -> None:
+    """Raise `UsageError`, which names the nearest, if there is no such network."""
     if architecture not in NETWORKS:
         build(architecture, {})
 
@@ -85,20 +99,20 @@ def fit_own(weights: Weights, architecture: str, config: Mapping[str, Any]) -> F
     if not all(0 <= value <= largest for value in numbers):
         raise WeightsError(f"the card's config does not fit its weights: {dict(config)}")
     try:
-        build_check(architecture)
+        check_architecture(architecture)
         complete, problem = _difference(weights, architecture, dict(config))
-    except _STUMBLES as error:
+    except _FOREIGN_FAILURES as error:
         raise WeightsError(f"its card cannot be used: {error}") from error
     if problem:
         raise WeightsError(f"the weights do not fit their own card, of {architecture}: {problem}")
-    return Found("Hyperacuity", architecture, dict(config), complete)
+    return Found(OURS, architecture, dict(config), complete)
 
 
-def _own_layouts() -> Iterator[Layout]:
-    def unchanged(theirs: Weights) -> Answer:
-        return theirs, {}
-
-    return (Layout("Hyperacuity", architecture, unchanged) for architecture in CONFIGS)
+def _layouts() -> Iterator[tuple[str, KeyLayout]]:
+    """Every network with each layout of its keys; our own before those of other projects."""
+    ours = KeyLayout(OURS, lambda weights: (weights, {}))
+    yield from ((name, ours) for name in NETWORKS)
+    yield from ((name, layout) for name, network in NETWORKS.items() for layout in network.layouts)
 
 
 def _without_common_prefix(weights: Weights) -> Iterator[Weights]:
@@ -111,45 +125,42 @@ def _without_common_prefix(weights: Weights) -> Iterator[Weights]:
         weights = {name.partition(".")[2]: value for name, value in weights.items()}
 
 
-def _fit(theirs: Weights, layout: Layout, problems: list[str]) -> Found | None:
-    config: Config = {}
+def _fit(theirs: Weights, architecture: str, layout: KeyLayout, problems: list[str]) -> Found | None:
+    """The weights as those of a network in one layout; None, and perhaps a line in `problems`, if they do not fit."""
     try:
-        answer = layout.convert(theirs)
-        if answer is None:
+        converted = layout.convert(theirs)
+        if converted is None:
             return None
-        ours, origin = answer
-        config = CONFIGS[layout.architecture](ours) | origin
-        complete, problem = _difference(ours, layout.architecture, config)
-    except _STUMBLES as error:
-        # Keys that are all known are worth a word; what a layout of ours says to a stranger's are not.
-        if layout.origin != "Hyperacuity" and isinstance(error, ValueError):
+        ours, fields = converted
+        config = NETWORKS[architecture].config_from_weights(ours) | fields
+        complete, problem = _difference(ours, architecture, config)
+    except _FOREIGN_FAILURES as error:
+        # Worth reporting if all keys are known; our own layout fails on foreign keys as a matter of course.
+        if layout.origin != OURS and isinstance(error, ValueError):
             problems.append(f"the keys are those of {layout.origin}, but {error}")
         return None
     if problem:
-        if layout.origin != "Hyperacuity" or not problem.startswith("it lacks"):
-            problems.append(f"the keys are those of {_by(layout)}, but {problem}")
+        if layout.origin != OURS or not problem.startswith("it lacks"):
+            owner = architecture if layout.origin == OURS else layout.origin
+            problems.append(f"the keys are those of {owner}, but {problem}")
         return None
-    return Found(layout.origin, layout.architecture, config, complete)
+    return Found(layout.origin, architecture, config, complete)
 
 
-def _by(layout: Layout) -> str:
-    return layout.architecture if layout.origin == "Hyperacuity" else layout.origin
-
-
-def _difference(ours: Weights, architecture: str, config: Config) -> tuple[Weights, str]:
+def _difference(ours: Weights, architecture: str, config: ConfigFields) -> tuple[Weights, str]:
     """The complete state dict, and in words what keeps it from fitting; nothing when it fits.
 
     How many batches a normalisation has seen counts for nothing: it is left out and filled in as needed.
     """
-    first = {name: value.values[0] if isinstance(value, Open) else value for name, value in config.items()}
+    first = {name: value.values[0] if isinstance(value, Undetermined) else value for name, value in config.items()}
     expected = shapes(architecture, first)
     counters = {name for name in (*ours, *expected) if name.endswith("num_batches_tracked")}
     complete = {name: value for name, value in ours.items() if name not in counters - expected.keys()}
     complete |= {name: torch.tensor(0) for name in counters & expected.keys() - ours.keys()}
     if lacking := expected.keys() - complete.keys():
-        return complete, f"it lacks {listed(sorted(lacking))}"
+        return complete, f"it lacks {list_first(sorted(lacking))}"
     if beyond := complete.keys() - expected.keys():
-        return complete, f"it has more: {listed(sorted(beyond))}"
+        return complete, f"it has more: {list_first(sorted(beyond))}"
     for name, shape in expected.items():
         if tuple(complete[name].shape) != shape:
             return complete, f"{name} is {tuple(complete[name].shape)}, not {shape}"
@@ -176,48 +187,57 @@ class _Uninitialised(TorchFunctionMode):
 
 
 def _settled(found: Found, scale: int | None, hint: int | None, settings: Mapping[str, Any]) -> Found:
-    """The config with what the weights leave open filled in."""
+    """The same with what the weights leave open filled in."""
     config = found.config | dict(settings)
-    told = config.get("scale")
-    if isinstance(told, Open):
-        chosen = scale if scale is not None else hint
-        choices = ", ".join(map(str, told.values))
-        if chosen is None:
-            raise UsageError(
-                f"these are weights of {found.origin if found.origin != 'Hyperacuity' else found.architecture}, which "
-                f"do not say by how much they enlarge: add --scale ({choices}), or name the file so, as in NAME-x2"
-            )
-        if chosen not in told.values:
-            raise UsageError(f"weights of {found.architecture} cannot enlarge x{chosen}; there are {choices}")
-        config["scale"] = chosen
-    elif told is not None and scale is not None and told != scale:
-        raise UsageError(f"these weights of {found.architecture} enlarge x{told}, not x{scale}: leave out --scale")
+    own_scale = config.get("scale")
+    if isinstance(own_scale, Undetermined):
+        config["scale"] = _chosen_scale(found, own_scale, scale if scale is not None else hint)
+    elif own_scale is not None and scale is not None and own_scale != scale:
+        raise UsageError(
+            f"these weights of {found.architecture} enlarge x{own_scale}, not x{scale}", Use(scale=LEAVE_OUT)
+        )
     for name, value in config.items():
-        if isinstance(value, Open):
-            choices = " or ".join(f"--set {name}={each}" for each in value.values)
-            raise UsageError(f"the weights of {found.architecture} do not say their {name}: add {choices}")
+        if isinstance(value, Undetermined):
+            choices = (Use(settings={name: each}) for each in value.values)
+            raise UsageError(f"the weights of {found.architecture} do not determine their {name}", *choices)
     problem = _difference(found.weights, found.architecture, config)[1] if settings else ""
     if problem:
         raise UsageError(f"with {dict(settings)} the weights do not fit {found.architecture}: {problem}")
-    enlarged = _enlarged(found.architecture, scale if scale is not None else hint) if told is None else ()
+    enlarged = _enlarged(found.architecture, scale if scale is not None else hint) if own_scale is None else ()
     return Found(found.origin, found.architecture, config, found.weights, enlarged)
 
 
-def _enlarged(architecture: str, chosen: int | None) -> tuple[int, ...]:
-    """The scales of a network that is given an enlarged image: one set of weights of VDSR serves three."""
-    if chosen is None and architecture != "vdsr":
+def _chosen_scale(found: Found, possible: Undetermined, chosen: int | None) -> int:
+    choices = ", ".join(map(str, possible.values))
+    if chosen is None:
+        owner = found.architecture if found.origin == OURS else found.origin
         raise UsageError(
-            f"these are weights of {architecture}, which do not say how much enlarged an image they take: add --scale "
-            "(2, 3, 4), or name the file so, as in NAME-x2"
+            f"these are weights of {owner}, which do not determine the scale ({choices}); name the file as NAME-x2, or "
+            "give the scale",
+            Use(scale=possible.values[0]),
         )
-    return (2, 3, 4) if chosen is None else (chosen,)
+    if chosen not in possible.values:
+        raise UsageError(f"weights of {found.architecture} cannot enlarge x{chosen}; there are {choices}")
+    return chosen
+
+
+def _enlarged(architecture: str, chosen: int | None) -> tuple[int, ...]:
+    """The scales of a network whose input bicubic has enlarged."""
+    served = NETWORKS[architecture].enlarged
+    if chosen is None and not served:
+        raise UsageError(
+            f"these are weights of {architecture}, which do not determine how much enlarged an image they take (2, 3, "
+            "4); name the file as NAME-x2, or give the scale",
+            Use(scale=2),
+        )
+    return served if chosen is None else (chosen,)
 
 
 def _unknown(weights: Weights, problems: list[str]) -> str:
-    seen = f"Its keys: {listed(weights)}."
-    stranger = next((what for keys, what in STRANGERS if all(_has(weights, key) for key in keys)), "")
-    if stranger:
-        return f"this fits no network here: it looks like {stranger}. {seen}"
+    seen = f"Its keys: {list_first(weights)}."
+    unsupported = next((what for keys, what in UNSUPPORTED if all(_has(weights, key) for key in keys)), "")
+    if unsupported:
+        return f"this fits no network here: it looks like {unsupported}. {seen}"
     if problems:
         return f"this fits no network here: {problems[0]}. {seen}"
     return f"this fits no network here; the nearest is {nearest_architecture(weights)}. {seen}"
@@ -233,11 +253,11 @@ def nearest_architecture(weights: Weights) -> str:
 
     def likeness(architecture: str) -> float:
         ours = shapes(architecture, {})
-        others = (layout.words for layout in LAYOUTS if layout.architecture == architecture)
+        others = (layout.words for layout in NETWORKS[architecture].layouts)
         named = max(_overlap(words, _words(text)) for text in (" ".join(ours), *others))
         return 2 * named + _overlap(sides, _sides(ours.values()))
 
-    return max(CONFIGS, key=likeness)
+    return max(NETWORKS, key=likeness)
 
 
 def _words(text: str) -> Counter[str]:

@@ -14,12 +14,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from math import isqrt
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from hyperacuity.errors import UsageError, nearest
+from hyperacuity.networks.declaration import ConfigFields, Declaration, Weights
+from hyperacuity.networks.state_dicts import count_modules
 
 # Channels and hidden layers of each size, which is named by its parameters at x2 and without branches.
 SIZES = {
@@ -61,28 +64,31 @@ class Acute(nn.Module):
         f = config.features
         self.config = config
         self.scale = config.scale
-        # What a layer adds to the variance of its input. The hidden ones keep their input beside it: together times e.
+        # What a layer adds to the variance of its input. The hidden ones keep their input too: together times e.
         # The last begins small: the network begins as the nearest-neighbour enlargement.
         hidden = (_Layer(f, f, config, gain=1 / config.layers, keeps_input=True) for _ in range(config.layers))
         self.first = _Layer(1, f, config, gain=2.0)
         self.hidden = nn.ModuleList(hidden)
         self.last = _Layer(f, config.scale**2, config, gain=1e-3)
         self.relu = nn.ReLU()
-        with torch.no_grad():  # blind to the level of grey at first: ReLU is to bend at edges, not at some brightness
+        with (
+            torch.no_grad()
+        ):  # at first independent of the level of grey: ReLU should bend at edges, not at some brightness
             self.first.square.weight -= self.first.kernel()[0].mean((1, 2, 3), keepdim=True)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.picture(x, self.seen(x))
+        return self.image(x, self.features(x))
 
-    def seen(self, x: Tensor) -> Tensor:
-        """What the last layer makes a picture of."""
+    def features(self, x: Tensor) -> Tensor:
+        """Returns the features (N, features, H, W) that the last layer turns into an image."""
         x = self.relu(self.first(x))  # (N, features, H, W)
         for layer in self.hidden:
             x = self.relu(layer(x))  # (N, features, H, W)
         return x
 
-    def picture(self, x: Tensor, seen: Tensor) -> Tensor:
-        y = self.last(seen) + x  # (N, scale^2, H, W)
+    def image(self, x: Tensor, features: Tensor) -> Tensor:
+        """Returns the image (N, 1, H * scale, W * scale) of these features of `x`."""
+        y = self.last(features) + x  # (N, scale^2, H, W)
         return functional.pixel_shuffle(y, self.scale)  # (N, 1, H * scale, W * scale)
 
     @torch.no_grad()
@@ -101,9 +107,11 @@ class Acute(nn.Module):
 
     @torch.no_grad()
     def unfolded(self, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Weights of the folded form as weights of this one: the 3x3 branch makes up for what the others add, which
-        stay as they are. Layers of another shape are left out; hidden layers that this network has beyond those of the
-        weights do nothing at first (Chen et al., "Net2Net", ICLR 2016, arXiv 1511.05641, section 2.3).
+        """Returns weights of the folded form as weights of this one.
+
+        The 3x3 branch compensates what the other branches add, which do not change. Layers of another shape are left
+        out; additional hidden layers of this network do nothing at first (Chen et al., "Net2Net", ICLR 2016, arXiv
+        1511.05641, section 2.3).
         """
         taken: dict[str, Tensor] = {}
         hidden = weights.get("hidden.0.square.weight")
@@ -121,9 +129,9 @@ class Acute(nn.Module):
 
 
 class _Layer(nn.Module):
-    """A 3x3 convolution as 3x3, 1x1, and 1x1 then 3x3 beside each other; `keeps_input`: and the input itself.
+    """A 3x3 convolution as the sum of 3x3, 1x1, and 1x1 then 3x3; with `keeps_input` also of the input itself.
 
-    gain: the variance of what is learnt over the variance of the input, at the beginning.
+    gain: the variance of the branches' sum over the variance of the input, before training.
     """
 
     def __init__(
@@ -142,7 +150,7 @@ class _Layer(nn.Module):
             return
         wide = config.expansion * inputs
         self.point = nn.Conv2d(inputs, outputs, 1, bias=False)
-        self.widen = nn.Conv2d(inputs, wide, 1, bias=False)  # a bias would be cut off at the picture's border
+        self.widen = nn.Conv2d(inputs, wide, 1, bias=False)  # a bias would be cut off at the image's border
         self.narrow = nn.Conv2d(wide, outputs, 3, padding=1, bias=False)
         nn.init.normal_(self.square.weight, std=(gain / 3 / (9 * inputs)) ** 0.5)
         nn.init.normal_(self.point.weight, std=(gain / 3 / inputs) ** 0.5)
@@ -156,7 +164,7 @@ class _Layer(nn.Module):
         return functional.conv2d(x, *self.kernel(), padding=1)  # (N, outputs, H, W)
 
     def kernel(self) -> tuple[Tensor, Tensor | None]:
-        """The one kernel (outputs, inputs, 3, 3) that the branches amount to, and its bias (outputs)."""
+        """Returns the one kernel (outputs, inputs, 3, 3) equal to all branches, and its bias (outputs)."""
         if self.is_folded:
             return self.square.weight, self.square.bias
         weight = torch.einsum("omhw,mi->oihw", self.narrow.weight, self.widen.weight[:, :, 0, 0])
@@ -167,5 +175,17 @@ class _Layer(nn.Module):
 
 
 def _identity(like: Tensor) -> Tensor:
-    """The kernel that gives each channel back as it is."""
+    """The kernel that returns each channel unchanged."""
     return functional.pad(torch.eye(len(like), dtype=like.dtype, device=like.device)[..., None, None], (1, 1, 1, 1))
+
+
+def config_from_weights(weights: Weights) -> ConfigFields:
+    """The config of a state dict in our own keys; the folded form has no branches."""
+    outputs, features, *_ = weights["last.square.weight"].shape
+    folded = "first.widen.weight" not in weights
+    layers = count_modules(weights, "hidden")
+    config = {"scale": isqrt(outputs), "features": features, "layers": layers, "folded": folded}
+    return config if folded else config | {"expansion": weights["hidden.0.widen.weight"].shape[0] // features}
+
+
+DECLARATION = Declaration(Acute, config_from_weights)

@@ -12,12 +12,14 @@ What differs: the enlarged input is added before the pixel shuffle, which gives 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isqrt
 from typing import Literal
 
 from torch import Tensor, nn
 from torch.nn import functional
 
-from hyperacuity.errors import UsageError
+from hyperacuity.errors import UsageError, WeightsError
+from hyperacuity.networks.declaration import ConfigFields, Declaration, PublishedCount, Undetermined, Weights
 
 
 @dataclass(frozen=True)
@@ -58,3 +60,29 @@ def _activation(config: CompactConfig) -> nn.Module:
     if config.activation == "leakyrelu":
         return nn.LeakyReLU(0.1)
     raise UsageError(f"no activation {config.activation!r}; there are prelu, relu, leakyrelu")
+
+
+def _config_from_weights(weights: Weights) -> ConfigFields:
+    last = max(int(name.split(".")[1]) for name in weights)
+    if last > 2 * len(weights):  # the layers between have no weights: one in two at most
+        raise WeightsError(f"there is a layer {last} among {len(weights)} tensors: the file is damaged")
+    config = {
+        "scale": isqrt(weights[f"body.{last}.weight"].shape[0] // 3),
+        "features": weights["body.0.weight"].shape[0],
+        "convs": last // 2 - 1,
+    }
+    # Only PReLU has weights.
+    return config | {"activation": "prelu" if "body.1.weight" in weights else Undetermined(("relu", "leakyrelu"))}
+
+
+DECLARATION = Declaration(
+    Compact,
+    _config_from_weights,
+    paper="arXiv:2107.10833",
+    published_counts=(  # Real-ESRGAN's SRVGGNetCompact
+        PublishedCount({}, 621_424, biases=True),
+        PublishedCount({"scale": 2}, 600_652, biases=True),
+        PublishedCount({"convs": 32}, 1_213_296, biases=True),
+    ),
+    small={"features": 16, "convs": 3},
+)

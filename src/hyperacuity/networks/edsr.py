@@ -6,7 +6,7 @@ Lim, Son, Kim, Nah, Lee: "Enhanced Deep Residual Networks for Single Image Super
 as the authors' code has it. Works on RGB.
 
 What differs: the paper's numbers are 0 to 255, ours 0 to 1 outside and the paper's within, where mean and range belong
-to the network. And training begins at linear interpolation: the first three channels carry the picture through, past
+to the network. And training begins at linear interpolation: the first three channels carry the image through, past
 the blocks; the paper begins with noise at x2, and with its x2 network at x3 and x4.
 """
 
@@ -16,6 +16,9 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+
+from hyperacuity.networks.declaration import ConfigFields, Declaration, KeyLayout, PublishedCount, Weights
+from hyperacuity.networks.state_dicts import Replacement, count_modules, rename_keys, rename_numbered, shuffle_scale
 
 _SHUFFLES = {2: (2,), 3: (3,), 4: (2, 2), 8: (2, 2, 2)}
 
@@ -59,7 +62,7 @@ class EDSR(nn.Module):
 
 
 class ResidualBlock(nn.Module):
-    """Two convolutions with a ReLU between them, and a part of what they give added to what they were given."""
+    """Two convolutions with a ReLU between them; a part of their result is added to their input."""
 
     def __init__(self, width: int, side: int, part: float) -> None:
         super().__init__()
@@ -97,7 +100,7 @@ class Upsampler(nn.Sequential):
 
 @torch.no_grad()
 def carry(head: nn.Conv2d, joint: nn.Conv2d, tail: nn.Conv2d) -> None:
-    """Let the first three channels be the picture: made by the head, untouched by the blocks, shown by the tail."""
+    """Let the first three channels be the image: made by the head, untouched by the blocks, shown by the tail."""
     for layer in (head, joint, tail):
         assert layer.bias is not None
         layer.weight[:3] = 0
@@ -106,3 +109,96 @@ def carry(head: nn.Conv2d, joint: nn.Conv2d, tail: nn.Conv2d) -> None:
     for c in range(3):
         head.weight[c, c, 1, 1] = 1
         tail.weight[c, c, 1, 1] = 1
+
+
+def _config_from_weights(weights: Weights) -> ConfigFields:
+    width = weights["head.weight"].shape[0]
+    return {
+        "scale": shuffle_scale(weights, "upscale"),
+        "blocks": count_modules(weights, "body"),
+        "width": width,
+        # The paper: blocks of 256 channels add a tenth, or they do not train; narrower ones add all.
+        "residual": 0.1 if width == 256 else 1.0,
+    }
+
+
+# Where the authors' residual blocks keep our two convolutions.
+RESIDUAL_BLOCK = {"0": "first", "2": "second"}
+
+
+def _from_authors(weights: Weights) -> tuple[Weights, ConfigFields] | None:
+    """Looks at values: mean colour and range are those of `add_mean`, if the weights have it."""
+    rules: dict[str, Replacement] = {
+        r"(sub|add)_mean": "",
+        r"head\.0": "head",
+        r"body\.(\d+)\.body\.([02])": lambda found: f"body.{found[1]}.{RESIDUAL_BLOCK[found[2]]}",
+        r"body\.\d+": "joint",
+        r"tail\.0\.(\d+)": r"upscale.\1",
+        r"tail\.1": "tail",
+    }
+    renamed = rename_keys(weights, rules)
+    return None if renamed is None else (renamed, mean_colour(weights))
+
+
+def mean_colour(weights: Weights) -> ConfigFields:
+    """Read the mean colour and the range of values from the layers of the authors' code that subtract and add it.
+
+    The product of range and mean is the bias of `add_mean`: on 0 to 255 it is above 1, on 0 to 1 below.
+    """
+    bias, weight = weights.get("add_mean.bias"), weights.get("add_mean.weight")
+    if bias is None or weight is None:
+        return {}
+    if weight.flatten().tolist() != torch.eye(3).flatten().tolist():
+        raise ValueError("its add_mean mixes or scales the colours")
+    rgb_range = 255.0 if bias.max() > 1 else 1.0
+    # The authors' means have four places; float32 times 255 gives them back with noise.
+    return {"rgb_range": rgb_range, "rgb_mean": [round(value / rgb_range, 6) for value in bias.tolist()]}
+
+
+def _from_basicsr(weights: Weights) -> tuple[Weights, ConfigFields] | None:
+    rules: dict[str, Replacement] = {
+        "conv_first": "head",
+        r"body\.(\d+)\.conv1": r"body.\1.first",
+        r"body\.(\d+)\.conv2": r"body.\1.second",
+        "conv_after_body": "joint",
+        r"upsample\.(\d+)": r"upscale.\1",
+        "conv_last": "tail",
+    }
+    renamed = rename_keys(weights, rules)
+    return None if renamed is None else (renamed, {})
+
+
+def _from_krasserm(weights: Weights) -> tuple[Weights, ConfigFields] | None:
+    """Exported from Keras: numbered in the order of the layers, sub-pixels in TensorFlow's order, white is 2 within.
+
+    Looks at values: the mean colour is stored.
+    """
+    if weights.keys().isdisjoint({"DIV2K_mean"}):
+        return None
+    layers = {name: value for name, value in weights.items() if not name.endswith("DIV2K_mean")}
+    blocks = (len(layers) // 2 - 4) // 2
+    halves = [f"body.{n}.{half}" for n in range(blocks) for half in ("first", "second")]
+    renamed = rename_numbered(layers, {"convolution": ["head", *halves, "joint", "upscale.0", "tail"]})
+    for kind in ("weight", "bias"):
+        value = renamed[f"upscale.0.{kind}"]
+        scale = round((len(value) / len(renamed["head.bias"])) ** 0.5)
+        value = value.reshape(scale, scale, -1, *value.shape[1:])
+        renamed[f"upscale.0.{kind}"] = value.movedim(2, 0).flatten(0, 2)
+    return renamed, {"rgb_mean": weights["DIV2K_mean"].flatten().tolist(), "rgb_range": 2.0}
+
+
+DECLARATION = Declaration(
+    EDSR,
+    _config_from_weights,
+    paper="arXiv:1707.02921",
+    layouts=(
+        KeyLayout("EDSR of its authors", _from_authors, "sub_mean add_mean head body tail"),
+        KeyLayout("EDSR of BasicSR", _from_basicsr, "conv_first body conv1 conv2 conv_after_body upsample conv_last"),
+        KeyLayout("EDSR of krasserm", _from_krasserm),
+    ),
+    published_counts=(  # sanghyun-son/EDSR-PyTorch
+        PublishedCount({"scale": 2}, 1_369_859, biases=True),
+        PublishedCount({"scale": 2, "blocks": 32, "width": 256, "residual": 0.1}, 40_729_603, biases=True),
+    ),
+    small={"blocks": 2, "width": 16},
+)

@@ -4,8 +4,8 @@ Shi, Caballero, Huszár, Totz, Aitken, Bishop, Rueckert, Wang: "Real-Time Single
 an Efficient Sub-Pixel Convolutional Neural Network", CVPR 2016, arXiv 1609.05158, section 3.2. Written from the paper,
 without other code. Works on luma; `channels = 3` is what many ports make of it.
 
-What differs is where training begins: the first channels of each layer carry the picture through, and the last layer
-interpolates it linearly. With tanh that picture is small and centred, where tanh is nearly a line. What the other
+What differs is where training begins: the first channels of each layer carry the image through, and the last layer
+interpolates it linearly. With tanh that image is small and centred, where tanh is nearly a line. What the other
 kernels of the first layer answer does not depend on the level of grey, so that the activation bends at edges, not at
 some brightness (docs/training-notes.md has what that is worth).
 """
@@ -13,10 +13,14 @@ some brightness (docs/training-notes.md has what that is worth).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isqrt
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
+
+from hyperacuity.networks.declaration import ConfigFields, Declaration, KeyLayout, PublishedCount, Weights
+from hyperacuity.networks.state_dicts import rename_keys
 
 
 @dataclass(frozen=True)
@@ -80,3 +84,36 @@ class ESPCN(nn.Module):
             self.expand.weight[:, c] = 0
             self.expand.weight[own, c] = kernels / gain
             self.expand.bias[own] = centre  # type: ignore[index]
+
+
+def _config_from_weights(weights: Weights) -> ConfigFields:
+    n1, channels = weights["extract.weight"].shape[:2]
+    scale = isqrt(weights["expand.weight"].shape[0] // channels)
+    return {"scale": scale, "n1": n1, "n2": weights["map.weight"].shape[0], "channels": channels}
+
+
+def _from_nhat_thanh(weights: Weights) -> tuple[Weights, ConfigFields] | None:
+    renamed = rename_keys(weights, {"conv_1": "extract", "conv_2": "map", "conv_3": "expand"})
+    return None if renamed is None else (renamed, {"activation": "tanh"})
+
+
+def _from_yjn870(weights: Weights) -> tuple[Weights, ConfigFields] | None:
+    rules = {r"first_part\.0": "extract", r"first_part\.2": "map", r"last_part\.0": "expand"}
+    renamed = rename_keys(weights, rules)
+    return None if renamed is None else (renamed, {"activation": "tanh"})
+
+
+DECLARATION = Declaration(
+    ESPCN,
+    _config_from_weights,
+    paper="arXiv:1609.05158",
+    layouts=(
+        KeyLayout("ESPCN of nhat-thanh", _from_nhat_thanh),
+        KeyLayout("ESPCN of yjn870", _from_yjn870, "first_part last_part"),
+    ),
+    published_counts=(
+        PublishedCount({"scale": 2}, 21_184, biases=False),
+        PublishedCount({"scale": 3}, 22_624, biases=False),
+        PublishedCount({"scale": 4}, 24_640, biases=False),
+    ),
+)

@@ -3,17 +3,21 @@
 Dong, Loy, Tang: "Accelerating the Super-Resolution Convolutional Neural Network", ECCV 2016,
 arXiv 1608.00367. Written from the paper, without other code. Works on luma.
 
-What differs is where training begins: the first channel of each layer carries the picture through, and its
+What differs is where training begins: the first channel of each layer carries the image through, and its
 deconvolution interpolates linearly. The paper begins with noise, and a short training then spends itself on learning
 to interpolate.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+
+from hyperacuity.networks.declaration import ConfigFields, Declaration, KeyLayout, PublishedCount, Undetermined, Weights
+from hyperacuity.networks.state_dicts import Replacement, count_modules, rename_keys
 
 
 @dataclass(frozen=True)
@@ -70,3 +74,36 @@ class FSRCNN(nn.Module):
         for phase in range(scale):  # at x4 nine taps do not hold all of it; the mean stays right
             triangle[phase::scale] /= triangle[phase::scale].sum()
         self.deconvolve.weight[0, 0] = torch.outer(triangle, triangle)
+
+
+def _config_from_weights(weights: Weights) -> ConfigFields:
+    # The deconvolution has nine taps a side whatever its stride, and its stride is not stored.
+    s, d = weights["shrink.0.weight"].shape[:2]
+    return {"scale": Undetermined(tuple(range(2, 9))), "d": d, "s": s, "m": count_modules(weights, "map")}
+
+
+def _from_yjn870(weights: Weights) -> tuple[Weights, ConfigFields] | None:
+    last = count_modules(weights, "mid_part") - 2  # the expansion; before it convolutions and PReLUs alternate
+
+    def middle(found: re.Match[str]) -> str:
+        number = int(found[1])
+        if number < 2:
+            return f"shrink.{number}"
+        return f"expand.{number - last}" if number >= last else f"map.{number // 2 - 1}.{number % 2}"
+
+    rules: dict[str, Replacement] = {r"first_part\.([01])": r"extract.\1", r"mid_part\.(\d+)": middle}
+    renamed = rename_keys(weights, rules | {"last_part": "deconvolve"})
+    return None if renamed is None else (renamed, {})
+
+
+DECLARATION = Declaration(
+    FSRCNN,
+    _config_from_weights,
+    paper="arXiv:1608.00367",
+    layouts=(KeyLayout("FSRCNN of yjn870", _from_yjn870, "first_part mid_part last_part"),),
+    published_counts=(
+        PublishedCount({"d": 56, "s": 12, "m": 4}, 12_464, biases=False),
+        PublishedCount({"d": 48, "s": 12, "m": 2}, 8_832, biases=False),
+        PublishedCount({"d": 32, "s": 5, "m": 1}, 3_937, biases=False),
+    ),
+)

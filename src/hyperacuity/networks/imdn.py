@@ -6,16 +6,19 @@ modules bear the names that these weights have (without `module.`). The authors 
 licence: not for shipping. Works on RGB.
 
 What differs: the contrast of a flat channel has a gradient (its variance is 1e-12 at least), which the paper leaves
-undefined. The channel attention looks at the whole picture: an image cut into tiles gives nearly the same picture, not
+undefined. The channel attention looks at the whole image: an image cut into tiles gives nearly the same image, not
 the same.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isqrt
 
 import torch
 from torch import Tensor, nn
+
+from hyperacuity.networks.declaration import ConfigFields, Declaration, PublishedCount, Weights
 
 
 @dataclass(frozen=True)
@@ -103,3 +106,23 @@ class _Contrast(nn.Module):
         mean = x.mean((2, 3), keepdim=True)  # (N, features, 1, 1)
         variance = (x - mean).square().mean((2, 3), keepdim=True)  # (N, features, 1, 1)
         return mean + variance.clamp(min=1e-12).sqrt()
+
+
+def _config_from_weights(weights: Weights) -> ConfigFields:
+    hidden, features = weights["IMDB1.cca.conv_du.0.weight"].shape[:2]
+    blocks = len({name.split(".")[0] for name in weights if name.startswith("IMDB")})
+    scale = isqrt(weights["upsampler.0.weight"].shape[0] // 3)
+    return {"scale": scale, "features": features, "blocks": blocks, "reduction": features // hidden}
+
+
+DECLARATION = Declaration(
+    IMDN,
+    _config_from_weights,
+    paper="arXiv:1909.11856",
+    published_counts=(  # the weights of Zheng222/IMDN
+        PublishedCount({"scale": 2}, 694_404, biases=True),
+        PublishedCount({"scale": 3}, 703_059, biases=True),
+        PublishedCount({"scale": 4}, 715_176, biases=True),
+    ),
+    small={"features": 16, "blocks": 2, "reduction": 1},
+)

@@ -11,12 +11,15 @@ one is trained, with a random scale for each batch.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-from hyperacuity.networks.edsr import ResidualBlock, Upsampler, carry
+from hyperacuity.networks.declaration import ConfigFields, Declaration, KeyLayout, PublishedCount, Undetermined, Weights
+from hyperacuity.networks.edsr import RESIDUAL_BLOCK, ResidualBlock, Upsampler, carry, mean_colour
+from hyperacuity.networks.state_dicts import Replacement, count_modules, rename_keys
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,7 @@ class MDSR(nn.Module):
     def __init__(self, config: MDSRConfig) -> None:
         super().__init__()
         if config.scale not in config.scales:
-            raise ValueError(f"scale {config.scale} is none of the network's scales {tuple(config.scales)}")
+            raise ValueError(f"scale {config.scale} is not one of the network's scales {tuple(config.scales)}")
         self.config = config
         self.scale = config.scale
         self.range = config.rgb_range
@@ -59,7 +62,7 @@ class MDSR(nn.Module):
         with torch.no_grad():
             for name, parameter in self.heads.named_parameters():
                 if ".second." in name:
-                    parameter[:3] = 0  # they add nothing to the picture that the first channels carry
+                    parameter[:3] = 0  # they add nothing to the image that the first channels carry
 
     def forward(self, x: Tensor) -> Tensor:
         x = (x - self.mean) * self.range
@@ -67,3 +70,51 @@ class MDSR(nn.Module):
         x = x + self.joint(self.body(x))  # (N, width, H, W)
         x = self.tail(self.upscale[f"x{self.scale}"](x))  # (N, 3, H * scale, W * scale)
         return x / self.range + self.mean
+
+
+def _config_from_weights(weights: Weights) -> ConfigFields:
+    numbers = {int(name.split(".")[1].removeprefix("x")) for name in weights if name.startswith("upscale.")}
+    scales = tuple(sorted(numbers))
+    return {
+        "scale": scales[0] if len(scales) == 1 else Undetermined(scales),
+        "scales": scales,
+        "blocks": count_modules(weights, "body"),
+        "width": weights["head.weight"].shape[0],
+    }
+
+
+def _from_authors(weights: Weights) -> tuple[Weights, ConfigFields] | None:
+    """Looks at values as EDSR does. Scales are numbered in the order of training: each upsampler shows its own."""
+    scales: dict[str, int] = {}
+    for name, value in weights.items():
+        if (found := re.fullmatch(r"upsample\.(\d+)\.\d+\.weight", name)) and value.dim() == 4:
+            scales[found[1]] = scales.get(found[1], 1) * round((value.shape[0] / value.shape[1]) ** 0.5)
+    if not scales or len(set(scales.values())) < len(scales):
+        return None
+    rules: dict[str, Replacement] = {
+        r"(sub|add)_mean": "",
+        r"head\.0": "head",
+        r"pre_process\.(\d+)\.([01])\.body\.([02])": lambda found: (
+            f"heads.x{scales[found[1]]}.{found[2]}.{RESIDUAL_BLOCK[found[3]]}"
+        ),
+        r"body\.(\d+)\.body\.([02])": lambda found: f"body.{found[1]}.{RESIDUAL_BLOCK[found[2]]}",
+        r"body\.\d+": "joint",
+        r"upsample\.(\d+)\.(\d+)": lambda found: f"upscale.x{scales[found[1]]}.{found[2]}",
+        r"tail\.0": "tail",
+    }
+    renamed = rename_keys(weights, rules)
+    return None if renamed is None else (renamed, mean_colour(weights))
+
+
+DECLARATION = Declaration(
+    MDSR,
+    _config_from_weights,
+    paper="arXiv:1707.02921",
+    scales=(2,),  # the only one that the small config holds
+    layouts=(KeyLayout("MDSR of its authors", _from_authors, "sub_mean head pre_process body upsample tail add_mean"),),
+    published_counts=(  # the paper and its repository give 3.2 and 8.0 million
+        PublishedCount({}, 3_227_203, biases=True),
+        PublishedCount({"blocks": 80}, 7_953_987, biases=True),
+    ),
+    small={"scales": (2,), "blocks": 2, "width": 16},
+)

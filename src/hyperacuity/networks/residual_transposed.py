@@ -18,6 +18,9 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
+from hyperacuity.networks.declaration import Declaration
+from hyperacuity.networks.transposed import config_from_weights
+
 
 @dataclass(frozen=True)
 class ResidualTransposedConfig:
@@ -54,3 +57,7 @@ class ResidualTransposed(nn.Module):
         x = self.upscale(x)  # (N, 3, H * scale, W * scale)
         logit = (base / (1 - base)).log()
         return (logit + x).sigmoid()
+
+
+# Its layers are those of `Transposed`.
+DECLARATION = Declaration(ResidualTransposed, config_from_weights)

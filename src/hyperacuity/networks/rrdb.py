@@ -12,12 +12,15 @@ What differs: nothing that the result depends on.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isqrt
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from hyperacuity.errors import UsageError
+from hyperacuity.networks.declaration import ConfigFields, Declaration, KeyLayout, PublishedCount, Weights
+from hyperacuity.networks.state_dicts import Replacement, count_modules, rename_keys
 
 
 @dataclass(frozen=True)
@@ -108,3 +111,55 @@ class _Dense(nn.Module):
             nn.init.kaiming_normal_(layer.weight)
             layer.weight *= 0.1
             nn.init.zeros_(layer.bias)  # type: ignore[arg-type]  # these convolutions all have one
+
+
+def _config_from_weights(weights: Weights) -> ConfigFields:
+    features, inputs = weights["conv_first.weight"].shape[:2]
+    return {
+        "scale": 4 // isqrt(inputs // 3),  # x1 and x2 are the x4 network behind a pixel-unshuffle
+        "features": features,
+        "growth": weights["body.0.rdb1.conv1.weight"].shape[0],
+        "blocks": count_modules(weights, "body"),
+    }
+
+
+def _from_first_code(weights: Weights) -> tuple[Weights, ConfigFields] | None:
+    """ESRGAN's first code, and what the community trained with it: x4 only."""
+    rules: dict[str, Replacement] = {
+        r"model\.0": "conv_first",
+        r"model\.1\.sub\.(\d+)\.RDB([123])\.conv([1-5])\.0": r"body.\1.rdb\2.conv\3",
+        r"model\.1\.sub\.\d+": "conv_body",
+        r"model\.3": "conv_up1",
+        r"model\.6": "conv_up2",
+        r"model\.8": "conv_hr",
+        r"model\.10": "conv_last",
+    }
+    renamed = rename_keys(weights, rules)
+    return None if renamed is None else (renamed, {})
+
+
+def _from_esrgan(weights: Weights) -> tuple[Weights, ConfigFields] | None:
+    """ESRGAN's own repository, before BasicSR."""
+    rules: dict[str, Replacement] = {
+        r"RRDB_trunk\.(\d+)\.RDB([123])\.(conv[1-5])": r"body.\1.rdb\2.\3",
+        "trunk_conv": "conv_body",
+        r"upconv([12])": r"conv_up\1",
+        "HRconv": "conv_hr",
+        r"(conv_first|conv_last)": r"\1",
+    }
+    renamed = rename_keys(weights, rules)
+    return None if renamed is None else (renamed, {})
+
+
+DECLARATION = Declaration(
+    RRDB,
+    _config_from_weights,
+    paper="arXiv:1809.00219",
+    scales=(2, 4),  # and 1, which only restores
+    layouts=(
+        KeyLayout("RRDB of ESRGAN's first code", _from_first_code, "model sub RDB1 RDB2 RDB3"),
+        KeyLayout("RRDB of ESRGAN", _from_esrgan, "RRDB_trunk RDB1 RDB2 RDB3 trunk_conv upconv1 upconv2 HRconv"),
+    ),
+    published_counts=(PublishedCount({}, 16_697_987, biases=True),),  # xinntao's ESRGAN
+    small={"features": 16, "growth": 8, "blocks": 1, "beta": 1.0},  # at 0.2 the effect of distant pixels is 1e-7
+)

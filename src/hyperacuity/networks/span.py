@@ -14,10 +14,13 @@ are the first convolution of the last block, after its activation, where the pap
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from math import isqrt
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+
+from hyperacuity.networks.declaration import ConfigFields, Declaration, KeyLayout, PublishedCount, Weights
 
 
 @dataclass(frozen=True)
@@ -114,7 +117,7 @@ class _Conv3XC(nn.Module):
             self.eval_conv = nn.Conv2d(inputs, outputs, 3, padding=1)
             return
         self.sk = nn.Conv2d(inputs, outputs, 1)
-        # The zeros around the picture come before all three, hence no padding in the middle one.
+        # The zeros around the image come before all three, hence no padding in the middle one.
         self.conv = nn.Sequential(
             nn.Conv2d(inputs, config.gain * inputs, 1),
             nn.Conv2d(config.gain * inputs, config.gain * outputs, 3),
@@ -138,3 +141,36 @@ class _Conv3XC(nn.Module):
 
     def _of(self, layer: str) -> tuple[Tensor, Tensor]:
         return self.get_parameter(f"{layer}.weight"), self.get_parameter(f"{layer}.bias")
+
+
+def _config_from_weights(weights: Weights) -> ConfigFields:
+    features = weights["conv_cat.weight"].shape[0]
+    config: ConfigFields = {"scale": isqrt(weights["upsampler.0.weight"].shape[0] // 3), "features": features}
+    if "conv_2.conv.0.weight" in weights:
+        return config | {"gain": weights["conv_2.conv.0.weight"].shape[0] // features}
+    return config | {"folded": True}
+
+
+def _from_authors(weights: Weights) -> tuple[Weights, ConfigFields] | None:
+    """Drops the stored fold of the branches, which may be outdated: the branches are right.
+
+    Weights trained without the normalisation have a tensor `no_norm`.
+    """
+    ours = {name: value for name, value in weights.items() if name != "no_norm"}
+    config: ConfigFields = {"norm": False} if len(ours) < len(weights) else {}
+    if any(".eval_conv." in name for name in ours) and any(".sk." in name for name in ours):
+        ours = {name: value for name, value in ours.items() if ".eval_conv." not in name}
+    return (ours, config) if len(ours) < len(weights) else None
+
+
+DECLARATION = Declaration(
+    SPAN,
+    _config_from_weights,
+    paper="arXiv:2311.12770",
+    layouts=(KeyLayout("SPAN of its authors", _from_authors, "eval_conv sk conv c1_r no_norm"),),
+    published_counts=(
+        PublishedCount({"folded": True}, 426_288, biases=True),
+        PublishedCount({"folded": True, "features": 28}, 150_688, biases=True),
+    ),
+    small={"features": 12},
+)

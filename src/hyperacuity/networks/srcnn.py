@@ -18,6 +18,9 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from hyperacuity.networks.declaration import ConfigFields, Declaration, KeyLayout, PublishedCount, Weights
+from hyperacuity.networks.state_dicts import rename_keys
+
 
 @dataclass(frozen=True)
 class SRCNNConfig:
@@ -67,3 +70,53 @@ class SRCNN(nn.Module):
             if layer is not self.reconstruct:
                 layer.weight[0] = 0
             layer.weight[0, 0, layer.kernel_size[0] // 2, layer.kernel_size[1] // 2] = 1
+
+
+def _config_from_weights(weights: Weights) -> ConfigFields:
+    n2, n1, middle = weights["map.weight"].shape[:3]
+    return {"middle": middle, "n1": n1, "n2": n2}
+
+
+def _from_authors(weights: Weights) -> tuple[Weights, ConfigFields] | None:
+    """Looks at values: the authors' networks work on 0 to 255, others on 0 to 1, with the same names and shapes.
+
+    A plain grey must come out as the same grey, which is so for only one of the two. The authors' networks repeat the
+    border pixels; those of others are trained with zeros beyond the borders.
+    """
+    ours = rename_keys(weights, {"conv1": "extract", "conv2": "map", "conv3": "reconstruct"})
+    if ours is None or len(ours) != 6 or any(value.dim() not in (1, 4) for value in ours.values()):
+        return None
+    if ours["extract.weight"].shape[1] != 1:
+        raise ValueError("it works on colours, and ours on luma")
+    to_one = {"extract.weight": 255.0, "reconstruct.weight": 1 / 255, "reconstruct.bias": 1 / 255}
+    scaled = {name: value * to_one.get(name, 1) for name, value in ours.items()}
+    error, error_scaled = _grey_error(ours), _grey_error(scaled)
+    if min(error, error_scaled) > 0.25:
+        raise ValueError("neither on 0 to 1 nor on 0 to 255 does a plain grey come out as it went in")
+    if error <= error_scaled:
+        return ours, {"padding": "zeros"}
+    return scaled, {"padding": "replicate"}
+
+
+def _grey_error(weights: Weights) -> float:
+    """The largest change of a plain grey; away from the borders a kernel acts as the sum of its taps."""
+    grey = torch.tensor([[0.2, 0.5, 0.8]])  # (1, greys)
+    x = grey
+    for layer in ("extract", "map", "reconstruct"):
+        x = weights[f"{layer}.weight"].sum((2, 3)) @ x + weights[f"{layer}.bias"][:, None]  # (channels, greys)
+        x = x if layer == "reconstruct" else x.relu()
+    return float((x - grey).abs().max())
+
+
+DECLARATION = Declaration(
+    SRCNN,
+    _config_from_weights,
+    paper="arXiv:1501.00092",
+    scales=(1,),
+    layouts=(KeyLayout("SRCNN of its authors or of yjn870", _from_authors),),
+    published_counts=(
+        PublishedCount({"middle": 1}, 8_032, biases=False),
+        PublishedCount({"middle": 3}, 24_416, biases=False),
+        PublishedCount({"middle": 5}, 57_184, biases=False),
+    ),
+)

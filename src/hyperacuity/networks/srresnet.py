@@ -7,18 +7,29 @@ code. Works on RGB.
 
 What differs: the paper's range of results is -1 to 1, ours 0 to 1, so (y + 1) / 2 ends the network; x2 and x3, which
 the paper has not, take one shuffle; convolutions before a normalisation have no bias, which it would cancel. And
-training begins at linear interpolation: the first three channels carry the picture through, past the blocks.
+training begins at linear interpolation: the first three channels carry the image through, past the blocks.
 `output` and `joint` are what others' weights need: those of krasserm and of leftthomas end in tanh, and the latter's
 have a PReLU where the paper normalises after the blocks.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
+
+from hyperacuity.networks.declaration import ConfigFields, Declaration, KeyLayout, Weights
+from hyperacuity.networks.state_dicts import (
+    Replacement,
+    count_modules,
+    rename_keys,
+    rename_numbered,
+    shift_number,
+    shuffle_scale,
+)
 
 _SHUFFLES = {2: (2,), 3: (3,), 4: (2, 2), 8: (2, 2, 2)}
 
@@ -69,7 +80,7 @@ class SRResNet(nn.Module):
 
     @torch.no_grad()
     def _initialise(self) -> None:
-        """PyTorch's initialisation, and noise at the end; but the first three channels carry the picture."""
+        """PyTorch's initialisation, and noise at the end; but the first three channels carry the image."""
         head, last = self.head[0], self.joint[0]
         assert isinstance(head, nn.Conv2d)
         assert isinstance(last, nn.Conv2d)
@@ -116,3 +127,68 @@ def _interpolate(layer: nn.Conv2d) -> None:
     layer.bias[: 3 * r * r] = 0
     for c in range(3):
         layer.weight[c * r * r : (c + 1) * r * r, c] = torch.einsum("ay,bx->abyx", taps, taps).flatten(0, 1)
+
+
+def _config_from_weights(weights: Weights) -> ConfigFields:
+    return {
+        "scale": shuffle_scale(weights, "upscale"),
+        "blocks": count_modules(weights, "body"),
+        "width": weights["head.0.weight"].shape[0],
+        "joint": "norm" if "joint.1.running_mean" in weights else "prelu",
+    }
+
+
+def _from_leftthomas(weights: Weights) -> tuple[Weights, ConfigFields] | None:
+    """One PReLU slope for all channels; the bias before a normalisation goes into the mean that it subtracts."""
+    steps = len({name.split(".")[1] for name in weights if re.match(r"block\d+\.\d+\.conv\.", name)})
+    tops = {int(found[1]) for name in weights if (found := re.match(r"block(\d+)\.", name))}
+    if not steps or not tops:
+        return None
+    end = len(tops)  # block1 is the head, the last the upsampling, the one before it what closes the blocks
+    parts = {"conv1": "first", "bn1": "norm1", "prelu": "prelu", "conv2": "second", "bn2": "norm2"}
+    rules: dict[str, Replacement] = {r"block1\.([01])": r"head.\1", rf"block{end - 1}\.([01])": r"joint.\1"}
+    rules |= {rf"block(\d+)\.{part}": shift_number(-2, f"body.{{}}.{our}") for part, our in parts.items()}
+    rules |= {rf"block{end}\.{steps}": "tail"}
+    rules |= {rf"block{end}\.{n}\.conv": f"upscale.{3 * n}" for n in range(steps)}
+    rules |= {rf"block{end}\.{n}\.prelu": f"upscale.{3 * n + 2}" for n in range(steps)}
+    ours = rename_keys(weights, rules)
+    if ours is None:
+        return None
+    for n in range(end - 3):
+        for convolution, norm in (("first", "norm1"), ("second", "norm2")):
+            bias = ours.pop(f"body.{n}.{convolution}.bias")
+            ours[f"body.{n}.{norm}.running_mean"] = ours[f"body.{n}.{norm}.running_mean"] - bias
+    width = len(ours["head.0.weight"])
+    slopes = {name: value.expand(width) for name, value in ours.items() if value.shape == (1,)}
+    return ours | slopes, {"output": "tanh"}
+
+
+def _from_numbered(weights: Weights) -> tuple[Weights, ConfigFields] | None:
+    """Keys numbered in the order of the layers, as exporters name them: convolution0_weight, batchnorm0_gamma ..."""
+    blocks = len({name for name in weights if name.endswith("_moving_mean")}) // 2
+    slopes = len({name for name in weights if name.startswith("leakyrelu")})
+    if not blocks or slopes <= blocks:
+        return None
+    body = [f"body.{n}" for n in range(blocks)]
+    steps = range(slopes - blocks - 1)
+    order = {
+        "convolution": [
+            *["head.0", *(f"{b}.{half}" for b in body for half in ("first", "second")), "joint.0"],
+            *[*(f"upscale.{3 * n}" for n in steps), "tail"],
+        ],
+        "batchnorm": [*(f"{b}.{half}" for b in body for half in ("norm1", "norm2")), "joint.1"],
+        "leakyrelu": ["head.1", *(f"{b}.prelu" for b in body), *(f"upscale.{3 * n + 2}" for n in steps)],
+    }
+    return rename_numbered(weights, order), {}
+
+
+DECLARATION = Declaration(
+    SRResNet,
+    _config_from_weights,
+    paper="arXiv:1609.04802",
+    layouts=(
+        KeyLayout("SRGAN of leftthomas", _from_leftthomas, "block1 block2 block7 block8 conv1 bn1 prelu conv2 bn2"),
+        KeyLayout("SRResNet with numbered layers", _from_numbered),
+    ),
+    small={"scale": 2, "blocks": 2, "width": 16},
+)

@@ -1,18 +1,21 @@
 """The sub-pixel upscaler of the tutorials: two convolutions, a third that makes scale^2 sub-pixels, a sigmoid.
 
-The layer is that of Shi et al., CVPR 2016, arXiv 1609.05158; the network around it is nobody's in particular: what
+The layer is that of Shi et al., CVPR 2016, arXiv 1609.05158; the network around it is no particular author's: what
 introductions to super-resolution build to show the layer. Works on RGB. Written here, without other code.
 
-Training begins near linear interpolation: the first channels carry the picture through, and the last convolution gives
+Training begins near linear interpolation: the first channels carry the image through, and the last convolution gives
 the sigmoid 4 (x - 1/2), of slope 1 at middle grey, so that only the contrast in light and shade is low.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isqrt
 
 import torch
 from torch import Tensor, nn
+
+from hyperacuity.networks.declaration import ConfigFields, Declaration, Weights
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,7 @@ class SubPixel(nn.Module):
 
     @torch.no_grad()
     def _initialise(self) -> None:
-        """He's initialisation, and noise at the end; but the first three channels carry the picture."""
+        """He's initialisation, and noise at the end; but the first three channels carry the image."""
         for layer in (self.first, self.second, self.expand):
             nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
             nn.init.zeros_(layer.bias)  # type: ignore[arg-type]  # these convolutions all have one
@@ -61,3 +64,11 @@ class SubPixel(nn.Module):
             self.expand.weight[:, c] = 0
             self.expand.weight[c * self.scale**2 : (c + 1) * self.scale**2, c] = 4 * kernels
         nn.init.constant_(self.expand.bias, -2)  # type: ignore[arg-type]
+
+
+def _config_from_weights(weights: Weights) -> ConfigFields:
+    scale = isqrt(weights["expand.weight"].shape[0] // 3)
+    return {"scale": scale, "n1": weights["first.weight"].shape[0], "n2": weights["second.weight"].shape[0]}
+
+
+DECLARATION = Declaration(SubPixel, _config_from_weights, paper="arXiv:1609.05158")

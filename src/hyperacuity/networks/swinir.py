@@ -8,20 +8,23 @@ on RGB. The defaults are "lightweight", table 3; "classical" of table 2 is
 
     SwinIRConfig(features=180, groups=6, upsampler="pixelshuffle")
 
-What differs: no stochastic depth in training; the masks are made for each size in `forward`, also where the picture is
-one window, so that any size gives what a crop of a larger picture gives.
+What differs: no stochastic depth in training; the masks are made for each size in `forward`, also where the image is
+one window, so that any size gives what a crop of a larger image gives.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass
+from math import isqrt
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from hyperacuity.errors import UsageError
+from hyperacuity.networks.declaration import ConfigFields, Declaration, KeyLayout, PublishedCount, Weights
+from hyperacuity.networks.state_dicts import count_modules, shuffle_scale
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,7 @@ class SwinIRConfig:
     groups: int = 4  # of layers, a convolution and a residual around each
     layers: int = 6  # in each group; every second has its windows shifted
     heads: int = 6
-    window: int = 8  # the sides of a picture must divide by it
+    window: int = 8  # height and width must be divisible by it
     expansion: int = 2  # how much wider the two-layer perceptron is inside
     # The direct one is one convolution and one pixel shuffle; the other goes by steps of x2 (or x3), 64 channels wide.
     upsampler: Literal["pixelshuffledirect", "pixelshuffle"] = "pixelshuffledirect"
@@ -138,7 +141,7 @@ class _Layer(nn.Module):
 
 
 class _Attention(nn.Module):
-    """Each pixel of a window looks at all of its window, with a learnt liking for each offset."""
+    """Each pixel of a window looks at all of its window, with a learnt bias for each offset."""
 
     def __init__(self, features: int, heads: int, window: int) -> None:
         super().__init__()
@@ -157,8 +160,8 @@ class _Attention(nn.Module):
         qkv = self.qkv(x).reshape(*x.shape[:2], 3, self.heads, -1).permute(2, 0, 3, 1, 4)
         query, key, value = qkv.unbind(0)  # (N * windows, heads, window^2, features / heads) each
         scores = (query * query.shape[-1] ** -0.5) @ key.transpose(-2, -1)  # (N * windows, heads, window^2, window^2)
-        liking = self.relative_position_bias_table[self.get_buffer("relative_position_index")]
-        scores = scores + liking.permute(2, 0, 1)  # (heads, window^2, window^2), for all windows
+        bias = self.relative_position_bias_table[self.get_buffer("relative_position_index")]
+        scores = scores + bias.permute(2, 0, 1)  # (heads, window^2, window^2), for all windows
         if mask is not None:
             # Not len(mask): exported, that would be a constant.
             scores = scores.view(-1, mask.shape[0], *scores.shape[1:]) + mask[:, None]
@@ -208,3 +211,46 @@ def _shuffles(features: int, scale: int) -> nn.Sequential:
         raise UsageError(f"SwinIR with pixelshuffle is built for x2, x3, x4 and x8, not x{scale}")
     steps = [_shuffle(features, features, 2) for _ in range(scale.bit_length() - 1)]
     return nn.Sequential(*(layer for step in steps for layer in step))
+
+
+def _config_from_weights(weights: Weights) -> ConfigFields:
+    features = weights["conv_first.weight"].shape[0]
+    inner = "layers.0.residual_group.blocks"
+    offsets, heads = weights[f"{inner}.0.attn.relative_position_bias_table"].shape
+    stepwise = "conv_last.weight" in weights
+    upsample = weights["upsample.0.weight"].shape[0]
+    return {
+        "scale": shuffle_scale(weights, "upsample") if stepwise else isqrt(upsample // 3),
+        "features": features,
+        "groups": count_modules(weights, "layers"),
+        "layers": count_modules(weights, inner),
+        "heads": heads,
+        "window": (isqrt(offsets) + 1) // 2,
+        "expansion": weights[f"{inner}.0.mlp.fc1.weight"].shape[0] // features,
+        "upsampler": "pixelshuffle" if stepwise else "pixelshuffledirect",
+    }
+
+
+def _from_authors(weights: Weights) -> tuple[Weights, ConfigFields] | None:
+    """Drops what is computed here, not stored."""
+    computed = (".attn_mask", ".relative_position_index")
+    ours = {name: value for name, value in weights.items() if not name.endswith(computed)}
+    return (ours, {}) if len(ours) < len(weights) else None
+
+
+DECLARATION = Declaration(
+    SwinIR,
+    _config_from_weights,
+    paper="arXiv:2108.10257",
+    layouts=(KeyLayout("SwinIR of its authors", _from_authors),),
+    # As SwinIR's code prints them; the paper's table 3 leaves out position biases: 878K, 886K, 897K, and 11.8M.
+    published_counts=(
+        PublishedCount({"scale": 2}, 910_152, biases=True),
+        PublishedCount({"scale": 3}, 918_267, biases=True),
+        PublishedCount({"scale": 4}, 929_628, biases=True),
+        PublishedCount(
+            {"scale": 2, "features": 180, "groups": 6, "upsampler": "pixelshuffle"}, 11_752_487, biases=True
+        ),
+    ),
+    small={"features": 12, "groups": 1, "layers": 2, "heads": 2},
+)

@@ -2,10 +2,10 @@
 
 The layer is that of Zeiler et al., "Deconvolutional Networks", CVPR 2010, and Long, Shelhamer, Darrell, "Fully
 Convolutional Networks for Semantic Segmentation", CVPR 2015, arXiv 1411.4038, whose bilinear filter of side
-2 * scale - scale % 2 it takes to begin with. The network around it is nobody's in particular: what introductions to
+2 * scale - scale % 2 it takes to begin with. The network around it is no particular author's: what introductions to
 super-resolution build to show the layer. Works on RGB. Written here, without other code.
 
-Training begins near linear interpolation: the first channels carry the picture through, and the transposed convolution
+Training begins near linear interpolation: the first channels carry the image through, and the transposed convolution
 gives the sigmoid 4 (x - 1/2), of slope 1 at middle grey, so that only the contrast in light and shade is low.
 """
 
@@ -15,6 +15,8 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+
+from hyperacuity.networks.declaration import ConfigFields, Declaration, Weights
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ class Transposed(nn.Module):
 
     @torch.no_grad()
     def _initialise(self) -> None:
-        """He's initialisation, and noise at the end; but the first three channels carry the picture."""
+        """He's initialisation, and noise at the end; but the first three channels carry the image."""
         for layer in (self.first, self.second):
             nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
             nn.init.zeros_(layer.bias)  # type: ignore[arg-type]  # these convolutions all have one
@@ -62,3 +64,16 @@ class Transposed(nn.Module):
             self.upscale.weight[c] = 0
             self.upscale.weight[c, c] = 4 * torch.outer(triangle, triangle)
         nn.init.constant_(self.upscale.bias, -2)  # type: ignore[arg-type]
+
+
+def config_from_weights(weights: Weights) -> ConfigFields:
+    """The config of a state dict in our own keys."""
+    side = weights["upscale.weight"].shape[2]  # 2 * scale - scale % 2
+    return {
+        "scale": (side + 1) // 2,
+        "n1": weights["first.weight"].shape[0],
+        "n2": weights["second.weight"].shape[0],
+    }
+
+
+DECLARATION = Declaration(Transposed, config_from_weights)

@@ -1,22 +1,22 @@
-"""VAE: Acute, and what it cannot know: one picture, or as many as one asks for.
+"""VAE: Acute, and what it cannot know: one image, or as many different ones as are asked for.
 
 A conditional variational autoencoder: Kingma, Welling: "Auto-Encoding Variational Bayes", ICLR 2014, arXiv 1312.6114;
-Sohn, Lee, Yan: "Learning Structured Output Representation using Deep Conditional Generative Models", NeurIPS 2015. What
-is below is our own, from no one paper; written for Hyperacuity, Apache-2.0. Works on luma.
+Sohn, Lee, Yan: "Learning Structured Output Representation using Deep Conditional Generative Models", NeurIPS 2015. The
+network is our own, not that of one paper; written for Hyperacuity, Apache-2.0. Works on luma.
 
-An Acute network gives features and a picture. What the LR cannot tell is z, some channels at LR resolution: Gaussian of
-mean 0 and of a variance that the features tell, the prior p(z | LR), since how much is unknown in a place is known; or,
-for one who also sees what the HR picture has beyond the LR, the posterior q(z | LR, HR). A decoder turns features and z
-into what is added to Acute's picture:
+An Acute network computes features and an image. What the LR does not determine is z, some channels at LR resolution. It
+is Gaussian with mean 0 and a variance computed from the features, the prior p(z | LR), since how much is unknown in a
+place is known; the posterior q(z | LR, HR) also sees what the HR image contains beyond the LR. A decoder turns features
+and z into what is added to Acute's image:
 
-- It is odd in z: what z adds, -z takes off. So Acute's picture is the mean of all that may be drawn, and chance costs
-  it nothing: the backbone learns as it would without z, and the decoder about it.
-- Less what bicubic would bring of it to the LR: whatever z is, the picture made small again is the LR, as far as
-  Acute's is. That is the projection on the null space of the degradation, here by three steps of Chebyshev's iteration
-  instead of a solver, so that the network stays one of convolutions.
+- It is odd in z: what z adds, -z subtracts. So Acute's image is the mean of all that may be drawn, and sampling costs
+  it nothing: the backbone learns as it would without z, and the decoder around it.
+- It leaves out what bicubic would carry of it into the LR: whatever z is, the image made small again is the LR, as far
+  as Acute's is. That is the projection on the null space of the degradation, here by three steps of Chebyshev's
+  iteration instead of a solver, so that the network stays one of convolutions.
 
-Train it by `elbo_terms`: a distance of its pictures to HR plus beta times the sum of its KL, where it pays to let the
-first 0.05 nat of each dimension go free (Kingma et al., arXiv 1606.04934, appendix C.8).
+Train it by `elbo_terms`: a distance of its images to HR plus beta times the sum of its KL. It helps to leave the first
+0.05 nat of each dimension free (Kingma et al., arXiv 1606.04934, appendix C.8).
 """
 
 from __future__ import annotations
@@ -30,7 +30,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from hyperacuity.networks import acute
 from hyperacuity.networks.acute import Acute, AcuteConfig
+from hyperacuity.networks.declaration import ConfigFields, Declaration, Weights
 
 # The steps of Chebyshev's iteration, for what bicubic and its transpose leave of what the LR can hold: 0.35 to 1 of it.
 # They leave 0.03 of what white noise brings to the LR, at any scale; made for all of it, 0.23 to 1, they leave 0.06.
@@ -48,12 +50,15 @@ class VAEConfig:
 
 
 class Terms(NamedTuple):
-    """What the bound is made of. picture: (N, 1, H * scale, W * scale) from a z of the posterior, to be compared with
-    HR. kl: (N, latent, H, W) in nats, of each dimension of z, never negative. backbone: the picture without any z,
-    which is to be compared with HR too; nothing else teaches the backbone.
+    """The parts of the evidence lower bound.
+
+    Attributes:
+        image: (N, 1, H * scale, W * scale) from a z of the posterior, to be compared with HR.
+        kl: (N, latent, H, W) in nats, of each dimension of z, never negative.
+        backbone: The image without any z, to be compared with HR too; nothing else trains the backbone.
     """
 
-    picture: Tensor
+    image: Tensor
     kl: Tensor
     backbone: Tensor
 
@@ -72,10 +77,10 @@ class VAE(nn.Module):
         f, latent, phases = config.features, config.latent, config.scale**2
         self.scale = config.scale
         self.backbone = Acute(AcuteConfig(config.scale, f, config.layers, config.expansion, config.folded))
-        told = _conv(f, 2 * latent)
-        # Little noise at first: else the decoder gives z up before the posterior has learnt to tell anything by it.
-        nn.init.constant_(told.bias[latent:], -4.0)  # type: ignore[index]  # it has one
-        self.posterior = nn.Sequential(_conv(f + phases, f), nn.ReLU(), _conv(f, f), nn.ReLU(), told)
+        posterior_end = _conv(f, 2 * latent)
+        # Little noise at first: otherwise the decoder ignores z before the posterior has learnt to use it.
+        nn.init.constant_(posterior_end.bias[latent:], -4.0)  # type: ignore[index]  # it has one
+        self.posterior = nn.Sequential(_conv(f + phases, f), nn.ReLU(), _conv(f, f), nn.ReLU(), posterior_end)
         self.prior = nn.Sequential(_conv(f, f), nn.ReLU(), _conv(f, latent, small=True))
         self.decoder = nn.Sequential(
             _conv(f + latent, f), nn.ReLU(), _conv(f, f), nn.ReLU(), _conv(f, phases, small=True, bias=False)
@@ -87,27 +92,29 @@ class VAE(nn.Module):
         return y
 
     def sample(self, x: Tensor, generator: torch.Generator | None = None, *, temperature: float = 1.0) -> Tensor:
-        """One picture of those that `x` may come from, another at each call.
+        """Draw one of the images that `x` may come from, a different one at each call.
 
-        generator: where the noise comes from, on the device of `x`. temperature: times the noise; at 0 it is what
-        `forward` gives, at -1 as far from that as at 1, on the other side.
+        Args:
+            x: (N, 1, H, W).
+            generator: Of the noise, on the device of `x`.
+            temperature: A factor of the noise; 0 gives the output of `forward`, -1 the mirror image of 1 around it.
         """
-        seen = self.backbone.seen(x)  # (N, features, H, W)
-        log_variance = _bounded(self.prior(seen))  # (N, latent, H, W)
+        features = self.backbone.features(x)  # (N, features, H, W)
+        log_variance = _bounded(self.prior(features))  # (N, latent, H, W)
         z = temperature * _noise(log_variance, generator)
-        return self.backbone.picture(x, seen) + self._added(seen, z)
+        return self.backbone.image(x, features) + self._added(features, z)
 
     def elbo_terms(self, lr: Tensor, hr: Tensor, generator: torch.Generator | None = None) -> Terms:
-        """The two terms of the evidence's lower bound: for training, and to measure what z carries."""
-        seen = self.backbone.seen(lr)  # (N, features, H, W)
-        backbone = self.backbone.picture(lr, seen)  # (N, 1, H * scale, W * scale)
-        seen = seen.detach()
+        """Returns the terms of the evidence lower bound: for training, and to measure what z carries."""
+        features = self.backbone.features(lr)  # (N, features, H, W)
+        backbone = self.backbone.image(lr, features)  # (N, 1, H * scale, W * scale)
+        features = features.detach()
         beyond = functional.pixel_unshuffle(hr, self.scale) - lr  # (N, scale^2, H, W)
-        mean, log_variance = self.posterior(torch.cat((seen, beyond), 1)).chunk(2, 1)  # (N, latent, H, W) both
-        log_variance, prior = _bounded(log_variance), _bounded(self.prior(seen))  # (N, latent, H, W) both
+        mean, log_variance = self.posterior(torch.cat((features, beyond), 1)).chunk(2, 1)  # (N, latent, H, W) both
+        log_variance, prior = _bounded(log_variance), _bounded(self.prior(features))  # (N, latent, H, W) both
         kl = 0.5 * (prior - log_variance + (mean.square() + log_variance.exp()) * (-prior).exp() - 1)
         z = mean + _noise(log_variance, generator)
-        return Terms(backbone.detach() + self._added(seen, z), kl, backbone)
+        return Terms(backbone.detach() + self._added(features, z), kl, backbone)
 
     @torch.no_grad()
     def folded(self) -> VAE:
@@ -119,15 +126,18 @@ class VAE(nn.Module):
         return network
 
     def unfolded(self, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Weights of the folded form as weights of this one; those of a folded Acute become the backbone's, beside
-        their own names, which this network does not have.
+        """Returns weights of the folded form as weights of this one.
+
+        Those of a folded Acute become the backbone's; their own names, which this network does not have, stay too.
         """
         backbone = self.backbone.unfolded({name.removeprefix("backbone."): value for name, value in weights.items()})
         return dict(weights) | {f"backbone.{name}": value for name, value in backbone.items()}
 
-    def _added(self, seen: Tensor, z: Tensor) -> Tensor:
-        """What z adds to the backbone's picture, odd in z, and nothing of it in the LR."""
-        both = self.decoder(torch.cat((torch.cat((seen, z), 1), torch.cat((seen, -z), 1))))  # (2N, scale^2, H, W)
+    def _added(self, features: Tensor, z: Tensor) -> Tensor:
+        """What z adds to the backbone's image, odd in z, and nothing of it in the LR."""
+        both = self.decoder(
+            torch.cat((torch.cat((features, z), 1), torch.cat((features, -z), 1)))
+        )  # (2N, scale^2, H, W)
         plus, minus = both.chunk(2)  # (N, scale^2, H, W) both
         added = functional.pixel_shuffle(plus - minus, self.scale)  # (N, 1, H * scale, W * scale)
         for step in RELAXATION:
@@ -140,14 +150,14 @@ class VAE(nn.Module):
         return functional.conv2d(x, self.bicubic, stride=self.scale)  # (N, 1, H, W)
 
     def _enlarged(self, x: Tensor) -> Tensor:
-        """The transpose, so weighted that a grey stays what it is."""
+        """The transpose, weighted so that a constant grey does not change."""
         margin = (self.bicubic.shape[-1] - self.scale) // 2
         x = functional.conv_transpose2d(x, self.bicubic, stride=self.scale, padding=margin)
         return self.scale**2 * x  # (N, 1, H * scale, W * scale)
 
 
 def _bounded(log_variance: Tensor) -> Tensor:
-    """Where it can be exponentiated in half precision too."""
+    """Limited so that it can be exponentiated in half precision too."""
     return log_variance.clamp(-8, 8)
 
 
@@ -176,3 +186,12 @@ def _conv(inputs: int, outputs: int, *, small: bool = False, bias: bool = True) 
         with torch.no_grad():
             layer.weight *= 0.1
     return layer
+
+
+def _config_from_weights(weights: Weights) -> ConfigFields:
+    prefix = "backbone."
+    backbone = {name.removeprefix(prefix): value for name, value in weights.items() if name.startswith(prefix)}
+    return acute.config_from_weights(backbone) | {"latent": weights["posterior.4.weight"].shape[0] // 2}
+
+
+DECLARATION = Declaration(VAE, _config_from_weights, small={"features": 16, "layers": 2})

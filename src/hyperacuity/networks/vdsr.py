@@ -14,6 +14,9 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
+from hyperacuity.networks.declaration import ConfigFields, Declaration, KeyLayout, PublishedCount, Weights
+from hyperacuity.networks.state_dicts import Replacement, count_modules, rename_keys, with_zero_biases
+
 
 @dataclass(frozen=True)
 class VDSRConfig:
@@ -45,3 +48,42 @@ class VDSR(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         residual: Tensor = self.last(self.body(x))  # (N, 1, H, W), through (N, width, H, W)
         return x + residual
+
+
+def _config_from_weights(weights: Weights) -> ConfigFields:
+    return {"depth": count_modules(weights, "body") + 1, "width": weights["last.weight"].shape[1]}
+
+
+def _from_authors(weights: Weights) -> tuple[Weights, ConfigFields] | None:
+    last = str(len({name.partition(".")[0] for name in weights}))
+    rules: dict[str, Replacement] = {
+        rf"conv{last}": "last",
+        r"conv(\d+)": lambda found: f"body.{2 * int(found[1]) - 2}",
+    }
+    renamed = rename_keys(weights, rules)
+    return None if renamed is None else (with_zero_biases(renamed), {})
+
+
+def _from_twtygqyy(weights: Weights) -> tuple[Weights, ConfigFields] | None:
+    rules: dict[str, Replacement] = {
+        "input": "body.0",
+        r"residual_layer\.(\d+)\.conv": lambda found: f"body.{2 * int(found[1]) + 2}",
+        "output": "last",
+    }
+    renamed = rename_keys(weights, rules)
+    return None if renamed is None else (with_zero_biases(renamed), {})
+
+
+DECLARATION = Declaration(
+    VDSR,
+    _config_from_weights,
+    paper="arXiv:1511.04587",
+    scales=(1,),
+    enlarged=(2, 3, 4),
+    layouts=(
+        KeyLayout("VDSR of its authors", _from_authors),
+        KeyLayout("VDSR of twtygqyy", _from_twtygqyy, "residual_layer input output conv"),
+    ),
+    published_counts=(PublishedCount({}, 664_704, biases=False),),
+    small={"depth": 5, "width": 16},
+)

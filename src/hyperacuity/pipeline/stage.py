@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from hyperacuity import colour, machine, tiles
-from hyperacuity.engines import Engine, filled
+from hyperacuity.engines import Engine, pad_to_multiple
 from hyperacuity.errors import BadOutput, HyperacuityWarning, OutOfMemory, Use
 from hyperacuity.pipeline import budget
 from hyperacuity.pipeline.batches import from_batch, join_chroma, to_batch
@@ -235,7 +235,7 @@ class RunningStage:
         down, across = self.plan.ring
         if any(self.plan.ring):
             tile = np.pad(tile, ((0, 0), (0, 0), (down, down), (across, across)), mode="edge")
-        tile = filled(tile, self.engine.multiple)
+        tile = pad_to_multiple(tile, self.engine.multiple)
         result = _self_ensemble(self.engine, tile) if self.tta else self.engine.run(tile)
         y, x = down * scale, across * scale
         return result[:, :, y : y + height * scale, x : x + width * scale]

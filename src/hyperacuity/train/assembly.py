@@ -14,7 +14,7 @@ from torch import nn
 
 from hyperacuity import datasets
 from hyperacuity.errors import UsageError, Use
-from hyperacuity.networks import build, described
+from hyperacuity.networks import as_network, build
 from hyperacuity.train import images, optimisation, start, validation
 from hyperacuity.train.adversary import Adversary
 from hyperacuity.train.checks import check_recipe, check_teacher, scales_of
@@ -110,7 +110,7 @@ def assemble(recipe: Recipe, device: str) -> Assembly:
     scales = scales_of(recipe, plain)
     if recipe.model.start:
         start.initialise(plain, recipe.model.start, recipe.model.reinitialise)
-    traits = described(plain)
+    traits = as_network(plain)
     enlarged = traits.scale == 1
     check_recipe(recipe, plain, scales, enlarged=enlarged)
     fabric = _fabric(recipe, device, several=len(scales) > 1 and not enlarged)
@@ -154,7 +154,7 @@ def gather_data(assembly: Assembly) -> TrainingData:
     patches = Patches(
         learnt,
         cuts=[assembly.examples.cut(scale) for scale in assembly.scales],
-        channels=described(assembly.plain).channels,
+        channels=as_network(assembly.plain).channels,
         batch=recipe.data.batch,
         seed=recipe.seed,
         hardest_of=recipe.data.hardest_of,

@@ -12,7 +12,7 @@ from torch import nn
 
 from hyperacuity import export
 from hyperacuity.errors import UsageError, Use
-from hyperacuity.networks import build, described
+from hyperacuity.networks import as_network, build
 from hyperacuity.train import validation
 from hyperacuity.train.assembly import Assembly
 from hyperacuity.train.degrade import Bicubic
@@ -38,11 +38,11 @@ def write_models(assembly: Assembly, weights: Weights, validated: float, fingerp
     network = build(recipe.model.architecture, recipe.model.config)
     network.load_state_dict(weights)
     for scale in [1] if assembly.enlarged else scales:
-        described(network).scale = scale
+        as_network(network).scale = scale
         measured = scales if assembly.enlarged else (scale,)
         card = _card(assembly, network, scale, measured, validated, fingerprint)
         try:
-            export.write(network, card, folder)
+            export.write_model(network, card, folder)
         except UsageError as error:
             raise UsageError(f"{error.message} (the training itself is complete)", Use(resume=True)) from error
 
@@ -63,7 +63,7 @@ def _card(
         config={**recipe.model.config, **({"scale": scale} if several else {})},
         scale=scale,
         enlarged=assembly.scales if assembly.enlarged else (),
-        channels="Y" if described(network).channels == 1 else "RGB",
+        channels="Y" if as_network(network).channels == 1 else "RGB",
         licence=recipe.model.licence,
         trained_on=recipe.model.trained_on,
         paper=recipe.model.paper,
@@ -73,7 +73,7 @@ def _card(
         data_fingerprint=fingerprint,
         quality={name: round(value, 3) for name, value in quality.items()},
         ssim={name: round(value, 4) for name, value in ssim.items() if not math.isnan(value)},
-        **export.measured(network),
+        **export.measure_network(network),
     )
 
 
@@ -81,7 +81,7 @@ def _quality(network: nn.Module, folder: Path, scale: int) -> tuple[float, float
     """Measure mean PSNR and SSIM by the papers' protocol, whatever degradation was learnt."""
     cpu = torch.device("cpu")
     found = []
-    for image in validation.held_out(find_test_set(folder), scale, described(network).channels, Bicubic()):
+    for image in validation.held_out(find_test_set(folder), scale, as_network(network).channels, Bicubic()):
         value, result = validation.quality(network, image, cpu)
         found.append((value, validation.similarity(result, image)))
     psnr, ssim = np.mean(found, axis=0)

@@ -8,7 +8,7 @@ from typing import Any
 from torch import nn
 
 from hyperacuity.errors import UsageError
-from hyperacuity.networks import described
+from hyperacuity.networks import as_network
 from hyperacuity.networks.discriminators import DISCRIMINATORS
 from hyperacuity.train.recipe import Recipe
 
@@ -19,7 +19,7 @@ def scales_of(recipe: Recipe, network: nn.Module) -> tuple[int, ...]:
     Raises:
         UsageError: For a scale that the network does not have.
     """
-    asked, scale = recipe.data.scales, described(network).scale
+    asked, scale = recipe.data.scales, as_network(network).scale
     if scale == 1:
         return asked or (2,)
     known = getattr(getattr(network, "config", None), "scales", None) or (scale,)
@@ -58,7 +58,7 @@ def check_recipe(recipe: Recipe, network: nn.Module, scales: Sequence[int], *, e
                     f"data.patch: {recipe.discriminator.architecture} halves its images, and {side} pixels a side do "
                     f"not divide by {kind.multiple}"
                 )
-    multiple = described(network).multiple
+    multiple = as_network(network).multiple
     if recipe.data.patch % multiple:
         raise UsageError(f"data.patch: the sides of this network's input must divide by {multiple}")
 
@@ -82,7 +82,7 @@ def check_teacher(name: str, teacher: nn.Module, network: nn.Module) -> None:
     Raises:
         UsageError: If it has not.
     """
-    theirs, own = described(teacher), described(network)
+    theirs, own = as_network(teacher), as_network(network)
     if (theirs.scale, theirs.channels) != (own.scale, own.channels):
         raise UsageError(
             f"{name} cannot teach this network: it is for x{theirs.scale} and {theirs.channels} channels, "

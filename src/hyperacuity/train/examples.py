@@ -9,7 +9,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
-from hyperacuity.networks import described
+from hyperacuity.networks import as_network
 from hyperacuity.train.degrade import inner
 from hyperacuity.train.degrade.operations.resampling import enlarge
 from hyperacuity.train.patches import Cut, PatchBatch
@@ -45,7 +45,7 @@ class ExampleMaker:
     """
 
     def __init__(self, recipe: Recipe, network: nn.Module, fabric: Fabric) -> None:
-        self.recipe, self.fabric, self.traits = recipe, fabric, described(network)
+        self.recipe, self.fabric, self.traits = recipe, fabric, as_network(network)
         self.enlarged = self.traits.scale == 1
 
     def cut(self, scale: int) -> Cut:

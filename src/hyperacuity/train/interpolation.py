@@ -8,7 +8,7 @@ from typing import Any
 
 from hyperacuity import export, zoo
 from hyperacuity.errors import UsageError
-from hyperacuity.networks import build, completed
+from hyperacuity.networks import build, complete_config
 from hyperacuity.networks.interpolate import interpolate
 from hyperacuity.train import start
 from hyperacuity.zoo import Card
@@ -35,7 +35,7 @@ def interpolated(first: str, second: str, alpha: float, folder: Path, *, name: s
     Source: ESRGAN, arXiv 1809.00219, section 3.4.
     """
     (card, weights), (other, theirs) = start.read_model(first), start.read_model(second)
-    configs = [completed(one.architecture, one.config) for one in (card, other)]
+    configs = [complete_config(one.architecture, one.config) for one in (card, other)]
     if card.architecture != other.architecture or configs[0] != configs[1]:
         raise UsageError(
             f"{first} is {card.architecture} {dict(card.config)}, {second} is {other.architecture} "
@@ -47,6 +47,6 @@ def interpolated(first: str, second: str, alpha: float, folder: Path, *, name: s
     licence = card.licence if card.licence == other.licence else f"{card.licence}; {other.licence}"
     trained_on = f"{1 - alpha:g} of {card.name} ({card.trained_on}), {alpha:g} of {other.name} ({other.trained_on})"
     made: Any = {"steps": 0, "seed": 0, "recipe": "", "data_fingerprint": "", "quality": {}, "ssim": {}}
-    card = replace(card, name=name, licence=licence, trained_on=trained_on, **made, **export.measured(network))
-    export.write(network, card, folder)
-    return zoo.open_file(folder / f"{name}.safetensors").card
+    card = replace(card, name=name, licence=licence, trained_on=trained_on, **made, **export.measure_network(network))
+    export.write_model(network, card, folder)
+    return zoo.open_model(folder / f"{name}.safetensors").card

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from hyperacuity.errors import UsageError, Use
-from hyperacuity.networks import described
+from hyperacuity.networks import as_network
 from hyperacuity.task import Stop
 from hyperacuity.train import optimisation, validation
 from hyperacuity.train.assembly import Assembly, assemble, gather_data
@@ -77,7 +77,7 @@ class _Run:
             self.stop.check()
             yield self._progress({}, 0.0, None)
         for scale in assembly.scales:
-            channels = described(assembly.plain).channels
+            channels = as_network(assembly.plain).channels
             self.unseen += validation.held_out(data.unseen, scale, channels, recipe.degradation)
         if self.step == 0:
             self._save()  # so that there is always one to return to

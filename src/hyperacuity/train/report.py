@@ -33,7 +33,7 @@ def report(folder: Path, recipe: Path, models: Sequence[Path], table: str | None
         The path of report.md.
     """
     rows = log.read(folder / "log.csv")
-    cards = [zoo.open_file(path).card for path in models]
+    cards = [zoo.open_model(path).card for path in models]
     card = cards[0]
     validated = [value for _, value in _validations(rows)]
     facts = {

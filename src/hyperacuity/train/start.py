@@ -83,7 +83,7 @@ def initialise(network: nn.Module, name: str, reinitialise: Sequence[str] = ()) 
 
 def read_model(name: str) -> tuple[zoo.Card, Weights]:
     """Read the card and the weights of a model by name or file; raises as `open_network` does."""
-    found = zoo.open_file(Path(name)) if Path(name).suffix in (".safetensors", ".onnx") else zoo.members(name)[0]
+    found = zoo.open_model(Path(name)) if Path(name).suffix in (".safetensors", ".onnx") else zoo.find_models(name)[0]
     if found.safetensors is None:
         raise UsageError(f"{name} is a resampler: it has no weights")
     try:

@@ -15,11 +15,11 @@ from torch import Tensor, nn
 
 from hyperacuity import datasets
 from hyperacuity.datasets import Pixels8
-from hyperacuity.engines import filled
+from hyperacuity.engines import pad_to_multiple
 from hyperacuity.errors import UsageError
 from hyperacuity.metrics import SSIM_SHORTEST_SIDE, psnr, ssim
 from hyperacuity.metrics.protocols import CLASSIC
-from hyperacuity.networks import described
+from hyperacuity.networks import as_network
 from hyperacuity.resize import resize
 from hyperacuity.train.degrade import Bicubic, Degradation
 from hyperacuity.train.images import TrainingImage
@@ -96,7 +96,7 @@ def _compared(result: Pixels8, image: HeldOut) -> tuple[NDArray[Any], NDArray[An
 
 def infer(network: nn.Module, image: HeldOut, device: torch.device) -> Pixels8:
     """Compute a network's result for `image.lr`, (H, W, C) in 8 bits; sides are extended by mirroring to fit it."""
-    traits = described(network)
+    traits = as_network(network)
     lr = image.lr.astype(np.float64)
     if traits.scale == 1:
         lr = resize(lr, size=(lr.shape[0] * image.scale, lr.shape[1] * image.scale))
@@ -105,7 +105,7 @@ def infer(network: nn.Module, image: HeldOut, device: torch.device) -> Pixels8:
     training = network.training
     network.eval()
     with torch.inference_mode():
-        planes = filled(lr.astype(np.float32).transpose(2, 0, 1)[None], traits.multiple)
+        planes = pad_to_multiple(lr.astype(np.float32).transpose(2, 0, 1)[None], traits.multiple)
         x = torch.from_numpy(planes).to(device) / 255
         y = network(x)[0].permute(1, 2, 0)[: lr.shape[0] * traits.scale, : lr.shape[1] * traits.scale]
         result: Pixels8 = (y * 255).round().clamp(0, 255).byte().cpu().numpy()

@@ -1,7 +1,7 @@
-"""What tells real pictures from a network's, for adversarial training. Needs PyTorch.
+"""What tells real images from a network's, for adversarial training. Needs PyTorch.
 
 A discriminator is an `nn.Module` built from its frozen `Config`: (N, channels, H, W) in [0, 1] -> logits, one for each
-picture or one for each pixel; the sides divide by its `multiple`. Losses are the trainer's. To add one: write its file
+image or one for each pixel; the sides divide by its `multiple`. Losses are the trainer's. To add one: write its file
 and name it in `DISCRIMINATORS`.
 """
 

@@ -21,7 +21,7 @@ from hyperacuity.errors import UsageError
 @dataclass(frozen=True)
 class VGGConfig:
     channels: int = 3
-    size: int = 128  # the sides of a picture; the dense layer at the end fits no other
+    size: int = 128  # the sides of an image; the dense layer at the end fits no other
     features: int = 64  # channels of the first stage; doubled at each, eightfold at most
     stages: int = 5  # each halves the sides
     kernel: int = 4  # of the convolutions that halve
@@ -29,7 +29,7 @@ class VGGConfig:
 
 
 class VGGDiscriminator(nn.Module):
-    """(N, channels, size, size) -> (N, 1): how real each picture is, as a logit."""
+    """(N, channels, size, size) -> (N, 1): how real each image is, as a logit."""
 
     Config = VGGConfig
     multiple = 1  # its config says the one size
@@ -43,7 +43,7 @@ class VGGDiscriminator(nn.Module):
         for stage in range(config.stages):
             outputs = config.features * min(2**stage, 8)
             layers += [nn.Conv2d(inputs, outputs, 3, padding=1, bias=stage == 0)]
-            layers += [nn.BatchNorm2d(outputs)] if stage else []  # not on what comes from the picture itself
+            layers += [nn.BatchNorm2d(outputs)] if stage else []  # not on what comes from the image itself
             layers += [nn.LeakyReLU(0.2)]
             layers += [nn.Conv2d(outputs, outputs, config.kernel, stride=2, padding=1, bias=False)]
             layers += [nn.BatchNorm2d(outputs), nn.LeakyReLU(0.2)]

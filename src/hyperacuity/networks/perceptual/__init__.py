@@ -1,4 +1,4 @@
-"""Networks that see pictures as people do, more or less: to compare results by, never to enlarge. Needs PyTorch.
+"""Networks that see images as people do, more or less: to compare results by, never to enlarge. Needs PyTorch.
 
 Their weights are not shipped; they are given by path.
 """

@@ -1,4 +1,4 @@
-"""LPIPS: how different two pictures look, by what a network sees in them; here SqueezeNet 1.1.
+"""LPIPS: how different two images look, by what a network sees in them; here SqueezeNet 1.1.
 
 Zhang, Isola, Efros, Shechtman, Wang: "The Unreasonable Effectiveness of Deep Features as a Perceptual Metric", CVPR
 2018, arXiv 1801.03924, section 3, version 0.1 (linear weights on frozen features). SqueezeNet: Iandola et al., arXiv
@@ -33,7 +33,7 @@ FIRES = {
     11: (384, 64, 256),
     12: (512, 64, 256),
 }
-# Of pictures on [-1, 1], as the authors' linear weights were learnt with.
+# Of images on [-1, 1], as the authors' linear weights were learnt with.
 SHIFT, SPREAD = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)
 LEAST = 17  # pixels of a side that leave something after three poolings
 

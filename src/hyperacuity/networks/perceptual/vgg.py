@@ -1,4 +1,4 @@
-"""VGG19's features, by which SRGAN and ESRGAN compare pictures.
+"""VGG19's features, by which SRGAN and ESRGAN compare images.
 
 Simonyan, Zisserman: "Very Deep Convolutional Networks for Large-Scale Image Recognition", ICLR 2015, arXiv 1409.1556,
 table 1, column E. Its weights are torchvision's, whose file is not shipped: 548 MB.

@@ -1,9 +1,8 @@
-"""A model in 8 bits: NAME-int8.onnx beside NAME.onnx, calibrated on pictures (Jacob et al., arXiv 1712.05877).
+"""A model in 8 bits: NAME-int8.onnx beside NAME.onnx, calibrated on images (Jacob et al., arXiv 1712.05877).
 
-Static quantisation by ONNX Runtime: weights of a convolution with a scale for each of its channels, activations with
-one for each layer, which leaves out the ten-thousandth part of all values that lies farthest out (on Kodak24 through
-Acute 50k this loses 0.06 dB, and 0.10 with all of them). The first layer stays in float32, since a picture needs its
-values exactly. Needs onnx.
+Static quantisation by ONNX Runtime: the weights of a convolution have a scale for each channel, activations one for
+each layer, which clips the 0.01 % of values that are farthest out (on Kodak24 with Acute 50k this loses 0.06 dB, and
+0.10 dB without clipping). The first layer stays in float32, since it needs the exact values of the image. Needs onnx.
 """
 
 from __future__ import annotations
@@ -23,46 +22,53 @@ import onnx
 from numpy.typing import NDArray
 
 from hyperacuity import datasets, engines, metrics
-from hyperacuity.engines.timing import in_turns
+from hyperacuity.engines.timing import run_alternately
 from hyperacuity.errors import UsageError
 from hyperacuity.resize import resize, round_to
-from hyperacuity.zoo import Card, Model, in_8_bits
+from hyperacuity.zoo import Card, Model, int8_path
 
-# LR pixels a side of what is taken from the middle of a picture, and how many pictures are enough.
+# LR pixels a side of the crop from the centre of an image, and how many images are enough.
 CROP = 96
-PICTURES = 32
+IMAGES = 32
 _PERCENTILE = 99.99
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """PSNR in dB against full resolution, in float32 and in 8 bits, and how many times faster 8 bits are here."""
+    """PSNR in dB against full resolution, in float32 and in 8 bits; `faster`: how many times faster 8 bits are here."""
 
     fp32: float
     int8: float
     faster: float
 
 
-def write(model: Model, pictures: Sequence[Path]) -> Path:
-    """Write the 8-bit form of a model beside it; it is complete or not there.
+def write_int8(model: Model, images: Sequence[Path]) -> Path:
+    """Write the 8-bit form of a model beside it, whole or not at all.
 
-    pictures: files at full resolution, of the kind that the model is for; up to `PICTURES` of them are taken, evenly
-    over all. Raises `UsageError` for a model without an ONNX file, for one of one layer, and for pictures that are all
-    too small.
+    Args:
+        model: A model with an ONNX file.
+        images: Files at full resolution, of the kind that the model is for; up to `IMAGES` of them, evenly spread, are
+            used for calibration.
+
+    Returns:
+        The path of the new file.
+
+    Raises:
+        UsageError: The model has no ONNX file or only one layer, or all images are too small.
     """
     if model.onnx is None:
-        raise UsageError(f"{model.card.name} has no ONNX file: there is nothing to quantise")
-    batches = [_batch(pair.lr) for path in _some(pictures, PICTURES) for pair in _pairs(path, model.card, CROP)]
+        raise UsageError(f"{model.card.name} has no ONNX file; there is nothing to quantise")
+    batches = [_batch(pair.lr) for path in _some(images, IMAGES) for pair in _pairs(path, model.card, CROP)]
 
     from onnxruntime import quantization
 
     graph = onnx.load(model.onnx)
     layers = _layers(graph.graph)
     if not batches:
-        raise UsageError(f"all pictures are smaller than {CROP * _scale(model.card)} pixels a side: give larger ones")
+        raise UsageError(f"all images are smaller than {CROP * _scale(model.card)} pixels a side; choose larger ones")
     if not layers:
-        raise UsageError(f"{model.card.name} has no layer behind its first: there is nothing to quantise")
-    target = in_8_bits(model.onnx)
+        raise UsageError(f"{model.card.name} has no layer after its first; there is nothing to quantise")
+    target = int8_path(model.onnx)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=target.name) as folder, _quiet():
         named, made = Path(folder, "named.onnx"), Path(folder, target.name)
         onnx.save(graph, named)
@@ -83,11 +89,18 @@ def write(model: Model, pictures: Sequence[Path]) -> Path:
     return target
 
 
-def compare(model: Model, pictures: Sequence[Path]) -> Comparison:
-    """What a model's 8-bit form loses and gains on pictures at full resolution: PSNR of 8 bits, in the channels that
-    the network knows, a border of the scale cut; the network alone, in turns. Sides are made to fit it by mirroring.
+def compare(model: Model, images: Sequence[Path]) -> Comparison:
+    """Measure what a model's 8-bit form loses and gains.
 
-    Raises `UsageError` where no picture is large enough.
+    PSNR is in the channels that the network works on, of 8-bit outputs, with a border of the scale cut. Time is of the
+    network only. Sides that do not fit the network are mirrored.
+
+    Args:
+        model: A model with an 8-bit form.
+        images: Files at full resolution.
+
+    Raises:
+        UsageError: All images are too small, or the model has no 8-bit form.
     """
     kinds: tuple[engines.Precision, ...] = ("fp32", "int8")
     opened: dict[str, engines.Engine] = {}
@@ -95,25 +108,26 @@ def compare(model: Model, pictures: Sequence[Path]) -> Comparison:
         opened[kind] = engines.open(model, engine="onnxruntime", device="cpu", precision=kind)
     values: dict[str, list[float]] = {kind: [] for kind in kinds}
     ratios = []
-    for path in pictures:
+    for path in images:
         for pair in _pairs(path, model.card):
             height, width = pair.lr.shape[:2]
-            batch = engines.filled(_batch(pair.lr), model.card.multiple)
+            batch = engines.pad_to_multiple(_batch(pair.lr), model.card.multiple)
             scale = model.card.network_scale
             for name, engine in opened.items():
-                answer = engine.run(batch)[0, :, : height * scale, : width * scale]
-                codes = round_to(answer.transpose(1, 2, 0) * 255, np.dtype(np.uint8))
+                output = engine.run(batch)[0, :, : height * scale, : width * scale]
+                codes = round_to(output.transpose(1, 2, 0) * 255, np.dtype(np.uint8))
                 values[name].append(metrics.psnr(codes, pair.hr, border=_scale(model.card), peak=255))
-            taken = {kind: statistics.median(times) for kind, times in in_turns(opened, batch).items()}
+            taken = {kind: statistics.median(times) for kind, times in run_alternately(opened, batch).items()}
             ratios.append(taken["fp32"] / taken["int8"])
     if not ratios:
-        raise UsageError("all pictures are too small to be compared: give larger ones")
+        raise UsageError("all images are too small to be compared; choose larger ones")
     return Comparison(statistics.mean(values["fp32"]), statistics.mean(values["int8"]), statistics.median(ratios))
 
 
 def _pairs(path: Path, card: Card, crop: int | None = None) -> Iterator[datasets.Pair]:
-    """A picture in the channels that the network knows, at both resolutions; or the middle of it, `crop` LR pixels a
-    side, and nothing where it is smaller.
+    """An image in the network's channels, at both resolutions, or its centre of `crop` LR pixels a side.
+
+    Nothing if it is smaller.
     """
     codes, scale = datasets.read_image(path), _scale(card)
     codes = datasets.luma(codes)[..., None] if card.channels == "Y" else np.broadcast_to(codes, (*codes.shape[:2], 3))
@@ -133,14 +147,14 @@ def _batch(codes: NDArray[Any]) -> NDArray[np.float32]:
     return np.ascontiguousarray(codes.transpose(2, 0, 1)[None], np.float32) / np.float32(255)
 
 
-def _some(pictures: Sequence[Path], most: int) -> Sequence[Path]:
-    """Up to so many, evenly over all."""
-    count = min(most, len(pictures))
-    return [pictures[n * len(pictures) // count] for n in range(count)]
+def _some(images: Sequence[Path], most: int) -> Sequence[Path]:
+    """Up to `most` of them, evenly spread."""
+    count = min(most, len(images))
+    return [images[n * len(images) // count] for n in range(count)]
 
 
 def _layers(graph: onnx.GraphProto) -> list[str]:
-    """The names of all convolutions that do not read the picture itself; those without a name get one."""
+    """The names of all convolutions that do not read the image itself; nodes without a name get one."""
     found = []
     for number, node in enumerate(graph.node):
         node.name = node.name or f"node_{number}"
@@ -152,19 +166,19 @@ def _layers(graph: onnx.GraphProto) -> list[str]:
 def _reader(name: str, batches: Sequence[NDArray[np.float32]]) -> Any:
     from onnxruntime import quantization
 
-    class Reader(quantization.CalibrationDataReader):  # type: ignore[misc]
+    class CalibrationImages(quantization.CalibrationDataReader):  # type: ignore[misc]
         left = iter(batches)
 
         def get_next(self) -> dict[str, NDArray[np.float32]] | None:
             batch = next(self.left, None)
             return None if batch is None else {name: batch}
 
-    return Reader()
+    return CalibrationImages()
 
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """ONNX Runtime's quantiser prints its progress, and advises to simplify the graph, which ours is already."""
+    """Silence ONNX Runtime's quantiser: it prints its progress, and advice to simplify a graph that is simple."""
     logging.disable(logging.WARNING)
     try:
         with contextlib.redirect_stdout(io.StringIO()):

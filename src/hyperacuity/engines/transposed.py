@@ -1,5 +1,6 @@
-"""A transposed convolution that enlarges, as a convolution and a pixel shuffle: the same sums, in OpenVINO in half the
-time and in ncnn at all in reasonable memory.
+"""A transposed convolution that enlarges, as a convolution and a pixel shuffle: the same sums.
+
+It takes half the time in OpenVINO, and ncnn needs too much memory for the other form.
 
 Shi et al., "Is the deconvolution layer the same as a convolutional layer?", arXiv 1609.07009.
 """
@@ -10,13 +11,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def as_convolution(
+def shuffled_convolution(
     weight: NDArray[np.float32], scale: int, before: int, extra: int
 ) -> tuple[NDArray[np.float32], int, int] | None:
-    """The kernel (outputs * scale^2, inputs, k, k) of that convolution, and its padding before and after each axis.
+    """Turn the kernel of a transposed convolution into that of a convolution before a pixel shuffle.
 
-    weight: (inputs, outputs, K, K). before: what the transposed convolution cuts off at the beginning, and at the end
-    but for `extra`. None where its result is not `scale` times as large.
+    Args:
+        weight: (inputs, outputs, K, K).
+        scale: The stride of the transposed convolution.
+        before: What it cuts off at the beginning of each axis, and at the end, less `extra`.
+        extra: Its output padding.
+
+    Returns:
+        The kernel (outputs * scale^2, inputs, k, k), and the padding before and after each axis; None if the result of
+        the transposed convolution is not `scale` times as large as its input.
     """
     inputs, outputs, size, _ = weight.shape
     if size - 2 * before + extra != scale:

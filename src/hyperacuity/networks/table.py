@@ -1,0 +1,44 @@
+"""The table of networks: one line for each file."""
+
+from __future__ import annotations
+
+from hyperacuity.networks import (
+    acute,
+    compact,
+    edsr,
+    espcn,
+    fsrcnn,
+    imdn,
+    mdsr,
+    residual_transposed,
+    rrdb,
+    span,
+    srcnn,
+    srresnet,
+    subpixel,
+    swinir,
+    transposed,
+    vae,
+    vdsr,
+)
+from hyperacuity.networks.declaration import Declaration
+
+NETWORKS: dict[str, Declaration] = {
+    "srcnn": srcnn.DECLARATION,
+    "fsrcnn": fsrcnn.DECLARATION,
+    "espcn": espcn.DECLARATION,
+    "transposed": transposed.DECLARATION,
+    "residual_transposed": residual_transposed.DECLARATION,
+    "subpixel": subpixel.DECLARATION,
+    "vdsr": vdsr.DECLARATION,
+    "srresnet": srresnet.DECLARATION,
+    "edsr": edsr.DECLARATION,
+    "mdsr": mdsr.DECLARATION,
+    "rrdb": rrdb.DECLARATION,
+    "compact": compact.DECLARATION,
+    "imdn": imdn.DECLARATION,
+    "swinir": swinir.DECLARATION,
+    "span": span.DECLARATION,
+    "acute": acute.DECLARATION,
+    "vae": vae.DECLARATION,
+}

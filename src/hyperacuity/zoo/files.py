@@ -1,0 +1,64 @@
+"""A model in files: NAME.safetensors with the card, NAME.onnx, and where 8 bits pay NAME-int8.onnx."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from hyperacuity.errors import UsageError, WeightsError
+from hyperacuity.zoo.card import Card
+
+MODEL_SUFFIXES = (".safetensors", ".onnx")
+# Of other projects' checkpoints, which must be imported first.
+CHECKPOINT_SUFFIXES = (".pth", ".pt", ".ckpt", ".bin")
+
+
+@dataclass(frozen=True)
+class Model:
+    """A card and the files of the model; classical models have none. `int8` is the network in 8 bits."""
+
+    card: Card
+    safetensors: Path | None = None
+    onnx: Path | None = None
+    int8: Path | None = None
+
+
+def open_model(path: Path) -> Model:
+    """Read the card of a model from its file; the weights are not loaded.
+
+    Args:
+        path: NAME.safetensors or NAME.onnx; the other one is found beside it.
+
+    Raises:
+        UsageError: There is no such file.
+        WeightsError: It is not a model of Hyperacuity.
+    """
+    if path.suffix.lower() not in MODEL_SUFFIXES:
+        cure = (
+            "hyperacuity import converts it"
+            if path.suffix.lower() in CHECKPOINT_SUFFIXES
+            else "give NAME.safetensors or NAME.onnx"
+        )
+        raise UsageError(f"{path} is not a model of Hyperacuity; {cure}")
+    weights = path.with_suffix(".safetensors")
+    if not weights.is_file():
+        beside = "" if path == weights else f"; it holds the card of {path.name} and must lie beside it"
+        raise UsageError(f"there is no model file {weights}{beside}")
+
+    import safetensors
+
+    try:
+        with safetensors.safe_open(weights, framework="numpy") as file:
+            card = Card.from_metadata(file.metadata())
+    except (safetensors.SafetensorError, OSError) as error:
+        raise WeightsError(f"{weights} is not a readable safetensors file: {error}") from error
+    except WeightsError as error:
+        raise error.within(str(weights)) from error
+    onnx = path.with_suffix(".onnx")
+    int8 = int8_path(onnx)
+    return Model(card, weights, onnx if onnx.is_file() else None, int8 if int8.is_file() else None)
+
+
+def int8_path(onnx: Path) -> Path:
+    """Returns the path of the 8-bit form of the network NAME.onnx."""
+    return onnx.with_name(f"{onnx.stem}-int8.onnx")
