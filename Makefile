@@ -1,10 +1,10 @@
 # On a fresh machine: `make demo`, `make test` and `make docs`.
 PYTHON ?= python3
 VENV := .venv
-BIN := $(VENV)/bin
+BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test lint docs clean
+.PHONY: demo test lint docs wheel clean
 
 demo: $(VENV)/.runtime  ## upscale a real photo x2 and x4 with the default model
 	$(BIN)/hyperacuity upscale examples/astronaut.png --scale 2 --output examples/results/astronaut-x2.png --force
@@ -25,6 +25,10 @@ docs: $(VENV)/.development  ## the site, into build/site; needs no network; a wa
 	OMP_NUM_THREADS=1 PYTHONPATH=src $(BIN)/python -m sphinx --builder html --quiet --fail-on-warning --keep-going \
 	    --fresh-env docs build/site
 	@echo "The site lies in build/site; open build/site/index.html."
+
+wheel: $(VENV)/.development  ## the wheel and the source archive, into dist
+	rm -rf dist
+	$(BIN)/python -m hatchling build
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
