@@ -36,6 +36,7 @@ def test_example_runs(name: str, tmp_path: Path) -> None:
         pytest.skip(f"{needs} is not installed")
     path = os.pathsep.join(filter(None, (str(ROOT / "src"), os.environ.get("PYTHONPATH"))))
     environment = {**os.environ, "PYTHONPATH": path, "TMPDIR": str(tmp_path), "OMP_NUM_THREADS": "1"}
+    environment["TORCHINDUCTOR_CACHE_DIR"] = str(tmp_path / ".inductor")
     command = [sys.executable, str(ROOT / "examples" / name)]
     run = subprocess.run(command, env=environment, capture_output=True, text=True, cwd=tmp_path, timeout=120)
     assert run.returncode == 0, run.stderr
