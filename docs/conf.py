@@ -9,12 +9,13 @@ HERE = Path(__file__).parent
 ROOT = HERE.parent
 sys.path[:0] = [str(ROOT / "src"), str(HERE)]
 
-import hyperacuity  # noqa: E402
 from generate import commands, links, python_api, recipes, results  # noqa: E402
+
+import hyperacuity  # noqa: E402
 
 project = "Hyperacuity"
 author = "The Hyperacuity authors"
-copyright = "2026, the Hyperacuity authors. Apache-2.0"  # noqa: A001 - Sphinx's name for it
+copyright = "2026, the Hyperacuity authors. Apache-2.0"
 version = release = hyperacuity.__version__
 
 extensions = ["myst_parser"]

@@ -2,8 +2,8 @@
 
     python examples/add_a_network.py [FOLDER]
 
-In the package a network is one file in src/hyperacuity/networks and one line in its table; here the line is added as the
-program runs. CONTRIBUTING.md has the whole way, with training and tests.
+In the package a network is one file in src/hyperacuity/networks and one line in its table; here the line is added
+as the program runs. CONTRIBUTING.md has the whole way, with training and tests.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Enlarge an array: from numpy to numpy, in three ways to give the size.
 
-    python examples/enlarge_array.py
+python examples/enlarge_array.py
 """
 
 from __future__ import annotations

@@ -2,7 +2,8 @@
 
     python examples/enlarge_video.py [FOLDER]
 
-The command is called as from a shell: it resumes after an interruption, copies sound and subtitles, and checks the result.
+The command is called as from a shell. It resumes after an interruption, copies sound and subtitles, and checks the
+result.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
     python examples/train_on_ten_images.py [FOLDER]
 
-Ten images and a few steps show how it is done, and give no good model: recipes/README.md has the real trainings.
+Ten images and a few steps show how it is done, and give no good model: docs/training-queue.md has the real trainings.
 """
 
 from __future__ import annotations

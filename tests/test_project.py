@@ -58,7 +58,9 @@ def test_hooks_use_the_pinned_versions() -> None:
     assert hooks
     assert {name: pinned[name] for name, _ in hooks} == dict(hooks)
     local = re.findall(r"entry: \.venv/bin/(\S+)", _text(".pre-commit-config.yaml"))
-    assert local == [line.split("/")[-1] for line in re.findall(r"^\t\$\(BIN\)/(mypy|lint-imports)$", _text("Makefile"), re.M)]
+    assert local == [
+        line.split("/")[-1] for line in re.findall(r"^\t\$\(BIN\)/(mypy|lint-imports)$", _text("Makefile"), re.M)
+    ]
 
 
 def test_constraints_are_sorted() -> None:
@@ -86,7 +88,9 @@ def test_readme_stays_short() -> None:
     assert len(_text("README.md").splitlines()) <= 110
 
 
-@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "SECURITY.md", "examples/README.md", "recipes/README.md"])
+@pytest.mark.parametrize(
+    "page", ["README.md", "CONTRIBUTING.md", "SECURITY.md", "examples/README.md", "recipes/README.md"]
+)
 def test_links_to_files_lead_somewhere(page: str) -> None:
     folder = (ROOT / page).parent
     targets = re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", _text(page))

@@ -43,7 +43,7 @@ def _fields(table: dict[str, Any]) -> str:
 
 
 def _default(field: dict[str, Any]) -> str:
-    if "default" not in field or isinstance(field["default"], dict) and field["default"]:
+    if "default" not in field or (isinstance(field["default"], dict) and field["default"]):
         return "see its table" if "default" in field else ""
     value = field["default"]
     return "none" if value is None else f"`{json.dumps(value)}`"
