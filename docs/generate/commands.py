@@ -55,4 +55,4 @@ def _row(parameter: Any, context: Any) -> str:
         return ""
     names, meaning = (" ".join(text.split()).replace("|", "\\|") for text in record)
     meaning = meaning.replace("<", "\\<").replace("*", "\\*")
-    return f"| `{names.removeprefix('* ')}` | {meaning} |"
+    return f"| {', '.join(f'`{name}`' for name in names.removeprefix('* ').split(', '))} | {meaning} |"
