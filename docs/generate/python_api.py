@@ -17,7 +17,14 @@ def write(source: Path, target: Path) -> None:
     """Write index.md, with the public names, and one page for each top-level module."""
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir(parents=True)
-    package = griffe.load(PACKAGE, search_paths=[source], docstring_parser="google", allow_inspection=False)
+    package = griffe.load(
+        PACKAGE,
+        search_paths=[source],
+        docstring_parser="google",
+        # Types stand in signatures; one entry may explain several parameters: "width, height: ...".
+        docstring_options={"warn_unknown_params": False, "warn_missing_types": False},
+        allow_inspection=False,
+    )
     assert isinstance(package, griffe.Module)
     modules = {name: module for name, module in _submodules(package).items() if name not in PROGRAMS}
     for name, module in modules.items():
