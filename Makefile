@@ -1,17 +1,17 @@
-# Two commands on a fresh machine: `make demo` and `make test`.
+# On a fresh machine: `make demo`, `make test` and `make docs`.
 PYTHON ?= python3
 VENV := .venv
-BIN := $(VENV)/bin
+BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test lint clean
+.PHONY: demo test lint docs wheel clean
 
 demo: $(VENV)/.runtime  ## upscale a real photo x2 and x4 with the default model
 	$(BIN)/hyperacuity upscale examples/astronaut.png --scale 2 --output examples/results/astronaut-x2.png --force
 	$(BIN)/hyperacuity upscale examples/astronaut.png --scale 4 --output examples/results/astronaut-x4.png --force
 	@echo "The results lie in examples/results."
 
-test: lint  ## all checks and tests, as CI runs them
+test: lint docs  ## all checks and tests, as CI runs them
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow and not gpu" -n logical --maxprocesses 4 --dist worksteal
 
 lint: $(VENV)/.development
@@ -19,6 +19,16 @@ lint: $(VENV)/.development
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+docs: $(VENV)/.development  ## the site, into build/site; needs no network; a warning is an error
+	rm -rf build/site docs/generated
+	OMP_NUM_THREADS=1 PYTHONPATH=src $(BIN)/python -m sphinx --builder html --quiet --fail-on-warning --keep-going \
+	    --fresh-env docs build/site
+	@echo "The site lies in build/site; open build/site/index.html."
+
+wheel: $(VENV)/.development  ## the wheel and the source archive, into dist
+	rm -rf dist
+	$(BIN)/python -m hatchling build
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -33,4 +43,4 @@ $(VENV)/.development: pyproject.toml constraints.txt | $(BIN)/python
 	touch $@ $(VENV)/.runtime
 
 clean:
-	rm -rf $(VENV) examples/results build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) examples/results docs/generated build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

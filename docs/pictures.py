@@ -1,4 +1,4 @@
-"""Make the README's picture: a detail, enlarged four times by each of the ways.
+"""Make the README's image: details of a photo, enlarged four times in three ways.
 
     python docs/pictures.py
 
@@ -20,36 +20,39 @@ import hyperacuity
 from hyperacuity.resize import resize
 
 ROOT = Path(__file__).parents[1]
-DETAIL = (42, 150, 140, 130)  # top, left, width, height in the example
-SCALE = 3
-BAR = 30
+# top, left, height, width in the photo
+DETAILS = ((82, 225, 32, 52), (346, 143, 32, 52))
+SCALE = 4
+SHOWN = 2  # each pixel of a result is shown this large, so that it can be judged
+BAR, GAP = 34, 8
 
 
-def panel(pixels: NDArray[Any], title: str) -> PIL.Image.Image:
-    """A picture under its title."""
-    height, width = pixels.shape[:2]
-    canvas = PIL.Image.new("RGB", (width, height + BAR), "white")
-    canvas.paste(PIL.Image.fromarray(pixels), (0, BAR))
-    draw = PIL.ImageDraw.Draw(canvas)
-    draw.text((width / 2, BAR / 2), title, fill="black", anchor="mm", font=PIL.ImageFont.load_default(16))
-    return canvas
+def enlarged(detail: NDArray[Any]) -> list[NDArray[Any]]:
+    """The detail by repeated pixels, by bicubic and by the default model."""
+    results = (
+        resize(detail, scale=SCALE, kernel="nearest"),
+        hyperacuity.upscale(detail, SCALE, model="bicubic"),
+        hyperacuity.upscale(detail, SCALE),
+    )
+    return [resize(result, scale=SHOWN, kernel="nearest") for result in results]
 
 
 def main() -> None:
-    whole = np.asarray(PIL.Image.open(ROOT / "examples/astronaut.png").convert("RGB"))
-    top, left, width, height = DETAIL
-    detail = np.ascontiguousarray(whole[top : top + height, left : left + width])
-    panels = [
-        panel(resize(detail, scale=SCALE, kernel="nearest"), "the pixels"),
-        panel(hyperacuity.upscale(detail, SCALE, model="bicubic"), "bicubic"),
-        panel(hyperacuity.upscale(detail, SCALE), "hyperacuity"),
-    ]
-    gap = 8
-    sheet = PIL.Image.new("RGB", (sum(p.width for p in panels) + gap * (len(panels) - 1), panels[0].height), "white")
-    x = 0
-    for picture in panels:
-        sheet.paste(picture, (x, 0))
-        x += picture.width + gap
+    """Write the sheet: one row for each detail, one column for each way."""
+    photo = np.asarray(PIL.Image.open(ROOT / "examples/astronaut.png").convert("RGB"))
+    titles = ("input, pixels repeated", "bicubic x4", "Hyperacuity x4")
+    _, _, height, width = DETAILS[0]
+    height, width = height * SCALE * SHOWN, width * SCALE * SHOWN
+    sheet = PIL.Image.new("RGB", (3 * width + 2 * GAP, BAR + len(DETAILS) * (height + GAP) - GAP), "white")
+    draw = PIL.ImageDraw.Draw(sheet)
+    font = PIL.ImageFont.load_default(19)
+    for column, title in enumerate(titles):
+        left = column * (width + GAP)
+        draw.text((left + width / 2, BAR / 2), title, fill="black", anchor="mm", font=font)
+    for row, (top, left, rows, columns) in enumerate(DETAILS):
+        detail = np.ascontiguousarray(photo[top : top + rows, left : left + columns])
+        for column, pixels in enumerate(enlarged(detail)):
+            sheet.paste(PIL.Image.fromarray(pixels), (column * (width + GAP), BAR + row * (height + GAP)))
     sheet.save(ROOT / "docs/before-after.png", optimize=True)
 
 
