@@ -68,9 +68,9 @@ def main(folder: Path) -> None:
         licence="Apache-2.0",
         trained_on="nothing: these weights are random",
         paper="none",
-        **export.measured(network),  # halo, memory, parameters: measured, not claimed
+        **export.measure_network(network),  # halo, memory, parameters: measured, not claimed
     )
-    export.write(network, card, folder)
+    export.write_model(network, card, folder)
     image = np.full((20, 30), 128, np.uint8)
     result = hyperacuity.upscale(image, scale=2, model=folder / "tiny-x2.safetensors")
     print(result.shape)

@@ -12,7 +12,7 @@ from hyperacuity.engines.onnx_runtime import OnnxRuntime
 from hyperacuity.errors import LEAVE_OUT, UsageError, Use
 from hyperacuity.size import Size
 from hyperacuity.zoo import Card, Model
-from tests.cli.test_command import run
+from tests.cli.process import run
 
 PHOTO = Path(__file__).parents[1] / "examples" / "astronaut.png"
 
