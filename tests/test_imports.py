@@ -35,7 +35,7 @@ def test_asking_for_the_functions_loads_no_codec_and_no_runtime() -> None:
     assert not loaded & CODECS_AND_RUNTIMES
 
 
-@pytest.mark.parametrize("module", ["errors", "size", "tiles"])
+@pytest.mark.parametrize("module", ["errors", "size", "task", "tiles"])
 def test_modules_of_plain_numbers_need_no_array(module: str) -> None:
     assert not loaded_by(f"import hyperacuity.{module}") & HEAVY
 

@@ -137,7 +137,7 @@ def test_quantise_as_a_person_meets_it(model: Model, tmp_path: Path) -> None:
     assert first.stderr == ""
     second = run("quantise", path, "--data", str(folder), folder=tmp_path)
     assert second.returncode == 1
-    assert "--force overwrites it" in second.stderr
+    assert "add --force to overwrite it" in second.stderr
     result = tmp_path / "larger.png"
     done = run("upscale", str(PHOTO), "-o", str(result), "-m", path, "--precision", "int8", folder=tmp_path)
     assert done.returncode == 0, done.stderr

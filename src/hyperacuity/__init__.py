@@ -5,10 +5,10 @@
     hyperacuity.upscale("photo.jpg", scale=2)        # writes photo-x2.jpg
     larger = hyperacuity.upscale(array, scale=3.5)   # (H, W, 3) uint8 -> the same, larger
 
-    upscaler = hyperacuity.load("fsrcnn")            # built once, used many times
-    hyperacuity.models()                             # what there is
+    upscaler = hyperacuity.load("fsrcnn")            # opened once, used many times
+    hyperacuity.models()                             # the cards of the installed models
 
-Importing this loads nothing else; each name is fetched when it is first used.
+Importing this loads only the errors; each other name is imported when it is first used.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from hyperacuity.errors import (
     BadOutput,
     DamagedFile,
     HyperacuityError,
+    HyperacuityWarning,
     MissingDependency,
     OutOfMemory,
     UnknownModel,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from hyperacuity.image import Image
     from hyperacuity.pipeline import PrecisionWarning
     from hyperacuity.size import Size
+    from hyperacuity.task import Options, Outcome, Progress, Stop, Stopped, Task
 
 __version__ = "0.1.0"
 
@@ -42,12 +44,19 @@ __all__ = [
     "BadOutput",
     "DamagedFile",
     "HyperacuityError",
+    "HyperacuityWarning",
     "Image",
     "LossWarning",
     "MissingDependency",
+    "Options",
     "OutOfMemory",
+    "Outcome",
     "PrecisionWarning",
+    "Progress",
     "Size",
+    "Stop",
+    "Stopped",
+    "Task",
     "UnknownModel",
     "Unreachable",
     "UnsupportedFormat",
@@ -63,8 +72,14 @@ __all__ = [
 _HOMES = {
     "Image": "image",
     "LossWarning": "formats",
+    "Options": "task",
+    "Outcome": "task",
     "PrecisionWarning": "pipeline",
+    "Progress": "task",
     "Size": "size",
+    "Stop": "task",
+    "Stopped": "task",
+    "Task": "task",
     "Upscaler": "api",
     "load": "api",
     "models": "api",

@@ -1,4 +1,4 @@
-"""`python -m hyperacuity`, for where the command is not on the path."""
+"""`python -m hyperacuity`, for systems where the command is not on the path."""
 
 from __future__ import annotations
 
