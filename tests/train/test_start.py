@@ -56,7 +56,7 @@ def test_a_folded_model_is_trained_further_folded_or_with_branches(name: str, fo
     config: dict[str, Any] = {"features": 4, "layers": 1, "scale": 2}
     network = build(name, config)
     channels = as_network(network).channels
-    card = Card("a-x2", name, 2, {1: "Y", 3: "RGB"}[channels], "", "", "", config, **measure_network(network))
+    card = Card("a-x2", name, 2, "Y" if channels == 1 else "RGB", "", "", "", config, **measure_network(network))
     write_model(network, card, tmp_path)
     again = build(name, {**config, "folded": folded})
     start.initialise(again, str(tmp_path / "a-x2.safetensors"))
