@@ -75,7 +75,7 @@ def command(
     metrics: Annotated[
         list[str] | None,
         typer.Option(
-            help=f"{', '.join(options.METRICS)}; by default {' '.join(options.DEFAULT_METRICS)}, and flicker of videos.",
+            help=f"{', '.join(options.METRICS)}; by default {' '.join(options.DEFAULT_METRICS)}, flicker of videos.",
             rich_help_panel=MEASURES,
         ),
     ] = None,
