@@ -110,17 +110,12 @@ def upscale(
         x: The path of a file; the bytes of a file; a PIL image; or an array (H, W) or (H, W, C) with C = 1 (grey),
             2 (grey and alpha), 3 (RGB) or 4 (RGB and alpha), of uint8, uint16, or float32 in [0, 1].
         scale: The final scale, whole or not.
-        model: See `load`.
         width: The final width in pixels, instead of a scale. Without a height it keeps the proportions.
         height: The final height in pixels.
         megapixels: The final area, instead of a scale. Without any size the scale is 2.
         output: The file to write if `x` is a path; by default "photo-x2.jpg" next to "photo.jpg".
         force: Overwrite `output` if it exists.
-        engine: See `load`.
-        device: See `load`.
-        precision: See `load`.
-        tile: See `load`.
-        tta: See `load`.
+        model, engine, device, precision, tile, tta: See `load`.
 
     Returns:
         The enlarged image; for a path the path of the file that was written.

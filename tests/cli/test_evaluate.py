@@ -43,7 +43,7 @@ def test_videos_are_sets_and_are_held_against_each_other(sets: Path) -> None:
     make(sets / "video.mkv", pictures(4, 48, 64))
     result = run("-n", "bicubic", "--data", "video.mkv", "A", "--result", "video.mkv", folder=sets)
     assert result.returncode == 1
-    assert "--result is held against one video" in result.stderr
+    assert "--result is compared with one video" in result.stderr
     result = run("-n", "bicubic", "--data", "video.mkv", "--result", "video.mkv", "--csv", "t.csv", folder=sets)
     assert result.returncode == 0, result.stderr
     with (sets / "t.csv").open() as file:
@@ -63,7 +63,7 @@ def test_videos_are_sets_and_are_held_against_each_other(sets: Path) -> None:
         (["--data", "none"], "there is no folder none"),
         (["--data", "A", "-n", "acute-3k", "--scale", "3"], "made for x2"),
         (["--data", "A", "--protocol", "clasic"], "Did you mean 'classic'"),
-        (["--data", "A", "--against", "the odds"], "there is only published"),
+        (["--data", "A", "--against", "the odds"], "the only choice is published"),
         (["--data", "A", "--csv", "A/p.png"], "one of the files that are measured"),
         (["--data", "A", "--csv", "none/t.csv"], "there is no folder none"),
         (["--data", "A", "--csv", "t", "--markdown", "t"], "two results would be t"),
@@ -73,7 +73,7 @@ def test_videos_are_sets_and_are_held_against_each_other(sets: Path) -> None:
         (["--data", "A", "--metrics", "lpips"], "lpips needs its weights"),
         (["--data", "A", "--lr", "A", "B"], "--lr has 2 folders and --data 1"),
         (["--data", "A", "-n", "bicubic", "bicubic"], "given twice"),
-        (["--data", "A", "--result", "A"], "--result is held against one video"),
+        (["--data", "A", "--result", "A"], "--result is compared with one video"),
         (["--data", "A", "--metrics", "flicker"], "between the frames of a video"),
         (["--data", "A/p.png"], "there is no folder A/p.png"),
     ],

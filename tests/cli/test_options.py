@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 from typer.models import OptionInfo
 
-from hyperacuity import engines
+from hyperacuity import engines, metrics
 from hyperacuity.cli import evaluate, live, options, tune, upscale
 from hyperacuity.cli.wording import describe, describe_cure
 from hyperacuity.errors import LEAVE_OUT, OTHER, Cure, Run, UsageError, Use
+from hyperacuity.metrics.protocols import PROTOCOLS
 from hyperacuity.task import Message
 
 
@@ -28,6 +29,12 @@ def declarations(command: Any) -> dict[str, OptionInfo]:
 
 def test_the_engines_in_the_help_are_those_of_the_table() -> None:
     assert set(options.ENGINES) == set(engines.ENGINES)
+
+
+def test_the_metrics_and_protocols_in_the_help_are_those_of_the_tables() -> None:
+    assert tuple(metrics.METRICS) == options.METRICS
+    assert options.DEFAULT_METRICS == metrics.DEFAULT_METRICS
+    assert tuple(PROTOCOLS) == options.PROTOCOLS
 
 
 def test_the_precisions_in_the_help_are_those_of_the_engines() -> None:

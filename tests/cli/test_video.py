@@ -72,7 +72,7 @@ def test_a_reader_that_leaves_is_no_fault(folder: Path) -> None:
         (["a.mkv", "-e", "tune"], "write KEY=VALUE, such as tune=film"),
         (["a.mkv", "--quality", "3"], "videos have crf: leave out --quality"),
         (["a.mkv", "-o", "a.png"], "video"),
-        (["a.mkv", "--preview", "a.mp4"], "names no picture"),
+        (["a.mkv", "--preview", "a.mp4"], "names no image"),
         (["a.mkv", "--preview", "b.png", "-o", "b.mkv"], "leave -o"),
         (["p.png", "--preview", "b.png"], "for videos"),
         (["p.png", "--codec", "h264"], "for videos"),

@@ -14,12 +14,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperCommand
 
+from hyperacuity.cli import options
 from hyperacuity.cli.options import Device, Engine, Force, ModelPaths, Models, Tta
 from hyperacuity.cli.values import seconds
 from hyperacuity.cli.wording import describe
 from hyperacuity.errors import LEAVE_OUT, UsageError, Use
-from hyperacuity.metrics import DEFAULT_METRICS, DEFAULT_VIDEO_METRICS, METRICS
-from hyperacuity.metrics.protocols import PROTOCOLS, find_protocol
 
 if TYPE_CHECKING:
     from hyperacuity.api import Upscaler
@@ -70,11 +69,13 @@ def command(
         list[int] | None,
         typer.Option("-s", "--scale", min=2, help="Scales to measure; 2 if missing.", rich_help_panel=DATA),
     ] = None,
-    protocol: Annotated[str, typer.Option(help=f"{', '.join(PROTOCOLS)}.", rich_help_panel=MEASURES)] = "classic",
+    protocol: Annotated[
+        str, typer.Option(help=f"{', '.join(options.PROTOCOLS)}.", rich_help_panel=MEASURES)
+    ] = "classic",
     metrics: Annotated[
         list[str] | None,
         typer.Option(
-            help=f"{', '.join(METRICS)}; by default {' '.join(DEFAULT_METRICS)}, and flicker of videos.",
+            help=f"{', '.join(options.METRICS)}; by default {' '.join(options.DEFAULT_METRICS)}, flicker of videos.",
             rich_help_panel=MEASURES,
         ),
     ] = None,
@@ -119,7 +120,7 @@ def command(
     plot: Annotated[
         Path | None,
         typer.Option(
-            help="PNG, SVG or PDF: the first metric against parameters and against time, bicubic beside.",
+            help="PNG, SVG or PDF: the first metric against parameters and against time, compared with bicubic.",
             rich_help_panel=RESULTS,
         ),
     ] = None,
@@ -136,6 +137,8 @@ def command(
     """
     from hyperacuity import evaluate as evaluation
     from hyperacuity.evaluate import plots, report, sheets, video_sets
+    from hyperacuity.metrics import DEFAULT_METRICS, DEFAULT_VIDEO_METRICS
+    from hyperacuity.metrics.protocols import find_protocol
     from hyperacuity.metrics.selection import select_metrics
 
     _check(result or [], data, lr or [], against)
@@ -147,13 +150,15 @@ def command(
         plots.check_plot(plot)
     upscalers: dict[str, Upscaler] = {}
     if model or model_path or not result:
-        upscalers = _named(model, model_path, engine, device, tta, baseline=pictures is not None or plot is not None)
+        upscalers = _load_models(
+            model, model_path, engine, device, tta, baseline=pictures is not None or plot is not None
+        )
     for upscaler in upscalers.values():
         for factor in scales:
             evaluation.check_scale(upscaler, factor)
     selection = video_sets.FrameSelection(Fraction(0) if start is None else seconds("--start", start), stride, frames)
     found = [
-        _found(path, beside, scales, image_metrics, video_metrics, selection)
+        _find_set(path, beside, scales, image_metrics, video_metrics, selection)
         for path, beside in itertools.zip_longest(data, lr or [])
     ]
     settings = [
@@ -162,7 +167,7 @@ def command(
         for factor in scales
     ]
     sheet_paths = [sheets.sheet_paths(pictures, setting) if pictures else [] for setting in settings]
-    _made(result or [], found)  # what cannot be compared is an error before work begins
+    _finished_videos(result or [], found)  # what cannot be compared is an error before work begins
     files = [path for path in (csv, markdown, per_picture, plot) if path is not None]
     _check_outputs([*files, *(path for some in sheet_paths for path in some)], pictures, found, force)
 
@@ -170,7 +175,7 @@ def command(
     records: list[dict[str, str]] = []
     with _progress(settings) as advance:
         for setting, targets in zip(settings, sheet_paths, strict=True):
-            others = _made(result or [], found)
+            others = _finished_videos(result or [], found)
             every: dict[str, list[evaluation.Measurement]] = {name: [] for name in (*upscalers, *others)}
             for n, sample in enumerate(evaluation.measure_images(upscalers, setting, others)):
                 for name, measured in sample.measurements.items():
@@ -195,7 +200,7 @@ def command(
             report.store(path, content())
 
 
-def _named(
+def _load_models(
     models: Sequence[str] | None,
     files: Sequence[Path] | None,
     engine: str,
@@ -204,7 +209,7 @@ def _named(
     *,
     baseline: bool,
 ) -> dict[str, Upscaler]:
-    """The models by their names in tables: that of their family, or as they were given where several have it."""
+    """Load the models, by the names that they have in tables: that of their family, or as given if several share it."""
     from hyperacuity import api
 
     given: list[str | Path | None] = [*(models or []), *(files or [])] or [None]
@@ -219,7 +224,7 @@ def _named(
     return dict(zip(names, upscalers, strict=True))
 
 
-def _found(
+def _find_set(
     path: Path,
     lr: Path | None,
     scales: Sequence[int],
@@ -227,7 +232,7 @@ def _found(
     video_metrics: Sequence[Metric],
     frames: FrameSelection,
 ) -> ImageSet | VideoSet:
-    """The set of a folder, or of a video."""
+    """Find the test set in a folder or a video."""
     from hyperacuity import formats
     from hyperacuity.evaluate.sets import find_images
     from hyperacuity.evaluate.video_sets import find_video
@@ -242,15 +247,15 @@ def _found(
 def _check(result: Sequence[Path], data: Sequence[Path], lr: Sequence[Path], against: str | None) -> None:
     """Check options that depend on each other."""
     if against not in (None, "published"):
-        raise UsageError(f"--against {against}: there is only published")
+        raise UsageError(f"--against {against}: the only choice is published")
     if lr and len(lr) != len(data):
         raise UsageError(f"--lr has {len(lr)} folders and --data {len(data)}: give one for each, in the same order")
     if result and (len(data) != 1 or data[0].is_dir()):
-        raise UsageError("--result is held against one video: give that alone with --data")
+        raise UsageError("--result is compared with one video: give only that video with --data")
 
 
-def _made(results: Sequence[Path], found: Sequence[ImageSet | VideoSet]) -> dict[str, FinishedVideo]:
-    """Videos by their names in tables."""
+def _finished_videos(results: Sequence[Path], found: Sequence[ImageSet | VideoSet]) -> dict[str, FinishedVideo]:
+    """Open the finished videos, by the names that they have in tables."""
     from hyperacuity.evaluate.video_sets import FinishedVideo, VideoSet
 
     names = [path.name if [one.name for one in results].count(path.name) == 1 else str(path) for path in results]
@@ -269,9 +274,9 @@ def _check_outputs(
     inputs = [path.resolve() for each in found for path in each.files]
     if pictures is not None:
         if pictures.exists() and not pictures.is_dir():
-            raise UsageError(f"{pictures} is a file: name a folder for the pictures")
+            raise UsageError(f"{pictures} is a file: name a folder for the images")
         if not pictures.absolute().parent.is_dir():
-            raise UsageError(f"there is no folder {pictures.parent}: make it first")
+            raise UsageError(f"there is no folder {pictures.parent}: create it first")
         folders = [path.resolve() for each in found if (path := each.path).is_dir()]
         if any(folder in (pictures.resolve(), *pictures.resolve().parents) for folder in folders):
             raise UsageError(f"{pictures} lies in a set that is measured: choose a folder outside")
@@ -283,7 +288,7 @@ def _check_outputs(
         if path.exists() and not force:
             raise UsageError(f"{path} exists: choose another name, or add --force")
         if path.parent != pictures and not path.parent.is_dir():
-            raise UsageError(f"there is no folder {path.parent}: make it first")
+            raise UsageError(f"there is no folder {path.parent}: create it first")
 
 
 @contextmanager

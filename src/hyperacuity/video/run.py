@@ -73,7 +73,7 @@ def upscale(
     before, after = (video.frame_format.height, video.frame_format.width), stored_size(video, size)
     output = kind(target, video, after, pixel_aspect(video, size, after), encoding)
     enlarger = Enlarger(upscaler, video.frame_format, after, output.frame_format)
-    path = target if isinstance(target, Path) else _PIPE
+    origin, path = (each if isinstance(each, Path) else _PIPE for each in (source, target))
     with storing(path):
         output.begin(lambda: _resume_identity(upscaler, video, after, options))
         resumed = output.resumed
@@ -84,8 +84,7 @@ def upscale(
             output.discard()
             raise
     _warn_of_damage(video, totals.damaged)
-    read = source if isinstance(source, Path) else _PIPE
-    outcome = Outcome(str(read), str(path), "video", before=before, after=after, models=upscaler.names(before, after))
+    outcome = Outcome(str(origin), str(path), "video", before=before, after=after, models=upscaler.names(before, after))
     return _with_totals(outcome, totals, resumed, time.perf_counter() - begun)
 
 
