@@ -3,11 +3,11 @@
     python benchmarks/photo_pairs.py PAIRS --count 15000 --minutes 25
 
 A stored pair makes a training step about five times as fast as one that degrades images and runs the teacher anew. Pair
-n follows from the seed and n alone (a drawn page of text also from the fonts installed), so that an interrupted run
-continues with the next missing shard. A shard is a folder `shard-00000` with `lr.npy` (500, 64, 64, 3), `teacher.npy`
-and `truth.npy` (500, 256, 256, 3), all uint8, and `pairs.csv`, which records the kind, source image, rescaling and
-position of each pair, so that its truth can be cut out again. The folder `validation` has the same four files: every
-kind of degradation on crops of Kodak24.
+n follows from the seed and n alone (pages of text also from the fonts installed, rounding also from the number of
+threads), so that an interrupted run continues with the next missing shard. A shard is a folder `shard-00000` with
+`lr.npy` (500, 64, 64, 3), `teacher.npy` and `truth.npy` (500, 256, 256, 3), all uint8, and `pairs.csv`, which records
+the kind, source image, rescaling and position of each pair, so that its truth can be cut out again. The folder
+`validation` has the same four files: every kind of degradation on crops of Kodak24.
 
 The teacher is realesr-general-x4v3 (Wang et al., arXiv 2107.10833; BSD-3-Clause). Its input is 4 pixels larger on each
 side than LR.
