@@ -209,5 +209,5 @@ def test_missing_files_are_named(tmp_path: Path) -> None:
         zoo.open_model(tmp_path / "model.txt")
     with pytest.raises(UsageError, match="hyperacuity import"):
         zoo.open_model(tmp_path / "model.pth")
-    with pytest.raises(UsageError, match="no model file"):
+    with pytest.raises(UsageError, match="not a model of Hyperacuity"):
         zoo.open_model(Path("."))
