@@ -9,7 +9,7 @@ import pytest
 
 from hyperacuity import api, datasets, engines, export, metrics, networks, quantise, zoo
 from hyperacuity.engines.onnx_runtime import OnnxRuntime
-from hyperacuity.errors import LEAVE_OUT, UsageError, Use
+from hyperacuity.errors import LEAVE_OUT, Run, UsageError, Use
 from hyperacuity.size import Size
 from hyperacuity.zoo import Card, Model
 from tests.cli.process import run
@@ -109,7 +109,7 @@ def test_what_cannot_be_quantised_is_said(model: Model, tmp_path: Path) -> None:
 def test_precision_int8_where_there_is_none(model: Model) -> None:
     with pytest.raises(UsageError, match="no 8-bit form") as caught:
         engines.open(model, precision="int8")
-    assert caught.value.cures == (Use(precision=LEAVE_OUT),)
+    assert caught.value.cures == (Use(precision=LEAVE_OUT), Run("quantise", model.safetensors))
     with pytest.raises(UsageError, match="8 bits are for ONNX Runtime") as caught:
         engines.open(model, precision="int8", engine="ncnn")
     assert caught.value.cures == (Use(engine=LEAVE_OUT), Use(precision=LEAVE_OUT))

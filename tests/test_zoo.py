@@ -10,7 +10,7 @@ import pytest
 import safetensors.numpy
 
 from hyperacuity import zoo
-from hyperacuity.errors import UnknownModel, UsageError, Use, WeightsError
+from hyperacuity.errors import Run, UnknownModel, UsageError, Use, WeightsError
 from hyperacuity.zoo import Card, ChainStep, Model
 
 
@@ -207,7 +207,8 @@ def test_missing_files_are_named(tmp_path: Path) -> None:
         zoo.open_model(tmp_path / "none.onnx")
     with pytest.raises(UsageError, match=r"NAME\.safetensors"):
         zoo.open_model(tmp_path / "model.txt")
-    with pytest.raises(UsageError, match="hyperacuity import"):
+    with pytest.raises(UsageError, match="checkpoint of another project") as caught:
         zoo.open_model(tmp_path / "model.pth")
+    assert caught.value.cures == (Run("import", tmp_path / "model.pth"),)
     with pytest.raises(UsageError, match="not a model of Hyperacuity"):
         zoo.open_model(Path("."))
