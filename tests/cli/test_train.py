@@ -107,7 +107,7 @@ def test_the_schema_and_a_preview_are_there_for_the_asking(folder: Path) -> None
         (["none.toml"], "cannot read the recipe none.toml"),
         (["tiny.toml", "--set", "optimizer.rl=1"], "unknown key optimizer.rl. Did you mean 'lr'"),
         (["tiny.toml", "--set", "steps"], "write KEY=VALUE"),
-        (["tiny.toml", "--data", "nowhere"], "no pictures in"),
+        (["tiny.toml", "--data", "nowhere"], "no images in"),
         (["tiny.toml", "--device", "gpu"], "no device 'gpu'"),
     ],
 )

@@ -42,7 +42,7 @@ def test_a_quarter_of_the_way_lies_there(two: tuple[str, str], tmp_path: Path) -
 
 
 def test_what_has_nothing_between_is_told(two: tuple[str, str], tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="only two trainings of one network"):
+    with pytest.raises(UsageError, match="only models of one network can be interpolated"):
         interpolated(two[0], "fsrcnn-x2", 0.5, tmp_path, name="mixed")
     with pytest.raises(UsageError, match="alpha goes from 0"):
         interpolated(*two, 1.5, tmp_path, name="mixed")

@@ -22,7 +22,7 @@ from lightning_fabric.plugins import MixedPrecision
 from PIL import Image
 
 import hyperacuity
-from hyperacuity import zoo
+from hyperacuity import storage, zoo
 from hyperacuity.errors import UsageError
 from hyperacuity.networks import complete_config
 from hyperacuity.resize import resize
@@ -268,7 +268,7 @@ def test_an_old_training_is_neither_overwritten_nor_mixed_up(recipe: Path, tmp_p
             "data.lr .* of one scale: .* or set model.config.scales",
         ),
         ({**MDSR, "teacher": {"model": "fsrcnn-x2"}}, "teacher is for networks of one scale"),
-        ({**MDSR, "discriminator": {"architecture": "vgg"}}, "so take unet"),
+        ({**MDSR, "discriminator": {"architecture": "vgg"}}, "so use unet"),
     ],
 )
 def test_what_cannot_be_is_said_before_anything_is_written(
@@ -309,11 +309,11 @@ def test_of_an_adversarial_training_the_last_weights_are_written(
 def test_a_disk_that_is_full_at_the_end_costs_nothing(
     recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(*_: Any) -> int:
+    def full(*_: Any) -> None:
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(Path, "write_bytes", full)
+        patch.setattr(storage.Partial, "write", full)
         with pytest.raises(UsageError, match=r"tiny-x2 cannot be written .*: use resume=True"):
             trained(recipe, tmp_path / "run", {"steps": 3})
     assert not list((tmp_path / "run").glob("tiny-x2*"))
