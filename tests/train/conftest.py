@@ -5,8 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 from PIL import Image
+from torch import nn
+
+from hyperacuity import export
+from hyperacuity.zoo import Card
 
 RECIPE = """
 steps = 12
@@ -34,6 +39,35 @@ ema = 0.5
 kind = "cosine"
 warm_up = 2
 """
+
+
+_exports: dict[str, bytes] = {}
+
+
+def _export_once(network: nn.Module, card: Card) -> bytes:
+    """Export each network once: one of the same architecture and config gets the same weights, and its own card."""
+    key = f"{card.architecture} {card.scale} {dict(card.config)}"
+    if key not in _exports:
+        _exports[key] = _to_onnx(network, card)
+    model = onnx.load_from_string(_exports[key])
+    onnx.helper.set_model_props(model, card.to_metadata())
+    content: bytes = model.SerializeToString()
+    return content
+
+
+_to_onnx = export.to_onnx
+
+
+@pytest.fixture
+def onnx_export() -> None:
+    """Requested by tests that open an ONNX file; see `_export`."""
+
+
+@pytest.fixture(autouse=True)
+def _export(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Skip the export to ONNX, which takes most of a short run's time, in tests that open no ONNX file."""
+    opened = "onnx_export" in request.fixturenames
+    monkeypatch.setattr(export, "to_onnx", _export_once if opened else lambda network, card: b"onnx")
 
 
 @pytest.fixture

@@ -29,6 +29,7 @@ def two(tmp_path: Path) -> tuple[str, str]:
     return paths[0], paths[1]
 
 
+@pytest.mark.usefixtures("onnx_export")
 def test_a_quarter_of_the_way_lies_there(two: tuple[str, str], tmp_path: Path) -> None:
     interpolated(*two, 0.25, tmp_path, name="mixed-x2")
     first, second, mixed = (

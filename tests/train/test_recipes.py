@@ -26,6 +26,7 @@ def test_a_recipe_is_called_like_its_model_and_says_where_it_is_from(path: Path)
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+@pytest.mark.usefixtures("onnx_export")
 def test_its_quick_variant_gives_a_model(path: Path, recipe: Path, tmp_path: Path) -> None:
     folders = {f"data.{name}": [str(tmp_path / name)] for name in ("train", "validation")}
     record = read_recipe(path, {**folders, "data.reports": []}, quick=True)
