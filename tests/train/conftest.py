@@ -1,4 +1,4 @@
-"""A training of seconds: what is learnt does not matter here, that it is the same does."""
+"""A run of a second, whose result is of no use, but must be reproducible."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def _export(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
 
 @pytest.fixture
 def recipe(tmp_path: Path) -> Path:
-    """A recipe beside its pictures: two of 48 x 48 in each of three folders."""
+    """A recipe and its images: two of 48 x 48 pixels in each of three folders."""
     for seed, name in enumerate(("train", "validation", "report")):
         (tmp_path / name).mkdir()
         coarse = np.random.default_rng(seed).integers(0, 255, (2, 8, 8, 3), np.uint8)

@@ -1,4 +1,4 @@
-"""LR against MATLAB's, JPEG against Pillow's, kernels and noise against formulas, patches against whole pictures."""
+"""LR against MATLAB's, JPEG against Pillow's, kernels and noise against formulas, patches against whole images."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from hyperacuity.train.degrade.operations.resampling import bicubic, enlarge, sh
 
 Pixels = Any
 
-# A chain that does nothing but come to LR's size.
+# A chain that only resizes to the size of LR.
 IDLE: dict[str, Any] = {
     "first": {
         "blur": {"probability": 0},
@@ -59,7 +59,7 @@ def pixels(x: Tensor) -> Pixels:
 
 
 def photo(side: int = 96) -> Tensor:
-    """Something with edges, gradients and texture, in colour."""
+    """Return a colour image with edges, gradients and texture."""
     y, x = np.mgrid[0:side, 0:side]
     planes = [128 + 90 * np.sin(x / 5 + y / 9), 255.0 * (x > y), (x * y) % 200]
     return tensor(np.stack(planes, -1).astype(np.uint8))
@@ -70,12 +70,12 @@ def generator(seed: int = 0) -> torch.Generator:
 
 
 def random(*shape: int, seed: int = 0) -> Tensor:
-    """8-bit codes, noise and as often black or white, where rounding clips."""
+    """Return 8-bit noise, half of it black or white, where rounding clips."""
     return torch.randint(-128, 384, shape, generator=generator(seed)).clamp(0, 255).byte()
 
 
 def kernel_of(make: Any, *values: float) -> Pixels:
-    """One kernel; `size` is the fourth argument of those that have an angle."""
+    """Return one kernel; `size` is the fourth argument of kernels with an angle."""
     first, rest = [torch.tensor([value]) for value in values[:3]], [torch.tensor([value]) for value in values[3:]]
     return make(*first, 21, *rest)[0].double().numpy()
 
@@ -94,7 +94,7 @@ def kernel_of(make: Any, *values: float) -> Pixels:
 @example(scale=2, height=128, width=32, channels=1, seed=0)
 @example(scale=3, height=85, width=64, channels=1, seed=0)
 @example(scale=4, height=64, width=64, channels=3, seed=0)
-def test_bicubic_is_that_of_resize_to_the_bit(scale: int, height: int, width: int, channels: int, seed: int) -> None:
+def test_bicubic_equals_resize_bit_for_bit(scale: int, height: int, width: int, channels: int, seed: int) -> None:
     batch = random(2, channels, height * scale, width * scale, seed=seed)
     made = bicubic(batch, scale)
     for n in range(2):
@@ -103,7 +103,7 @@ def test_bicubic_is_that_of_resize_to_the_bit(scale: int, height: int, width: in
 
 
 @pytest.mark.parametrize("scale", [2, 3, 4])
-def test_bicubic_makes_matlabs_own_pictures(shared: Path, scale: int) -> None:
+def test_bicubic_equals_the_images_of_matlab(shared: Path, scale: int) -> None:
     originals = datasets.files([shared / "data/benchmarks/Set5"])
     assert len(originals) == 5
     for path in originals:
@@ -114,7 +114,7 @@ def test_bicubic_makes_matlabs_own_pictures(shared: Path, scale: int) -> None:
 
 
 @pytest.mark.parametrize("scale", [2, 3, 4])
-def test_enlarging_and_shrinking_are_those_of_resize(scale: int) -> None:
+def test_enlarging_and_shrinking_equal_resize(scale: int) -> None:
     x = torch.rand(2, 3, 8, 11)
     larger, smaller = enlarge(x, scale), shrink(enlarge(x, scale), scale)
     for n in range(2):
@@ -123,7 +123,7 @@ def test_enlarging_and_shrinking_are_those_of_resize(scale: int) -> None:
         np.testing.assert_allclose(smaller[n].permute(1, 2, 0), resize(expected, size=(8, 11)), atol=1e-6)
 
 
-def test_what_is_remembered_without_gradients_serves_with_them() -> None:
+def test_values_cached_without_gradients_serve_with_gradients() -> None:
     x = torch.rand(1, 3, 26, 38, requires_grad=True)  # sizes that no other test has
     with torch.inference_mode():
         shrink(x, 2)
@@ -132,7 +132,7 @@ def test_what_is_remembered_without_gradients_serves_with_them() -> None:
     assert x.grad is not None
 
 
-# --- Patches and whole pictures
+# --- Patches and whole images
 
 
 @pytest.mark.parametrize("scale", [2, 3, 4])
@@ -141,11 +141,11 @@ def test_what_is_remembered_without_gradients_serves_with_them() -> None:
     [Bicubic(), BlurBicubic(sigma=(1.7, 1.7)), BlurBicubic(sigma=(1.7, 1.7), downsample="subsample")],
     ids=["bicubic", "blur", "subsample"],
 )
-def test_a_patch_with_its_margin_is_degraded_as_the_whole_picture(how: Bicubic | BlurBicubic, scale: int) -> None:
+def test_a_patch_with_its_margin_is_degraded_like_the_whole_image(how: Bicubic | BlurBicubic, scale: int) -> None:
     hr = random(2, 1, 40 * scale, 30 * scale)
     margin = how.margin(scale)
     whole = degrade(hr, scale, how, generator())
-    # As the trainer cuts: with the margin around, and beyond the picture's border its mirror image.
+    # As in training: with its margin, and mirrored beyond the border of the image.
     around = np.pad(hr.numpy(), [(0, 0), (0, 0), (margin * scale,) * 2, (margin * scale,) * 2], mode="symmetric")
     for top, left in ((0, 0), (11, 7), (24, 14)):
         side = (
@@ -180,30 +180,30 @@ def test_a_chain_has_a_margin_for_its_last_kernel_which_lies_on_lr() -> None:
 @pytest.mark.parametrize("channels", [1, 3])
 def test_lr_are_8_bit_codes_of_the_right_size_and_follow_the_generator(how: Any, scale: int, channels: int) -> None:
     hr = photo()[:, :channels].repeat(3, 1, 1, 1)
-    alike, again = [], generator(99)
+    equal, again = [], generator(99)
     for seed in range(4):
         lr = degrade(hr, scale, how, generator(seed))
-        alike.append(torch.equal(lr[0], lr[1]))
+        equal.append(torch.equal(lr[0], lr[1]))
         assert lr.shape == (3, channels, 96 // scale, 96 // scale)
         assert torch.equal((lr * 255).round() / 255, lr)
         assert 0 <= lr.min() <= lr.max() <= 1
         assert torch.equal(lr, degrade(hr, scale, how, generator(seed)))
     if not isinstance(how, Bicubic):
-        assert not all(alike)  # each picture has its own strength
+        assert not all(equal)  # each image is degraded with a strength of its own
         assert not torch.equal(degrade(hr, scale, how, again), degrade(hr, scale, how, again))
 
 
 @pytest.mark.parametrize("value", [0, 255])
 @pytest.mark.parametrize("shape", [(2, 3, 4, 4), (5, 1, 12, 8), (1, 3, 40, 4)])
 @pytest.mark.parametrize("how", [BlurBicubic(), Chain()], ids=["blur", "chain"])
-def test_tiny_and_flat_pictures_pass_through_everything(value: int, shape: tuple[int, ...], how: Any) -> None:
+def test_tiny_and_constant_images_pass_through_everything(value: int, shape: tuple[int, ...], how: Any) -> None:
     for seed in range(6):
         lr = degrade(torch.full(shape, value, dtype=torch.uint8), 4, how, generator(seed))
         assert lr.shape == (*shape[:2], shape[2] // 4, shape[3] // 4)
         assert 0 <= lr.min() <= lr.max() <= 1  # so not NaN
 
 
-def test_a_blurred_picture_is_subsampled_at_the_middle_of_each_lr_pixel() -> None:
+def test_a_blurred_image_is_subsampled_at_the_middle_of_each_lr_pixel() -> None:
     hr = torch.zeros(1, 1, 12, 12, dtype=torch.uint8)
     hr[..., 4, 7] = 255  # the middle of the second row and third column of x3
     lr = degrade(hr, 3, BlurBicubic(sigma=(0.01, 0.01), downsample="subsample"), generator())
@@ -214,8 +214,8 @@ def test_a_blurred_picture_is_subsampled_at_the_middle_of_each_lr_pixel() -> Non
 
 
 @pytest.mark.parametrize("shape", [None, 0.5, 1.0, 3.0])
-def test_gaussians_are_those_of_their_formula(shape: float | None) -> None:
-    """Written down with the covariance, as the paper does."""
+def test_gaussians_follow_their_formula(shape: float | None) -> None:
+    """Written with the covariance, as in the paper."""
     along, across, angle = 2.3, 0.9, 0.6
     kernel = kernel_of(blur.gaussian, along, across, angle, *([] if shape is None else [shape]))
     turn = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
@@ -231,7 +231,7 @@ def test_gaussians_are_those_of_their_formula(shape: float | None) -> None:
 
 
 @pytest.mark.parametrize("angle", [0.0, 0.4, math.pi / 2])
-def test_drawn_out_kernels_lie_along_their_angle(angle: float) -> None:
+def test_elongated_kernels_lie_along_their_angle(angle: float) -> None:
     kernel = torch.from_numpy(kernel_of(blur.gaussian, 3.0, 1.0, angle))
     at = torch.arange(21.0) - 10
     spread = torch.stack(
@@ -274,7 +274,7 @@ def test_a_sinc_cuts_waves_off_in_all_directions(cutoff: float) -> None:
 
 
 @pytest.mark.parametrize(("height", "width", "size"), [(40, 33, 7), (5, 9, 21), (1, 3, 21)])
-def test_filtering_is_a_convolution_over_a_mirrored_picture(height: int, width: int, size: int) -> None:
+def test_filtering_is_a_convolution_over_a_mirrored_image(height: int, width: int, size: int) -> None:
     x = torch.rand(3, 2, height, width, generator=generator())
     angle = torch.tensor([0.3, 1.2, 2.0])
     kernels = blur.gaussian(angle + 1, angle + 0.5, angle, size)
@@ -284,7 +284,7 @@ def test_filtering_is_a_convolution_over_a_mirrored_picture(height: int, width: 
     np.testing.assert_allclose(blur.filtered(x, kernels), expected, atol=2e-6)
 
 
-def test_the_unsharp_mask_is_that_of_opencv() -> None:
+def test_the_unsharp_mask_equals_opencvs() -> None:
     cv2 = pytest.importorskip("cv2")
     hr = photo(80) / 255
     image = hr[0].permute(1, 2, 0).numpy()
@@ -298,7 +298,7 @@ def test_the_unsharp_mask_is_that_of_opencv() -> None:
     np.testing.assert_allclose(usm_sharpen(hr)[0].permute(1, 2, 0), expected, atol=1e-5)
 
 
-def test_the_truth_is_sharpened_only_where_the_chain_says_so() -> None:
+def test_the_truth_is_sharpened_only_if_the_chain_asks_for_it() -> None:
     hr = photo()
     for how in (Bicubic(), BlurBicubic(), Chain(sharpen_hr=False)):
         assert torch.equal(truth(hr, how), hr / 255)
@@ -326,7 +326,7 @@ def test_gaussian_noise_has_its_strength_and_no_mean(grey: bool) -> None:
 
 
 @pytest.mark.parametrize("grey", [False, True])
-def test_the_variance_of_poissons_noise_follows_the_signal(grey: bool) -> None:
+def test_the_variance_of_poisson_noise_follows_the_signal(grey: bool) -> None:
     level = torch.tensor([0.1, 0.4, 0.7])
     x = level[:, None, None, None].expand(3, 3, 128, 128)
     strength = torch.tensor([0.5, 0.5, 1.0])
@@ -338,7 +338,7 @@ def test_the_variance_of_poissons_noise_follows_the_signal(grey: bool) -> None:
     assert torch.equal(noise.poisson(black, strength[:1], torch.tensor([grey]), generator()), black)
 
 
-def test_grey_noise_is_drawn_for_each_picture() -> None:
+def test_grey_noise_is_drawn_for_each_image() -> None:
     x = torch.full((2, 3, 16, 16), 0.5)
     for add in (noise.gaussian, noise.poisson):
         added = add(x, torch.ones(2), torch.tensor([True, False]), generator()) - x
@@ -349,10 +349,10 @@ def test_grey_noise_is_drawn_for_each_picture() -> None:
 # --- JPEG
 
 
-def by_pillow(picture: Pixels, quality: int) -> Pixels:
+def by_pillow(image: Pixels, quality: int) -> Pixels:
     file = io.BytesIO()
-    how: dict[str, Any] = {} if picture.ndim == 2 else {"subsampling": "4:2:0"}
-    Image.fromarray(picture).save(file, "JPEG", quality=quality, **how)
+    how: dict[str, Any] = {} if image.ndim == 2 else {"subsampling": "4:2:0"}
+    Image.fromarray(image).save(file, "JPEG", quality=quality, **how)
     return np.asarray(Image.open(file))
 
 
@@ -362,23 +362,23 @@ def distance(ours: Pixels, theirs: Pixels) -> float:
 
 @pytest.mark.parametrize("quality", [30, 50, 75, 95])
 @pytest.mark.parametrize("colours", [1, 3])
-def test_our_jpeg_is_pillows(shared: Path, quality: int, colours: int) -> None:
+def test_jpeg_equals_pillows(shared: Path, quality: int, colours: int) -> None:
     for path in datasets.files([shared / "data/validation/Kodak24"])[::8]:
-        picture = datasets.read_image(path)[100:251, 50:203]  # sides that do not divide by 16
-        picture = picture[..., 0] if colours == 1 else picture
-        theirs = by_pillow(picture, quality)
-        ours = pixels(jpeg(tensor(picture) / 255, torch.tensor([quality]))).squeeze()
+        image = datasets.read_image(path)[100:251, 50:203]  # sides that do not divide by 16
+        image = image[..., 0] if colours == 1 else image
+        theirs = by_pillow(image, quality)
+        ours = pixels(jpeg(tensor(image) / 255, torch.tensor([quality]))).squeeze()
         assert distance(ours, theirs) > 42
-        assert distance(ours, theirs) > distance(theirs, picture) + 6
+        assert distance(ours, theirs) > distance(theirs, image) + 6
 
 
 @pytest.mark.parametrize("quality", [10, 60, 90])
 @pytest.mark.parametrize("colours", [1, 3])
-def test_our_jpeg_is_pillows_on_what_no_photo_has(quality: int, colours: int) -> None:
-    picture = photo()[0].permute(1, 2, 0).numpy()[..., :colours].squeeze()
-    theirs = by_pillow(picture, quality)
-    ours = pixels(jpeg(tensor(picture) / 255, torch.tensor([quality]))).squeeze()
-    assert distance(ours, theirs) > max(38, distance(theirs, picture) + 6)
+def test_jpeg_equals_pillows_on_extreme_images(quality: int, colours: int) -> None:
+    image = photo()[0].permute(1, 2, 0).numpy()[..., :colours].squeeze()
+    theirs = by_pillow(image, quality)
+    ours = pixels(jpeg(tensor(image) / 255, torch.tensor([quality]))).squeeze()
+    assert distance(ours, theirs) > max(38, distance(theirs, image) + 6)
 
 
 def test_jpeg_loses_less_at_a_higher_quality_and_passes_gradients() -> None:
@@ -397,7 +397,7 @@ def test_jpeg_loses_less_at_a_higher_quality_and_passes_gradients() -> None:
 
 
 @pytest.mark.parametrize("scale", [1, 2, 3, 4])
-def test_an_idle_chain_moves_nothing(scale: int) -> None:
+def test_a_chain_without_effects_shifts_nothing(scale: int) -> None:
     y, x = torch.meshgrid(torch.arange(96.0), torch.arange(96.0), indexing="ij")
     hr = (127.5 + 102 * torch.sin(x / 17 + y / 31)).round().byte().expand(4, 3, -1, -1)
     lr = degrade(hr, scale, Chain.model_validate(IDLE), generator())
@@ -416,7 +416,7 @@ def test_an_idle_chain_moves_nothing(scale: int) -> None:
     ],
 )
 @pytest.mark.parametrize("order", ["first", "second"])
-def test_each_part_of_each_pass_leaves_its_traces(order: str, change: Any, least: float) -> None:
+def test_each_part_of_each_pass_has_an_effect(order: str, change: Any, least: float) -> None:
     hr = photo().repeat(4, 1, 1, 1)
     idle = degrade(hr, 2, Chain.model_validate(IDLE), generator())
     changed = degrade(hr, 2, Chain.model_validate(IDLE | {order: IDLE[order] | change}), generator())
@@ -431,7 +431,7 @@ def test_the_last_sinc_rings() -> None:
     assert (rings.amax((1, 2, 3)) - idle.amax((1, 2, 3))).mean() > 0.02  # beyond the edge
 
 
-def test_lr_is_made_of_the_sharpened_truth() -> None:
+def test_lr_is_made_from_the_sharpened_truth() -> None:
     hr = photo()
     how = Chain.model_validate(IDLE | {"sharpen_hr": True})
     plain = Chain.model_validate(IDLE)
@@ -439,7 +439,7 @@ def test_lr_is_made_of_the_sharpened_truth() -> None:
 
 
 def test_sizes_differ_within_a_batch() -> None:
-    """Flat pictures with noise, made larger or smaller and back: the noise's grain tells by how much."""
+    """Constant images with noise, resized and back: the grain of the noise shows by how much."""
     how = Chain.model_validate(
         IDLE
         | {"second": IDLE["second"] | {"resize": {"chances": [0, 1, 0]}, "noise": {"gaussian": 1, "sigma": [9, 9]}}}
@@ -451,7 +451,7 @@ def test_sizes_differ_within_a_batch() -> None:
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
-def test_a_gpu_gives_the_same_bicubic_and_a_chain_that_follows_its_generator() -> None:
+def test_on_a_gpu_bicubic_is_equal_and_a_chain_follows_its_generator() -> None:
     hr, cuda = photo().repeat(4, 1, 1, 1), torch.device("cuda")
     assert torch.equal(bicubic(hr.to(cuda), 2).cpu(), bicubic(hr, 2))
     lr, again = (degrade(hr.to(cuda), 2, Chain(), torch.Generator(cuda).manual_seed(0)) for _ in range(2))
@@ -500,7 +500,7 @@ def test_a_change_of_the_second_pass_keeps_its_other_defaults() -> None:
     ],
     ids=str,
 )
-def test_nonsense_is_refused(bad: Any) -> None:
+def test_invalid_settings_of_a_chain_raise(bad: Any) -> None:
     with pytest.raises(ValidationError):
         Chain.model_validate(bad)
 
@@ -508,6 +508,6 @@ def test_nonsense_is_refused(bad: Any) -> None:
 @pytest.mark.parametrize(
     "bad", [{"sigma": [0, 1]}, {"sigma": [2, 1]}, {"sigma": [1, 1e9]}, {"sigma": 2}, {"then": "nearest"}], ids=str
 )
-def test_nonsense_about_a_blur_is_refused(bad: Any) -> None:
+def test_invalid_settings_of_a_blur_raise(bad: Any) -> None:
     with pytest.raises(ValidationError):
         BlurBicubic.model_validate(bad)
