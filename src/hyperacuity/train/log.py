@@ -42,7 +42,7 @@ class Log:
         self._losses: dict[str, list[float]] = {}
         self._columns: list[str] = []
         self._first, self._last = 0, 0  # steps since the run started, was resumed or rewound
-        self._started, self._warned = False, False
+        self._begun, self._warned = False, False
         self._started = time.monotonic()
         self._before: float | None = None  # seconds of the run that is resumed
 
@@ -60,7 +60,7 @@ class Log:
     def write(self, progress: TrainingProgress) -> None:
         """Record a step that has losses. A step that is not above the last was rewound to, and replaces later rows."""
         if progress.step <= self._last or not self._last:
-            self._first, self._started, self._losses = progress.step, False, {}
+            self._first, self._begun, self._losses = progress.step, False, {}
         self._last = progress.step
         for name, value in progress.losses.items():
             self._losses.setdefault(name, []).append(value)
@@ -73,12 +73,12 @@ class Log:
             self._warned = False
         except OSError as error:
             # The next row rewrites the file, in which this one may be half-written.
-            self._first = progress.step + 1 if self._started else self._first
-            self._started = False
+            self._first = progress.step + 1 if self._begun else self._first
+            self._begun = False
             self._warn(error)
 
     def _row(self, progress: TrainingProgress, means: Mapping[str, float]) -> None:
-        if not self._started:
+        if not self._begun:
             self._begin(means)
         elif not means.keys() <= set(self._columns):
             self._rewrite(read(self.path), means)
@@ -101,7 +101,7 @@ class Log:
             self._before = (kept[-1].get("seconds") or 0.0) if kept else 0.0
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self._rewrite(kept, names)
-        self._started = True
+        self._begun = True
 
     def _show(self, progress: TrainingProgress, means: Mapping[str, float]) -> None:
         if self._tensorboard is None or self._shown_from != self._first:
