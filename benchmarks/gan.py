@@ -49,11 +49,11 @@ def recipe(folder: Path, start: Path | None = None, **tables: object) -> Recipe:
     return Recipe.model_validate({"model": model, "data": data, "steps": 500, "validate_every": EVERY, **tables})
 
 
-def measured(network: nn.Module, pictures: list[HeldOut], distance: LPIPS) -> dict[str, float]:
+def measured(network: nn.Module, images: list[HeldOut], distance: LPIPS) -> dict[str, float]:
     """Returns the quality of the network on the images."""
     device = torch.device("cpu")
-    results = [quality(network, picture, device) for picture in pictures]
-    pairs = [(_planes(result), _planes(picture.hr)) for (_, result), picture in zip(results, pictures, strict=True)]
+    results = [quality(network, image, device) for image in images]
+    pairs = [(_planes(result), _planes(image.hr)) for (_, result), image in zip(results, images, strict=True)]
     return {
         "psnr": float(np.mean([value for value, _ in results])),
         "lpips": float(np.mean([distance(sr, hr).item() for sr, hr in pairs])),
@@ -80,20 +80,20 @@ def main() -> None:
         (folder / "few").mkdir()
         for path in few:
             (folder / "few" / path.name).symlink_to(path)
-        pictures = list(held_out([TrainingImage(path, None, 1.0) for path in few], 4, 3, Bicubic()))
+        images = list(held_out([TrainingImage(path, None, 1.0) for path in few], 4, 3, Bicubic()))
         plain = recipe(folder / "few", losses={"l1": 1.0}, optimizer={"lr": 1e-3})
         for _ in train(plain, folder / "plain", device="cpu"):
             pass
         start = folder / "plain/checkpoints/best.pt"
         network = build("edsr", CONFIG)
         network.load_state_dict(load(start)["weights"])
-        rows.append({"adversary": "no", "step": 0, "told_rightly": 0.5, **measured(network, pictures, distance)})
+        rows.append({"adversary": "no", "step": 0, "accuracy": 0.5, **measured(network, images, distance)})
         for adversary in (None, ADVERSARY):
             further = recipe(folder / "few", start, losses={"l1": 0.2}, discriminator=adversary, **SLOWLY)
             run = folder / ("plain-again" if adversary is None else "gan")
-            told: list[float] = []
+            accuracies: list[float] = []
             for progress in train(further, run, device="cpu"):
-                told.append(progress.losses.get("accuracy", 0.5))
+                accuracies.append(progress.losses.get("accuracy", 0.5))
                 if progress.validation is None:
                     continue
                 state = Checkpoints(run / "checkpoints", 1).latest()
@@ -101,12 +101,12 @@ def main() -> None:
                 network.load_state_dict(state.network)
                 now = {
                     "step": progress.step,
-                    "told_rightly": float(np.mean(told)),
-                    **measured(network, pictures, distance),
+                    "accuracy": float(np.mean(accuracies)),
+                    **measured(network, images, distance),
                 }
                 rows.append({"adversary": "no" if adversary is None else "yes", **now})
                 print(rows[-1], flush=True)
-                told = []
+                accuracies = []
     record.save("gan", [{k: v if isinstance(v, str) else round(v, 4) for k, v in row.items()} for row in rows])
 
 

@@ -1,11 +1,11 @@
-"""The trainer compared with bare loops: forward, backward and step on one batch that lies in memory.
+"""The trainer compared with bare loops: forward, backward and step on one batch in memory.
 
     python benchmarks/train_speed.py [--only acute-50k-x4 ...]
 
 All have the same network, shapes, memory format, threads and loss. One bare loop has the optimiser with PyTorch's
 defaults (`Adam(parameters)`), the other the fused optimiser of the trainer. They run chunks of a few steps in turns, in
 one process, since the speed of a machine drifts within seconds. Figures are medians of the chunks and of their ratios.
-The steps of the trainer include cutting, turning and degrading patches, the loss, the averaged weights and the log.
+The steps of the trainer include cutting, flipping and degrading patches, the loss, the averaged weights and the log.
 Writes results/train_speed.csv; with --only, only the rows of these cases.
 """
 
@@ -39,16 +39,16 @@ SECONDS = 50  # for each case
 
 
 def bare(recipe: Recipe, *, fused: bool) -> Callable[[], None]:
-    """Returns one step of a loop that does nothing else."""
+    """Returns one step of a bare loop."""
     network = build(recipe.model.architecture, recipe.model.config)
-    told, batch, patch = as_network(network), recipe.data.batch, recipe.data.patch
+    traits, batch, patch = as_network(network), recipe.data.batch, recipe.data.patch
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # not in PyTorch's stubs
     optimizer = optimisation.build(network, recipe.optimizer)
     for group in optimizer.param_groups:
         group["fused"] = fused or None  # None: as PyTorch chooses
     loss = nn.functional.l1_loss if "l1" in recipe.losses.chosen() else nn.functional.mse_loss
-    x = torch.rand(batch, told.channels, patch, patch)
-    y = torch.rand(batch, told.channels, patch * told.scale, patch * told.scale)
+    x = torch.rand(batch, traits.channels, patch, patch)
+    y = torch.rand(batch, traits.channels, patch * traits.scale, patch * traits.scale)
 
     def step() -> None:
         optimizer.zero_grad()
@@ -107,8 +107,8 @@ def main() -> None:
                 waiting = next(training).waiting
             training.close()
             per_step, plain, fused = (statistics.median(column) for column in zip(*rounds, strict=True))
-            told = as_network(build(recipe.model.architecture, recipe.model.config))
-            pixels_per_step = recipe.data.batch * (recipe.data.patch * told.scale) ** 2
+            traits = as_network(build(recipe.model.architecture, recipe.model.config))
+            pixels_per_step = recipe.data.batch * (recipe.data.patch * traits.scale) ** 2
             rows.append(
                 {
                     "recipe": name,

@@ -1,4 +1,4 @@
-"""`hyperacuity train` as a person meets it."""
+"""The command `hyperacuity train`."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ licence = "CC0-1.0"
 trained_on = "noise"
 paper = "none"
 [data]
-train = ["pictures"]
-validation = ["pictures"]
-reports = ["pictures"]
+train = ["images"]
+validation = ["images"]
+reports = ["images"]
 patch = 8
 batch = 2
 [losses]
@@ -42,14 +42,14 @@ validate_every = 1
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    (tmp_path / "pictures").mkdir()
+    (tmp_path / "images").mkdir()
     pixels = np.random.default_rng(0).integers(0, 256, (48, 48, 3), np.uint8)
-    PIL.Image.fromarray(pixels).save(tmp_path / "pictures/a.png")
+    PIL.Image.fromarray(pixels).save(tmp_path / "images/a.png")
     (tmp_path / "tiny.toml").write_text(RECIPE)
     return tmp_path
 
 
-def test_one_command_gives_a_model_a_log_and_a_page(folder: Path) -> None:
+def test_one_command_gives_a_model_a_log_and_a_report(folder: Path) -> None:
     result = run("train", "tiny.toml", folder=folder)
     assert result.returncode == 0, result.stderr
     assert "step 3: " in result.stderr
@@ -70,15 +70,15 @@ def test_one_command_gives_a_model_a_log_and_a_page(folder: Path) -> None:
     assert "add --resume" in again.stderr
     assert run("train", "tiny.toml", "--quick", "-o", "elsewhere", folder=folder).returncode == 0
     model = str(Path("elsewhere/tiny-x2.safetensors"))
-    assert run("upscale", "-m", model, "pictures/a.png", "--json", folder=folder).returncode in (0, 1)
+    assert run("upscale", "-m", model, "images/a.png", "--json", folder=folder).returncode in (0, 1)
 
 
-def test_somebody_elses_recipe_learns_from_my_pictures_alone(folder: Path) -> None:
-    """Its own for validation and its test sets are not on this machine."""
+def test_a_recipe_can_be_trained_on_other_images_only(folder: Path) -> None:
+    """The validation images and test sets of the recipe are missing on this machine."""
     (folder / "mine").mkdir()
     for name in ("a", "b"):
-        (folder / "mine" / f"{name}.png").write_bytes((folder / "pictures/a.png").read_bytes())
-    (folder / "pictures").rename(folder / "gone")
+        (folder / "mine" / f"{name}.png").write_bytes((folder / "images/a.png").read_bytes())
+    (folder / "images").rename(folder / "gone")
     assert run("train", "tiny.toml", "--set", 'data.train=["mine"]', folder=folder).returncode == 1
     result = run("train", "tiny.toml", "--quick", "--data", "mine", folder=folder)
     assert result.returncode == 0, result.stderr
@@ -90,10 +90,10 @@ def test_somebody_elses_recipe_learns_from_my_pictures_alone(folder: Path) -> No
     assert card.quality.keys() == {"validation"}
 
 
-def test_the_schema_and_a_preview_are_there_for_the_asking(folder: Path) -> None:
+def test_the_schema_and_a_preview_are_written_on_request(folder: Path) -> None:
     result = run("train", "--schema", folder=folder)
     assert json.loads(result.stdout)["title"] == "Recipe"
-    PIL.Image.radial_gradient("L").resize((300, 260)).save(folder / "pictures/b.png")
+    PIL.Image.radial_gradient("L").resize((300, 260)).save(folder / "images/b.png")
     assert run("train", "tiny.toml", "--preview", "sheet.png", folder=folder).returncode == 0
     with PIL.Image.open(folder / "sheet.png") as sheet:
         assert sheet.width > sheet.height > 500
@@ -111,7 +111,7 @@ def test_the_schema_and_a_preview_are_there_for_the_asking(folder: Path) -> None
         (["tiny.toml", "--device", "gpu"], "no device 'gpu'"),
     ],
 )
-def test_mistakes_are_told_in_one_line(arguments: list[str], message: str, folder: Path) -> None:
+def test_mistakes_give_one_line(arguments: list[str], message: str, folder: Path) -> None:
     result = run("train", *arguments, folder=folder)
     assert result.returncode == 1
     assert message in result.stderr
@@ -120,7 +120,7 @@ def test_mistakes_are_told_in_one_line(arguments: list[str], message: str, folde
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for others")
-def test_interrupted_it_can_be_taken_up_again(folder: Path) -> None:
+def test_an_interrupted_run_can_be_resumed(folder: Path) -> None:
     arguments = [*COMMAND, "train", "tiny.toml", "--set", "steps=100000"]
     with subprocess.Popen(arguments, cwd=folder, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None

@@ -38,7 +38,7 @@ def test_mistakes_raise_before_anything_is_measured(image_folder: Path, tmp_path
     with pytest.raises(UsageError, match="too small for ms-ssim at x2"):
         make_setting(image_folder, 2, "ms-ssim")
     (tmp_path / "none").mkdir()
-    with pytest.raises(UsageError, match="no images"):
+    with pytest.raises(UsageError, match="no images in"):
         make_setting(tmp_path / "none", 2)
     (tmp_path / "small").mkdir()
     PIL.Image.fromarray(np.zeros((9, 9), np.uint8)).save(tmp_path / "small/a.png")

@@ -22,7 +22,7 @@ def best(step: int) -> BestWeights:
     return BestWeights("abc", step, 30.0, {})
 
 
-def test_the_last_few_are_kept_and_the_newest_is_taken(tmp_path: Path) -> None:
+def test_the_last_checkpoints_are_kept_and_the_newest_is_read(tmp_path: Path) -> None:
     kept = Checkpoints(tmp_path, 2)
     assert kept.latest() is None
     assert kept.best() is None

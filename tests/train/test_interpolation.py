@@ -29,7 +29,8 @@ def two(tmp_path: Path) -> tuple[str, str]:
     return paths[0], paths[1]
 
 
-def test_a_quarter_of_the_way_lies_there(two: tuple[str, str], tmp_path: Path) -> None:
+@pytest.mark.usefixtures("onnx_export")
+def test_weights_are_interpolated_linearly(two: tuple[str, str], tmp_path: Path) -> None:
     interpolated(*two, 0.25, tmp_path, name="mixed-x2")
     first, second, mixed = (
         safetensors.torch.load_file(path) for path in (*two, str(tmp_path / "mixed-x2.safetensors"))
@@ -41,8 +42,8 @@ def test_a_quarter_of_the_way_lies_there(two: tuple[str, str], tmp_path: Path) -
     assert card.quality == card.ssim == {}
 
 
-def test_what_has_nothing_between_is_told(two: tuple[str, str], tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="only two trainings of one network"):
+def test_models_that_cannot_be_interpolated_raise(two: tuple[str, str], tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="only models of one network can be interpolated"):
         interpolated(two[0], "fsrcnn-x2", 0.5, tmp_path, name="mixed")
     with pytest.raises(UsageError, match="alpha goes from 0"):
         interpolated(*two, 1.5, tmp_path, name="mixed")
@@ -58,7 +59,7 @@ def test_what_has_nothing_between_is_told(two: tuple[str, str], tmp_path: Path) 
         interpolated(*two, 0.5, tmp_path / "file", name="mixed")
 
 
-def test_a_model_that_is_made_again_is_never_of_two_halves(
+def test_an_interrupted_replacement_keeps_both_files_of_the_model(
     two: tuple[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     files = {path: path.read_bytes() for path in tmp_path.glob("sharp.*")}

@@ -36,7 +36,7 @@ def test_losses_are_averaged_and_validations_kept(tmp_path: Path) -> None:
     assert list((tmp_path / "tensorboard").glob("events*"))
 
 
-def test_a_resumed_or_rewound_training_takes_the_place_of_what_came_after(tmp_path: Path) -> None:
+def test_a_resumed_or_rewound_run_replaces_later_rows(tmp_path: Path) -> None:
     with Log(tmp_path) as log:
         write(log, 1, 200)
     with (tmp_path / "log.csv").open("a") as file:
@@ -49,7 +49,7 @@ def test_a_resumed_or_rewound_training_takes_the_place_of_what_came_after(tmp_pa
     assert steps(tmp_path) == [50, 100, 130]
 
 
-def test_a_loss_that_appears_later_gets_a_column_of_its_own(tmp_path: Path) -> None:
+def test_a_loss_that_appears_later_gets_a_column(tmp_path: Path) -> None:
     with Log(tmp_path) as log:
         for step in range(1, 76):
             log.write(TrainingProgress(step, 999, {"l1": 1.0}, 1e-3, 0.0, None, 0.0))
@@ -59,7 +59,7 @@ def test_a_loss_that_appears_later_gets_a_column_of_its_own(tmp_path: Path) -> N
     assert [(row["l1"], row["adversary"]) for row in rows] == [(1.0, None), (1.5, 9.0), (2.0, 9.0)]
 
 
-def test_a_column_stays_when_its_loss_is_told_no_more(tmp_path: Path) -> None:
+def test_a_column_stays_when_its_loss_is_no_longer_reported(tmp_path: Path) -> None:
     with Log(tmp_path) as log:
         write(log, 1, 50)
     with Log(tmp_path) as log:
@@ -69,7 +69,7 @@ def test_a_column_stays_when_its_loss_is_told_no_more(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("cut", ["150,1.0,0.001,0.01,,0.", "150,1.0", "150,1.0\n", "a,b,c,d,e,f,g\n", "\0\0\xff\n"])
-def test_what_a_kill_left_of_a_row_is_no_row(tmp_path: Path, cut: str) -> None:
+def test_an_incomplete_row_of_a_killed_run_is_ignored(tmp_path: Path, cut: str) -> None:
     with Log(tmp_path) as log:
         write(log, 1, 100)
     with (tmp_path / "log.csv").open("a", encoding="latin-1") as file:
@@ -80,7 +80,7 @@ def test_what_a_kill_left_of_a_row_is_no_row(tmp_path: Path, cut: str) -> None:
     assert steps(tmp_path) == [50, 100, 150]
 
 
-def test_seconds_go_on_when_resumed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_seconds_continue_after_resuming(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def train(first: int, last: int) -> None:
         now = 1000.0
         monkeypatch.setattr("hyperacuity.train.log.time.monotonic", lambda: now)
@@ -94,7 +94,7 @@ def test_seconds_go_on_when_resumed(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert [row["seconds"] for row in read(tmp_path / "log.csv")] == [25.0, 50.0, 75.0]
 
 
-def test_a_disk_that_is_full_is_no_reason_to_stop(tmp_path: Path) -> None:
+def test_a_full_disk_does_not_stop_the_run(tmp_path: Path) -> None:
     folder = tmp_path / "run"
     folder.write_text("a file where the folder would be")
     with Log(folder) as log:
@@ -107,7 +107,7 @@ def test_a_disk_that_is_full_is_no_reason_to_stop(tmp_path: Path) -> None:
     assert list((folder / "tensorboard").glob("events*"))
 
 
-def test_rows_of_a_killed_run_go_though_the_disk_is_full_at_first(
+def test_later_rows_of_a_killed_run_are_removed_despite_a_full_disk(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: object) -> None:
@@ -125,7 +125,7 @@ def test_rows_of_a_killed_run_go_though_the_disk_is_full_at_first(
     assert steps(tmp_path) == [50, 100, 200, 250]
 
 
-def test_tensorboard_that_cannot_write_costs_no_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rows_are_written_even_if_tensorboard_cannot_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from torch.utils.tensorboard import SummaryWriter
 
     def full(*_: object) -> None:
@@ -141,9 +141,7 @@ def test_tensorboard_that_cannot_write_costs_no_row(tmp_path: Path, monkeypatch:
     assert steps(tmp_path) == [50, 100, 150, 200]
 
 
-def test_a_disk_that_fills_while_a_row_is_written_leaves_a_log_in_order(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_disk_that_fills_during_a_row_leaves_a_valid_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def half(*_: object) -> None:
         with (tmp_path / "log.csv").open("a") as file:
             file.write("100,1.0,0.0")
@@ -160,7 +158,7 @@ def test_a_disk_that_fills_while_a_row_is_written_leaves_a_log_in_order(
     assert (tmp_path / "log.csv").read_text().count("\n") == 3
 
 
-def test_a_long_log_is_read_in_a_moment(tmp_path: Path) -> None:
+def test_a_long_log_is_read_quickly(tmp_path: Path) -> None:
     text = "step,seconds,rate,waiting,validation,l1\n" + "".join(
         f"{50 * n},{n},0.001,0.01,,0.0312345678901234\n" for n in range(1, 40_001)
     )

@@ -1,12 +1,10 @@
-"""The loop as a whole: a recipe and pictures in, a model out; killed, resumed, shared, in trouble."""
+"""The training loop as a whole: a recipe and images in, a model out."""
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import json
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -15,10 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-import safetensors.torch
 import torch
-from lightning_fabric import Fabric
-from lightning_fabric.plugins import MixedPrecision
 from PIL import Image
 
 import hyperacuity
@@ -26,35 +21,14 @@ from hyperacuity import zoo
 from hyperacuity.errors import UsageError
 from hyperacuity.networks import complete_config
 from hyperacuity.resize import resize
-from hyperacuity.train import TrainingProgress, read_recipe, train, validation
+from hyperacuity.train import read_recipe, train, validation
 from hyperacuity.train.checkpoint import Checkpoints
 from hyperacuity.train.divergence import DivergenceWarning
-
-GAN = {
-    "model.architecture": "srresnet",
-    "model.config": {"blocks": 1, "width": 4},
-    "discriminator": {"architecture": "unet", "config": {"features": 4}, "loss": "relativistic", "pretrain_steps": 4},
-}
-MDSR = {"model.architecture": "mdsr", "model.config": {"scales": [2, 3], "blocks": 1, "width": 4}}
-VAE = {"model.architecture": "vae", "model.config": {"features": 4, "layers": 1}, "variational": {"warm_up": 4}}
+from tests.train.runs import GAN, MDSR, VAE, assert_equal, trained, weights
 
 
-def trained(recipe: Path, folder: Path, changes: Any = None, **options: Any) -> list[TrainingProgress]:
-    """All steps of a training."""
-    return [p for p in train(read_recipe(recipe, changes), folder, device="cpu", **options) if p.losses]
-
-
-def weights(folder: Path) -> dict[str, torch.Tensor]:
-    return safetensors.torch.load_file(folder / "tiny-x2.safetensors")
-
-
-def assert_equal(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> None:
-    assert a.keys() == b.keys()
-    for name, value in a.items():
-        assert torch.equal(value, b[name]), name
-
-
-def test_a_training_gives_a_model_that_works_at_once(recipe: Path, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("onnx_export")
+def test_a_run_ends_with_a_usable_model(recipe: Path, tmp_path: Path) -> None:
     progress = trained(recipe, tmp_path / "run")
     assert [p.step for p in progress] == list(range(1, 13))
     assert [p.step for p in progress if p.validation is not None] == [3, 6, 9, 12]
@@ -73,6 +47,7 @@ def test_a_training_gives_a_model_that_works_at_once(recipe: Path, tmp_path: Pat
     assert upscaler.array(pixels, hyperacuity.Size()).shape == (18, 14, 3)
 
 
+@pytest.mark.usefixtures("onnx_export")
 @pytest.mark.parametrize(
     ("changes", "terms"),
     [
@@ -90,7 +65,7 @@ def test_a_training_gives_a_model_that_works_at_once(recipe: Path, tmp_path: Pat
     ],
     ids=["enlarged", "chain", "teacher", "losses", "bf16", "sgd", "vae", "gan"],
 )
-def test_every_kind_of_training_ends_with_a_model(
+def test_every_kind_of_run_ends_with_a_model(
     changes: dict[str, Any], terms: set[str], recipe: Path, tmp_path: Path
 ) -> None:
     progress = trained(recipe, tmp_path / "run", {"steps": 4, "validate_every": 2} | changes)
@@ -101,7 +76,8 @@ def test_every_kind_of_training_ends_with_a_model(
     assert card.enlarged == tuple(changes.get("data.scales", ()))
 
 
-def test_a_network_of_several_scales_becomes_a_model_for_each(recipe: Path, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("onnx_export")
+def test_a_network_of_several_scales_gives_one_model_per_scale(recipe: Path, tmp_path: Path) -> None:
     trained(recipe, tmp_path / "run", {**MDSR, "model.name": "mdsr", "steps": 6})
     for scale in (2, 3):
         assert zoo.open_model(tmp_path / f"run/mdsr-x{scale}.safetensors").card.scale == scale
@@ -109,42 +85,8 @@ def test_a_network_of_several_scales_becomes_a_model_for_each(recipe: Path, tmp_
         assert upscaler.array(np.zeros((6, 5, 3), np.uint8), hyperacuity.Size(scale)).shape == (6 * scale, 5 * scale, 3)
 
 
-def test_killed_and_resumed_it_ends_with_the_same_weights(recipe: Path, tmp_path: Path) -> None:
-    trained(recipe, tmp_path / "whole")
-    code = (
-        "import sys, time; from pathlib import Path; from hyperacuity.train import read_recipe, train\n"
-        "for p in train(read_recipe(Path(sys.argv[1])), Path(sys.argv[2]), device='cpu'):\n"
-        "    print(p.step, flush=True)\n"
-        "    time.sleep(60 * (p.step == 8))\n"
-    )
-    arguments = [sys.executable, "-c", code, str(recipe), str(tmp_path / "killed")]
-    with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        while int(process.stdout.readline()) < 8:
-            pass
-        process.send_signal(signal.SIGKILL if sys.platform != "win32" else signal.SIGTERM)
-    assert not (tmp_path / "killed/tiny-x2.safetensors").exists()
-    resumed = trained(recipe, tmp_path / "killed", resume=True)
-    assert resumed[0].step == 7  # after the checkpoint of step 6
-    assert_equal(weights(tmp_path / "whole"), weights(tmp_path / "killed"))
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [GAN, VAE, {"degradation": {"kind": "chain"}}, {"data.hardest_of": 3}],
-    ids=["gan", "vae", "chain", "hard patches"],
-)
-def test_what_is_random_goes_on_as_it_would_have(changes: dict[str, Any], recipe: Path, tmp_path: Path) -> None:
-    trained(recipe, tmp_path / "whole", changes)
-    with contextlib.closing(train(read_recipe(recipe, changes), tmp_path / "stopped", device="cpu")) as stopped:
-        while next(stopped).step < 7:
-            pass
-    trained(recipe, tmp_path / "stopped", changes, resume=True)
-    assert_equal(weights(tmp_path / "whole"), weights(tmp_path / "stopped"))
-
-
-def test_of_weights_that_validate_alike_the_last_are_written(recipe: Path, tmp_path: Path) -> None:
-    """As where only what validation does not see is learnt: what a VAE draws, about a picture that stays."""
+def test_the_last_of_equally_good_weights_are_written(recipe: Path, tmp_path: Path) -> None:
+    """For example those of a VAE, if only its samples are learnt, which validation does not see."""
     changes = {**VAE, "optimizer.rate_factors": {"backbone.": 0}, "steps": 4}
     for every in (2, 4):
         progress = trained(recipe, tmp_path / str(every), changes | {"validate_every": every})
@@ -152,43 +94,20 @@ def test_of_weights_that_validate_alike_the_last_are_written(recipe: Path, tmp_p
     assert_equal(weights(tmp_path / "2"), weights(tmp_path / "4"))
 
 
-def test_what_fp16_multiplies_its_gradients_by_goes_on_too(
-    recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A scale that grows at every second step, where on CPUs Fabric would take bf16, which has none."""
-
-    def fabric(**options: Any) -> Fabric:
-        scaler = torch.amp.GradScaler("cpu", init_scale=4.0, growth_interval=2)
-        del options["precision"]
-        return Fabric(**options, plugins=[MixedPrecision("16-mixed", "cpu", scaler)])
-
-    def scale(folder: Path) -> float:
-        state = Checkpoints(folder / "checkpoints", 2).latest()
-        assert state is not None
-        return float(state.precision["scale"])
-
-    monkeypatch.setattr("hyperacuity.train.assembly.Fabric", fabric)
-    trained(recipe, tmp_path / "whole", {"steps": 6})
-    with contextlib.closing(train(read_recipe(recipe, {"steps": 6}), tmp_path / "stopped", device="cpu")) as stopped:
-        while next(stopped).step < 4:
-            pass
-    trained(recipe, tmp_path / "stopped", {"steps": 6}, resume=True)
-    assert scale(tmp_path / "whole") == scale(tmp_path / "stopped") == 4.0 * 2**3
-    assert_equal(weights(tmp_path / "whole"), weights(tmp_path / "stopped"))
-
-
 SHARED_OUT = """
 import json, sys
 from pathlib import Path
 import torch
 torch.set_num_threads(1)
+from hyperacuity import export
 from hyperacuity.train import read_recipe, train
-told = [p.losses for p in train(read_recipe(Path(sys.argv[1])), Path(sys.argv[2]), device="cpu") if p.losses]
-print(json.dumps([losses["l1"] for losses in told]))
+export.to_onnx = lambda network, card: b"onnx"
+losses = [p.losses for p in train(read_recipe(Path(sys.argv[1])), Path(sys.argv[2]), device="cpu") if p.losses]
+print(json.dumps([terms["l1"] for terms in losses]))
 """
 
 
-def test_two_processes_learn_as_one_with_twice_the_batch(recipe: Path, tmp_path: Path) -> None:
+def test_two_processes_learn_like_one_with_twice_the_batch(recipe: Path, tmp_path: Path) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
@@ -218,7 +137,7 @@ def test_two_processes_learn_as_one_with_twice_the_batch(recipe: Path, tmp_path:
         torch.testing.assert_close(weights(tmp_path / "two")[name], value, rtol=1e-2, atol=1e-4)
 
 
-def test_an_exploding_loss_is_rewound_and_goes_on_slower(recipe: Path, tmp_path: Path) -> None:
+def test_a_diverged_run_continues_from_its_checkpoint_at_a_lower_rate(recipe: Path, tmp_path: Path) -> None:
     changes = {"optimizer.kind": "sgd", "optimizer.lr": 2e4, "divergence.factor": 1e-7, "schedule.warm_up": 0}
     with pytest.warns(
         DivergenceWarning, match=r"exploded at step \d+ .*: back to step 0, with 1e-07 times the learning rate"
@@ -230,19 +149,11 @@ def test_an_exploding_loss_is_rewound_and_goes_on_slower(recipe: Path, tmp_path:
     assert all(torch.isfinite(value).all() for value in weights(tmp_path / "run").values())
 
 
-def test_or_it_stops_and_says_what_to_do(recipe: Path, tmp_path: Path) -> None:
+def test_a_diverged_run_stops_if_the_recipe_asks_for_it(recipe: Path, tmp_path: Path) -> None:
     changes = {"optimizer.kind": "sgd", "optimizer.lr": 2e4, "divergence.action": "stop", "schedule.warm_up": 0}
     with pytest.raises(UsageError, match=r"exploded at step \d.*: lower optimizer\.lr"):
         trained(recipe, tmp_path / "run", changes)
     assert Checkpoints(tmp_path / "run/checkpoints", 2).latest() is not None
-
-
-def test_an_old_training_is_neither_overwritten_nor_mixed_up(recipe: Path, tmp_path: Path) -> None:
-    trained(recipe, tmp_path / "run", {"steps": 3})
-    with pytest.raises(UsageError, match="use resume=True"):
-        trained(recipe, tmp_path / "run")
-    with pytest.raises(UsageError, match="another recipe"):
-        trained(recipe, tmp_path / "run", resume=True)
 
 
 @pytest.mark.parametrize(
@@ -252,7 +163,7 @@ def test_an_old_training_is_neither_overwritten_nor_mixed_up(recipe: Path, tmp_p
         ({"model.architecture": "vae", "model.config": {}}, r"vae is variational: add a table \[variational\]"),
         ({"model.architecture": "vdsr", "model.config": {}, "losses": {"consistency": 1}}, "networks that enlarge"),
         ({"data.scales": [2, 3]}, "this network has x2"),
-        ({"teacher": {"model": "nobody"}}, "no model 'nobody'"),
+        ({"teacher": {"model": "missing"}}, "no model 'missing'"),
         ({"teacher": {"model": "fsrcnn-x2"}, "model.config": {"scale": 3}}, "cannot teach"),
         ({"optimizer.rate_factors": {"deconvolv.": 0.1, "end.": 0.1}}, "no parameter begins with"),
         ({"data.patch": 999}, "make data.patch smaller"),
@@ -268,10 +179,10 @@ def test_an_old_training_is_neither_overwritten_nor_mixed_up(recipe: Path, tmp_p
             "data.lr .* of one scale: .* or set model.config.scales",
         ),
         ({**MDSR, "teacher": {"model": "fsrcnn-x2"}}, "teacher is for networks of one scale"),
-        ({**MDSR, "discriminator": {"architecture": "vgg"}}, "so take unet"),
+        ({**MDSR, "discriminator": {"architecture": "vgg"}}, "so use unet"),
     ],
 )
-def test_what_cannot_be_is_said_before_anything_is_written(
+def test_impossible_recipes_raise_before_anything_is_written(
     changes: dict[str, Any], message: str, recipe: Path, tmp_path: Path
 ) -> None:
     with pytest.raises(UsageError, match=message):
@@ -279,7 +190,7 @@ def test_what_cannot_be_is_said_before_anything_is_written(
     assert not (tmp_path / "run").exists()
 
 
-def test_pictures_whose_sides_do_not_fit_the_network_are_measured_too(recipe: Path, tmp_path: Path) -> None:
+def test_images_whose_sides_do_not_fit_the_network_are_measured(recipe: Path, tmp_path: Path) -> None:
     Image.open(tmp_path / "report/0.png").resize((46, 34)).save(tmp_path / "report/0.png")
     config = {"scale": 2, "blocks": 1, "features": 4, "growth": 2}  # works on a quarter of the pixels
     changes = {"model.architecture": "rrdb", "model.config": config, "steps": 2, "validate_every": 2}
@@ -287,16 +198,14 @@ def test_pictures_whose_sides_do_not_fit_the_network_are_measured_too(recipe: Pa
     assert zoo.open_model(tmp_path / "run/tiny-x2.safetensors").card.quality["report"] > 0
 
 
-def test_a_picture_that_is_too_small_to_be_measured_is_said_at_the_beginning(recipe: Path, tmp_path: Path) -> None:
+def test_test_images_that_are_too_small_raise_before_the_run(recipe: Path, tmp_path: Path) -> None:
     Image.new("RGB", (5, 40)).save(tmp_path / "report/small.png")
     with pytest.raises(UsageError, match=r"small.png has 5 x 40 pixels: nothing is left to measure at x2"):
         trained(recipe, tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
 
-def test_of_an_adversarial_training_the_last_weights_are_written(
-    recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_gan_writes_its_last_weights(recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     falling = itertools.count(40, -1)
     real = validation.quality
     monkeypatch.setattr(validation, "quality", lambda *args: (float(next(falling)), real(*args)[1]))
@@ -306,23 +215,8 @@ def test_of_an_adversarial_training_the_last_weights_are_written(
     assert best.step == 6
 
 
-def test_a_disk_that_is_full_at_the_end_costs_nothing(
-    recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def full(*_: Any) -> int:
-        raise OSError(28, "No space left on device")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Path, "write_bytes", full)
-        with pytest.raises(UsageError, match=r"tiny-x2 cannot be written .*: use resume=True"):
-            trained(recipe, tmp_path / "run", {"steps": 3})
-    assert not list((tmp_path / "run").glob("tiny-x2*"))
-    assert trained(recipe, tmp_path / "run", {"steps": 3}, resume=True) == []
-    assert (tmp_path / "run/tiny-x2.onnx").exists()
-
-
-def test_pictures_with_their_own_lr_are_learnt_from_as_they_are(recipe: Path, tmp_path: Path) -> None:
-    """The same pairs that bicubic makes give the same as bicubic but for where patches may lie."""
+def test_given_lr_images_are_used_as_they_are(recipe: Path, tmp_path: Path) -> None:
+    """With the LR images that bicubic makes."""
     for name in ("train", "validation"):
         (tmp_path / f"{name}-lr").mkdir()
         for path in sorted((tmp_path / name).iterdir()):
@@ -341,7 +235,7 @@ def test_pictures_with_their_own_lr_are_learnt_from_as_they_are(recipe: Path, tm
         trained(recipe, tmp_path / "other", changes)
 
 
-def test_the_averaged_weights_are_what_is_shipped(recipe: Path, tmp_path: Path) -> None:
+def test_the_averaged_weights_are_written(recipe: Path, tmp_path: Path) -> None:
     trained(recipe, tmp_path / "run", {"steps": 3})
     state = Checkpoints(tmp_path / "run/checkpoints", 2).latest()
     assert state is not None
@@ -351,13 +245,13 @@ def test_the_averaged_weights_are_what_is_shipped(recipe: Path, tmp_path: Path) 
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
-def test_a_device_that_is_not_there_is_said(recipe: Path, tmp_path: Path) -> None:
+def test_a_missing_device_raises(recipe: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match='does not find cuda here: use device="cpu"'):
         next(train(read_recipe(recipe), tmp_path / "run", device="cuda"))
 
 
 @pytest.mark.gpu
-def test_a_gpu_trains_too(recipe: Path, tmp_path: Path) -> None:
+def test_a_run_on_a_gpu(recipe: Path, tmp_path: Path) -> None:
     progress = list(train(read_recipe(recipe, {"precision": "fp16"}), tmp_path / "run", device="cuda"))
     assert progress[-1].step == 12
     assert np.isfinite(progress[-1].best)

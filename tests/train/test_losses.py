@@ -36,7 +36,7 @@ def pair() -> tuple[Tensor, Tensor]:
     return (hr + 0.1 * torch.randn_like(hr)).clamp(0, 1), hr
 
 
-def test_the_plain_ones_are_their_formulas(pair: tuple[Tensor, Tensor]) -> None:
+def test_plain_losses_follow_their_formulas(pair: tuple[Tensor, Tensor]) -> None:
     sr, hr = (x.double() for x in pair)
     d = (sr - hr).numpy()
     assert losses.l1(sr, hr, NO_LR).item() == pytest.approx(np.abs(d).mean())
@@ -49,7 +49,7 @@ def test_the_plain_ones_are_their_formulas(pair: tuple[Tensor, Tensor]) -> None:
     assert losses.tv(sr, sr, NO_LR).item() == pytest.approx(across + down)
 
 
-def test_ssim_is_the_metric(pair: tuple[Tensor, Tensor]) -> None:
+def test_ssim_equals_the_metric(pair: tuple[Tensor, Tensor]) -> None:
     sr, hr = pair
     means = [
         metrics.ssim(a.permute(1, 2, 0).numpy(), b.permute(1, 2, 0).numpy(), border=0, peak=1)
@@ -58,8 +58,8 @@ def test_ssim_is_the_metric(pair: tuple[Tensor, Tensor]) -> None:
     assert 1 - losses.ssim(sr, hr, NO_LR).item() == pytest.approx(np.mean(means), abs=1e-5)
 
 
-def test_ssim_is_exact_where_a_picture_hardly_varies() -> None:
-    """There the variances are small differences of large numbers."""
+def test_ssim_is_exact_where_an_image_is_nearly_constant() -> None:
+    """Where the variances are small differences of large numbers."""
     sr, hr = smooth()
     assert losses.ssim(sr, hr, NO_LR).item() == pytest.approx(
         losses.ssim(sr.double(), hr.double(), NO_LR).item(), abs=1e-5
@@ -79,8 +79,8 @@ def smooth() -> tuple[Tensor, Tensor]:
     return hr + 0.01 * torch.randn(hr.shape, generator=torch.Generator().manual_seed(0)), hr
 
 
-def test_gradients_are_those_of_the_formulas() -> None:
-    """Of all that take a pair; in double precision, against differences."""
+def test_gradients_follow_the_formulas() -> None:
+    """For all losses of a pair: in double precision, compared with finite differences."""
     torch.manual_seed(3)
     sr, hr = torch.rand(2, 1, 2, 13, 12, dtype=torch.float64)
     sr.requires_grad_()
@@ -97,7 +97,7 @@ def test_gradients_are_those_of_the_formulas() -> None:
         assert torch.autograd.gradcheck(functools.partial(discriminator_loss, kind), (fake, real))
 
 
-def test_patches_too_small_are_told() -> None:
+def test_patches_that_are_too_small_raise() -> None:
     tiny = torch.rand(1, 1, 10, 30)
     with pytest.raises(UsageError, match=r"11 x 11 pixels or more; got \(10, 30\): use a larger data\.patch"):
         losses.ssim(tiny, tiny, NO_LR)
@@ -113,8 +113,8 @@ def test_consistency_compares_with_the_lr() -> None:
 
 
 @pytest.mark.parametrize("scale", [2, 3, 4])
-def test_a_patch_of_a_picture_is_consistent_with_the_patch_of_its_lr(scale: int) -> None:
-    """Though the pixels around the patch, which the LR's border was made of, are not seen."""
+def test_a_patch_of_an_image_is_consistent_with_the_patch_of_its_lr(scale: int) -> None:
+    """Although the pixels around the patch, from which the border of LR was made, are missing."""
     hr = torch.rand(1, 1, 20 * scale, 24 * scale)
     lr = torch.from_numpy(resize(hr[0, 0].numpy(), size=(20, 24)))[None, None]
     patch = hr[..., 5 * scale : 14 * scale, 6 * scale : 17 * scale]
@@ -122,7 +122,7 @@ def test_a_patch_of_a_picture_is_consistent_with_the_patch_of_its_lr(scale: int)
     assert losses.consistency(patch, patch, lr[..., 5:14, 7:18]).item() > 0.01
 
 
-def test_kl_leaves_each_channel_its_free_bits() -> None:
+def test_kl_grants_each_channel_its_free_bits() -> None:
     nats = torch.tensor([0.01, 0.2])[None, :, None, None].expand(3, 2, 4, 4)
     assert kl(nats, 0.0).item() == pytest.approx(0.21)
     assert kl(nats, 0.05).item() == pytest.approx(0.25)
@@ -137,7 +137,7 @@ def _sigmoid(x: Any) -> Any:
     return 1 / (1 + np.exp(-x))
 
 
-def test_adversarial_losses_are_their_formulas() -> None:
+def test_adversarial_losses_follow_their_formulas() -> None:
     torch.manual_seed(1)
     fake, real = torch.randn(9, dtype=torch.float64), torch.randn(9, dtype=torch.float64) + 1
     f, r = fake.numpy(), real.numpy()
@@ -160,7 +160,7 @@ def test_adversarial_losses_are_their_formulas() -> None:
         assert discriminator_loss(kind, huge, -huge).isfinite()
 
 
-def test_logits_and_nats_in_half_precision_are_widened_first() -> None:
+def test_half_precision_logits_and_nats_are_converted_first() -> None:
     fake, real = torch.tensor([300.0, -2.5], dtype=torch.float16), torch.tensor([-301.0, 0.25], dtype=torch.float16)
     kind: GanLoss
     for kind in ("vanilla", "lsgan", "hinge", "relativistic"):
@@ -172,7 +172,7 @@ def test_logits_and_nats_in_half_precision_are_widened_first() -> None:
         generator_loss("relativistic", fake)
 
 
-def test_a_criterion_weighs_each_by_its_name(pair: tuple[Tensor, Tensor]) -> None:
+def test_a_criterion_weights_losses_by_name(pair: tuple[Tensor, Tensor]) -> None:
     sr, hr = pair
     lr = torch.rand(2, 3, 12, 15)
     weighed = criterion_of(l1=2, mse=1, charbonnier=1, ssim=0.5, fft=0.05, tv=1, consistency=3)
@@ -184,7 +184,7 @@ def test_a_criterion_weighs_each_by_its_name(pair: tuple[Tensor, Tensor]) -> Non
 
 @pytest.fixture
 def vgg19(tmp_path: Path) -> Path:
-    """The first four convolutions, as torchvision numbers them."""
+    """The first four convolutions, with the numbers of torchvision."""
     torch.manual_seed(2)
     state = {}
     for number, (inputs, outputs) in {0: (3, 64), 2: (64, 64), 5: (64, 128), 7: (128, 128)}.items():
@@ -206,7 +206,7 @@ def lpips(shared: Path) -> Lpips:
 
 @pytest.mark.parametrize("distance", ["l1", "mse"])
 @pytest.mark.parametrize("after", [False, True])
-def test_the_perceptual_loss_weighs_layers(distance: Literal["l1", "mse"], after: bool, vgg19: Path) -> None:
+def test_the_perceptual_loss_weights_its_layers(distance: Literal["l1", "mse"], after: bool, vgg19: Path) -> None:
     torch.manual_seed(0)
     sr, hr = torch.rand(2, 2, 1, 16, 18)
     state = torch.load(vgg19, weights_only=True)
@@ -235,7 +235,7 @@ def test_the_perceptual_loss_weighs_layers(distance: Literal["l1", "mse"], after
     assert found["perceptual"].item() == pytest.approx(3 * (0.1 * parts[0] + 2.0 * parts[1]), rel=1e-5)
 
 
-def test_gradients_are_finite_where_result_and_truth_are_one(vgg19: Path, lpips: Lpips) -> None:
+def test_gradients_are_finite_where_result_and_truth_are_equal(vgg19: Path, lpips: Lpips) -> None:
     perceptual = Perceptual(weight=1, vgg19=vgg19, layers={"conv2_2": 1})
     everything = any_losses()(
         l1=1, mse=1, charbonnier=1, ssim=1, fft=1, tv=1, consistency=1, perceptual=perceptual, lpips=lpips
@@ -252,7 +252,7 @@ def test_gradients_are_finite_where_result_and_truth_are_one(vgg19: Path, lpips:
             assert gradient.isfinite().all(), name
 
 
-def test_half_precision_is_left_outside(vgg19: Path, lpips: Lpips) -> None:
+def test_perceptual_losses_compute_in_full_precision(vgg19: Path, lpips: Lpips) -> None:
     perceptual = Perceptual(weight=1, vgg19=vgg19, layers={"conv2_2": 1})
     criterion = criterion_of(l1=1, fft=1, ssim=1, consistency=1, perceptual=perceptual, lpips=lpips)
     sr, hr, lr = torch.rand(1, 1, 20, 20).bfloat16(), torch.rand(1, 1, 20, 20), torch.rand(1, 1, 10, 10)
@@ -274,7 +274,7 @@ def test_a_recipe_needs_a_loss_and_weights_above_zero() -> None:
         any_losses().model_validate({"l11": 1})
 
 
-def test_a_criterion_says_which_layer_or_file_is_wrong(vgg19: Path) -> None:
+def test_wrong_layers_and_files_of_a_criterion_raise(vgg19: Path) -> None:
     with pytest.raises(UsageError, match=r"no layer 'conv22'.*Did you mean 'conv2_2'"):
         criterion_of(perceptual=Perceptual(weight=1, vgg19=vgg19, layers={"conv22": 1}))
     with pytest.raises(UsageError, match="at least one layer"):

@@ -15,7 +15,7 @@ from hyperacuity.train.optimisation import Average, build, rate, set_rate
 from hyperacuity.train.recipe import Cosine, OneCycle, Optimizer, Stairs
 
 
-def test_the_rate_warms_up_and_falls_as_a_cosine() -> None:
+def test_the_learning_rate_warms_up_and_falls_as_a_cosine() -> None:
     schedule = Cosine(final_lr=0.1, warm_up=10)
     rates = [rate(step, 110, 1.0, schedule) for step in range(110)]
     assert rates[0] == pytest.approx(0.1)
@@ -25,7 +25,7 @@ def test_the_rate_warms_up_and_falls_as_a_cosine() -> None:
     assert rates[10:] == sorted(rates[10:], reverse=True)
 
 
-def test_stairs_as_pytorch_has_them() -> None:
+def test_stairs_equal_pytorchs() -> None:
     optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], 1.0)
     theirs = torch.optim.lr_scheduler.MultiStepLR(optimizer, [3, 7], 0.5)
     for step in range(10):
@@ -37,7 +37,7 @@ def test_stairs_as_pytorch_has_them() -> None:
     )
 
 
-def test_one_cycle_rises_and_falls_as_pytorch_has_it() -> None:
+def test_one_cycle_equals_pytorchs() -> None:
     optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], 1.0)
     theirs = torch.optim.lr_scheduler.OneCycleLR(optimizer, 1.0, total_steps=101, final_div_factor=25)
     schedule = OneCycle(rise_fraction=0.3, initial_factor=0.04, final_lr=0.04 / 25)
@@ -54,7 +54,7 @@ def test_one_cycle_rises_and_falls_as_pytorch_has_it() -> None:
     assert all(a > b for a, b in itertools.pairwise(mine[peak:]))
 
 
-def test_some_layers_learn_slower() -> None:
+def test_rate_factors_slow_down_layers() -> None:
     network = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2))
     optimizer = build(network, Optimizer(lr=1.0, rate_factors={"1.": 0.1}))
     set_rate(optimizer, 0.5)
@@ -65,7 +65,7 @@ def test_some_layers_learn_slower() -> None:
 
 
 @pytest.mark.parametrize("kind", ["adam", "muon", "sgd"])
-def test_a_part_of_nothing_leaves_layers_as_they_are(kind: Any) -> None:
+def test_layers_with_a_rate_factor_of_zero_do_not_change(kind: Any) -> None:
     network = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2))
     optimizer = build(network, Optimizer(kind=kind, lr=1.0, rate_factors={"0.": 0}))
     before = {name: value.clone() for name, value in network.state_dict().items()}
@@ -77,7 +77,7 @@ def test_a_part_of_nothing_leaves_layers_as_they_are(kind: Any) -> None:
         build(network, Optimizer(rate_factors={"0.": 0, "1.": 0}))
 
 
-def test_the_average_is_that_of_pytorch() -> None:
+def test_the_average_equals_pytorchs() -> None:
     torch.manual_seed(0)
     network = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2))
     average = Average(network, 0.9)
@@ -93,7 +93,7 @@ def test_the_average_is_that_of_pytorch() -> None:
         torch.testing.assert_close(theirs.module.state_dict()[name], value)
 
 
-def test_muon_steps_as_pytorch_has_it() -> None:
+def test_muon_steps_like_pytorchs() -> None:
     torch.manual_seed(0)
     start = torch.randn(6, 20)
     mine, theirs = nn.Parameter(start.reshape(6, 5, 2, 2).clone()), nn.Parameter(start.clone())
@@ -112,7 +112,7 @@ def test_muon_steps_as_pytorch_has_it() -> None:
 
 
 @pytest.mark.parametrize("shape", [(3, 4, 20), (2, 30, 6), (1, 5, 5)])
-def test_muon_turns_equally_in_every_direction(shape: tuple[int, int, int]) -> None:
+def test_muon_updates_are_orthogonal(shape: tuple[int, int, int]) -> None:
     torch.manual_seed(0)
     matrices = torch.randn(shape)
     matrices[0, 0] *= 30  # one direction outweighs all others
@@ -124,7 +124,7 @@ def test_muon_turns_equally_in_every_direction(shape: tuple[int, int, int]) -> N
     assert torch.equal(orthogonal(torch.zeros(shape)), torch.zeros(shape))
 
 
-def test_muon_leaves_what_is_no_kernel_to_adam() -> None:
+def test_muon_uses_adam_for_parameters_other_than_kernels() -> None:
     torch.manual_seed(0)
     start = [torch.randn(7), torch.randn(1, 1, 3, 3)]
     mine, theirs = ([nn.Parameter(each.clone()) for each in start] for _ in range(2))
@@ -140,7 +140,7 @@ def test_muon_leaves_what_is_no_kernel_to_adam() -> None:
         torch.testing.assert_close(left, right)
 
 
-def test_muon_goes_on_from_its_state() -> None:
+def test_muon_continues_from_its_state() -> None:
     torch.manual_seed(0)
     networks = [nn.Sequential(nn.Conv2d(1, 4, 3), nn.Conv2d(4, 4, 3), nn.Conv2d(4, 4, 3)) for _ in range(2)]
     optimizers = [build(network, Optimizer(kind="muon", lr=0.01, rate_factors={"2.": 0.1})) for network in networks]

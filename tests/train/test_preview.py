@@ -33,14 +33,14 @@ def test_one_pair_makes_a_sheet_of_one_pair() -> None:
     assert contact_sheet([(hr, hr[:, ::2, ::2])], 2).size == (2 * 16 + GAP, BAR + 16)
 
 
-def test_of_small_pictures_a_sheet_is_small(recipe: Path, tmp_path: Path) -> None:
+def test_a_sheet_of_small_images_is_small(recipe: Path, tmp_path: Path) -> None:
     preview(read_recipe(recipe), tmp_path / "sheet.png")
     with PIL.Image.open(tmp_path / "sheet.png") as sheet:
         assert sheet.size == (2 * (48 + GAP) * ACROSS - GAP, BAR + 4 * (48 + GAP) - GAP)
 
 
 @pytest.mark.parametrize("kind", ["bicubic", "blur-bicubic", "chain", "everyday"])
-def test_a_preview_of_a_recipe_is_a_png_and_always_the_same(kind: str, recipe: Path, tmp_path: Path) -> None:
+def test_a_preview_is_a_png_and_reproducible(kind: str, recipe: Path, tmp_path: Path) -> None:
     PIL.Image.radial_gradient("L").resize((400, 300)).save(tmp_path / "train/large.png")
     record = read_recipe(recipe, {"degradation": {"kind": kind}, "data.rescale": [1.0]})
     sheets = []
@@ -52,13 +52,13 @@ def test_a_preview_of_a_recipe_is_a_png_and_always_the_same(kind: str, recipe: P
     assert np.array_equal(sheets[0], sheets[1])
     left, right = (sheets[0][BAR : BAR + 192, x : x + 192] for x in (0, 192))
     assert np.array_equal(right[::2, ::2], right[1::2, 1::2])
-    # The same picture on both sides.
+    # Both sides show the same image.
     means = [half.reshape(12, 16, 12, 16, 3).mean((1, 3)) for half in (left, right)]
     assert np.corrcoef(means[0].ravel(), means[1].ravel())[0, 1] > 0.9
     assert not list(tmp_path.glob("*.new"))
 
 
-def test_a_preview_says_what_is_missing(recipe: Path, tmp_path: Path) -> None:
+def test_a_preview_that_cannot_be_made_raises(recipe: Path, tmp_path: Path) -> None:
     PIL.Image.radial_gradient("L").resize((400, 300)).save(tmp_path / "train/large.png")
     record = read_recipe(recipe, {"data.rescale": [1.0]})
     with pytest.raises(UsageError, match=r"was not written: the folder .* does not exist"):

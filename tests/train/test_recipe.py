@@ -34,13 +34,13 @@ def test_the_recipes_of_the_project_are_valid(path: Path) -> None:
         ({"steps.a": "1"}, "cannot set steps.a"),
     ],
 )
-def test_mistakes_are_named(changes: dict[str, Any], message: str) -> None:
+def test_mistakes_in_recipes_raise(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(UsageError, match=message):
         read_recipe(RECIPES[0], changes)
 
 
 @pytest.mark.parametrize("content", ["steps = ", "\x00", 'steps = 3\n[model]\nname="x"'])
-def test_files_that_are_no_recipes_are_refused(content: str, tmp_path: Path) -> None:
+def test_files_other_than_recipes_raise(content: str, tmp_path: Path) -> None:
     path = tmp_path / "r.toml"
     path.write_text(content)
     with pytest.raises(UsageError, match=r"r\.toml"):
@@ -49,7 +49,7 @@ def test_files_that_are_no_recipes_are_refused(content: str, tmp_path: Path) -> 
         read_recipe(tmp_path / "none.toml")
 
 
-def test_values_are_set_by_dotted_keys_and_quick_ones_first() -> None:
+def test_changes_are_made_by_dotted_keys_after_the_quick_ones() -> None:
     changes = {"optimizer.lr": 5e-4, "data.rescale": [1.0, 0.5]}
     recipe = read_recipe(RECIPES[0], changes)
     assert recipe.optimizer.lr == 5e-4
@@ -58,13 +58,13 @@ def test_values_are_set_by_dotted_keys_and_quick_ones_first() -> None:
     assert read_recipe(RECIPES[0], quick=True).steps < recipe.steps
 
 
-def test_a_recipe_without_a_quick_table_says_so(tmp_path: Path) -> None:
+def test_a_recipe_without_a_quick_table_raises(tmp_path: Path) -> None:
     (tmp_path / "r.toml").write_text("steps = 3")
     with pytest.raises(UsageError, match=r"no table \[quick\]"):
         read_recipe(tmp_path / "r.toml", quick=True)
 
 
-def test_the_hash_follows_what_decides_the_weights() -> None:
+def test_the_hash_depends_on_what_decides_the_weights() -> None:
     recipe = read_recipe(RECIPES[0])
     assert recipe.hash() == read_recipe(RECIPES[0], {"validate_every": 7, "data.reports": [], "keep": 9}).hash()
     assert recipe.hash() != read_recipe(RECIPES[0], {"optimizer.lr": 5e-4}).hash()
@@ -79,6 +79,6 @@ def test_a_recipe_keeps_its_hash_when_options_are_added(recipe: Path) -> None:
     assert read_recipe(recipe).hash() == "54d98efdd913"
 
 
-def test_the_schema_in_the_folder_is_that_of_the_records() -> None:
-    """`hyperacuity train --schema > recipes/schema.json` makes it anew."""
+def test_the_schema_file_is_up_to_date() -> None:
+    """`hyperacuity train --schema > recipes/schema.json` updates it."""
     assert json.loads((RECIPES[0].parent / "schema.json").read_text()) == json.loads(schema())

@@ -12,7 +12,7 @@ from hyperacuity.train import Log, TrainingProgress, read_recipe, report, train
 from hyperacuity.train.report import smooth
 
 
-def test_a_page_tells_what_was_done(recipe: Path, tmp_path: Path) -> None:
+def test_a_report_states_the_facts_of_a_run(recipe: Path, tmp_path: Path) -> None:
     folder = tmp_path / "run"
     with Log(folder) as log:
         for progress in train(read_recipe(recipe), folder, device="cpu"):
@@ -30,12 +30,12 @@ def test_a_page_tells_what_was_done(recipe: Path, tmp_path: Path) -> None:
         "| a | table |",
     ):
         assert fact in text
-    with PIL.Image.open(folder / "curves.png") as picture:
-        assert picture.width > 600
+    with PIL.Image.open(folder / "curves.png") as image:
+        assert image.width > 600
     assert not list(folder.glob("*.new"))
 
 
-def test_a_training_without_a_log_has_a_page_too(recipe: Path, tmp_path: Path) -> None:
+def test_a_run_without_a_log_has_a_report(recipe: Path, tmp_path: Path) -> None:
     list(train(read_recipe(recipe), tmp_path / "run", device="cpu"))
     text = report(tmp_path / "run", recipe, [tmp_path / "run/tiny-x2.safetensors"], None).read_text()
     assert "curves.png" not in text
@@ -43,7 +43,7 @@ def test_a_training_without_a_log_has_a_page_too(recipe: Path, tmp_path: Path) -
 
 @pytest.fixture
 def model() -> Path:
-    """Any model: what its training looked like is for the log to say."""
+    """Any model; the curves come from the log."""
     path = zoo.models()["fsrcnn-x2"].safetensors
     assert path is not None
     return path
@@ -56,15 +56,15 @@ def logged(folder: Path, *steps: tuple[dict[str, float], float | None]) -> None:
 
 
 def shown(folder: Path) -> tuple[int, int]:
-    """Height of the curves, and how many colours besides grey are drawn there."""
-    with PIL.Image.open(folder / "curves.png") as picture:
-        pixels = np.asarray(picture.convert("RGB")).astype(int)
+    """Return the height of the curves, and the number of colours other than grey in them."""
+    with PIL.Image.open(folder / "curves.png") as image:
+        pixels = np.asarray(image.convert("RGB")).astype(int)
     coloured = pixels[np.ptp(pixels, axis=2) > 60]
     return len(pixels), len(np.unique(coloured // 32, axis=0))
 
 
 @pytest.mark.parametrize(
-    ("steps", "said"),
+    ("steps", "text"),
     [
         ([({"l1": 0.1}, None)], "| validation | - |"),
         ([({"l1": 0.1}, 30.0)], "30.000 dB at best, 30.000 dB at the end"),
@@ -75,16 +75,16 @@ def shown(folder: Path) -> tuple[int, int]:
         ([({"l1": 0.1, "adversary": -0.5}, None), ({"l1": 0.1, "adversary": 0.4}, None)], "| validation | - |"),
     ],
 )
-def test_any_log_has_its_curves(
-    steps: list[tuple[dict[str, float], float | None]], said: str, model: Path, tmp_path: Path
+def test_every_log_gives_curves(
+    steps: list[tuple[dict[str, float], float | None]], text: str, model: Path, tmp_path: Path
 ) -> None:
     logged(tmp_path, *steps)
-    assert said in report(tmp_path, tmp_path / "a.toml", [model], None).read_text()
+    assert text in report(tmp_path, tmp_path / "a.toml", [model], None).read_text()
     if any(math.isfinite(value) for losses, _ in steps for value in losses.values()):
         assert shown(tmp_path)[1] > 0
 
 
-def test_without_validation_there_is_no_empty_panel_for_it(model: Path, tmp_path: Path) -> None:
+def test_no_panel_is_drawn_for_missing_validations(model: Path, tmp_path: Path) -> None:
     heights = []
     for name, validation in (("with", 30.0), ("without", None)):
         logged(tmp_path / name, ({"l1": 0.1}, validation), ({"l1": 0.05}, validation))

@@ -14,14 +14,14 @@ from hyperacuity.train.checkpoint import save
 from hyperacuity.zoo import Card
 
 
-def test_a_model_of_the_zoo_is_begun_from() -> None:
+def test_a_run_starts_from_a_model_of_the_zoo() -> None:
     network = build("fsrcnn", {})
     start.initialise(network, "fsrcnn-x2")
     x = torch.rand(1, 1, 12, 12)
     assert torch.equal(network(x), start.open_network("fsrcnn-x2")(x))
 
 
-def test_what_does_not_fit_begins_fresh() -> None:
+def test_weights_that_do_not_fit_are_not_taken_over() -> None:
     network = build("espcn", {"scale": 3})
     other = build("espcn", {"scale": 2}).state_dict()
     assert {k for k, v in network.state_dict().items() if v.shape != other[k].shape}
@@ -29,7 +29,7 @@ def test_what_does_not_fit_begins_fresh() -> None:
         start.initialise(network, "fsrcnn-x2")
 
 
-def test_the_best_of_a_training_is_begun_from(tmp_path: Path) -> None:
+def test_a_run_starts_from_the_best_weights_of_another(tmp_path: Path) -> None:
     before = build("acute", {"features": 4, "layers": 1})
     save(tmp_path / "best.pt", {"recipe": "", "step": 1, "weights": before.state_dict()})
     network = build("acute", {"features": 4, "layers": 1, "scale": 3})
@@ -40,7 +40,7 @@ def test_the_best_of_a_training_is_begun_from(tmp_path: Path) -> None:
     assert torch.equal(network.get_parameter("first.point.weight"), before.get_parameter("first.point.weight"))
 
 
-def test_of_an_unfinished_training_the_averaged_weights_are_begun_from(tmp_path: Path) -> None:
+def test_a_run_starts_from_the_averaged_weights_of_an_unfinished_one(tmp_path: Path) -> None:
     before = build("fsrcnn", {"d": 8})
     save(tmp_path / "step-1.pt", {"recipe": "", "step": 1, "network": {}, "average": before.state_dict()})
     network = build("fsrcnn", {"d": 8})
@@ -52,7 +52,7 @@ def test_of_an_unfinished_training_the_averaged_weights_are_begun_from(tmp_path:
 
 @pytest.mark.parametrize("folded", [False, True])
 @pytest.mark.parametrize("name", ["acute", "restorer", "vae"])
-def test_a_folded_model_is_trained_further_folded_or_with_branches(name: str, folded: bool, tmp_path: Path) -> None:
+def test_a_folded_model_can_be_trained_further_folded_or_with_branches(name: str, folded: bool, tmp_path: Path) -> None:
     config: dict[str, Any] = {"features": 4, "layers": 1, "scale": 2}
     network = build(name, config)
     channels = as_network(network).channels
@@ -67,7 +67,7 @@ def test_a_folded_model_is_trained_further_folded_or_with_branches(name: str, fo
         torch.testing.assert_close(*drawn, rtol=1e-4, atol=1e-5)
 
 
-def test_of_a_folded_model_only_what_fits_is_unfolded() -> None:
+def test_only_the_fitting_weights_of_a_folded_model_are_unfolded() -> None:
     network = build("acute", {"features": 32, "layers": 6, "scale": 3})
     with pytest.warns(start.StartWarning, match=r"has no weights that fit: last\."):
         start.initialise(network, "acute-50k-x2")
@@ -78,7 +78,7 @@ def test_of_a_folded_model_only_what_fits_is_unfolded() -> None:
     assert network.hidden[2].widen.weight.abs().max() > 0  # type: ignore[index,union-attr]
 
 
-def test_a_vae_begins_with_the_picture_of_acute() -> None:
+def test_a_vae_starts_with_the_result_of_acute() -> None:
     network = build("vae", {"layers": 7})
     with pytest.warns(start.StartWarning, match=r"has no weights that fit: posterior\..*decoder\."):
         start.initialise(network, "acute-50k-x2")
@@ -86,7 +86,7 @@ def test_a_vae_begins_with_the_picture_of_acute() -> None:
     torch.testing.assert_close(network(x), start.open_network("acute-50k-x2")(x), rtol=1e-4, atol=1e-5)
 
 
-def test_layers_beyond_those_of_a_folded_model_do_nothing_at_first() -> None:
+def test_additional_layers_do_nothing_at_first() -> None:
     network, shallow = build("acute", {"features": 32, "layers": 8}), start.open_network("acute-50k-x2")
     start.initialise(network, "acute-50k-x2")
     x = torch.rand(1, 1, 12, 12)
@@ -96,7 +96,7 @@ def test_layers_beyond_those_of_a_folded_model_do_nothing_at_first() -> None:
         start.initialise(wider, "acute-50k-x2")
 
 
-def test_a_folded_model_without_a_way_back_says_so(tmp_path: Path) -> None:
+def test_a_folded_model_that_cannot_be_unfolded_raises(tmp_path: Path) -> None:
     config = {"features": 4, "scale": 2}
     network = build("span", config)
     card = Card("s-x2", "span", 2, "RGB", "", "", "", config, **measure_network(network))
@@ -105,7 +105,7 @@ def test_a_folded_model_without_a_way_back_says_so(tmp_path: Path) -> None:
         start.initialise(build("span", config), str(tmp_path / "s-x2.safetensors"))
 
 
-def test_what_is_to_begin_fresh_does_though_it_fits() -> None:
+def test_reinitialised_weights_are_not_taken_over() -> None:
     network, other = build("fsrcnn", {"scale": 3}), build("fsrcnn", {"scale": 3})
     start.initialise(network, "fsrcnn-x2", reinitialise=("deconvolve.",))
     learnt, fresh = start.open_network("fsrcnn-x2"), "deconvolve.bias"
@@ -114,7 +114,7 @@ def test_what_is_to_begin_fresh_does_though_it_fits() -> None:
     assert not torch.equal(network.get_parameter(fresh), learnt.get_parameter(fresh))
 
 
-def test_resamplers_and_strangers_are_no_models_to_begin_from() -> None:
+def test_resamplers_and_unknown_names_raise() -> None:
     with pytest.raises(UsageError, match="bicubic is a resampler"):
         start.open_network("bicubic")
     with pytest.raises(UnknownModel, match="no model 'fsrcn'"):

@@ -1,4 +1,4 @@
-"""A degradation and a loss added at run time, through nothing but their tables."""
+"""A degradation and a loss that are added at run time, only through their tables."""
 
 from __future__ import annotations
 

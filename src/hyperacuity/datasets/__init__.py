@@ -1,6 +1,6 @@
 """Folders of images as the field uses them: 8 bits, luma or RGB, with LR made by MATLAB's bicubic.
 
-`files` finds and reads images; `pairs` brings HR and LR together, for the trainer and the evaluation alike.
+`files` finds and reads images; `pairs` brings HR and LR together, for the trainer and the evaluation.
 """
 
 from __future__ import annotations

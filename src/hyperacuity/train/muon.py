@@ -61,11 +61,11 @@ class Muon(Optimizer):
             shapes: dict[tuple[int, int], list[Tensor]] = {}
             for parameter in known:
                 shapes.setdefault(_matrix(parameter), []).append(parameter)
-            for shape, alike in shapes.items():
+            for shape, parameters in shapes.items():
                 if min(shape) > 1:
-                    self._turn(alike, shape, group)
+                    self._turn(parameters, shape, group)
                 else:
-                    self._adam(alike, group)
+                    self._adam(parameters, group)
         return loss
 
     def _turn(self, kernels: list[Tensor], shape: tuple[int, int], group: dict[str, Any]) -> None:

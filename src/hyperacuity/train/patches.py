@@ -42,7 +42,7 @@ class Cut:
     Attributes:
         scale: The scale that it is for.
         side: Its side in pixels, margins included.
-        margin: Pixels8 at each border that are degraded but not learnt from, so that the inner part is degraded as it
+        margin: Pixels at each border that are degraded but not learnt from, so that the inner part is degraded as it
             would be within the whole image.
     """
 

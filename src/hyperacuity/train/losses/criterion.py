@@ -57,7 +57,7 @@ class Criterion(nn.Module):
         super().__init__()
         self.modules_by_name = nn.ModuleDict()
         self._terms: dict[str, tuple[float, Callable[..., Any]]] = {}
-        # In the order of the table, not of the recipe, so that sums are always rounded alike.
+        # In the order of the table, not of the recipe, so that sums are always rounded in the same way.
         for name, value in losses.chosen().items():
             if isinstance(value, LossSettings):
                 self.modules_by_name[name] = module = value.build()

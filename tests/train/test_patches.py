@@ -10,7 +10,6 @@ from PIL import Image
 from hyperacuity import datasets
 from hyperacuity.errors import UsageError
 from hyperacuity.resize import resize
-from hyperacuity.train import images
 from hyperacuity.train import patches as patches_module
 from hyperacuity.train.degrade import Bicubic
 from hyperacuity.train.images import TrainingImage, find_images
@@ -19,7 +18,7 @@ from hyperacuity.train.patches import Cut, Patches, read_batches
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Three pictures in which no two neighbourhoods are alike, one of them grey, one too small."""
+    """Three images of noise, so that all patches differ; one of them is grey, one too small."""
     random = np.random.default_rng(0)
     Image.fromarray(random.integers(0, 256, (40, 56, 3), np.uint8)).save(tmp_path / "a.png")
     Image.fromarray(random.integers(0, 256, (32, 48), np.uint8)).save(tmp_path / "b.png")
@@ -35,24 +34,24 @@ def patches(folder: Path, *, cuts: tuple[Cut, ...] = (Cut(2, 24, 4),), batch: in
 
 
 def ways(square: np.ndarray) -> list[bytes]:
-    """The eight ways to turn it."""
+    """Return the eight orientations of a square."""
     return [np.rot90(one, k).tobytes() for one in (square, square.T) for k in range(4)]
 
 
-def test_a_batch_depends_on_its_step_alone(folder: Path) -> None:
+def test_a_batch_depends_only_on_its_step(folder: Path) -> None:
     first, other = patches(folder), patches(folder)
     _ = first[0]
     assert torch.equal(first[7].hr, other[7].hr)
     assert not torch.equal(first[7].hr, first[8].hr)
 
 
-def test_two_processes_see_together_what_one_would(folder: Path) -> None:
+def test_two_processes_together_get_the_patches_of_one(folder: Path) -> None:
     whole = patches(folder, batch=6)[4]
     halves = [patches(folder, batch=3, rank=rank, world=2)[4] for rank in range(2)]
     assert torch.equal(torch.cat([half.hr for half in halves]), whole.hr)
 
 
-def test_degrading_a_patch_with_its_margin_is_cutting_a_degraded_picture(folder: Path) -> None:
+def test_a_degraded_patch_with_margin_is_a_patch_of_the_degraded_image(folder: Path) -> None:
     hr = datasets.luma(datasets.read_image(folder / "a.png"))
     lr = resize(hr, scale=0.5)
     margin = Bicubic().margin(2)
@@ -67,53 +66,41 @@ def test_degrading_a_patch_with_its_margin_is_cutting_a_degraded_picture(folder:
     inner = (small[..., margin:-margin, margin:-margin] * 255).round().byte().numpy()[:, 0]
     windows = {
         way
-        for picture in (lr, resize(datasets.luma(datasets.read_image(folder / "b.png")), scale=0.5))
-        for top in range(picture.shape[0] - 7)
-        for left in range(picture.shape[1] - 7)
-        for way in ways(picture[top : top + 8, left : left + 8])
+        for image in (lr, resize(datasets.luma(datasets.read_image(folder / "b.png")), scale=0.5))
+        for top in range(image.shape[0] - 7)
+        for left in range(image.shape[1] - 7)
+        for way in ways(image[top : top + 8, left : left + 8])
     }
-    # Patches begin at any HR pixel; those on the grid of the LR must be in it, at the border too.
+    # Patches begin at any HR pixel; those that begin at an LR pixel must be in the LR image, also at its border.
     found = sum(patch.tobytes() in windows for patch in inner)
     assert found >= 5
 
 
-def test_every_corner_is_reached_and_small_pictures_are_left_out(folder: Path) -> None:
+def test_every_corner_is_drawn_and_small_images_are_skipped(folder: Path) -> None:
     made = patches(folder, cuts=(Cut(1, 32),), batch=3000)
     assert [source.hr.name for source in made.images] == ["a.png", "b.png"]
-    picture = datasets.luma(datasets.read_image(folder / "a.png"))
+    image = datasets.luma(datasets.read_image(folder / "a.png"))
     seen = {patch.tobytes() for patch in made[0].hr.numpy()[:, 0]}
     for rows in (slice(None, 32), slice(-32, None)):
         for columns in (slice(None, 32), slice(-32, None)):
-            assert seen & set(ways(picture[rows, columns]))
+            assert seen & set(ways(image[rows, columns]))
 
 
-def test_pictures_are_set_aside_evenly(tmp_path: Path) -> None:
-    def named(count: int) -> list[TrainingImage]:
-        return [TrainingImage(tmp_path / f"{n:03}.png", None, rescale) for n in range(count) for rescale in (1.0, 0.5)]
-
-    assert [source.hr.stem for source in images.set_aside(named(35))] == ["000", "011", "023"]
-    assert all(source.rescale == 1 for source in images.set_aside(named(35)))
-    assert len(images.set_aside(named(900))) == 24
-    assert len(images.set_aside(named(2))) == 1
-    with pytest.raises(UsageError, match=r"000\.png is the only image, so that none is left for validation"):
-        images.set_aside(named(1))
-
-
-def test_all_eight_ways_to_turn_a_patch_occur(tmp_path: Path) -> None:
+def test_all_eight_orientations_of_a_patch_occur(tmp_path: Path) -> None:
     square = np.arange(256, dtype=np.uint8).reshape(16, 16)
     Image.fromarray(square).save(tmp_path / "a.png")
     found = {patch.tobytes() for patch in patches(tmp_path, cuts=(Cut(1, 16),), batch=100)[0].hr.numpy()}
     assert found == set(ways(square))
 
 
-def test_luma_is_that_of_matlab_and_grey_becomes_rgb(folder: Path) -> None:
+def test_grey_images_become_rgb(folder: Path) -> None:
     made = patches(folder, channels=3, cuts=(Cut(1, 32),), batch=30)
     assert made[0].hr.shape == (30, 3, 32, 32)
     grey = [one for one in made[0].hr if torch.equal(one[0], one[1])]
     assert grey
 
 
-def test_where_pictures_do_not_fit_they_are_decoded_by_workers(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_images_beyond_the_memory_are_decoded_by_workers(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(patches_module, "SHARE", 0.0)
     made = patches(folder)
     assert not made.fits
@@ -125,12 +112,12 @@ def test_where_pictures_do_not_fit_they_are_decoded_by_workers(folder: Path, mon
         assert a.cut == b.cut
 
 
-def test_of_several_patches_the_one_that_bicubic_misses_most_is_taken(tmp_path: Path) -> None:
-    """In a picture that is smooth but for a quarter, that quarter is seen as often as chance has one of four in it."""
+def test_the_patch_that_bicubic_restores_worst_is_used(tmp_path: Path) -> None:
+    """The noisy quarter of a smooth image is used whenever one of the four drawn patches lies in it."""
     y, x = np.mgrid[0:128, 0:128]
-    picture = ((y + x) // 2).astype(np.uint8)
-    picture[:64, :64] = np.random.default_rng(0).integers(0, 256, (64, 64))
-    Image.fromarray(picture).save(tmp_path / "a.png")
+    image = ((y + x) // 2).astype(np.uint8)
+    image[:64, :64] = np.random.default_rng(0).integers(0, 256, (64, 64))
+    Image.fromarray(image).save(tmp_path / "a.png")
 
     def hard(hardest_of: int, **options: int) -> float:
         made = patches(tmp_path, cuts=(Cut(2, 16),), batch=400, hardest_of=hardest_of, **options)
@@ -143,11 +130,11 @@ def test_of_several_patches_the_one_that_bicubic_misses_most_is_taken(tmp_path: 
     assert torch.equal(torch.cat([half.hr for half in halves]), whole.hr)
 
 
-def test_how_hard_a_patch_is_follows_its_own_lr_where_it_has_one(tmp_path: Path) -> None:
+def test_the_hardness_of_a_patch_follows_its_given_lr(tmp_path: Path) -> None:
     for name, factor in (("hr", 1), ("lr", 2)):
         (tmp_path / name).mkdir()
         half = np.zeros((65 // factor, 130 // factor), np.uint8)
-        half[:, 65 // factor :] = 0 if name == "hr" else 90  # bicubic knows nothing of what this LR shows
+        half[:, 65 // factor :] = 0 if name == "hr" else 90  # what this LR shows cannot be seen in HR
         Image.fromarray(half).save(tmp_path / name / "a.png")
     made = Patches(
         find_images([tmp_path / "hr"], [tmp_path / "lr"], [1.0], 2),
@@ -158,8 +145,8 @@ def test_how_hard_a_patch_is_follows_its_own_lr_where_it_has_one(tmp_path: Path)
     assert (shown.float().mean((1, 2, 3)) > 40).float().mean() > 0.95
 
 
-def test_decoded_pictures_make_room_one_by_one(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Never many at once, which a training would wait for; and none is decoded twice while it is held."""
+def test_decoded_images_are_replaced_one_at_a_time(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run would wait for many at once. No image is decoded twice while it is held."""
     monkeypatch.setattr(patches_module, "SHARE", 0.0)
     factors = [1 + n / 1000 for n in range(500)]
     made = Patches(
@@ -175,17 +162,17 @@ def test_decoded_pictures_make_room_one_by_one(folder: Path, monkeypatch: pytest
     assert sum(decoded[1:]) <= 149
 
 
-def test_scales_are_drawn_anew_for_each_step(folder: Path) -> None:
+def test_each_step_draws_a_scale(folder: Path) -> None:
     made = patches(folder, cuts=(Cut(2, 16), Cut(4, 32)))
     assert {made[step].cut.scale for step in range(20)} == {2, 4}
 
 
-def test_lr_pictures_lie_under_their_hr(folder: Path, tmp_path: Path) -> None:
+def test_lr_patches_cover_their_hr_patches(folder: Path, tmp_path: Path) -> None:
     small = tmp_path / "small"
     small.mkdir()
     for name in ("a", "b", "c"):
-        picture = datasets.luma(datasets.read_image(folder / f"{name}.png"))
-        whole = picture[: len(picture) // 2 * 2, : picture.shape[1] // 2 * 2]
+        image = datasets.luma(datasets.read_image(folder / f"{name}.png"))
+        whole = image[: len(image) // 2 * 2, : image.shape[1] // 2 * 2]
         Image.fromarray(whole[::2, ::2]).save(small / f"{name}.png")
         Image.fromarray(whole).save(folder / f"{name}.png")
     hr = [path for path in find_images([folder], [], [1.0], 2) if path.hr.parent == folder]
@@ -194,7 +181,7 @@ def test_lr_pictures_lie_under_their_hr(folder: Path, tmp_path: Path) -> None:
     batch = made[0]
     assert batch.lr is not None
     for large, little in zip(batch.hr[:, 0], batch.lr[:, 0], strict=True):
-        # Every LR pixel is one of the four HR pixels over it, whichever way the patch was turned.
+        # Each LR pixel is one of its four HR pixels, in every orientation of the patch.
         over = large.view(8, 2, 8, 2).permute(0, 2, 1, 3).reshape(8, 8, 4)
         assert (over == little[..., None]).any(-1).all()
     Image.fromarray(np.zeros((7, 7), np.uint8)).save(small / "a.png")
