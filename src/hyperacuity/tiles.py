@@ -2,6 +2,7 @@
 
 A network's output pixel depends on input pixels up to `halo` away. A tile that reads that much more on each
 side, and keeps only its own part of the result, gives exactly what the whole image would have given.
+`pipeline.tile_budget` decides how large tiles may be.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from hyperacuity import machine
 from hyperacuity.errors import OutOfMemory
-from hyperacuity.pipeline import PrecisionWarning, budget
+from hyperacuity.pipeline import PrecisionWarning, tile_budget
 from hyperacuity.resize import resize
 from tests.engines import Blur
 from tests.pipeline.images import enlarged, noisy_image
@@ -44,8 +44,8 @@ def test_small_strips_change_nothing(size: tuple[int, int], monkeypatch: pytest.
     image = noisy_image(*size, channels=4)
     engine = Blur(halo=7, channels=1, activation_bytes=100)
     whole = enlarged(image, engine)
-    monkeypatch.setattr(budget, "STRIP_MEMORY", 1)  # a strip for each row
-    monkeypatch.setattr(budget, "BLOCK", 500)
+    monkeypatch.setattr(tile_budget, "STRIP_MEMORY", 1)  # a strip for each row
+    monkeypatch.setattr(tile_budget, "BLOCK", 500)
     np.testing.assert_array_equal(enlarged(image, engine), whole)
 
 
@@ -64,7 +64,7 @@ def test_out_of_memory_for_the_smallest_tile_raises_an_error_with_a_cure() -> No
 
 
 def test_tile_size_follows_from_free_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(budget, "SMALLEST_TILE", 64)
+    monkeypatch.setattr(tile_budget, "SMALLEST_TILE", 64)
     engine = Blur(halo=2, activation_bytes=1000, free=4 * 1000 * 2500)
     enlarged(noisy_image(200, 300), engine)
     sizes = [shape[2] * shape[3] for shape in engine.runs]
@@ -77,7 +77,7 @@ def test_tile_size_counts_all_that_a_run_computes(
     size: tuple[int, int], channels: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Alpha is a second image in the batch, and a thin image is computed with a ring around it."""
-    monkeypatch.setattr(budget, "SMALLEST_TILE", 64)
+    monkeypatch.setattr(tile_budget, "SMALLEST_TILE", 64)
     engine = Blur(halo=4, activation_bytes=1000, free=4 * 1000 * 2500)
     enlarged(noisy_image(*size, channels), engine)
     assert max(shape[0] * shape[2] * shape[3] for shape in engine.runs) <= 2500
@@ -96,7 +96,7 @@ def test_networks_with_a_large_halo_rarely_compute_it_twice() -> None:
 
 def test_wide_images_are_not_cut_into_slivers(monkeypatch: pytest.MonkeyPatch) -> None:
     """The results of a row of tiles may take more memory than planned before most of the work is halo."""
-    monkeypatch.setattr(budget, "STRIP_MEMORY", 1)
+    monkeypatch.setattr(tile_budget, "STRIP_MEMORY", 1)
     engine = Blur(halo=5)
     enlarged(noisy_image(200, 30), engine)
     assert sum(shape[2] for shape in engine.runs) <= 2 * 200
@@ -184,7 +184,7 @@ def test_rows_of_tiles_per_core_change_nothing(
     channels: int, network_channels: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(machine, "cores", lambda: 2)
-    monkeypatch.setattr(budget, "ROW_PIXELS", 2500)
+    monkeypatch.setattr(tile_budget, "ROW_PIXELS", 2500)
     image = noisy_image(171, 60, channels)
     both = Paired(channels=network_channels, activation_bytes=100)
     result = enlarged(image, both)

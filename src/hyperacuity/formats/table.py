@@ -1,4 +1,7 @@
-"""The one table of formats. A new format is one module with the names of `Format` and one line here."""
+"""The one table of formats. A new format is one module with the names of `Format` and one line here.
+
+If the format was only recognised until now (DICOM is), its line in `foreign` goes.
+"""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from hyperacuity.video.enlarging import Enlarger
 
 
 @dataclass(frozen=True, eq=False)
-class EnlargedFrame:
+class EnlargedLiveFrame:
     """An enlarged frame on its way to the encoder; `size` is its (height, width)."""
 
     planes: tuple[Array, ...]
@@ -39,10 +39,10 @@ class FrameEnlarger:
         self._upscalers, self._first, self._size, self._stored = upscalers, first, size, stored
         self._enlargers: dict[tuple[int, FrameFormat], Enlarger] = {}
 
-    def compute(self, frame: PlanarFrame, look: FrameFormat, rung: int = 0) -> EnlargedFrame:
+    def compute(self, frame: PlanarFrame, look: FrameFormat, rung: int = 0) -> EnlargedLiveFrame:
         """Enlarge a frame with the model of an index, without its black bars."""
         enlarger = self._enlarger(look, rung)
-        return EnlargedFrame(enlarger.compute(frame).planes, enlarger.size, self.name(look, rung))
+        return EnlargedLiveFrame(enlarger.compute(frame).planes, enlarger.size, self.name(look, rung))
 
     def compute_afresh(self, frame: PlanarFrame, look: FrameFormat, rung: int) -> None:
         """Enlarge a frame without reusing anything of the one before, to time it."""
@@ -62,7 +62,7 @@ class FrameEnlarger:
         names = self._upscalers[rung].names((look.height, look.width), self._fitted(look))
         return " + ".join(names) or "same size"
 
-    def finish(self, enlarged: EnlargedFrame) -> tuple[Array, ...]:
+    def finish(self, enlarged: EnlargedLiveFrame) -> tuple[Array, ...]:
         """Returns planes of the stored format, with black bars where the frame needs them."""
         return enlarged.planes if enlarged.size == self._size else self._with_bars(enlarged.planes, enlarged.size)
 

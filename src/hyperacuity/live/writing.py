@@ -20,7 +20,7 @@ from hyperacuity.live import transports
 from hyperacuity.live.addresses import LiveSink
 from hyperacuity.live.backoff import Backoff
 from hyperacuity.live.encoding import TIME_BASE
-from hyperacuity.live.enlarging import EnlargedFrame, FrameEnlarger
+from hyperacuity.live.enlarging import EnlargedLiveFrame, FrameEnlarger
 from hyperacuity.live.options import LiveOutput
 from hyperacuity.live.reading import ArrivedFrame, SourceStream
 from hyperacuity.live.statistics import Statistics
@@ -110,7 +110,7 @@ class SinkWriter:
             stacklevel=3,
         )
 
-    def store(self, item: tuple[EnlargedFrame, ArrivedFrame] | None) -> None:
+    def store(self, item: tuple[EnlargedLiveFrame, ArrivedFrame] | None) -> None:
         """Encode a frame and hand it to the sink; None only opens the sink."""
         try:
             if item is None:
@@ -121,7 +121,7 @@ class SinkWriter:
             self.ready.set()  # wakes the thread that waits for it, which then sees this error
             raise
 
-    def _write(self, enlarged: EnlargedFrame, arrived: ArrivedFrame) -> None:
+    def _write(self, enlarged: EnlargedLiveFrame, arrived: ArrivedFrame) -> None:
         if self._open is None:  # the run ended before a consumer connected
             self.lost += 1
             return

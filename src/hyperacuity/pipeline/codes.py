@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from hyperacuity import colour
 from hyperacuity.image import Header
-from hyperacuity.pipeline.facts import Facts
+from hyperacuity.pipeline.first_pass import Facts
 from hyperacuity.pipeline.planes import Planes, PlaneSlices
 
 # How far below black floats may lie, in parts of the range, before black moves. Bicubic and Lanczos undershoot by an
@@ -47,13 +47,13 @@ class Codes:
     constant_alpha: float | None
 
     @classmethod
-    def for_image(cls, header: Header, facts: Facts, *, studio: bool) -> Codes:
+    def for_image(cls, header: Header, found: Facts, *, studio: bool) -> Codes:
         """The codes of one image; `studio` makes planes in studio range, as luma is."""
-        names = PlaneSlices.build(colours=header.colours, alpha=header.alpha and facts.constant_alpha is None)
+        names = PlaneSlices.build(colours=header.colours, alpha=header.alpha and found.constant_alpha is None)
         low, high = header.levels
         span, zero = high - low, np.full((names.count, 1, 1), low, np.float64)
-        if facts.least_colour is not None and facts.least_colour < low - UNDERSHOOT * span:
-            zero[names.colour] = facts.least_colour
+        if found.least_colour is not None and found.least_colour < low - UNDERSHOOT * span:
+            zero[names.colour] = found.least_colour
         if studio:
             span /= colour.STUDIO_SPAN
             zero -= colour.STUDIO_BLACK * span
@@ -64,7 +64,7 @@ class Codes:
             zero.astype(np.float32),
             np.float32(span),
             names,
-            facts.constant_alpha,
+            found.constant_alpha,
         )
 
     def to_planes(self, rows: NDArray[Any]) -> Planes:

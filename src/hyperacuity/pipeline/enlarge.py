@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from hyperacuity.errors import OutOfMemory
 from hyperacuity.image import Image, Strips
-from hyperacuity.pipeline import facts
+from hyperacuity.pipeline import first_pass
 from hyperacuity.pipeline.codes import Codes
-from hyperacuity.pipeline.facts import Facts
+from hyperacuity.pipeline.first_pass import Facts
 from hyperacuity.pipeline.planes import Planes
 from hyperacuity.pipeline.rows import RowStep, block_rows, map_ahead, pixel_pool, regroup, resize_stream
 from hyperacuity.pipeline.stage import RunningStage, Stage
@@ -48,7 +48,7 @@ class Pipeline:
         """Resize an image, computed while the rows of the result are read.
 
         Depth, levels, alpha and metadata stay as they are. Rows in memory at a time are few, so an image may be larger
-        than memory if its strips can be read again, or need no first pass (see `pipeline.facts`).
+        than memory if its strips can be read again, or need no first pass (see `pipeline.first_pass`).
 
         Args:
             source: An image in memory, or one whose rows come as they are read. Strips of floats or with alpha are read
@@ -65,8 +65,8 @@ class Pipeline:
             UsageError: If the image contains NaN or Inf.
             DamagedFile: If a first pass finds too few or too many rows.
         """
-        strips = facts.rereadable(source.strips() if isinstance(source, Image) else source)
-        rows = self._rows(strips, facts.survey(strips), height, width)
+        strips = first_pass.rereadable(source.strips() if isinstance(source, Image) else source)
+        rows = self._rows(strips, first_pass.survey(strips), height, width)
         return Strips(strips.header.resized(height, width), rows)
 
     def _rows(self, source: Strips, found: Facts, height: int, width: int) -> Iterator[NDArray[Any]]:
@@ -111,7 +111,7 @@ def _planes(source: Strips, found: Facts, codes: Codes, pool: Executor) -> Itera
     """The image's planes, a block of rows at a time."""
     header = source.header
     if found.transparent:
-        rows = facts.opaque_colours(source, pool)
+        rows = first_pass.opaque_colours(source, pool)
     else:
         rows = regroup(source.rows, block_rows(header.width), header.height)
     return map_ahead(pool, rows, codes.to_planes)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from hyperacuity import machine
 from hyperacuity.errors import DamagedFile
-from hyperacuity.pipeline import budget
+from hyperacuity.pipeline import tile_budget
 from hyperacuity.pipeline.planes import Planes
 from hyperacuity.resize import Kernel, Taps, resample, taps
 
@@ -67,7 +67,7 @@ def map_ahead(pool: Executor | None, items: Iterable[Item], work: Callable[[Item
 
 def block_rows(width: int) -> int:
     """How many rows of that width make a block for the steps around the network."""
-    return max(1, budget.BLOCK // width)
+    return max(1, tile_budget.BLOCK // width)
 
 
 def split_blocks(planes: NDArray[Any]) -> Iterator[NDArray[Any]]:

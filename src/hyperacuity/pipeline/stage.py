@@ -14,7 +14,7 @@ import numpy as np
 from hyperacuity import colour, machine, tiles
 from hyperacuity.engines import Engine, pad_to_multiple
 from hyperacuity.errors import BadOutput, HyperacuityWarning, OutOfMemory, Use
-from hyperacuity.pipeline import budget
+from hyperacuity.pipeline import tile_budget
 from hyperacuity.pipeline.batches import from_batch, join_chroma, to_batch
 from hyperacuity.pipeline.check import find_fault
 from hyperacuity.pipeline.planes import Planes, PlaneSlices
@@ -80,7 +80,7 @@ class RunningStage:
         self.height, self.width = size
         self.names, self.studio = names, studio
         plan = functools.partial(
-            budget.plan,
+            tile_budget.plan,
             *size,
             halo=self.engine.halo,
             multiple=self.engine.multiple,

@@ -15,7 +15,7 @@ from hyperacuity.tasks.kinds import KINDS, find_kind
 from hyperacuity.tasks.observer import Observer
 from hyperacuity.tasks.pipes import Pipes
 from hyperacuity.tasks.upscalers import Upscalers
-from hyperacuity.tasks.warned import receiving
+from hyperacuity.tasks.warning_hook import receiving
 
 
 def run(

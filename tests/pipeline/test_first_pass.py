@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from hyperacuity import machine
 from hyperacuity.errors import DamagedFile, UsageError
 from hyperacuity.image import Image, Strips
-from hyperacuity.pipeline import Pipeline, Stage, budget
+from hyperacuity.pipeline import Pipeline, Stage, tile_budget
 from tests.engines import Blur
 from tests.pipeline.images import enlarged, noisy_image
 
@@ -109,7 +109,7 @@ def test_strips_give_the_bits_of_the_whole_image(channels: int, alpha: str, dtyp
 @pytest.mark.parametrize("kind", ["grey", "holes", "float"])
 def test_the_memory_for_tall_strips_is_bounded(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(machine, "cores", lambda: 2)
-    monkeypatch.setattr(budget, "BLOCK", 1 << 13)
+    monkeypatch.setattr(tile_budget, "BLOCK", 1 << 13)
     dtype: Any = np.float32 if kind == "float" else np.uint8
     strip = noisy_image(64, 256, 4 if kind == "holes" else 1, dtype).pixels
     if kind == "holes":
