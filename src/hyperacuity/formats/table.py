@@ -30,7 +30,7 @@ def suffixes() -> list[str]:
 
 
 def holding(fits: Callable[[Capacity], bool]) -> str:
-    """Return the endings of the formats that hold all metadata and that `fits` accepts, as ".png or .tif"."""
+    """Return the endings of formats that hold all metadata and satisfy `fits`, such as ".png or .tif"."""
     complete = {"icc", "exif", "xmp"}
     found = [
         each.SUFFIXES[0]

@@ -1,4 +1,4 @@
-"""From an image to a larger image, row by row, so that memory is bounded whatever the image's height.
+"""Enlarges an image row by row, so that memory does not grow with the image's height.
 
     enlarge       `Pipeline`: joins the others into one stream of rows
     first_pass    properties of the whole image, found before its first row is computed; colours under zero alpha
