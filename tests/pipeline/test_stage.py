@@ -69,11 +69,11 @@ def test_tile_size_follows_from_free_memory(monkeypatch: pytest.MonkeyPatch) -> 
     enlarged(noisy_image(200, 300), engine)
     sizes = [shape[2] * shape[3] for shape in engine.runs]
     assert max(sizes) <= 2500
-    assert np.mean(sizes) > 2000  # as few and as large as fit
+    assert np.mean(sizes) > 2000  # as few and as large as possible
 
 
 @pytest.mark.parametrize(("size", "channels"), [((1, 3000), 3), ((3000, 1), 3), ((60, 60), 4), ((1, 3000), 2)])
-def test_tile_size_counts_all_that_a_run_computes(
+def test_tile_size_counts_every_pixel_that_a_run_computes(
     size: tuple[int, int], channels: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Alpha is a second image in the batch, and a thin image is computed with a ring around it."""
@@ -144,7 +144,7 @@ def test_self_ensemble_of_a_symmetric_network_is_the_network() -> None:
     assert {shape[2:] for shape in engine.runs} == {(21, 34), (34, 21)}
 
 
-def test_self_ensemble_averages_out_what_is_not_symmetric() -> None:
+def test_self_ensemble_averages_out_asymmetries() -> None:
     class Leaning(Blur):
         def run(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
             return super().run(batch) + np.linspace(-0.05, 0.05, batch.shape[3] * 2, dtype=np.float32)
@@ -164,7 +164,7 @@ def test_networks_on_luma_take_chroma_from_bicubic() -> None:
 
 
 class Paired(Blur):
-    """With a form for one core, which counts its runs by itself."""
+    """With a per-core version, which counts its runs separately."""
 
     def per_core(self) -> Blur:  # type: ignore[override]
         if not hasattr(self, "own"):
@@ -191,7 +191,7 @@ def test_rows_of_tiles_per_core_change_nothing(
     np.testing.assert_array_equal(result, enlarged(image, Blur(channels=network_channels, activation_bytes=100)))
     assert not both.runs
     assert len(both.per_core().runs) == 4
-    enlarged(image, both.per_core())  # of one core already: it has no rows to share out
+    enlarged(image, both.per_core())  # already per core: it has no rows to distribute
     assert len(both.per_core().runs) == 5
 
 
@@ -213,7 +213,7 @@ def test_rows_are_computed_per_core_where_they_are_high_and_memory_suffices(monk
     assert single.runs
 
 
-def test_rows_per_core_take_smaller_tiles_and_warn_as_others_do(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rows_per_core_shrink_tiles_and_warn_in_the_same_way(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(machine, "cores", lambda: 2)
     image = noisy_image(100, 60)
     whole = enlarged(image, Blur())

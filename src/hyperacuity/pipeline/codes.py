@@ -22,11 +22,12 @@ UNDERSHOOT = 0.25
 class Codes:
     """Converts between stored values, from `low` to `high`, and planes.
 
-    `zero` becomes 0, and `zero` + `span` becomes 1. 0 is black and 1 is white, or code 0 and code 255 in studio range. Floats may lie beyond their nominal levels and
-    are not clipped. Values above white go through networks unchanged, since networks are nearly linear there (FSRCNN:
-    0.4 % off at 1000 times white). Scaling all values into [0, 1] instead would multiply the networks' error in the
-    rest of the image. Networks were not trained on values far below black, so the least value then becomes 0.
-    Undershoot of an earlier resampling is exempt: shifting the whole image for it cost 2.5 dB on Set14's ppt3.
+    `zero` becomes 0, and `zero` + `span` becomes 1. 0 is black and 1 is white, or code 0 and code 255 in studio range.
+    Floats may lie beyond their nominal levels and are not clipped. Values above white go through networks unchanged,
+    since networks are nearly linear there (FSRCNN: 0.4 % off at 1000 times white). Scaling all values into [0, 1]
+    instead would multiply the networks' error in the rest of the image. Networks were not trained on values far below
+    black, so the least value then becomes 0. Undershoot of an earlier resampling is exempt: shifting the whole image
+    for it cost 2.5 dB on Set14's ppt3.
 
     Attributes:
         dtype: Of the stored values.

@@ -44,7 +44,8 @@ def map_ahead(pool: Executor | None, items: Iterable[Item], work: Callable[[Item
     """Map in the threads of a pool, in order, one item for each core ahead of the reader.
 
     Args:
-        pool: None computes in this thread. items: Read in this thread.
+        pool: None computes in this thread.
+        items: Read in this thread.
         work: Called in any thread, with the caller's context variables.
     """
     if pool is None:
@@ -163,7 +164,8 @@ def resample_rows(
 
     Args:
         pool: None computes in this thread.
-        strips: The rows to resample. rows: Which input rows each output row reads.
+        strips: The rows to resample.
+        rows: Which input rows each output row reads.
         width: Of a row, in pixels.
         finish: Called with each block and the corresponding block of each of `others`.
         *others: Streams of blocks of the same heights as the result's.

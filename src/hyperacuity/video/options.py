@@ -55,7 +55,8 @@ def pixel_aspect(video: VideoSource, size: Size, stored: tuple[int, int]) -> Fra
 
     Args:
         video: The source.
-        size: The requested size. stored: The (height, width) of the result.
+        size: The requested size.
+        stored: The (height, width) of the result.
     """
     if size.width is None or size.height is None:
         return video.aspect
