@@ -1,4 +1,4 @@
-"""What all tests share: the field's data, where it is at hand, and a network that needs no backend."""
+"""Shared fixtures: benchmark data, if available, and small networks."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ SHARED = Path(__file__).parents[2] / "shared"
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
-    """The folder of benchmark pictures, odd files and published weights beside the project."""
+    """The folder next to the project with benchmark images, unusual files and published weights."""
     if not SHARED.is_dir():
-        pytest.skip("needs the data that lies beside the project in ../shared")
+        pytest.skip("needs the data next to the project in ../shared")
     return SHARED
 
 
 @pytest.fixture
 def untuned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Hide the choices of engines that were measured on this machine."""
+    """Hide the engine measurements of this machine."""
     from hyperacuity.engines import tuning
 
     monkeypatch.setattr(tuning, "cache_file", lambda: tmp_path / "cache" / "engines.json")

@@ -17,7 +17,7 @@ from hyperacuity.resize import resize
 
 @pytest.fixture
 def pixels() -> Any:
-    """A picture with detail that bicubic loses: discs and stripes, 60 x 80 RGB."""
+    """An image with detail that bicubic loses: discs and stripes, 60 x 80 RGB."""
     y, x = np.mgrid[0:60, 0:80]
     discs = 128 + 90 * np.sin(np.hypot(x - 40, y - 30) / 2)
     stripes = 128 + 90 * np.sin(x / 3 + y / 5)
@@ -26,7 +26,7 @@ def pixels() -> Any:
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
 @pytest.mark.parametrize("channels", [None, 1, 2, 3, 4])
-def test_arrays_are_answered_in_kind(pixels: Any, dtype: Any, channels: int | None) -> None:
+def test_an_array_gives_an_array(pixels: Any, dtype: Any, channels: int | None) -> None:
     shape = (60, 80) if channels is None else (60, 80, channels)
     values = np.random.default_rng(0).random(shape) * 0.2 + 0.4
     array = values.astype(np.float32) if dtype == np.float32 else (values * np.iinfo(dtype).max).astype(dtype)
@@ -36,7 +36,7 @@ def test_arrays_are_answered_in_kind(pixels: Any, dtype: Any, channels: int | No
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I;16"])
-def test_pil_images_are_answered_in_kind(pixels: Any, mode: str) -> None:
+def test_a_pil_image_gives_a_pil_image(pixels: Any, mode: str) -> None:
     picture = PIL.Image.fromarray(pixels)
     picture = PIL.Image.fromarray(pixels[..., 0].astype(np.uint16) * 257) if mode == "I;16" else picture.convert(mode)
     picture.info["icc_profile"] = b"profile"
@@ -44,7 +44,7 @@ def test_pil_images_are_answered_in_kind(pixels: Any, mode: str) -> None:
     assert isinstance(result, PIL.Image.Image)
     assert result.size == (160, 120)
     assert result.mode == {"1": "RGB", "P": "RGB", "CMYK": "RGB"}.get(mode, mode)
-    assert result.info.get("icc_profile") == (None if mode == "CMYK" else b"profile")  # it was one of inks
+    assert result.info.get("icc_profile") == (None if mode == "CMYK" else b"profile")  # the profile was for CMYK
 
 
 def test_pil_images_of_rare_modes_keep_their_depth_or_are_refused(pixels: Any) -> None:
@@ -66,7 +66,7 @@ def test_a_network_that_restores_works_at_the_same_size(pixels: Any, tmp_path: P
     config = {"scale": 1, "features": 4, "convs": 1}
     network = build("compact", config)
     with torch.no_grad():
-        for parameter in network.parameters():  # what it adds to the picture is to be little
+        for parameter in network.parameters():  # the change that it makes is to be small
             parameter.mul_(0.3)
     card = hyperacuity.zoo.Card("clean", "compact", 1, "RGB", "", "", "", config, **export.measure_network(network))
     export.write_model(network, card, tmp_path)
@@ -83,7 +83,7 @@ def test_a_network_that_restores_works_at_the_same_size(pixels: Any, tmp_path: P
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "TIFF"])
-def test_bytes_are_answered_in_kind(pixels: Any, kind: str) -> None:
+def test_bytes_give_bytes(pixels: Any, kind: str) -> None:
     buffer = io.BytesIO()
     PIL.Image.fromarray(pixels).save(buffer, kind)
     result = PIL.Image.open(io.BytesIO(hyperacuity.upscale(buffer.getvalue(), 2)))
@@ -91,7 +91,7 @@ def test_bytes_are_answered_in_kind(pixels: Any, kind: str) -> None:
     assert result.size == (160, 120)
 
 
-def test_paths_are_answered_with_paths(pixels: Any, tmp_path: Path) -> None:
+def test_a_path_gives_a_path(pixels: Any, tmp_path: Path) -> None:
     PIL.Image.fromarray(pixels).save(tmp_path / "a.png")
     assert hyperacuity.upscale(tmp_path / "a.png") == tmp_path / "a-x2.png"
     assert hyperacuity.upscale(str(tmp_path / "a.png"), 1.5) == str(tmp_path / "a-x1.5.png")
@@ -131,7 +131,7 @@ def test_an_input_is_never_overwritten(pixels: Any, tmp_path: Path) -> None:
     assert path.read_bytes() == before
 
 
-def test_arrays_of_any_layout_are_taken(pixels: Any) -> None:
+def test_arrays_of_any_memory_layout_work(pixels: Any) -> None:
     expected = hyperacuity.upscale(pixels)
     assert np.array_equal(hyperacuity.upscale(np.asfortranarray(pixels)), expected)
     assert np.array_equal(hyperacuity.upscale(pixels[::-1].copy()[::-1]), expected)
@@ -143,7 +143,7 @@ def test_arrays_of_any_layout_are_taken(pixels: Any) -> None:
     assert np.array_equal(hyperacuity.load().array(pixels, 2), expected)
 
 
-def test_memory_that_runs_out_is_said_in_a_sentence(pixels: Any, tmp_path: Path, monkeypatch: Any) -> None:
+def test_running_out_of_memory_is_one_sentence(pixels: Any, tmp_path: Path, monkeypatch: Any) -> None:
     def none(*_: Any) -> Any:
         raise MemoryError
 
@@ -155,7 +155,7 @@ def test_memory_that_runs_out_is_said_in_a_sentence(pixels: Any, tmp_path: Path,
     assert not (tmp_path / "a-x2.png").exists()
 
 
-def test_what_cannot_run_here_is_said_when_it_is_loaded() -> None:
+def test_models_that_cannot_run_raise_when_loaded() -> None:
     with pytest.raises(UsageError, match="no engine"):
         hyperacuity.load(engine="onnx")
     with pytest.raises(UsageError, match="no device"):
@@ -180,13 +180,13 @@ def test_classical_models_are_the_reference_resamplers(pixels: Any) -> None:
     assert np.abs(lanczos - resize(pixels.astype(np.float64), scale=2.5, kernel="lanczos").clip(0, 255)).max() <= 0.5001
 
 
-def test_smaller_is_a_resize_and_the_same_size_a_copy(pixels: Any) -> None:
+def test_a_smaller_size_is_a_resize_and_the_same_size_a_copy(pixels: Any) -> None:
     assert np.array_equal(hyperacuity.upscale(pixels, 1), pixels)
     half = hyperacuity.upscale(pixels, 0.5)
     assert np.abs(half - resize(pixels.astype(np.float64), scale=0.5).clip(0, 255)).max() <= 0.5 + 1e-4
 
 
-def test_tiles_do_not_show(pixels: Any) -> None:
+def test_tiles_are_invisible(pixels: Any) -> None:
     whole = hyperacuity.upscale(pixels, 4, tile=0)
     for tile in (7, 16, 31):
         assert np.array_equal(hyperacuity.upscale(pixels, 4, tile=tile), whole)

@@ -141,7 +141,7 @@ def test_invisible_pixels_take_the_nearest_colours() -> None:
     assert (line[-16:] == 200).all()
 
 
-def test_hidden_values_never_show_not_even_nan() -> None:
+def test_invisible_values_have_no_effect_not_even_nan() -> None:
     pixels = np.full((6, 6, 2), np.nan, np.float32)
     pixels[2, 3] = 0.25, 1
     assert (bleed(pixels, np.isfinite(pixels[..., 0]))[..., 0] == 0.25).all()

@@ -14,7 +14,7 @@ from hyperacuity import engines, machine, zoo
 
 
 def test_onnx_runtime_takes_no_more_threads_than_cores(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Left to itself it counts those of the machine, though taskset or a container allow fewer."""
+    """By default it counts those of the machine, even if taskset or a container allow fewer."""
     model = zoo.find_models("fsrcnn-x2")[0]
     monkeypatch.setattr(os, "cpu_count", lambda: 4)
     for cores, wanted in ((4, 0), (3, 3), (1, 1)):
@@ -28,7 +28,7 @@ def test_onnx_runtime_takes_no_more_threads_than_cores(monkeypatch: pytest.Monke
     [
         ("/", {"": "max 100000"}, math.inf),
         ("/", {"": "200000 100000"}, 2),
-        ("/a/b", {"a": "150000 100000", "a/b": "max 100000"}, 1.5),  # what is above it binds it too
+        ("/a/b", {"a": "150000 100000", "a/b": "max 100000"}, 1.5),  # the limit of its parent applies too
         ("/a/b", {"a": "400000 100000", "a/b": "50000 100000"}, 0.5),
         ("/a/b", {"a": "nonsense"}, math.inf),
         (None, {}, math.inf),

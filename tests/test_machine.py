@@ -85,7 +85,7 @@ def test_a_group_outside_the_mount_is_ignored(tmp_path: Path) -> None:
     assert bytes_left(tmp_path / "groups", "0::/../..\n") == [GIB]
 
 
-def test_the_tightest_limit_counts_and_is_never_negative(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_tightest_limit_applies_and_is_never_negative(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(machine, "_control_groups", lambda: [1234, 99 * GIB])
     assert machine.available_memory() == 1234
     monkeypatch.setattr(machine, "_control_groups", lambda: [-1234])
@@ -109,7 +109,7 @@ def test_ulimit_counts() -> None:
     [
         ("/", {"": "max 100000"}, math.inf),
         ("/", {"": "200000 100000"}, 2),
-        ("/a/b", {"a": "150000 100000", "a/b": "max 100000"}, 1.5),  # the parent's limit holds too
+        ("/a/b", {"a": "150000 100000", "a/b": "max 100000"}, 1.5),  # the parent's limit applies too
         ("/a/b", {"a": "400000 100000", "a/b": "50000 100000"}, 0.5),
         ("/a/b", {"a": "nonsense"}, math.inf),
         (None, {}, math.inf),

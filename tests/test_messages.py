@@ -1,4 +1,4 @@
-"""No message outside the command line speaks of its options: a cure is data, see `errors.Use` and `errors.Run`."""
+"""No message outside the command line names its options: a cure is data, see `errors.Use` and `errors.Run`."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ def test_the_golden_images_of_matlab_are_reproduced_to_the_bit(shared: Path, fac
 
 
 def imresize(image: Array, scales: tuple[float, float], size: tuple[int, int]) -> Array:
-    """MATLAB's algorithm for uint8, written down sample by sample."""
+    """MATLAB's algorithm for uint8, sample by sample."""
 
     def cubic(x: float) -> float:
         x = abs(x)
@@ -111,7 +111,7 @@ def test_pillow_agrees_inside(kernel: Kernel, mode: str, size: tuple[int, int]) 
     image = noise(90, 80)
     theirs = np.asarray(as_float(image).resize(size[::-1], getattr(PIL.Image.Resampling, mode)))
     ours = resize(image, size=size, kernel=kernel)
-    border = math.ceil(4 * max(1, size[0] / 90, size[1] / 80))  # where it weighs less instead of mirroring
+    border = math.ceil(4 * max(1, size[0] / 90, size[1] / 80))  # at borders it reduces weights instead of mirroring
     np.testing.assert_allclose(inside(ours, border), inside(theirs, border), atol=2e-6)
 
 
@@ -130,7 +130,7 @@ def test_area_by_whole_factors_is_the_mean_of_blocks(factor: int) -> None:
     image = noise(2 * factor, 3 * factor, 3)
     blocks = image.reshape(2, factor, 3, factor, 3).mean(axis=(1, 3))
     np.testing.assert_allclose(resize(image, size=(2, 3), kernel="area"), blocks, rtol=1e-12)
-    assert taps(2 * factor, 2, "area").weights.shape == (2, factor)  # and reads no pixel in vain
+    assert taps(2 * factor, 2, "area").weights.shape == (2, factor)  # and reads no unneeded pixel
 
 
 @pytest.mark.parametrize("size", [(30, 20), (41, 33), (7, 59)])
@@ -163,7 +163,7 @@ def test_nearest_is_pillows(size: tuple[int, int]) -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(sides, sides, st.tuples(sides, sides), kernels, st.sampled_from(TYPES), st.sampled_from([(), (1,), (3,)]))
-def test_constants_stay_and_so_do_type_and_channels(
+def test_constant_values_type_and_channels_are_kept(
     height: int, width: int, size: tuple[int, int], kernel: Kernel, dtype: Any, channels: tuple[int, ...]
 ) -> None:
     image = np.full((height, width, *channels), 77, dtype)

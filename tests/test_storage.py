@@ -69,7 +69,7 @@ def test_the_data_is_on_the_disk_before_the_file_is_in_its_place(
 
 @each_way
 @pytest.mark.parametrize("call", ["fsync", "replace"])
-def test_a_full_disk_leaves_what_was_there(
+def test_a_full_disk_leaves_the_old_file(
     write: Write, call: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "a").write_bytes(b"old")
@@ -84,7 +84,7 @@ def test_a_full_disk_leaves_what_was_there(
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="has no /dev/full, nor limits on the size of a file")
-def test_a_write_that_stops_half_way_leaves_what_was_there(tmp_path: Path) -> None:
+def test_a_write_that_fails_half_way_leaves_the_old_file(tmp_path: Path) -> None:
     program = (
         "import resource, signal, sys; from pathlib import Path; from hyperacuity.storage import storing, write_whole;"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN); resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000));"
@@ -104,7 +104,7 @@ def test_a_write_that_stops_half_way_leaves_what_was_there(tmp_path: Path) -> No
         "context = storage.whole(path); context.__enter__().write_bytes(b'new')",
     ],
 )
-def test_a_process_that_is_killed_leaves_what_was_there(way: str, tmp_path: Path) -> None:
+def test_a_killed_process_leaves_the_old_file(way: str, tmp_path: Path) -> None:
     path = tmp_path / "a"
     path.write_bytes(b"old")
     program = (
@@ -114,7 +114,7 @@ def test_a_process_that_is_killed_leaves_what_was_there(way: str, tmp_path: Path
     left = content(tmp_path)
     assert left.pop("a") == b"old"
     assert [re.fullmatch(r"\.a\.[0-9a-f]{8}\.part", name) is not None for name in left] == [True]
-    # A process that ends in an orderly way removes them.
+    # A process that ends normally removes them.
     subprocess.run([sys.executable, "-c", f"{program}; storage.abandon(); os._exit(9)", str(path)], check=False)
     assert len(content(tmp_path)) == 2
 
@@ -170,7 +170,7 @@ def test_permissions_are_those_that_open_gives(write: Write, tmp_path: Path) -> 
     assert (tmp_path / "new").stat().st_mode == (tmp_path / "opened").stat().st_mode
 
 
-def test_an_error_inside_the_context_leaves_what_was_there(tmp_path: Path) -> None:
+def test_an_error_inside_the_context_leaves_the_old_file(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"old")
 
     def fail() -> None:
@@ -203,7 +203,7 @@ def test_discarding_after_a_commit_changes_nothing(tmp_path: Path) -> None:
         (errno.EACCES, "no permission"),
         (errno.EROFS, "no permission"),
         (errno.ENOENT, "does not exist; create it first"),
-        (errno.ENOTDIR, "a file where a folder should"),
+        (errno.ENOTDIR, "a file in place of a folder"),
         (errno.EIO, "input/output error"),
     ],
 )

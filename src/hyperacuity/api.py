@@ -72,7 +72,7 @@ def load(
         >>> upscaler.array(np.zeros((10, 12, 3), np.uint8), 2).shape
         (20, 24, 3)
     """
-    # Names of the zoo have no folders; a text that ends like a file is a path even without one.
+    # Names in the zoo contain no folders; a string with the ending of a model file is a path even without a folder.
     named = isinstance(model, str) and Path(model).suffix.lower() not in (*zoo.MODEL_SUFFIXES, *zoo.CHECKPOINT_SUFFIXES)
     return Upscaler(
         Options(
@@ -120,7 +120,7 @@ def upscale(
         The enlarged image; for a path the path of the file that was written.
 
     Raises:
-        UsageError: The request cannot be met; also a missing file, or an `output` that exists.
+        UsageError: The request cannot be met, a file is missing, or `output` exists.
         DamagedFile: The content of the file is broken.
         HyperacuityError: Everything that `load` raises.
 
@@ -136,7 +136,7 @@ def upscale(
         return _upscale_path(upscaler, x, output, size, force)  # type: ignore[return-value]  # no image is a path
     if output is not None:
         raise UsageError(
-            "output belongs to a path; bytes, PIL images and arrays are returned and not written", Use(output=LEAVE_OUT)
+            "output is only for paths: bytes, PIL images and arrays are returned, not written", Use(output=LEAVE_OUT)
         )
     if isinstance(x, bytes):
         return upscaler.encoded(x, size)
@@ -231,7 +231,7 @@ class Upscaler:
         return self.pipeline(before, target).stream(image, *target)
 
     def pipeline(self, before: tuple[int, int], target: tuple[int, int]) -> Pipeline:
-        """Returns what enlarges images of (height, width) `before` to `target`, for many images of one size."""
+        """Returns a pipeline from (height, width) `before` to `target`, for many images of one size."""
         steps = self.chain(before, target)
         stages = [
             Stage(self._engine(step.model), step.model.card.name, step.enlarge, step.model.card.whole) for step in steps
@@ -296,7 +296,7 @@ class Upscaler:
             )
 
     def names(self, before: tuple[int, int], after: tuple[int, int]) -> tuple[str, ...]:
-        """Returns what enlarges (height, width) `before` to `after`: networks, else a resampler, else nothing."""
+        """Returns the names of the networks that enlarge (height, width) `before` to `after`, or of the resampler."""
         if steps := self.chain(before, after):
             return tuple(step.model.card.name for step in steps)
         return () if before == after else (self.family[0].card.name if self.classical else "bicubic",)
@@ -346,7 +346,7 @@ class Upscaler:
 
 
 def _observed(strips: Strips, frame: int, frames: int, observe: Callable[[Progress], None], stop: Stop) -> Strips:
-    """The same rows, with reports of progress and with checks of `stop` between them."""
+    """Yields the same rows; reports progress and checks `stop` between them."""
 
     def rows() -> Iterator[Any]:
         done = 0
@@ -372,7 +372,7 @@ def ending_of_content(data: Path | bytes) -> str:
 
 
 def size_suffix(size: Size) -> str:
-    """Returns what a result's name gets by default, such as "-x2", "-x3.5", "-3840w", "-2160h", "-24mp".
+    """Returns the default suffix of a result's name, such as "-x2", "-x3.5", "-3840w", "-2160h", "-24mp".
 
     Example:
         >>> size_suffix(Size(scale=3.5))

@@ -20,9 +20,9 @@ Means = tuple[Array, Array]
 _LEVELS = 5
 BAND = 1 << _LEVELS
 
-# Y of MATLAB's rgb2ycbcr for R, G, B in [0, 1], where 1 is code 255.
+# Weights of MATLAB's rgb2ycbcr for R, G, B in [0, 1], where 1 is code 255.
 _LUMA = np.array([65.481, 128.553, 24.966]) / 255
-# Black in studio range, and how far white is above it.
+# Black in studio range, and the distance of white from it.
 STUDIO_BLACK, STUDIO_SPAN = 16 / 255, 219 / 255
 
 
@@ -54,7 +54,7 @@ def luma8(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def differences(rgb: Array, y: Array) -> Array:
-    """Return colour without luma: how far red and blue lie above the grey of the same luma.
+    """Return the colour differences: red and blue minus the grey of the same luma.
 
     It is linear, and so is `joined`: an image may be resampled as its luma and these two planes.
 
@@ -79,7 +79,7 @@ def joined(y: Array, differences: Array) -> Array:
     grey = from_studio(y)
     np.add(grey, differences[0], out=red)
     np.add(grey, differences[1], out=blue)
-    # The differences have luma 0, which determines the one of green.
+    # The differences have luma 0, which determines that of green.
     differences *= (_LUMA[::2] / _LUMA[1]).astype(y.dtype)[:, None, None]
     grey -= differences[0]
     np.subtract(grey, differences[1], out=green)
@@ -102,17 +102,17 @@ def from_studio(y: Array) -> Array:
 def band_means(pixels: Array, visible: NDArray[np.bool_]) -> Means:
     """Average the visible colours of a band in squares of `BAND` pixels: the first of three steps of bleeding.
 
-    What lies under zero alpha is arbitrary, mostly black or white, and every filter would draw it into the edge as
-    a fringe. So invisible pixels get the colours of the visible ones around them: means of the visible pixels at half
-    the size, and again, then from coarse to fine each gap takes the colour of the level above it. The bands of an image
-    can be computed one after another, with the numbers of the whole.
+    Colours under zero alpha are arbitrary, mostly black or white, and filters would spread them into edges as fringes.
+    So invisible pixels get the colours of visible ones around them: visible pixels are averaged to half the size again
+        and again; then, from coarse to fine, each gap takes the colour of the coarser level. The bands of an image
+    can be computed one after another, with the same result as for the whole image.
 
     Args:
         pixels: (`BAND`, W, colours + 1), alpha last; the last band of an image may be less high.
         visible: (`BAND`, W).
 
     Returns:
-        The means (1, ceil(W / `BAND`), colours) and how many visible squares went into each, 0 where it has none.
+        The means (1, ceil(W / `BAND`), colours) and how many visible squares went into each, 0 for none.
 
     Source: Gortler et al., "The Lumigraph", 1996, section 3.4 (push-pull).
     """
@@ -173,7 +173,7 @@ def _filled_levels(levels: Sequence[Means], coarse: Array) -> Array:
 
 
 def _fill(values: Array, known: NDArray[np.bool_], coarser: Array) -> None:
-    """Write the values of the level at half the size where a value is not known."""
+    """Fill unknown values from the level at half the size."""
     height, width = known.shape
     larger = coarser.repeat(2, axis=0)[:height].repeat(2, axis=1)[:, :width]
     np.copyto(values, larger, where=~known[..., None])

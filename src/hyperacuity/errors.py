@@ -12,13 +12,13 @@
     └── OutOfMemory (MemoryError)        not even the smallest piece of work fits
     HyperacuityWarning (UserWarning)     the work continues, but the user should know something
 
-Each message says what to do about it. Where that is an option to give or to leave out, it is data: a `Use`, which the
-command line words as "add --engine pytorch" and Python as `engine="pytorch"`. Where it is other work to do first, it is
-a `Run`. Each class also inherits from one of Python's own classes, so that callers who do not know Hyperacuity can
+Each message says what to do about it. If that is an option to give or to leave out, it is data: a `Use`, which the
+command line words as "add --engine pytorch" and Python as `engine="pytorch"`. If it is another command to run first, it
+is a `Run`. Each class also inherits from one of Python's own classes, so that code without knowledge of Hyperacuity can
 catch it.
 """
 
-# ruff: noqa: N818  (they say what happened; `except OutOfMemory` reads better than OutOfMemoryError)
+# ruff: noqa: N818  (they are named after the event; `except OutOfMemory` reads better than OutOfMemoryError)
 from __future__ import annotations
 
 import difflib
@@ -27,7 +27,7 @@ from typing import Any, Self
 
 
 class _Marker:
-    """A value that stands for what to do with an option; one object of each name, also in another process."""
+    """A marker in place of an option's value; there is one object of each name, also after unpickling."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -43,7 +43,7 @@ LEAVE_OUT = _Marker("LEAVE_OUT")  # the option must not be given
 OTHER = _Marker("OTHER")  # the option must have another value, which only the caller can choose
 _MARKERS = {repr(marker): marker for marker in (LEAVE_OUT, OTHER)}
 
-# The functions that do what `Run` names.
+# The functions for the commands that `Run` names.
 _FUNCTIONS = {
     "import": "hyperacuity.importer.convert",
     "quantise": "hyperacuity.quantise.write",
@@ -91,14 +91,14 @@ class Use:
 
 
 class Run:
-    """A cure as data: another piece of work to do first, or instead.
+    """A cure as data: a command to run first, or instead.
 
     The command line writes `Run("import", "net.pth")` as "run: hyperacuity import net.pth", and Python as the function
     that does it.
 
     Args:
-        command: The name of the command of Hyperacuity that does the work.
-        *subjects: The files to do it with.
+        command: The name of the command.
+        *subjects: The files to run it on.
 
     Example:
         >>> str(Run("import", "net.pth"))
@@ -127,7 +127,7 @@ Cure = Use | Run
 
 
 def cure_from_json(content: Mapping[str, Any]) -> Cure:
-    """Returns the cure that its `to_json` made `content` of."""
+    """Returns the cure from its `to_json`."""
     if "run" in content:
         return Run(content["run"], *content.get("on", ()))
     return Use(**{name: _MARKERS.get(v, v) if isinstance(v, str) else v for name, v in content["use"].items()})
@@ -140,10 +140,10 @@ def _in_python(name: str, value: object) -> str:
 
 
 class Curable(Exception):
-    """A message with cures as data, which each interface words in its own way. The root of our errors and warnings.
+    """A message with cures as data, which each interface puts into words. The root of our errors and warnings.
 
     Args:
-        message: What is wrong, without the cure.
+        message: The problem, without the cure.
         *cures: Alternatives, the best first.
     """
 
@@ -221,7 +221,7 @@ def nearest(word: str, known: Iterable[str]) -> str:
 
     Args:
         word: The name that is not known.
-        known: The names that are; the message has just listed them.
+        known: The known names, which the message has just listed.
 
     Example:
         >>> nearest("fsrcn", ["fsrcnn", "vdsr"])

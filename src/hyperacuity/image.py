@@ -1,4 +1,4 @@
-"""An image, whatever file it came from: its pixels, what their values mean, and its metadata."""
+"""An image, independent of its file format: its pixels, the meaning of their values, and its metadata."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True)
 class Native:
-    """Metadata in a form that only one file format has, and that a file of the same format takes over unchanged.
+    """Metadata in a form that only one file format has, copied unchanged to files of the same format.
 
     Args:
         format: The format's name, as in its `HOLDS`.
         data: Whole blocks of the file.
-        label: What they are, for the warning where they are lost; "" if every reader assumes what they say.
+        label: Their name in the warning if they are lost; "" if every reader assumes the same anyway.
     """
 
     format: str
@@ -31,14 +31,14 @@ class Native:
 
 @dataclass(frozen=True)
 class Metadata:
-    r"""What a file holds besides pixels and what its upscaled copy must hold too.
+    r"""The content of a file besides pixels, which its upscaled copy must hold too.
 
     Args:
         icc: The colour profile.
         exif: The TIFF structure without "Exif\0\0"; the orientation is already applied to the pixels and is 1.
         xmp: The packet, in UTF-8.
         dpi: Horizontal and vertical pixels per inch, as stored.
-        native: What only the format of the file can hold.
+        native: Metadata that only the format of the file can hold.
     """
 
     icc: bytes | None = None
@@ -57,10 +57,10 @@ class Header:
         width: Columns.
         channels: 1 (grey) or 3 (RGB), and one more with alpha, which is last and not premultiplied.
         dtype: uint8, uint16 or float32, as stored.
-        levels: The stored values of black and white: (0, 255), (0, 65535), (0, 1023) for 10 bits in 16, (0, 1)
-            for floats, which may lie outside and are kept.
+        levels: The stored values of black and white: (0, 255), (0, 65535), (0, 1023) for 10 bits in 16, (0, 1) for
+            floats, whose values may lie outside.
         alpha: Whether the last channel is alpha.
-        metadata: What the file holds besides pixels.
+        metadata: The metadata of the file.
         duration: Seconds that this frame of an animation is shown.
     """
 
@@ -87,13 +87,13 @@ class Header:
         return self.height * self.width * self.channels * self.dtype.itemsize
 
     def resized(self, height: int, width: int) -> Header:
-        """Return the header of the same image at another size; the pixels per inch stay, so the print grows."""
+        """Return the header of the same image at another size; pixels per inch stay the same, so prints are larger."""
         return replace(self, height=height, width=width)
 
 
 @dataclass(frozen=True, eq=False)
 class Strips:
-    """An image that arrives from top to bottom, for images too large for the memory.
+    """An image whose rows arrive from top to bottom, for images larger than memory.
 
     Args:
         header: The header of the whole image.
@@ -153,7 +153,7 @@ class Image:
             pixels: (H, W) or (H, W, C).
             alpha: Whether the last channel is alpha.
             levels: The values of black and white; by default the range of an integer type, and [0, 1] for floats.
-            metadata: What its file holds besides pixels.
+            metadata: The metadata of its file.
             duration: Seconds that this frame of an animation is shown.
         """
         if pixels.ndim == 2:

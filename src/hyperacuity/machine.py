@@ -1,4 +1,4 @@
-"""What this process may use of the machine: free memory, cores; and the processor's name."""
+"""The memory and the cores that this process may use, and the processor's name."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def _machine(meminfo: Path = Path("/proc/meminfo")) -> int:
 
 
 def _control_groups(root: Path = Path("/sys/fs/cgroup"), membership: Path = Path("/proc/self/cgroup")) -> list[int]:
-    """The bytes that each of Linux's control groups, version 2 or 1, leaves: the process's group and its parents.
+    """The free bytes in each of Linux's control groups, version 2 or 1: the process's group and its parents.
 
     root: where the groups are mounted; in a container that is the container's own group. membership: lines such as
     "0::/system.slice/job_7" (version 2) or "4:memory:/docker/1f2e" (version 1).
@@ -59,7 +59,7 @@ def _control_groups(root: Path = Path("/sys/fs/cgroup"), membership: Path = Path
         for limit, used in (("memory.max", "memory.current"), ("memory.limit_in_bytes", "memory.usage_in_bytes")):
             most = _text(folder / limit).strip()
             if not most.isdigit() or int(most) >= _NO_LIMIT:
-                continue  # without reading more: each file takes some 50 microseconds, for every image
+                continue  # stop here: each file takes some 50 microseconds, for every image
             now = _text(folder / used).strip()
             if now.isdigit():
                 left.append(int(most) - int(now) + _page_cache(folder))
@@ -97,10 +97,10 @@ def cores() -> int:
 
 @functools.cache
 def quota(root: Path = Path("/")) -> float:
-    """Return how many cores' worth of time Linux's control groups (version 2) allow this process; inf without limit.
+    """Return the number of cores whose time Linux's control groups (version 2) allow; inf if there is no limit.
 
-    In a container that may use 2 of 64 cores it is 2, although the process sees 64. With more threads than that, all of
-    them are paused for most of each period.
+    In a container that may use 2 of 64 cores it returns 2. With more threads than that, the kernel pauses all of them
+    for most of each period.
 
     Args:
         root: Where the system's files are; another folder in tests.
@@ -116,7 +116,7 @@ def quota(root: Path = Path("/")) -> float:
         try:
             time, period = (place / "cpu.max").read_text().split()
             least = min(least, math.inf if time == "max" else int(time) / int(period))
-        except (OSError, ValueError):  # the root group has none
+        except (OSError, ValueError):  # the root group has no limit
             pass
         if place == top:
             break

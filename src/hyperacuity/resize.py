@@ -7,7 +7,7 @@ reproduces that to the bit; floats are never rounded.
 
 Every kernel becomes a table of taps (`Taps`): for each output sample, which input samples it reads and
 with what weight. Tables can be cut (`table[a:b]`), so that large images are resized strip by strip
-with exactly the numbers of the whole.
+with the same bits as in one piece.
 """
 
 from __future__ import annotations
@@ -91,8 +91,8 @@ def taps(source: int, target: int, kernel: Kernel = "bicubic", *, scale: float |
     """Make the table that resamples an axis.
 
     Args:
-        source: How many samples there are.
-        target: How many there will be.
+        source: The number of input samples.
+        target: The number of output samples.
         kernel: One of `KERNELS`.
         scale: Target samples per source sample; by default target / source. MATLAB's `imresize(x, scale)`
             keeps the requested scale even where `target` had to be rounded up.
@@ -122,15 +122,15 @@ def taps(source: int, target: int, kernel: Kernel = "bicubic", *, scale: float |
 def taps_at(
     centres: NDArray[np.float64], source: int, kernel: Kernel = "bicubic", *, widening: float = 1.0, first: int = 0
 ) -> Taps:
-    """The table of a smooth kernel for samples at any places of an axis; borders are mirrored.
+    """Make the table of a smooth kernel for samples at any positions of an axis; borders are mirrored.
 
     Args:
         centres: Where each output sample lies on the source axis, in source samples.
-        source: How many samples that has.
+        source: The number of source samples.
         kernel: "bicubic" or "lanczos".
-        widening: How many times as wide as its definition the kernel is: source samples per output sample when
-            shrinking, against aliasing; else 1.
-        first: The place of the first source sample. Counting from 1, as MATLAB does, rounds a little differently.
+        widening: The factor by which the kernel is widened against aliasing: source samples per output sample when
+            shrinking, else 1.
+        first: The position of the first source sample. Counting from 1, as MATLAB does, rounds a little differently.
     """
     function, support = _SMOOTH[kernel]
     support *= widening
@@ -146,7 +146,7 @@ def taps_at(
 
 def _coverage(source: int, target: int, scale: float) -> Taps:
     """Each output is the mean of the input pixels under it, weighted by how much of each it covers."""
-    edges = np.round(np.arange(target + 1) / scale, 9)  # so that three thirds of a pixel are one, not 1e-16 more
+    edges = np.round(np.arange(target + 1) / scale, 9)  # so that three thirds of a pixel add up to exactly one
     edges = np.minimum(edges, source)
     first = np.minimum(np.floor(edges[:-1]).astype(np.intp), source - 1)
     count = int(np.max(np.ceil(edges[1:]).astype(np.intp) - first))
@@ -162,7 +162,7 @@ def resample(array: Array, table: Taps, axis: int) -> Array:
     """Resample an array along one axis.
 
     Integers (up to 32 bits) are computed in float64, rounded half up and clipped; floats are computed in their own
-    precision, but at least float32. The result of a sample never depends on how the array was cut.
+    precision, but at least float32. The result of a sample does not depend on how the array is cut.
 
     Args:
         array: Of any shape.
@@ -184,7 +184,7 @@ def resample(array: Array, table: Taps, axis: int) -> Array:
     for phase in range(first, min(first + phases, last)):
         outputs = slice(phase, last, phases)
         _slide(source, table.index[phase], weights[outputs, :, 0], out[:, outputs])
-    # The axis comes first in each block: gathering samples then moves whole runs of memory, whichever axis it was.
+    # The axis comes first in each block: gathering samples then copies contiguous memory, for every axis.
     deep = max(1, min(lead, _LANES // max(1, inner)))
     tall = max(1, _BLOCK // max(1, deep * inner))
     for start, stop in ((0, first), (last, len(table))):
@@ -225,10 +225,10 @@ def _even_run(index: NDArray[np.intp]) -> tuple[int, int, int]:
 
 
 def _slide(source: Array, start: NDArray[np.intp], weights: Array, out: Array) -> None:
-    """Fill `out` (lead, n, inner), whose output i reads the samples `start + i`; the same sums as by gathering."""
+    """Fill `out` (lead, n, inner), whose output i reads the samples `start + i`; the sums are those of gathering."""
     lead, count, inner = out.shape
     if (weights == weights[0]).all():
-        weights = weights[:1]  # multiplying by one number is quicker than by a table, with the same bits
+        weights = weights[:1]  # multiplying by one number is faster than by a table, with the same bits
     deep = max(1, _BLOCK // max(1, count * inner))
     for top in range(0, lead, deep):
         block = source[top : top + deep]
@@ -289,8 +289,8 @@ def resize(
     else:
         assert size is not None
         rows, columns = taps(height, size[0], kernel), taps(width, size[1], kernel)
-    # MATLAB begins with the axis of the smaller scale; on equal scales with the rows. It matters only for integers,
-    # which are rounded in between.
+    # MATLAB begins with the axis of the smaller scale; on equal scales with the rows. The order matters only for
+    # integers, which are rounded between the passes.
     if size is not None and size[1] / width < size[0] / height:
         return resample(resample(pixels, columns, 1), rows, 0)
     return resample(resample(pixels, rows, 0), columns, 1)

@@ -1,4 +1,4 @@
-"""The size of a result, in any of the ways in which users ask for it."""
+"""The requested size of a result, in any of the forms that users give."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ class Size:
     Width or height by itself keeps the proportions; both together set each side.
 
     Args:
-        scale: Output pixels per input pixel along a side, whole or not.
+        scale: Output pixels per input pixel along a side, an integer or a fraction.
         width: In pixels.
         height: In pixels.
         megapixels: The area, in millions of pixels.
 
     Raises:
-        UsageError: If several of them are given (but for width and height), or one is not positive.
+        UsageError: If several of them are given (except width with height), or one is not positive.
 
     Example:
         >>> Size(width=1920).resolve(height=600, width=800)
@@ -68,5 +68,5 @@ class Size:
             factor = DEFAULT_SCALE if self.scale is None else self.scale
         sides = self.height or height * factor, self.width or width * factor
         if max(sides) > LONGEST:
-            raise UsageError(f"a side of {max(sides):g} pixels is more than any file can hold; ask for less")
+            raise UsageError(f"a side of {max(sides):g} pixels is more than any file can hold; request a smaller one")
         return max(1, math.floor(sides[0] + 0.5)), max(1, math.floor(sides[1] + 0.5))

@@ -1,11 +1,11 @@
-"""Files that are written whole or not at all, and what the file system says when they cannot be.
+"""Writes files completely or not at all, and explains errors of the file system.
 
-    write_whole(path, data)    bytes that are in memory
+    write_whole(path, data) bytes that are in memory
     whole(path)                a context that gives a temporary path, for whatever writes to a path or opens it
     Partial(path)              an open file, for what is written over time
 
-All of them write under a hidden temporary name in the same folder, bring the data to the disk (fsync), and then put the
-file in the place of `path` in one step. After a failure, a crash or a loss of power, `path` holds what it held before.
+All of them write under a hidden temporary name in the same folder, bring the data to the disk (fsync), and then replace
+`path` in one step. After a failure, a crash or a loss of power, `path` is unchanged.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ _opening = threading.Lock()
 
 
 def abandon() -> None:
-    """Remove every partial file of this process, which must end then: those who write them are not asked."""
-    _opening.acquire()  # and never release it, so that no other file is begun
+    """Remove every partial file of this process, which must then end: code that is writing them is not notified."""
+    _opening.acquire()  # and never release it, so that no new file is started
     for partial in list(_open):
         with contextlib.suppress(OSError):
             partial.name.unlink()
@@ -42,7 +42,7 @@ def abandon() -> None:
 class Partial:
     """An unbuffered file in the folder of `path`, under a hidden name, open for reading and writing.
 
-    `commit` puts it in the place of `path` in one step; `discard` removes it, and does nothing after a commit. The
+    `commit` replaces `path` with it in one step; `discard` removes it, and does nothing after a commit. The
     result has the permissions that `open(path, "wb")` would have given it: those of the file that it replaces, or else
     the default of the process. A symbolic link is followed.
 
@@ -55,11 +55,11 @@ class Partial:
         file: The open temporary file.
 
     Raises:
-        OSError: If it cannot be created; `storing` words that for users. `IsADirectoryError` if `path` is a folder.
+        OSError: If it cannot be created; `storing` explains it to users. `IsADirectoryError` if `path` is a folder.
     """
 
     def __init__(self, path: Path) -> None:
-        # os.replace alone would put a file in a link's place.
+        # os.replace alone would replace the link itself.
         self.path = Path(os.path.realpath(path))
         if self.path.is_dir():
             raise IsADirectoryError(errno.EISDIR, "a folder", str(path))
@@ -70,7 +70,7 @@ class Partial:
             _open.add(self)
 
     def write(self, data: bytes | memoryview) -> None:
-        """Append all of `data`; unbuffered files may take less than they are offered."""
+        """Append all of `data`; unbuffered files may write only a part at a time."""
         rest = memoryview(data).cast("B")
         while rest:
             rest = rest[self.file.write(rest) :]
@@ -79,7 +79,7 @@ class Partial:
         """Bring the data to the disk and put the file in its place."""
         self.file.close()
         _flush(self.name)
-        with contextlib.suppress(OSError):  # there is no file yet, or the file system has no permissions
+        with contextlib.suppress(OSError):  # a new file, or a file system without permissions
             os.chmod(self.name, stat.S_IMODE(self.path.stat().st_mode))
         os.replace(self.name, self.path)
         _open.discard(self)
@@ -93,7 +93,7 @@ class Partial:
 
 
 def _flush(path: Path) -> None:
-    """Bring what any program wrote to a file to the disk."""
+    """Flush a file to the disk (fsync), whichever program wrote it."""
     number = os.open(path, os.O_RDWR | getattr(os, "O_BINARY", 0))
     try:
         os.fsync(number)
@@ -102,10 +102,10 @@ def _flush(path: Path) -> None:
 
 
 def write_whole(path: Path, data: bytes) -> None:
-    """Write `data` to `path`, which holds all of it once this returns, and what it held before if this fails.
+    """Write `data` to `path`, which is complete afterwards, or unchanged if this fails.
 
     Raises:
-        OSError: From the file system; `storing` words it for users.
+        OSError: From the file system; `storing` explains it to users.
     """
     partial = Partial(path)
     try:
@@ -117,17 +117,17 @@ def write_whole(path: Path, data: bytes) -> None:
 
 @contextlib.contextmanager
 def whole(path: Path) -> Iterator[Path]:
-    """Give a temporary path, which takes the place of `path` when the context ends without an error.
+    """Yield a temporary path, which replaces `path` when the context ends without an error.
 
-    The temporary file exists and is empty; its name does not end as that of `path` does, so that a library that writes
-    to it needs the format as an argument.
+    The temporary file exists and is empty; its name has a different ending than `path`, so a library that writes to it
+    needs the format as an argument.
 
     Example:
         with whole(folder / "state.pt") as temporary:
             torch.save(state, temporary)
 
     Raises:
-        OSError: From the file system; `storing` words it for users.
+        OSError: From the file system; `storing` explains it to users.
     """
     partial = Partial(path)
     try:
@@ -149,11 +149,11 @@ def may_write(output: Path, source: object, *, force: bool) -> None:
 
 @contextlib.contextmanager
 def storing(path: Path) -> Iterator[None]:
-    """Turn an error of the file system while `path` is written into a `UsageError` that names the cure."""
+    """Turn errors of the file system while `path` is written into a `UsageError` with a cure."""
     try:
         yield
     except BrokenPipeError:
-        raise  # the reader of a pipe has gone, which is no fault of a file
+        raise  # the reader of a pipe has closed it: not an error of this file
     except OSError as error:
         if error.errno in _FULL:
             cure = "the disk is full (or a quota is reached); free some space or write to another disk"
@@ -162,7 +162,7 @@ def storing(path: Path) -> Iterator[None]:
         elif error.errno == errno.ENOENT:
             cure = f"the folder {path.parent} does not exist; create it first"
         elif error.errno in (errno.EISDIR, errno.ENOTDIR, errno.EEXIST):
-            cure = "a folder stands where a file should, or a file where a folder should; choose another name"
+            cure = "a folder is in place of a file, or a file in place of a folder; choose another name"
         else:
             cure = (error.strerror or str(error)).lower()
         raise UsageError(f"{path} was not written: {cure}") from error

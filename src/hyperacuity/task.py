@@ -1,7 +1,7 @@
 """One piece of work as plain records: a `Task`, its `Options`, its `Progress` and its `Outcome`; and `Stop`.
 
-A task makes one result: an image or a video. These records are all that the command line, a server and a cluster
-share. Each of them except `Stop` goes through JSON and back unchanged: `to_json`, `from_json`.
+A task makes one result: an image or a video. The command line, a server and a cluster share only these records. Each of
+them except `Stop` goes through JSON and back unchanged: `to_json`, `from_json`.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from hyperacuity.errors import LEAVE_OUT, Curable, Cure, Run, UsageError, Use, c
 from hyperacuity.size import Size
 
 
-class Stopped(Exception):  # noqa: N818 - it says what happened
-    """The work ended because its `Stop` was set. Half-written files are removed; what a later run can resume stays."""
+class Stopped(Exception):  # noqa: N818 - named after the event
+    """The work ended because its `Stop` was set. Partial files are removed; data that a later run can resume stays."""
 
 
 class Stop:
-    """A request to end the work: the caller sets it and the work checks it, each from any thread.
+    """A request to end the work, set by the caller and checked by the work, from any threads.
 
     Example:
         >>> stop = Stop()
@@ -83,7 +83,7 @@ class Message(Record):
     """An error or a warning as data.
 
     Attributes:
-        text: What is wrong, without the cures.
+        text: The problem, without the cures.
         cures: Alternatives, the best first.
     """
 
@@ -92,7 +92,7 @@ class Message(Record):
 
     @classmethod
     def from_exception(cls, error: BaseException) -> Message:
-        """Returns the message of an error or a warning; one that is not ours has no cures."""
+        """Returns the message of an error or a warning; one of other libraries has no cures."""
         return cls(error.message, error.cures) if isinstance(error, Curable) else cls(str(error))
 
     def __str__(self) -> str:
@@ -125,7 +125,7 @@ class Options(Record):
     def __post_init__(self) -> None:
         if self.model is not None and self.model_path is not None:
             raise UsageError(
-                "a model is given by name and by file, but not both can be used",
+                "a model is given both by name and by file",
                 Use(model=LEAVE_OUT),
                 Use(model_path=LEAVE_OUT),
             )
@@ -155,7 +155,7 @@ class VideoOptions(Record):
         crf: Quality on the codec's own scale, smaller is better; None for the codec's default.
         preset: The speed of the codec; None for the codec's default.
         encoder: More options of the encoder, as FFmpeg names them.
-        start, duration: The part to upscale, in seconds, as a fraction such as "1001/30"; None for the whole video.
+        start, duration: The part to upscale, in seconds, as fractions such as "1001/30"; None for the whole video.
         fps: Frames per second of a folder of frames, as a fraction; None for the default.
         deinterlace: Whether to make whole frames from interlaced fields.
         strict: Whether to end at the first damaged frame instead of repeating the frame before it.
@@ -176,7 +176,7 @@ class VideoOptions(Record):
 
 @dataclass(frozen=True)
 class Task(Record):
-    """One result to make.
+    """A request for one result.
 
     Attributes:
         source: The path of a file, or a pattern of frames such as "frames/%06d.png"; "-" for a pipe.
@@ -200,7 +200,7 @@ class Task(Record):
 
 @dataclass(frozen=True)
 class Progress(Record):
-    """How far one task is.
+    """The progress of one task.
 
     Attributes:
         done: The share of the result that is computed, from 0 to 1.
@@ -222,17 +222,18 @@ class Outcome(Record):
     """The result of one task, or why there is none.
 
     Attributes:
-        source, target: As the task has them.
-        kind: The kind of the task, such as "image" or "video"; "" if it failed before that was known.
+        source, target: As in the task.
+    kind: The kind of the task, such as "image" or "video"; "" if it failed before
+            that was known.
         error: Why it failed; None if it did not.
         skipped: Whether the result existed already and was kept.
         before, after: (height, width) of the source and of the result.
         models: The networks that ran one after another, or the resampler.
         frames: The number of frames of the result.
         resumed: How many of them an earlier run had computed.
-        damaged: How many of them repeat the frame before because theirs was damaged.
+        damaged: How many of them replace damaged frames by the frame before.
         unchanged: The share of the network's work that was saved because pixels did not change between frames.
-        lost: What the source holds and the result does not.
+        lost: Metadata and streams of the source that the result lacks.
         seconds: How long the task took.
     """
 

@@ -1,7 +1,8 @@
-"""How an image is cut for a network: few, large, equal tiles, each read with a border that it does not own.
+"""Cuts an image for a network into few, large, equal tiles, each read with a border that it does not own.
 
-A network's output pixel depends on input pixels up to `halo` away. A tile that reads that much more on each
-side, and keeps only its own part of the result, gives exactly what the whole image would have given.
+A network's output pixel depends on input pixels up to `halo` away. A tile that reads this much more on each side, and
+keeps only its own part of the result, gives exactly the result of the whole image. `pipeline.tile_budget` decides how
+large tiles may be.
 """
 
 from __future__ import annotations
@@ -98,7 +99,7 @@ def make_grid(
         rows: Only cover [start, stop), which begins at a multiple of `multiple` and ends at one or with the image.
 
     Raises:
-        OutOfMemory: If not even the smallest tile keeps to `max_pixels`.
+        OutOfMemory: If even the smallest tile exceeds `max_pixels`.
     """
     down = _Axis(height, *(rows or (0, height)), _whole(halo, multiple), multiple)
     across = _Axis(width, 0, width, _whole(halo, multiple), multiple)
@@ -142,25 +143,25 @@ class _Axis:
 
     @property
     def around(self) -> tuple[int, int]:
-        """What is read before and after."""
+        """The border that is read on both sides."""
         return min(self.reach, self.start), min(self.reach, self.length - self.stop)
 
     @property
     def whole(self) -> int:
-        """What is read in one piece."""
+        """The length that is read in one piece."""
         return self.stop - self.start + sum(self.around)
 
     def longest(self, count: int) -> int:
-        """The most that one of `count` spans reads."""
+        """The length of the longest of `count` spans, as read."""
         own = ceil(self.units / count) * self.multiple
         return min(self.whole, own + (2 * self.reach if count > 2 else self.reach + max(self.around)))
 
     def read(self, count: int) -> int:
-        """What `count` spans read together."""
+        """The sum of what `count` spans read."""
         return min(self.whole * count, self.whole + 2 * self.reach * (count - 1))
 
     def pieces(self, most: int) -> int:
-        """How many spans of whole multiples, none longer than `most` (unless `multiple` is), cover it."""
+        """The number of spans that cover the axis, none longer than `most` (or than `multiple`)."""
         if self.stop - self.start <= most:
             return 1
         return ceil(self.units / max(1, most // self.multiple))

@@ -1,4 +1,4 @@
-"""The command, run in this process for speed, or in one of its own where signals, streams or the environment matter."""
+"""Runs the command in this process for speed, or in a new one if signals, streams or the environment matter."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if
 
 
 def spawn(*arguments: str, folder: Path, **options: Any) -> subprocess.CompletedProcess[Any]:
-    """Run the command in a process of its own."""
+    """Run the command in a new process."""
     return subprocess.run(
         [*COMMAND, *arguments], cwd=folder, capture_output=True, check=False, **({"text": True} | options)
     )

@@ -23,10 +23,10 @@ def photos(tmp_path: Path) -> Path:
     """Five images, one of them cut short, one a web page, one empty."""
     y, x = np.mgrid[0:48, 0:64]
     pixels = np.stack([x * 3, y * 4, (x + y) * 2], -1).astype(np.uint8)
-    picture = PIL.Image.fromarray(pixels)
-    picture.save(tmp_path / "a.png")
-    picture.save(tmp_path / "b.jpg", quality=90)
-    picture.save(tmp_path / "cut.png")
+    image = PIL.Image.fromarray(pixels)
+    image.save(tmp_path / "a.png")
+    image.save(tmp_path / "b.jpg", quality=90)
+    image.save(tmp_path / "cut.png")
     (tmp_path / "cut.png").write_bytes((tmp_path / "cut.png").read_bytes()[:-400])
     (tmp_path / "page.jpg").write_text("<!DOCTYPE html><html>404</html>")
     (tmp_path / "empty.png").touch()
@@ -45,7 +45,7 @@ def test_one_file_one_line(photos: Path) -> None:
         assert larger.size == (128, 96)
 
 
-def test_a_batch_continues_past_bad_files_names_them_and_fails(photos: Path) -> None:
+def test_a_batch_continues_after_bad_files_lists_them_and_fails(photos: Path) -> None:
     result = run("upscale", ".", "-o", "out", folder=photos)
     assert result.returncode == 1
     assert names(photos / "out") == {"a.png", "b.jpg"}
@@ -80,7 +80,7 @@ def test_pipes_carry_images_and_nothing_else(photos: Path) -> None:
     assert (result.returncode, result.stdout) == (1, b"")
 
 
-def test_a_summary_for_programs(photos: Path) -> None:
+def test_json_prints_a_summary(photos: Path) -> None:
     result = run("upscale", "a.png", "cut.png", "--json", "--width", "100", folder=photos)
     summary = json.loads(result.stdout)
     assert result.returncode == 1
@@ -92,7 +92,7 @@ def test_a_summary_for_programs(photos: Path) -> None:
     assert next(file for file in summary["files"] if file["input"] == "cut.png")["error"]
 
 
-def test_options_known_from_other_programs(photos: Path) -> None:
+def test_short_options_of_other_programs_work(photos: Path) -> None:
     result = run("upscale", "-i", "a.png", "-o", "o.png", "-n", "FSRCNN_x2", "-s", "3.5", "-t", "32", "--fp32", "-x",
                  folder=photos)  # fmt: skip
     assert result.returncode == 0, result.stderr
@@ -116,7 +116,7 @@ def test_options_known_from_other_programs(photos: Path) -> None:
         (["upscale", "n" * 300 + ".png"], "name too long"),
         (["upscale", "a.png", "-o", "n" * 300 + ".png"], "name too long"),
         (["upscale", "a.png", "--suffix", "n" * 252], "name too long"),
-        (["upscale", "a.png", "-o", "b.jpg/c.png"], "a file where a folder should"),
+        (["upscale", "a.png", "-o", "b.jpg/c.png"], "a file in place of a folder"),
         (["upscale", "a.png", "--suffix", "../b"], "there is -o"),
         (["upscale", "a.png", "--fp32", "--precision", "bf16"], "leave one of them out"),
         (["upscale", "a.png", "-g", "0", "--device", "cpu"], "leave one of them out"),
@@ -139,7 +139,7 @@ def test_mistakes_get_one_line_and_exit_code_1(photos: Path, arguments: list[str
     assert names(photos) == before
 
 
-@pytest.mark.skipif(os.name == "nt", reason="Windows keeps a folder that somebody works in")
+@pytest.mark.skipif(os.name == "nt", reason="Windows does not delete a working folder")
 def test_a_deleted_working_folder_is_reported_in_one_line(photos: Path) -> None:
     (photos / "gone").mkdir()
     line = ["sh", "-c", 'rmdir "$PWD"; exec "$@"', "sh", *COMMAND, "upscale", "../a.png"]
@@ -151,13 +151,13 @@ def test_an_unknown_option_is_exit_code_2(photos: Path) -> None:
     assert run("upscale", "--skale", "2", folder=photos).returncode == 2
 
 
-def test_a_file_in_place_of_a_command_is_answered_with_the_whole_line(photos: Path) -> None:
+def test_a_file_in_place_of_a_command_shows_the_full_command_line(photos: Path) -> None:
     result = run("a.png", folder=photos)
     assert result.returncode == 2
     assert "hyperacuity upscale a.png" in result.stderr
 
 
-def test_quietly_each_failure_is_one_line(photos: Path) -> None:
+def test_with_quiet_each_failure_is_one_line(photos: Path) -> None:
     result = run("upscale", ".", "-o", "out", "-q", folder=photos)
     assert result.returncode == 1
     assert result.stdout == ""
@@ -167,9 +167,9 @@ def test_quietly_each_failure_is_one_line(photos: Path) -> None:
 
 
 def test_a_warning_names_a_file_once(photos: Path) -> None:
-    with PIL.Image.open(photos / "a.png") as picture:
-        picture.putalpha(7)
-        picture.save(photos / "clear.png")
+    with PIL.Image.open(photos / "a.png") as image:
+        image.putalpha(7)
+        image.save(photos / "clear.png")
     (photos / "clear.png").rename(photos / "clear.jpg")
     result = run("upscale", "clear.jpg", "-o", "out/", folder=photos)
     assert result.returncode == 0
@@ -183,7 +183,7 @@ def test_control_characters_in_names_are_escaped(photos: Path) -> None:
     assert "\\x1b[31ma.png" in result.stdout
 
 
-@pytest.mark.skipif(os.name == "nt", reason="file numbers are inherited in another way")
+@pytest.mark.skipif(os.name == "nt", reason="Windows inherits file descriptors differently")
 def test_closed_streams_are_allowed(photos: Path) -> None:
     def closed(number: int, *arguments: str) -> subprocess.CompletedProcess[str]:
         line = [*COMMAND, "upscale", *arguments]
@@ -194,8 +194,8 @@ def test_closed_streams_are_allowed(photos: Path) -> None:
     assert closed(1, "a.png", "-o", "1.png").returncode == 0
     assert closed(2, "a.png", "-o", "2.png").returncode == 0
     for number in (1, 2):
-        with PIL.Image.open(photos / f"{number}.png") as picture:
-            picture.load()
+        with PIL.Image.open(photos / f"{number}.png") as image:
+            image.load()
     for number, arguments in ((0, ("-", "-o", "0.png")), (1, ("a.png", "-o", "-"))):
         result = closed(number, *arguments)
         assert (result.returncode, result.stderr.count("\n")) == (1, 1)
@@ -247,9 +247,7 @@ def test_no_image_is_written_to_a_terminal(photos: Path) -> None:
 @pytest.mark.skipif(os.name == "nt", reason="signals are POSIX's")
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 @pytest.mark.parametrize("again", [False, True])
-def test_stopped_in_the_middle_it_leaves_no_half_written_file(
-    tmp_path: Path, number: int, code: int, again: bool
-) -> None:
+def test_an_interrupted_run_leaves_no_partial_file(tmp_path: Path, number: int, code: int, again: bool) -> None:
     random = np.random.default_rng(0)
     for n in range(4):
         PIL.Image.fromarray(random.integers(0, 255, (1000, 1000, 3), np.uint8)).save(tmp_path / f"{n}.png")
@@ -338,7 +336,7 @@ def test_names_that_the_terminal_cannot_print_do_not_stop_a_batch(photos: Path) 
 
 
 @pytest.mark.parametrize(
-    ("command", "told"), [("import", "[default:"), ("train", "recipe's [quick]."), ("quantise", "[default: as")]
+    ("command", "expected"), [("import", "[default:"), ("train", "recipe's [quick]."), ("quantise", "[default: as")]
 )
-def test_brackets_in_help_are_printed(command: str, told: str, tmp_path: Path) -> None:
-    assert told in " ".join(run(command, "--help", folder=tmp_path).stdout.replace("│", " ").split())
+def test_brackets_in_help_are_printed(command: str, expected: str, tmp_path: Path) -> None:
+    assert expected in " ".join(run(command, "--help", folder=tmp_path).stdout.replace("│", " ").split())

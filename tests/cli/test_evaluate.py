@@ -9,7 +9,7 @@ import PIL.Image
 import pytest
 
 from tests.cli import process
-from tests.video.videos import make, pictures
+from tests.video.videos import make, moving_frames
 
 
 @pytest.fixture
@@ -39,8 +39,8 @@ def test_several_models_sets_and_scales_in_one_table(sets: Path) -> None:
     assert {path.name for path in (sets / "shown").iterdir()} == {f"{s}-p-x{n}.png" for s in "AB" for n in (2, 3)}
 
 
-def test_videos_are_sets_and_are_held_against_each_other(sets: Path) -> None:
-    make(sets / "video.mkv", pictures(4, 48, 64))
+def test_videos_are_sets_and_are_compared(sets: Path) -> None:
+    make(sets / "video.mkv", moving_frames(4, 48, 64))
     result = run("-n", "bicubic", "--data", "video.mkv", "A", "--result", "video.mkv", folder=sets)
     assert result.returncode == 1
     assert "--result is compared with one video" in result.stderr
@@ -66,9 +66,9 @@ def test_videos_are_sets_and_are_held_against_each_other(sets: Path) -> None:
         (["--data", "A", "--against", "the odds"], "the only choice is published"),
         (["--data", "A", "--csv", "A/p.png"], "one of the files that are measured"),
         (["--data", "A", "--csv", "none/t.csv"], "there is no folder none"),
-        (["--data", "A", "--csv", "t", "--markdown", "t"], "two results would be t"),
+        (["--data", "A", "--csv", "t", "--markdown", "t"], "two results would be written to t"),
         (["--data", "A", "--pictures", "none/shown"], "there is no folder none"),
-        (["--data", "A", "--pictures", "A/shown"], "lies in a set that is measured"),
+        (["--data", "A", "--pictures", "A/shown"], "lies in a measured set"),
         (["--data", "A", "--plot", "p.gif"], "ends in .png"),
         (["--data", "A", "--metrics", "lpips"], "lpips needs its weights"),
         (["--data", "A", "--lr", "A", "B"], "--lr has 2 folders and --data 1"),

@@ -1,4 +1,4 @@
-"""`hyperacuity import` as a person meets it."""
+"""`hyperacuity import`: its output and its files."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_a_checkpoint_becomes_a_model(tmp_path: Path) -> None:
         assert larger.size == (24, 20)
 
 
-def test_a_refusal_is_one_sentence_and_leaves_nothing(tmp_path: Path) -> None:
+def test_an_error_is_one_sentence_and_leaves_no_file(tmp_path: Path) -> None:
     (tmp_path / "page.pth").write_text("<!DOCTYPE html><html>404</html>")
     result = run("import", "page.pth", "-o", "models", folder=tmp_path)
     assert (result.returncode, result.stdout) == (1, "")

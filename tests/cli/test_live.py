@@ -1,4 +1,4 @@
-"""`hyperacuity live` as a person meets it: what it prints, how it ends, what it leaves."""
+"""`hyperacuity live`: its output, its ways to end, and its files."""
 
 from __future__ import annotations
 
@@ -43,16 +43,16 @@ def wait_for(path: Path, size: int) -> None:
         time.sleep(0.02)
 
 
-def test_programs_get_json(camera: Camera, tmp_path: Path) -> None:
+def test_json_describes_the_run(camera: Camera, tmp_path: Path) -> None:
     sink = str(tmp_path / "a.ts")
     result = CliRunner().invoke(app, [camera.url, "-o", sink, "--duration", "600ms", "-n", "bicubic", "--json"])
     assert result.exit_code == 0, result.output
     assert result.stderr == ""
-    said = json.loads(result.stdout)
-    assert (said["input_size"], said["output_size"]) == ([48, 36], [96, 72])
-    assert said["sent"] == sum(said["models"].values()) == len(played(tmp_path / "a.ts")[0])
-    assert said["arrived"] >= said["sent"]
-    assert 0 < said["latency"] <= said["latency_95"]
+    report = json.loads(result.stdout)
+    assert (report["input_size"], report["output_size"]) == ([48, 36], [96, 72])
+    assert report["sent"] == sum(report["models"].values()) == len(played(tmp_path / "a.ts")[0])
+    assert report["arrived"] >= report["sent"]
+    assert 0 < report["latency"] <= report["latency_95"]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
@@ -112,7 +112,7 @@ def test_pipes_on_both_sides(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_the_reader_of_a_pipe_may_leave(camera: Camera, tmp_path: Path) -> None:
+def test_the_reader_of_a_pipe_may_close_it(camera: Camera, tmp_path: Path) -> None:
     process = begin(camera.url, "-o", "-", "-n", "bicubic", folder=tmp_path)
     assert process.stdout is not None
     assert process.stdout.read(188)[0] == 0x47

@@ -1,4 +1,4 @@
-"""The command `hyperacuity train`."""
+"""`hyperacuity train`: its output and its files."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_one_command_gives_a_model_a_log_and_a_report(folder: Path) -> None:
+def test_training_writes_a_model_a_log_and_a_report(folder: Path) -> None:
     result = run("train", "tiny.toml", folder=folder)
     assert result.returncode == 0, result.stderr
     assert "step 3: " in result.stderr
@@ -73,8 +73,8 @@ def test_one_command_gives_a_model_a_log_and_a_report(folder: Path) -> None:
     assert run("upscale", "-m", model, "images/a.png", "--json", folder=folder).returncode in (0, 1)
 
 
-def test_a_recipe_can_be_trained_on_other_images_only(folder: Path) -> None:
-    """The validation images and test sets of the recipe are missing on this machine."""
+def test_a_recipe_trains_on_other_images_without_its_own_data(folder: Path) -> None:
+    """The recipe's validation images and test sets are missing here."""
     (folder / "mine").mkdir()
     for name in ("a", "b"):
         (folder / "mine" / f"{name}.png").write_bytes((folder / "images/a.png").read_bytes())
@@ -111,7 +111,7 @@ def test_the_schema_and_a_preview_are_written_on_request(folder: Path) -> None:
         (["tiny.toml", "--device", "gpu"], "no device 'gpu'"),
     ],
 )
-def test_mistakes_give_one_line(arguments: list[str], message: str, folder: Path) -> None:
+def test_each_mistake_is_reported_in_one_line(arguments: list[str], message: str, folder: Path) -> None:
     result = run("train", *arguments, folder=folder)
     assert result.returncode == 1
     assert message in result.stderr
@@ -119,8 +119,8 @@ def test_mistakes_give_one_line(arguments: list[str], message: str, folder: Path
     assert not (folder / "runs").exists()
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for others")
-def test_an_interrupted_run_can_be_resumed(folder: Path) -> None:
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot send SIGINT to another process")
+def test_an_interrupted_training_is_resumed(folder: Path) -> None:
     arguments = [*COMMAND, "train", "tiny.toml", "--set", "steps=100000"]
     with subprocess.Popen(arguments, cwd=folder, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None

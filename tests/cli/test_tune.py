@@ -1,4 +1,4 @@
-"""`hyperacuity tune` as a person meets it."""
+"""`hyperacuity tune`: its output."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="the folder is Linux's")
+@pytest.mark.skipif(sys.platform != "linux", reason="the path is that of Linux")
 def test_tune_shows_a_table_and_keeps_the_fastest(tmp_path: Path) -> None:
     result = run("tune", "-n", "fsrcnn-x2", folder=tmp_path)
     assert result.returncode == 0, result.stderr
@@ -27,9 +27,9 @@ def test_tune_shows_a_table_and_keeps_the_fastest(tmp_path: Path) -> None:
     assert next(iter(kept)).startswith("fsrcnn-x2 ")
 
 
-def test_what_cannot_be_tuned_is_said(tmp_path: Path) -> None:
+def test_models_that_cannot_be_tuned_are_refused(tmp_path: Path) -> None:
     for arguments, answer in (
-        (["-n", "bicubic"], "bicubic has no ONNX file: there is nothing to choose from"),
+        (["-n", "bicubic"], "bicubic has no ONNX file: there are no engines to compare"),
         (["-n", "fsrcn"], "Did you mean 'fsrcnn'"),
         (["-n", "fsrcnn", "-m", "a.onnx"], "not both"),
     ):

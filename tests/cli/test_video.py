@@ -13,16 +13,16 @@ import PIL.Image
 import pytest
 
 from tests.cli.process import run
-from tests.video.videos import contents, make, pictures
+from tests.video.videos import contents, make, moving_frames
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    make(tmp_path / "a.mkv", pictures(6), sounds=1)
+    make(tmp_path / "a.mkv", moving_frames(6), sounds=1)
     return tmp_path
 
 
-def test_a_video_is_a_file_like_others(folder: Path) -> None:
+def test_a_video_is_upscaled_like_any_file(folder: Path) -> None:
     result = run("upscale", "a.mkv", folder=folder)
     assert result.returncode == 0, result.stderr
     assert re.match(r"a\.mkv  48x36 -> 96x72  6 frames \([\d.]+ a second\)  acute-100k-x2  ", result.stdout)
@@ -32,15 +32,15 @@ def test_a_video_is_a_file_like_others(folder: Path) -> None:
     assert "exists" in again.stderr
 
 
-def test_a_preview_is_a_picture(folder: Path) -> None:
+def test_a_preview_is_an_image(folder: Path) -> None:
     result = run("upscale", "a.mkv", "--preview", "shown.png", "--start", "0.1", folder=folder)
     assert result.returncode == 0, result.stderr
-    with PIL.Image.open(folder / "shown.png") as picture:
-        assert picture.size == (2 * 96 + 8, 72)
+    with PIL.Image.open(folder / "shown.png") as image:
+        assert image.size == (2 * 96 + 8, 72)
     assert {path.name for path in folder.iterdir()} == {"a.mkv", "shown.png"}
 
 
-def test_its_options_reach_the_encoder(folder: Path) -> None:
+def test_options_reach_the_encoder(folder: Path) -> None:
     arguments = ("-o", "b.mkv", "--codec", "ffv1", "--start", "0:00.08", "--duration", "0.1", "--json")
     result = run("upscale", "a.mkv", *arguments, folder=folder)
     assert result.returncode == 0, result.stderr
@@ -56,7 +56,7 @@ def test_y4m_goes_through_a_pipe(folder: Path) -> None:
     assert contents(folder / "b.mkv")[0][0].shape == (144, 192, 3)
 
 
-def test_a_reader_that_leaves_is_no_fault(folder: Path) -> None:
+def test_a_reader_that_closes_its_pipe_is_not_an_error(folder: Path) -> None:
     script = f"{shlex.quote(sys.executable)} -m hyperacuity upscale a.mkv -s 8 -o - | head -c 20"
     result = subprocess.run(script, shell=True, cwd=folder, capture_output=True, check=False)
     assert result.stdout.startswith(b"YUV4MPEG2")
@@ -72,13 +72,13 @@ def test_a_reader_that_leaves_is_no_fault(folder: Path) -> None:
         (["a.mkv", "-e", "tune"], "write KEY=VALUE, such as tune=film"),
         (["a.mkv", "--quality", "3"], "videos have crf: leave out --quality"),
         (["a.mkv", "-o", "a.png"], "video"),
-        (["a.mkv", "--preview", "a.mp4"], "names no image"),
+        (["a.mkv", "--preview", "a.mp4"], "does not name an image"),
         (["a.mkv", "--preview", "b.png", "-o", "b.mkv"], "leave -o"),
         (["p.png", "--preview", "b.png"], "for videos"),
         (["p.png", "--codec", "h264"], "for videos"),
     ],
 )
-def test_mistakes_are_told_in_one_line(arguments: list[str], message: str, folder: Path) -> None:
+def test_each_mistake_is_reported_in_one_line(arguments: list[str], message: str, folder: Path) -> None:
     (folder / "p.png").write_bytes((Path(__file__).parents[2] / "examples/astronaut.png").read_bytes())
     before = sorted(folder.iterdir())
     result = run("upscale", *arguments, folder=folder)

@@ -13,7 +13,7 @@ from hyperacuity.metrics.protocols import CLASSIC, PROTOCOLS
 from tests.evaluate.settings import load, make_setting
 
 
-def test_lr_images_may_be_given(image_folder: Path, tmp_path: Path) -> None:
+def test_lr_images_can_be_provided(image_folder: Path, tmp_path: Path) -> None:
     (tmp_path / "small").mkdir()
     for name in ("grey", "rgb"):
         image = datasets.read_image(image_folder / f"{name}.png")

@@ -20,7 +20,7 @@ from hyperacuity.metrics import DEFAULT_VIDEO_METRICS
 from hyperacuity.metrics.protocols import CLASSIC, PROTOCOLS
 from hyperacuity.metrics.selection import select_metrics
 from tests.evaluate.settings import load
-from tests.video.videos import make, pictures
+from tests.video.videos import make, moving_frames
 
 RGB = PROTOCOLS["rgb"]
 ALL = FrameSelection()
@@ -28,7 +28,7 @@ ALL = FrameSelection()
 
 @pytest.fixture
 def video(tmp_path: Path) -> Path:
-    return make(tmp_path / "video.mkv", pictures(6, 60, 80), pixels="bgr0")
+    return make(tmp_path / "video.mkv", moving_frames(6, 60, 80), pixels="bgr0")
 
 
 def make_video_setting(
@@ -42,7 +42,7 @@ def make_video_setting(
 @pytest.mark.parametrize("how", [CLASSIC, RGB])
 def test_a_video_has_the_figures_of_its_frames_in_a_folder(model: str, how: Any, video: Path, tmp_path: Path) -> None:
     (tmp_path / "frames").mkdir()
-    for n, picture in enumerate(pictures(6, 60, 80)):
+    for n, picture in enumerate(moving_frames(6, 60, 80)):
         PIL.Image.fromarray(picture).save(tmp_path / f"frames/{n:06}.png")
     upscaler = load(model)
     folder = EvaluationSetting(find_images(tmp_path / "frames", [2], select_metrics()), 2, how, select_metrics())
@@ -88,12 +88,12 @@ def test_finished_videos_are_compared_with_the_original(video: Path, tmp_path: P
     row = summarise("a", None, make_video_setting(video), [sample.measurements["a"] for sample in same])
     assert row.record()["psnr"] == "inf"
     assert row.record()["seconds_per_megapixel"] == ""
-    darker = make(tmp_path / "b.mkv", [picture // 2 for picture in pictures(6, 60, 80)], pixels="bgr0")
+    darker = make(tmp_path / "b.mkv", [picture // 2 for picture in moving_frames(6, 60, 80)], pixels="bgr0")
     other = next(measure_images({}, make_video_setting(video), {"b": FinishedVideo(darker, _set(video))}))
     assert other.measurements["b"].scores["psnr"] < 20
     with pytest.raises(UsageError, match=r"c\.mkv has 40 x 30 pixels and .*video\.mkv has 80 x 60: "):
-        FinishedVideo(make(tmp_path / "c.mkv", pictures(6, 30, 40)), _set(video))
-    short = make(tmp_path / "d.mkv", pictures(4, 60, 80), pixels="bgr0")
+        FinishedVideo(make(tmp_path / "c.mkv", moving_frames(6, 30, 40)), _set(video))
+    short = make(tmp_path / "d.mkv", moving_frames(4, 60, 80), pixels="bgr0")
     with pytest.raises(UsageError, match=r"d\.mkv ends before .*video\.mkv") as short_error:
         list(measure_images({}, make_video_setting(video), {"d": FinishedVideo(short, _set(video))}))
     assert short_error.value.cures == (Use(frames="N"),)
@@ -101,10 +101,10 @@ def test_finished_videos_are_compared_with_the_original(video: Path, tmp_path: P
 
 def test_colours_follow_the_matrix_of_the_video(video: Path, tmp_path: Path) -> None:
     """YUV 4:4:4 gives the RGB values again, up to the rounding to 8 bits."""
-    coded = make(tmp_path / "b.mkv", pictures(2, 60, 80), pixels="yuv444p")
-    for frame, picture in zip(ALL.read(coded), pictures(2, 60, 80), strict=True):
+    coded = make(tmp_path / "b.mkv", moving_frames(2, 60, 80), pixels="yuv444p")
+    for frame, picture in zip(ALL.read(coded), moving_frames(2, 60, 80), strict=True):
         assert np.abs(frame.astype(int) - picture).max() <= 4
-    grey = make(tmp_path / "c.mkv", pictures(2, 60, 80), pixels="gray")
+    grey = make(tmp_path / "c.mkv", moving_frames(2, 60, 80), pixels="gray")
     assert next(ALL.read(grey)).shape == (60, 80, 1)
 
 

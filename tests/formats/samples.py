@@ -1,4 +1,4 @@
-"""Made images and files, and short ways to write and read them, for the tests of the formats."""
+"""Generated images and files, and functions to write and read them, for the tests of the formats."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from hyperacuity.errors import DamagedFile, HyperacuityError, UnsupportedFormat
 from hyperacuity.image import Image
 
 READ = 679
-# What is refused, and how the reason begins or what it contains.
+# The files that are refused, each with a part of the reason.
 REFUSED: dict[str, tuple[type[HyperacuityError], str]] = {
     "pillow/00r0_gray_l.jp2": (DamagedFile, "broken data stream when reading image file"),
     "pillow/00r1_graya_la.jp2": (DamagedFile, "broken data stream when reading image file"),
@@ -81,7 +81,7 @@ REFUSED: dict[str, tuple[type[HyperacuityError], str]] = {
     "pillow/unbound_variable.jp2": (DamagedFile, "it holds no JPEG 2000 codestream"),
     "pillow/zero_width.gif": (DamagedFile, "it announces 0 × 32 pixels"),
 }
-# Pillow's frames differ from what the specifications say, or are cut to 8 bits.
+# Pillow's frames differ from the specifications, or are cut to 8 bits.
 NOT_AS_PILLOW = {
     "pillow/apng/blend_op_over_near_transparent.png",  # Pillow rounds alpha down at each of 128 layers
     "pillow/apng/dispose_op_previous.png",
@@ -146,7 +146,7 @@ def test_pixels_are_those_of_pillow(shared: Path) -> None:
             if difference is None:
                 continue
             if source.suffix == ".avif":
-                # Chroma is enlarged in another way.
+                # Chroma is upsampled differently.
                 assert difference < 1.5, name
                 close += 1
             else:
@@ -178,7 +178,7 @@ def _difference(path: Path, images: list[Image]) -> float | None:
                     continue
                 expected, pixels = expected.astype(float), image.pixels.astype(float)
                 if header.alpha:
-                    # What cannot be seen may differ.
+                    # Invisible pixels may differ.
                     visible = (pixels[..., -1:] > 0) | (expected[..., -1:] > 0)
                     pixels, expected = pixels * visible, expected * visible
                 total += float(np.abs(pixels - expected).mean())

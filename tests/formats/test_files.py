@@ -60,14 +60,14 @@ def test_unknown_endings_are_refused(tmp_path: Path) -> None:
         formats.write(tmp_path, None)
 
 
-def test_folders_are_searched_for_what_is_read_too() -> None:
+def test_formats_that_are_only_read_are_readable_by_name() -> None:
     assert formats.readable(Path("A.JPG"))
     assert formats.readable(Path("a.jp2"))
     assert not formats.knows(Path("a.jp2"))
     assert not formats.readable(Path("a.txt"))
 
 
-def test_the_name_does_not_decide(tmp_path: Path) -> None:
+def test_the_content_and_not_the_name_decides_the_format(tmp_path: Path) -> None:
     path = tmp_path / "really.jpg"
     path.write_bytes(encoded("PNG"))
     with formats.read(path) as source:

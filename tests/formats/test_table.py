@@ -21,7 +21,7 @@ from hyperacuity.formats.photo.source import Contents, open_source
 from hyperacuity.image import Header, Image, Metadata, Strips
 from tests.formats.samples import Animated, gradient, load, noise, save
 
-# Further from the start than the first bytes that are read of a file.
+# Beyond the first bytes of a file, which are always read.
 MARK, AT = b"TOY!", HEAD + 1000
 
 
@@ -69,7 +69,7 @@ def test_without_its_line_a_format_is_unknown(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("with_toy")
-def test_a_new_format_is_written_read_and_known_by_its_ending(tmp_path: Path) -> None:
+def test_a_new_format_is_written_read_and_recognised_by_its_ending(tmp_path: Path) -> None:
     path = tmp_path / "a.toy"
     image = Image.from_pixels(noise(1))
     save(path, image)
@@ -94,7 +94,7 @@ def test_a_new_format_is_upscaled(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("with_toy")
-def test_what_a_new_format_cannot_hold_follows_from_its_capacity(tmp_path: Path) -> None:
+def test_losses_in_a_new_format_follow_from_its_capacity(tmp_path: Path) -> None:
     pixels = noise(2, np.uint16)
     image = Image.from_pixels(pixels, alpha=True, metadata=Metadata(xmp=b"<x/>"), duration=1.0)
     with pytest.warns(LossWarning) as caught:

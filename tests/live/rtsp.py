@@ -1,4 +1,4 @@
-"""The least that a camera's RTSP server can be: one stream of H.264, RTP in between on the one connection."""
+"""A minimal RTSP server of a camera: one stream of H.264, with RTP interleaved in the connection."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from typing import Any
 
 import av
 
-from tests.video.videos import pictures
+from tests.video.videos import moving_frames
 
 SDP = "v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=camera\r\nt=0 0\r\nm=video 0 RTP/AVP 96\r\n"
 SDP += "a=rtpmap:96 H264/90000\r\na=fmtp:96 packetization-mode=1\r\na=control:track\r\n"
 
 
 class Server:
-    """Serves one client after the other. password: what `user` needs, by HTTP's basic authentication."""
+    """Serves one client after the other. password: that of `user`, by HTTP's basic authentication."""
 
     def __init__(self, password: str = "") -> None:
         self._wanted = "Basic " + base64.b64encode(f"user:{password}".encode()).decode() if password else ""
@@ -73,13 +73,13 @@ class Server:
         return None
 
     def _play(self, connection: socket.socket) -> None:
-        """25 frames a second, until the client has gone."""
+        """Send 25 frames a second until the client disconnects."""
         packets = _Packets(connection)
         with av.open(packets, "w", format="rtp", options={"payload_type": "96"}, buffer_size=1200) as container:
             stream: Any = container.add_stream("libx264", rate=25)
             stream.height, stream.width, stream.pix_fmt = 36, 48, "yuv420p"
             stream.options = {"tune": "zerolatency", "preset": "ultrafast", "g": "25"}
-            shown = pictures(50)
+            shown = moving_frames(50)
             for n in range(500):
                 frame = av.VideoFrame.from_ndarray(shown[n % 50], format="rgb24")
                 frame.pts, frame.time_base = n, Fraction(1, 25)

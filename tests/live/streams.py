@@ -1,4 +1,4 @@
-"""A camera and a consumer for tests, on loopback: MPEG-TS made here, served in real time, with faults on demand."""
+"""A camera and a consumer for tests, on loopback: MPEG-TS generated here, in real time, with faults on demand."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from typing import Any
 import av
 import numpy as np
 
-from tests.video.videos import pictures
+from tests.video.videos import moving_frames
 
 RATE = 25
 
 
 def transport(frames: int, height: int = 36, width: int = 48, *, sound: bool = False, start: int = 0) -> list[bytes]:
-    """MPEG-TS of so many frames at 25 a second, in pieces of one frame each; the first is a key frame.
+    """MPEG-TS of `count` frames at 25 a second, in pieces of one frame each; the first is a key frame.
 
     start: the number of the first frame, from which its time follows.
     """
@@ -32,7 +32,7 @@ def transport(frames: int, height: int = 36, width: int = 48, *, sound: bool = F
         stream.options = {"tune": "zerolatency", "preset": "ultrafast", "g": "25"}
         audio: Any = container.add_stream("mp2", rate=48000) if sound else None
         heard = 0
-        for n, picture in enumerate(pictures(frames, height, width), start):
+        for n, picture in enumerate(moving_frames(frames, height, width), start):
             frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
             frame.pts, frame.time_base = n, Fraction(1, RATE)
             while audio and heard < (n - start + 1) * 1920:
@@ -51,8 +51,9 @@ def transport(frames: int, height: int = 36, width: int = 48, *, sound: bool = F
 class Camera:
     """An HTTP server that sends pieces of MPEG-TS, one each 1/25 s, over and over; a connection is served once.
 
-    cut: after so many pieces it hangs up. stall: after so many it says nothing more. length: the bytes it promises.
-    Each connection takes the next of `faults`, such as {"cut": 20}; the last one counts for all that follow.
+    cut: the number of pieces before it disconnects. stall: the number before it sends nothing more. length: the bytes
+        it announces.
+    Each connection takes the next of `faults`, such as {"cut": 20}; the last one applies to all later connections.
     """
 
     def __init__(self, pieces: list[bytes], *faults: dict[str, int], interval: float = 1 / RATE) -> None:
@@ -105,7 +106,7 @@ class Camera:
 
 
 def _gone(connection: socket.socket) -> bool:
-    """Whether the other side has hung up."""
+    """Whether the other side has disconnected."""
     connection.settimeout(0.01)
     try:
         return connection.recv(1) == b""
@@ -114,7 +115,7 @@ def _gone(connection: socket.socket) -> bool:
 
 
 class Consumer:
-    """Takes what comes to a TCP or UDP port, until nobody sends any more. `hang_up` cuts the connection."""
+    """Receives data on a TCP or UDP port until the sender stops. `hang_up` cuts the connection."""
 
     def __init__(self, kind: str = "tcp", patience: float = 1.0) -> None:
         self._socket = socket.socket(type=socket.SOCK_STREAM if kind == "tcp" else socket.SOCK_DGRAM)
@@ -183,6 +184,6 @@ def played(data: Any) -> tuple[list[Any], list[float], int]:
 
 
 def still_running() -> Iterator[str]:
-    """The names of our threads that live, but for those of the pipeline's pool, which stay."""
+    """The names of our running threads, except those of the pipeline's pool, which stay."""
     names = (thread.name for thread in threading.enumerate())
     return (name for name in names if name.startswith("hyperacuity") and not name.startswith("hyperacuity-pixels"))

@@ -1,4 +1,4 @@
-"""Live runs from end to end: a camera on loopback, the networks, a consumer that plays what comes."""
+"""Live runs from end to end: a camera on loopback, the networks, and a consumer that plays the stream."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from hyperacuity.live.reading import SourceReader
 from hyperacuity.task import Stop
 from tests.live.rtsp import Server
 from tests.live.streams import Camera, Consumer, played, still_running, transport
-from tests.video.videos import make, pictures
+from tests.video.videos import make, moving_frames
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +47,7 @@ def pieces() -> list[bytes]:
 
 @pytest.fixture(autouse=True)
 def nothing_is_left_behind() -> Any:
-    """No thread of ours lives on, and no file or socket stays open."""
+    """None of our threads keeps running, and no file or socket stays open."""
 
     def descriptors() -> int:
         return len(os.listdir("/proc/self/fd")) if os.path.exists("/proc/self/fd") else 0
@@ -77,7 +77,7 @@ def states(seen: list[str]) -> Any:
 
 
 def even(times: list[float], step: float = 0.04) -> bool:
-    """Whether all times lie on one grid, but for the millisecond that clocks may differ by."""
+    """Whether all times lie on one grid, up to the millisecond by which clocks may differ."""
     return all(abs(time / step - round(time / step)) * step < 0.002 for time in times)
 
 
@@ -93,7 +93,7 @@ def test_a_stream_is_enlarged_in_time_and_with_its_sound(bicubic: Upscaler, piec
     assert (status.before, status.after, status.models) == ((36, 48), (72, 96), {"bicubic": status.sent})
     assert 0 < status.latency <= status.latency95
     assert frames[0].shape == (72, 96, 3)
-    small = min(np.abs(frames[0].reshape(36, 2, 48, 2, 3).mean((1, 3)) - picture).mean() for picture in pictures(50))
+    small = min(np.abs(frames[0].reshape(36, 2, 48, 2, 3).mean((1, 3)) - pixels).mean() for pixels in moving_frames(50))
     assert small < 12  # chroma is coarse
     assert even(times)
     assert sounds > 8
@@ -111,7 +111,7 @@ def test_a_lost_source_is_reconnected_on_the_same_clock(bicubic: Upscaler, piece
     assert any("trying again in 0.5 s" in state for state in seen)
     _, times, sounds = played(tmp_path / "a.ts")
     gap = max(np.diff(times))
-    assert 0.4 < gap < 2  # what passed on the wall
+    assert 0.4 < gap < 2  # elapsed wall-clock time
     assert times[-1] == pytest.approx(1.8, abs=0.8)
     assert sounds > 8
 
@@ -162,7 +162,7 @@ def test_it_stops_while_no_frame_arrives(bicubic: Upscaler, tmp_path: Path) -> N
 def test_a_hanging_device_blocks_nothing_else(
     bicubic: Upscaler, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As a driver does that never answers: no time-out reaches it."""
+    """Like a driver that hangs: no timeout interrupts it."""
     answers = threading.Event()
     opened = []
 
@@ -182,7 +182,7 @@ def test_a_hanging_device_blocks_nothing_else(
             LiveOptions(give_up=0.3, timeout=0.1),
         )
     assert time.monotonic() - begin < 2
-    assert len(opened) == 1  # nobody piles up behind it
+    assert len(opened) == 1  # no further attempts queue up behind it
     answers.set()
     opened[0].join(2)
     assert not opened[0].is_alive()
@@ -196,9 +196,9 @@ class Slow(Upscaler):
         self.__dict__ |= bicubic.__dict__
         compute = FrameEnlarger.compute
 
-        def slowly(pictures: FrameEnlarger, *arguments: Any) -> Any:
+        def slowly(enlarger: FrameEnlarger, *arguments: Any) -> Any:
             time.sleep(seconds)
-            return compute(pictures, *arguments)
+            return compute(enlarger, *arguments)
 
         monkeypatch.setattr(FrameEnlarger, "compute", slowly)
 
@@ -213,7 +213,7 @@ def test_a_slow_model_drops_frames_and_keeps_time(
     assert 2 <= status.sent <= 14
     assert status.arrived - 2 <= status.sent + status.dropped <= status.arrived
     assert status.late == status.sent
-    assert 0.1 <= status.latency <= status.latency95 < 0.6  # and not more from frame to frame
+    assert 0.1 <= status.latency <= status.latency95 < 0.6  # and it does not grow from frame to frame
     _, times, _ = played(tmp_path / "a.ts")
     assert len(times) == status.sent
     assert even(times)
@@ -247,7 +247,7 @@ def test_a_lighter_model_takes_over(
 
 
 @pytest.mark.slow
-def test_a_consumer_that_leaves_may_return(bicubic: Upscaler, pieces: list[bytes]) -> None:
+def test_a_consumer_may_disconnect_and_return(bicubic: Upscaler, pieces: list[bytes]) -> None:
     seen: list[str] = []
     left: list[int] = []
     with Camera(pieces) as camera, Consumer() as consumer:
@@ -268,8 +268,8 @@ def test_a_consumer_that_leaves_may_return(bicubic: Upscaler, pieces: list[bytes
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("gone", [10, 40])
-def test_it_stops_while_it_waits_for_a_consumer(gone: int, bicubic: Upscaler, pieces: list[bytes]) -> None:
+@pytest.mark.parametrize("delay", [10, 40])
+def test_it_stops_while_it_waits_for_a_consumer(delay: int, bicubic: Upscaler, pieces: list[bytes]) -> None:
     stop = Stop()
     with Camera(pieces) as camera, Consumer() as consumer:
 
@@ -277,7 +277,7 @@ def test_it_stops_while_it_waits_for_a_consumer(gone: int, bicubic: Upscaler, pi
             if status.sent >= 8 and len(consumer.received) == 1:
                 consumer.__exit__()
             if status.sink_reconnects:
-                threading.Timer(gone / 100, stop.set).start()
+                threading.Timer(delay / 100, stop.set).start()
 
         sink = live.sink(consumer.url)
         status = live.run([bicubic], live.source(camera.url), sink, Size(2), stop=stop, observe=watch)
@@ -318,7 +318,7 @@ def test_datagrams_hold_whole_packets(bicubic: Upscaler, pieces: list[bytes]) ->
     assert len(played(data)[0]) > 8
 
 
-def test_hls_is_a_playlist_that_plays(bicubic: Upscaler, pieces: list[bytes], tmp_path: Path) -> None:
+def test_hls_writes_a_playable_playlist(bicubic: Upscaler, pieces: list[bytes], tmp_path: Path) -> None:
     output = LiveOutput(live.Encoding(), keys=Fraction(1, 2), segments=2)
     sink = live.sink(f"{tmp_path}/hls/")
     with Camera(pieces) as camera:
@@ -336,7 +336,7 @@ def test_hls_is_a_playlist_that_plays(bicubic: Upscaler, pieces: list[bytes], tm
     assert 0 < len(frames) <= status.sent
     assert even(times)
     assert sounds
-    for name in listed:  # each begins with a key frame and says all
+    for name in listed:  # each begins with a key frame and holds the decoder's headers
         assert played((tmp_path / "hls" / name).read_bytes())[0]
     with pytest.raises(UsageError, match="exists"):
         live.run([bicubic], live.source(camera.url), sink, Size(2))
@@ -393,7 +393,7 @@ def test_a_recording_behind_a_url_is_paced(bicubic: Upscaler, tmp_path: Path) ->
     pieces = transport(100)
     with Camera(pieces, {"cut": 100}, interval=0) as camera:
         status = live.run([bicubic], live.source(camera.url), live.sink(str(tmp_path / "a.ts")), Size(2), LiveOptions())
-        assert camera.connections == 1  # it has ended, and is not begun again
+        assert camera.connections == 1  # it has ended and is not started again
     assert status.arrived == 100
     assert status.sent >= 24  # of the last second
 
@@ -408,13 +408,13 @@ def test_rtsp(bicubic: Upscaler, tmp_path: Path) -> None:
     assert "guess" not in str(error.value)
     frames, times, _ = played(tmp_path / "a.ts")
     assert len(frames) > 10
-    settled = times[5:]  # the first report of RTCP may move what has come before it
+    settled = times[5:]  # the first RTCP report may shift earlier frames
     assert even([time - settled[0] for time in settled])
 
 
 @pytest.mark.slow
 def test_reordered_frames_are_shown_in_display_order(bicubic: Upscaler, tmp_path: Path) -> None:
-    source = make(tmp_path / "a.mkv", pictures(30), codec="libx264")
+    source = make(tmp_path / "a.mkv", moving_frames(30), codec="libx264")
     status = live.run([bicubic], live.source(str(source)), live.sink(str(tmp_path / "b.mkv")), Size(2), LiveOptions())
     assert (status.sent, status.damaged) == (30, 0)
     assert even(played(tmp_path / "b.mkv")[1])
@@ -428,8 +428,8 @@ def test_interlaced_sources_warn_or_are_deinterlaced(bicubic: Upscaler, tmp_path
         stream: Any = container.add_stream("libx264", rate=25)
         stream.height, stream.width, stream.pix_fmt = 64, 96, "yuv420p"
         stream.options = {"flags": "+ildct+ilme", "x264-params": "tff=1"}
-        for n, picture in enumerate(pictures(20, 64, 96)):
-            frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+        for n, pixels in enumerate(moving_frames(20, 64, 96)):
+            frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
             frame.pts, frame.time_base = n, Fraction(1, 25)
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
@@ -468,7 +468,7 @@ def test_one_run_can_be_the_source_of_another(
 
 @pytest.mark.slow
 def test_hls_is_a_source(bicubic: Upscaler, pieces: list[bytes], tmp_path: Path) -> None:
-    """Its pictures come in lumps of a segment and are shown as time passes."""
+    """Its frames arrive a segment at a time and are shown in real time."""
 
     class Quiet(http.server.SimpleHTTPRequestHandler):
         def __init__(self, *arguments: Any) -> None:
@@ -546,7 +546,7 @@ def test_a_source_without_video_is_an_error(bicubic: Upscaler, tmp_path: Path) -
         live.run([bicubic], live.source(camera.url), live.sink(str(tmp_path / "a.ts")), Size(2), LiveOptions())
 
 
-@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a disk that is full")
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a full disk")
 def test_a_full_disk_is_an_error(bicubic: Upscaler, pieces: list[bytes], tmp_path: Path) -> None:
     (tmp_path / "a.ts").symlink_to("/dev/full")
     sink, settings = live.sink(str(tmp_path / "a.ts")), LiveOptions(duration=2, force=True)

@@ -1,4 +1,4 @@
-"""The parts of a live run that need no stream: what is dropped, whose turn it is, what time it is, what URLs mean."""
+"""The parts of a live run that need no stream: dropped frames, the ladder, time stamps, addresses."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_a_waiting_thread_receives_an_item_from_another() -> None:
 
 
 class Load:
-    """A machine on a clock of its own: a frame each 40 ms, each rung takes what `seconds` says just now."""
+    """A machine with a simulated clock: a frame each 40 ms, and each rung takes its current `seconds`."""
 
     def __init__(self, seconds: list[float], budget: float = 0.2) -> None:
         self.seconds, self.now, self.budget = seconds, 0.0, budget
@@ -55,7 +55,7 @@ class Load:
         self.rungs: list[tuple[float, int]] = []
 
     def run(self, duration: float) -> int:
-        """Where it stands after that."""
+        """Run for some seconds and return the current rung."""
         end = self.now + duration
         while self.now < end:
             rung = self.ladder.choose(self.now)
@@ -109,7 +109,7 @@ def test_each_rung_is_lighter_than_every_better_one() -> None:
 
 
 def test_hopelessly_slow_models_are_not_timed(monkeypatch: pytest.MonkeyPatch) -> None:
-    seconds = {2: 0.03, 3: 0.02, 4: 0.001}  # of a second and a minute for the others nobody shall hear
+    seconds = {2: 0.03, 3: 0.02, 4: 0.001}  # the others are not timed
     monkeypatch.setattr(ladder, "measure", lambda compute: seconds[compute()])
     found = ladder.measure_costs([60e9, 8e9, 30e6, 80e6, 0], lambda index: index, ladder.longest_frame_time(0.04, 0.2))
     assert [cost.index for cost in found] == [2, 3, 4]
@@ -141,15 +141,15 @@ def test_a_new_connection_continues_at_wall_clock_time() -> None:
     assert timeline.shifted(Fraction(0)) is None
     assert timeline.place(Fraction(7), 6.0) == 6
     assert timeline.place(Fraction(8), 7.0) == 7
-    # Within a connection: a clock that begins anew, and one that leaps.
+    # Within a connection: a clock that restarts, and one that jumps.
     assert timeline.place(Fraction(1), 8.0) == 8
     assert timeline.place(Fraction(5000), 9.0) == 9
 
 
-def test_time_never_goes_back() -> None:
+def test_time_stamps_never_decrease() -> None:
     timeline = Timeline()
     timeline.connect(paced=False)
-    early = [timeline.place(Fraction(n), 0.1 * n) for n in range(3)]  # a burst of what a server had kept
+    early = [timeline.place(Fraction(n), 0.1 * n) for n in range(3)]  # a burst of frames that a server had buffered
     timeline.connect(paced=False)
     later = timeline.place(Fraction(0), 0.5)
     assert later is not None
@@ -215,20 +215,20 @@ def test_statistics_of_the_last_seconds_and_of_the_run() -> None:
 
 def test_a_source_of_another_size_is_fitted_into_the_result() -> None:
     first, wide = FrameFormat(36, 48), FrameFormat(36, 96)
-    pictures = FrameEnlarger([load("bicubic")], first, (72, 96), FrameFormat(72, 96))
+    enlarger = FrameEnlarger([load("bicubic")], first, (72, 96), FrameFormat(72, 96))
 
     def grey(look: FrameFormat) -> PlanarFrame:
         return PlanarFrame(tuple(np.full(shape, 180 - 40 * n, np.uint8) for n, shape in enumerate(look.shapes)), 0)
 
-    whole = pictures.finish(pictures.compute(grey(first), first))
+    whole = enlarger.finish(enlarger.compute(grey(first), first))
     assert [plane.shape for plane in whole] == FrameFormat(72, 96).shapes
     assert {int(value) for value in np.unique(whole[0])} == {180}
-    framed = pictures.finish(pictures.compute(grey(wide), wide))
+    framed = enlarger.finish(enlarger.compute(grey(wide), wide))
     assert [plane.shape for plane in framed] == FrameFormat(72, 96).shapes
     assert {int(value) for value in np.unique(framed[0][18:54])} == {180}
     assert {int(value) for value in np.unique(framed[0][:18])} == {16}
     assert {int(value) for value in np.unique(framed[1][:9])} == {128}
-    again = pictures.finish(pictures.compute(grey(FrameFormat(72, 96)), FrameFormat(72, 96)))
+    again = enlarger.finish(enlarger.compute(grey(FrameFormat(72, 96)), FrameFormat(72, 96)))
     assert {int(value) for value in np.unique(again[0])} == {180}
 
 

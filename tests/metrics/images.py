@@ -11,7 +11,7 @@ Array = NDArray[Any]
 
 
 def noisy_and_true(*shape: int) -> tuple[Array, Array]:
-    """Returns noise on 0..255, and before it the same with more noise on it."""
+    """Returns a noisy copy of noise on 0..255, and the noise itself."""
     random = np.random.default_rng(1)
     truth = random.integers(0, 256, shape)
     return np.clip(truth + random.normal(0, 20, shape), 0, 255).round(), truth

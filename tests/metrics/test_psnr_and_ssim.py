@@ -41,7 +41,7 @@ def test_equal_images_have_the_best_value(dtype: Any) -> None:
 def test_psnr_is_ten_log_of_peak_squared_over_error() -> None:
     black = np.zeros((8, 8), np.uint8)
     assert psnr(black, black + np.uint8(1), border=0, peak=255) == pytest.approx(48.1308036)
-    assert psnr(black + np.uint8(255), black, border=0, peak=255) == 0  # unsigned numbers do not wrap around
+    assert psnr(black + np.uint8(255), black, border=0, peak=255) == 0  # unsigned integers do not wrap around
     assert psnr(black / 255, (black + 1) / 255, border=0, peak=1) == pytest.approx(48.1308036)
 
 

@@ -12,7 +12,7 @@ from hyperacuity.resize import resize
 
 
 def measure_bicubic(path: Path, factor: int) -> tuple[float, float]:
-    """Returns PSNR and SSIM as the field's tables have them: luma in 8 bits, resized down and up in floats, rounded."""
+    """Returns PSNR and SSIM as in published tables: luma in 8 bits, resized down and up in floats, rounded."""
     image = PIL.Image.open(path)
     pixels = np.asarray(image)
     truth = pixels if image.mode == "L" else colour.luma8(pixels)  # one of Set14 is grey, and its grey is luma

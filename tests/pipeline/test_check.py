@@ -15,7 +15,7 @@ from tests.pipeline.images import enlarged, noisy_image
 
 
 @pytest.mark.parametrize("broken", [np.nan, np.inf, 0.0])
-def test_nonsense_in_float32_is_an_error(broken: float) -> None:
+def test_an_invalid_result_in_float32_is_an_error(broken: float) -> None:
     class Nonsense(Blur):
         def run(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
             result = super().run(batch)
@@ -65,7 +65,7 @@ def test_infinities_of_both_signs_are_found_without_other_warnings() -> None:
     ],
 )
 def test_the_default_model_passes_the_check_on_every_image(size: tuple[int, int], tile: int) -> None:
-    """What a network may not be able to enlarge well it must still enlarge: noise, dither, lines, dots, text."""
+    """Content that is hard for a network must still pass: noise, dither, lines, dots, text."""
     stage = Stage(engines.open(zoo.find_models("fsrcnn-x2")[0], engine="onnxruntime"), "fsrcnn-x2")
     random = np.random.default_rng(0).random(size)
     y, x = np.mgrid[: size[0], : size[1]]

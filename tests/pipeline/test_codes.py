@@ -19,7 +19,7 @@ from tests.pipeline.images import enlarged, noisy_image
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
 @pytest.mark.parametrize("network_channels", [1, 3])
-def test_depth_and_channels_stay(dtype: Any, channels: int, network_channels: int) -> None:
+def test_depth_and_channels_are_kept(dtype: Any, channels: int, network_channels: int) -> None:
     identity = Blur(halo=0, scale=2, channels=network_channels)
     image = noisy_image(12, 9, channels, dtype)
     result = enlarged(image, identity)
@@ -30,7 +30,7 @@ def test_depth_and_channels_stay(dtype: Any, channels: int, network_channels: in
         np.testing.assert_allclose(result, image.pixels.repeat(2, 0).repeat(2, 1), atol=tolerance)
 
 
-def test_ten_bits_in_sixteen_stay_within_their_levels() -> None:
+def test_10_bits_in_16_stay_within_their_levels() -> None:
     pixels = np.array([[[0], [1023]]] * 2, np.uint16).repeat(8, 0).repeat(8, 1)
     image = Image.from_pixels(pixels, levels=(0, 1023))
     result = Pipeline([], "lanczos").stream(image, 33, 33).gather().pixels
@@ -78,4 +78,4 @@ def test_signed_integers_are_rounded_half_up_below_zero_too() -> None:
     np.testing.assert_array_equal(Pipeline([]).stream(image, 40, 50).gather().pixels[..., 0], pixels)
     larger = Pipeline([]).stream(image, 80, 100).gather().pixels[..., 0]
     exact = np.floor(resize(pixels.astype(np.float64), size=(80, 100)) + 0.5)
-    assert (larger != exact).mean() < 0.01  # float32's own error, where a value lies halfway
+    assert (larger != exact).mean() < 0.01  # float32's error, if a value lies halfway

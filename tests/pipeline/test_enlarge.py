@@ -42,7 +42,7 @@ def test_a_chain_is_one_network_after_the_other() -> None:
 
 @pytest.mark.parametrize("network_channels", [1, 3])
 @pytest.mark.parametrize("size", [(60, 90), (50, 75)])
-def test_a_network_of_scale_1_is_given_the_image_enlarged(network_channels: int, size: tuple[int, int]) -> None:
+def test_a_network_of_scale_1_reads_the_enlarged_image(network_channels: int, size: tuple[int, int]) -> None:
     image = noisy_image(20, 30, dtype=np.float32)
     sharpened = enlarged(
         Image.from_pixels(resize(image.pixels, scale=3)), Blur(scale=1, channels=network_channels), size, tile=0
@@ -57,7 +57,7 @@ def test_without_networks_it_is_the_reference_resampler(kernel: Any) -> None:
     image = noisy_image(37, 23)
     ours = Pipeline([], kernel).stream(image, 74, 51).gather().pixels
     exact = np.clip(resize(image.pixels.astype(np.float64), size=(74, 51), kernel=kernel), 0, 255)
-    assert np.abs(ours - exact).max() <= 0.5 + 1e-4  # correctly rounded, but for float32's own error
+    assert np.abs(ours - exact).max() <= 0.5 + 1e-4  # correctly rounded, up to float32's error
 
 
 def test_the_same_size_without_networks_is_the_same_noisy_image() -> None:

@@ -57,7 +57,7 @@ def test_items_are_mapped_in_order_a_few_ahead_in_the_context_of_the_caller(monk
 
     results = map_ahead(pixel_pool(), items(), lambda n: (n * n, file.get()))
     assert next(results) == (0, "this one")
-    assert taken == [0, 1, 2]  # one for each core ahead
+    assert taken == [0, 1, 2]  # one item ahead for each core
     assert [n for n, _ in results] == [1, 4, 9, 16, 25, 36, 49, 64]
     assert list(map_ahead(None, items(), lambda n: -n)) == [-n for n in range(9)]
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from hyperacuity import machine
 from hyperacuity.errors import OutOfMemory
-from hyperacuity.pipeline import PrecisionWarning, budget
+from hyperacuity.pipeline import PrecisionWarning, tile_budget
 from hyperacuity.resize import resize
 from tests.engines import Blur
 from tests.pipeline.images import enlarged, noisy_image
@@ -44,8 +44,8 @@ def test_small_strips_change_nothing(size: tuple[int, int], monkeypatch: pytest.
     image = noisy_image(*size, channels=4)
     engine = Blur(halo=7, channels=1, activation_bytes=100)
     whole = enlarged(image, engine)
-    monkeypatch.setattr(budget, "STRIP_MEMORY", 1)  # a strip for each row
-    monkeypatch.setattr(budget, "BLOCK", 500)
+    monkeypatch.setattr(tile_budget, "STRIP_MEMORY", 1)  # a strip for each row
+    monkeypatch.setattr(tile_budget, "BLOCK", 500)
     np.testing.assert_array_equal(enlarged(image, engine), whole)
 
 
@@ -64,20 +64,20 @@ def test_out_of_memory_for_the_smallest_tile_raises_an_error_with_a_cure() -> No
 
 
 def test_tile_size_follows_from_free_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(budget, "SMALLEST_TILE", 64)
+    monkeypatch.setattr(tile_budget, "SMALLEST_TILE", 64)
     engine = Blur(halo=2, activation_bytes=1000, free=4 * 1000 * 2500)
     enlarged(noisy_image(200, 300), engine)
     sizes = [shape[2] * shape[3] for shape in engine.runs]
     assert max(sizes) <= 2500
-    assert np.mean(sizes) > 2000  # as few and as large as fit
+    assert np.mean(sizes) > 2000  # as few and as large as possible
 
 
 @pytest.mark.parametrize(("size", "channels"), [((1, 3000), 3), ((3000, 1), 3), ((60, 60), 4), ((1, 3000), 2)])
-def test_tile_size_counts_all_that_a_run_computes(
+def test_tile_size_counts_every_pixel_that_a_run_computes(
     size: tuple[int, int], channels: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Alpha is a second image in the batch, and a thin image is computed with a ring around it."""
-    monkeypatch.setattr(budget, "SMALLEST_TILE", 64)
+    monkeypatch.setattr(tile_budget, "SMALLEST_TILE", 64)
     engine = Blur(halo=4, activation_bytes=1000, free=4 * 1000 * 2500)
     enlarged(noisy_image(*size, channels), engine)
     assert max(shape[0] * shape[2] * shape[3] for shape in engine.runs) <= 2500
@@ -96,7 +96,7 @@ def test_networks_with_a_large_halo_rarely_compute_it_twice() -> None:
 
 def test_wide_images_are_not_cut_into_slivers(monkeypatch: pytest.MonkeyPatch) -> None:
     """The results of a row of tiles may take more memory than planned before most of the work is halo."""
-    monkeypatch.setattr(budget, "STRIP_MEMORY", 1)
+    monkeypatch.setattr(tile_budget, "STRIP_MEMORY", 1)
     engine = Blur(halo=5)
     enlarged(noisy_image(200, 30), engine)
     assert sum(shape[2] for shape in engine.runs) <= 2 * 200
@@ -144,7 +144,7 @@ def test_self_ensemble_of_a_symmetric_network_is_the_network() -> None:
     assert {shape[2:] for shape in engine.runs} == {(21, 34), (34, 21)}
 
 
-def test_self_ensemble_averages_out_what_is_not_symmetric() -> None:
+def test_self_ensemble_averages_out_asymmetries() -> None:
     class Leaning(Blur):
         def run(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
             return super().run(batch) + np.linspace(-0.05, 0.05, batch.shape[3] * 2, dtype=np.float32)
@@ -164,7 +164,7 @@ def test_networks_on_luma_take_chroma_from_bicubic() -> None:
 
 
 class Paired(Blur):
-    """With a form for one core, which counts its runs by itself."""
+    """With a per-core version, which counts its runs separately."""
 
     def per_core(self) -> Blur:  # type: ignore[override]
         if not hasattr(self, "own"):
@@ -184,14 +184,14 @@ def test_rows_of_tiles_per_core_change_nothing(
     channels: int, network_channels: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(machine, "cores", lambda: 2)
-    monkeypatch.setattr(budget, "ROW_PIXELS", 2500)
+    monkeypatch.setattr(tile_budget, "ROW_PIXELS", 2500)
     image = noisy_image(171, 60, channels)
     both = Paired(channels=network_channels, activation_bytes=100)
     result = enlarged(image, both)
     np.testing.assert_array_equal(result, enlarged(image, Blur(channels=network_channels, activation_bytes=100)))
     assert not both.runs
     assert len(both.per_core().runs) == 4
-    enlarged(image, both.per_core())  # of one core already: it has no rows to share out
+    enlarged(image, both.per_core())  # already per core: it has no rows to distribute
     assert len(both.per_core().runs) == 5
 
 
@@ -213,7 +213,7 @@ def test_rows_are_computed_per_core_where_they_are_high_and_memory_suffices(monk
     assert single.runs
 
 
-def test_rows_per_core_take_smaller_tiles_and_warn_as_others_do(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rows_per_core_shrink_tiles_and_warn_in_the_same_way(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(machine, "cores", lambda: 2)
     image = noisy_image(100, 60)
     whole = enlarged(image, Blur())

@@ -1,4 +1,4 @@
-"""Networks that take statistics of the whole image: their card states it, and they get it in one piece if it fits."""
+"""Networks that take statistics of the whole image: their card states it, and they read it in one piece if it fits."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def enlarged(engine: Blur, *, whole: bool = True, tile: int | None = None) -> ND
     return pixels
 
 
-def test_it_is_computed_in_one_piece_if_memory_allows() -> None:
+def test_a_whole_image_is_computed_in_one_piece_if_memory_allows() -> None:
     engine = Levelled(activation_bytes=1000)
     result = enlarged(engine)
     assert engine.runs == [(1, 3, 600, 500)]
@@ -50,7 +50,7 @@ def test_it_is_computed_in_one_piece_if_memory_allows() -> None:
 
 
 @pytest.mark.parametrize("engine", [Levelled(activation_bytes=1000, free=300 << 20), Levelled(most_pixels=200_000)])
-def test_otherwise_it_is_tiled_with_one_warning(engine: Levelled) -> None:
+def test_without_enough_memory_it_is_tiled_with_one_warning(engine: Levelled) -> None:
     with pytest.warns(TilingWarning, match="levelled takes statistics of the whole image") as warned:
         result = enlarged(engine)
     assert len(warned) == 1

@@ -1,4 +1,4 @@
-"""Many tasks at once: past bad files, with one model, and stopped."""
+"""Many tasks at once: bad files, a shared model, and stopping."""
 
 from __future__ import annotations
 

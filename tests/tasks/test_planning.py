@@ -36,7 +36,7 @@ def test_a_result_lies_next_to_its_source(tree: Path) -> None:
     assert planned(["notes.txt"]) == {"notes.txt notes-x2.png"}  # its content decides whether it is an image
 
 
-def test_a_result_gets_the_name_that_is_asked_for(tree: Path) -> None:
+def test_a_result_gets_the_requested_name(tree: Path) -> None:
     assert planned(["a.jpg"], "new/b.webp") == {"a.jpg new/b.webp"}
 
 
@@ -59,7 +59,7 @@ def test_a_folder_into_itself_adds_the_size(tree: Path) -> None:
     assert planned(["deep"], "deep") == {"deep/a.jpg deep/a-x2.jpg"}
 
 
-def test_patterns_are_understood_and_real_names_come_first(tree: Path) -> None:
+def test_patterns_are_expanded_unless_a_file_has_that_name(tree: Path) -> None:
     assert planned(["*.jpg"]) == {"a.jpg a-x2.jpg"}
     assert planned(["odd [1] 50%.png"]) == {"odd [1] 50%.png odd [1] 50%-x2.png"}
 
@@ -101,9 +101,9 @@ def test_a_file_that_is_named_twice_is_planned_once(tree: Path) -> None:
     assert len(plan(["a.jpg", "."], "out", NAMING, recursive=False)) == 4
 
 
-def test_a_link_to_nothing_is_named(tree: Path) -> None:
+def test_a_broken_link_is_named(tree: Path) -> None:
     Path("broken.png").symlink_to("nowhere")
-    with pytest.raises(UsageError, match="link to nothing"):
+    with pytest.raises(UsageError, match="is a broken link"):
         plan(["broken.png"], None, NAMING, recursive=False)
 
 
@@ -126,13 +126,13 @@ def test_results_of_an_earlier_run_are_not_upscaled_again(tree: Path) -> None:
     Path("out/deep/a.jpg").touch()
     assert planned(["."], "out", recursive=True) == before
     assert len(planned(["."], "./deep/../out/", recursive=True)) == len(before)
-    beside = planned(["deep"])
+    again = planned(["deep"])
     Path("deep/a-x2.jpg").touch()
-    assert planned(["deep"]) == beside
+    assert planned(["deep"]) == again
     assert planned(["deep/a-x2.jpg"]) == {"deep/a-x2.jpg deep/a-x2-x2.jpg"}
 
 
-def test_a_name_without_an_ending_gets_the_one_that_is_asked_for(tree: Path) -> None:
+def test_a_name_without_an_ending_gets_the_requested_one(tree: Path) -> None:
     webp = Naming(None, "-x2", ".webp")
     assert planned(["a.jpg"], "b", webp) == {"a.jpg b.webp"}
     assert planned(["a.jpg"], "v1.2", webp) == {"a.jpg v1.2.webp"}

@@ -1,4 +1,4 @@
-"""One task of each kind, and what its observer sees."""
+"""One task of each kind, and the reports to its observer."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ def test_a_result_that_exists_is_an_error_or_skipped_or_overwritten(image: Path)
 
 
 @pytest.mark.parametrize("kind", ["image", "video"])
-def test_a_stop_in_the_middle_leaves_nothing_half_written(kind: str, image: Path, video: Path) -> None:
+def test_a_stop_leaves_no_partial_file(kind: str, image: Path, video: Path) -> None:
     stop = Stop()
     recorder = Recorder(stop)
     folder = image.parent / "out"
@@ -204,7 +204,7 @@ def test_a_new_kind_is_one_line_in_the_table(tmp_path: Path, monkeypatch: pytest
     assert recorder.reports == [Progress(1.0)]
 
 
-def test_a_fault_of_ours_is_reported_with_its_place(image: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_internal_error_is_reported_with_its_location(image: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: Any, **__: Any) -> Any:
         raise RuntimeError("unforeseen")
 

@@ -1,4 +1,4 @@
-"""What replaces damaged and missing frames, without FFmpeg."""
+"""Replacing damaged and missing frames, without FFmpeg."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ MILLISECOND = Fraction(1, 1000)
 
 
 def mended(*steps: PacketRecord | int) -> list[int | tuple[int, int]]:
-    """The times shown after packets and decoded frames (their pts); (time, of which frame) for a repeated one."""
+    """The pts shown after packets and decoded frames; (pts, pts of the original) for a repeated frame."""
     mender = DamageMender()
     shown: list[PlanarFrame] = []
     for step in steps:
@@ -33,7 +33,7 @@ def test_frames_of_sound_packets_pass_unchanged() -> None:
     assert mended(PacketRecord(0, key=True), 0, PacketRecord(40), 40) == [0, 40]
 
 
-def test_a_packet_without_a_frame_is_no_damage() -> None:
+def test_a_packet_without_a_frame_is_not_damage() -> None:
     assert mended(PacketRecord(0, key=True), 0, PacketRecord(40), PacketRecord(80), 80) == [0, 80]
 
 
@@ -85,7 +85,7 @@ def test_repeated_frames_have_the_planes_of_the_last_good_one() -> None:
     assert repeated.planes is planes
 
 
-def test_a_tally_describes_what_a_file_lacks() -> None:
+def test_a_tally_names_what_is_missing() -> None:
     tally = PacketTally()
     for pts in (0, 80, 40):
         tally.add(pts, 40, 1000)
@@ -93,7 +93,7 @@ def test_a_tally_describes_what_a_file_lacks() -> None:
     assert (tally.packets, tally.length, tally.end) == (3, 3000, 120)
     assert tally.describe_missing(3, Fraction(12, 100), MILLISECOND) == ""
     assert tally.describe_missing(0, Fraction(0), MILLISECOND) == ""
-    assert tally.describe_missing(4, Fraction(0), MILLISECOND) == "is cut short: 3 of 4 frames are there"
+    assert tally.describe_missing(4, Fraction(0), MILLISECOND) == "is cut short: it has 3 of 4 frames"
     assert tally.describe_missing(0, Fraction(62, 100), MILLISECOND) == ""  # containers round
     missing = tally.describe_missing(0, Fraction(2), MILLISECOND)
     assert missing == "is damaged or cut short: its video ends at 0.12 of 2.00 s"

@@ -64,7 +64,7 @@ def test_each_run_has_one_core_if_several_frames_are_computed() -> None:
 
 
 def test_a_frame_that_fails_stops_all_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The frame after it waits for its tiles, and no thread is left waiting."""
+    """The next frame waits for its tiles, and no thread keeps waiting."""
     upscaler = load("acute-10k", engine="onnxruntime")
     enlarger = Enlarger(upscaler, FORMAT, (192, 256), FORMAT.resized(192, 256))
     seen = enlarger._network_input
@@ -82,7 +82,7 @@ def test_a_frame_that_fails_stops_all_of_them(monkeypatch: pytest.MonkeyPatch) -
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("hyperacuity-frames")]
 
 
-def test_running_jobs_learn_that_no_result_is_needed() -> None:
+def test_running_jobs_are_cancelled_when_no_result_is_needed() -> None:
     stop = threading.Event()
 
     def job(n: int) -> bool:

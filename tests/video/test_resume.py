@@ -1,4 +1,4 @@
-"""Interrupted runs: killed, stopped or failed, they are resumed to the same video, or not at all."""
+"""Interrupted runs, killed, stopped or failed, are resumed to the same video, or not at all."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from hyperacuity.errors import UsageError
 from hyperacuity.formats.protocol import LossWarning
 from hyperacuity.task import Progress, Stop, Stopped, VideoOptions
 from hyperacuity.video.segments import SegmentFolder
-from tests.video.videos import contents, make, packets, pictures
+from tests.video.videos import contents, make, moving_frames, packets
 
 LOSSLESS = VideoOptions("ffv1")
 
@@ -41,7 +41,7 @@ video.upscale(load("acute-50k-x2", engine="onnxruntime"), Path(sys.argv[1]), Pat
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
 def test_a_killed_run_is_resumed_to_the_same_video(upscaler: Upscaler, tmp_path: Path) -> None:
-    source = make(tmp_path / "a.mkv", pictures(260, 16, 20), sounds=1)
+    source = make(tmp_path / "a.mkv", moving_frames(260, 16, 20), sounds=1)
     video.upscale(upscaler, source, tmp_path / "whole.mkv", Size(2), LOSSLESS)
     arguments = [sys.executable, "-c", KILLED, str(source), str(tmp_path / "b.mkv")]
     assert subprocess.run(arguments, check=False).returncode == -signal.SIGKILL
@@ -57,7 +57,7 @@ def test_a_killed_run_is_resumed_to_the_same_video(upscaler: Upscaler, tmp_path:
 
 
 def test_work_of_other_settings_is_discarded(upscaler: Upscaler, tmp_path: Path) -> None:
-    source = make(tmp_path / "a.mkv", pictures(120, 16, 20))
+    source = make(tmp_path / "a.mkv", moving_frames(120, 16, 20))
 
     def interrupt(progress: Progress) -> None:
         if progress.frame == 110:
@@ -73,7 +73,7 @@ def test_work_of_other_settings_is_discarded(upscaler: Upscaler, tmp_path: Path)
 
 
 def test_two_runs_do_not_write_one_video(upscaler: Upscaler, tmp_path: Path) -> None:
-    source = make(tmp_path / "a.mkv", pictures(110, 16, 20))
+    source = make(tmp_path / "a.mkv", moving_frames(110, 16, 20))
 
     def another(progress: Progress) -> None:
         if progress.frame == 105:
@@ -86,7 +86,7 @@ def test_two_runs_do_not_write_one_video(upscaler: Upscaler, tmp_path: Path) -> 
 
 
 def test_long_names_that_begin_alike_share_no_segments(upscaler: Upscaler, tmp_path: Path) -> None:
-    source = make(tmp_path / "a.mkv", pictures(3))
+    source = make(tmp_path / "a.mkv", moving_frames(3))
     discs = [tmp_path / f"The Lord of the Rings, extended edition, disc {n}.mkv" for n in (1, 2)]
     folders = [SegmentFolder(disc, {"disc": n}) for n, disc in enumerate(discs)]
     assert folders[0].folder != folders[1].folder
@@ -96,7 +96,7 @@ def test_long_names_that_begin_alike_share_no_segments(upscaler: Upscaler, tmp_p
 
 
 def test_a_stopped_run_keeps_its_segments_and_is_resumed(upscaler: Upscaler, tmp_path: Path) -> None:
-    source = make(tmp_path / "a.mkv", pictures(120, 16, 20))
+    source = make(tmp_path / "a.mkv", moving_frames(120, 16, 20))
     stop = Stop()
 
     def observe(progress: Progress) -> None:
@@ -121,7 +121,7 @@ def test_a_stopped_run_keeps_its_segments_and_is_resumed(upscaler: Upscaler, tmp
 def test_a_run_that_is_stopped_before_its_first_frame_leaves_no_file(
     name: str, upscaler: Upscaler, tmp_path: Path
 ) -> None:
-    source = make(tmp_path / "a.mkv", pictures(3))
+    source = make(tmp_path / "a.mkv", moving_frames(3))
     stop = Stop()
     stop.set()
     with pytest.raises(Stopped):
@@ -132,7 +132,7 @@ def test_a_run_that_is_stopped_before_its_first_frame_leaves_no_file(
 def test_work_of_another_engine_is_discarded(upscaler: Upscaler, tmp_path: Path) -> None:
     """Engines differ in the last bits; one video must not be made of both."""
     pytest.importorskip("ncnn")
-    source = make(tmp_path / "a.mkv", pictures(103, 16, 20))
+    source = make(tmp_path / "a.mkv", moving_frames(103, 16, 20))
     stop = Stop()
 
     def observe(progress: Progress) -> None:

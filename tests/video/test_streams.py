@@ -1,4 +1,4 @@
-"""What a file holds besides the video: everything is copied, or a warning names what is not."""
+"""Everything besides the video is copied, or a warning names what is lost."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from hyperacuity.errors import UsageError
 from hyperacuity.formats.protocol import LossWarning
 from hyperacuity.formats.video.source import VideoSource
 from hyperacuity.task import VideoOptions
-from tests.video.videos import contents, make, packets, pictures
+from tests.video.videos import contents, make, moving_frames, packets
 
 LOSSLESS = VideoOptions("ffv1")
 COVER = io.BytesIO()
@@ -33,7 +33,7 @@ def upscaler() -> Upscaler:
 
 
 def remade(source: Path, target: Path, change: Callable[[Any, Any], list[Any]], **options: str) -> Path:
-    """A copy of a video to whose file `change` adds streams before any packet; it gives packets of theirs."""
+    """Copy a video; `change` adds streams before any packet and returns their packets."""
     with av.open(str(source)) as before, av.open(str(target), "w", container_options=options) as after:
         copies = {stream.index: after.add_stream_from_template(stream, opaque=True) for stream in before.streams}
         further = change(before, after)
@@ -59,8 +59,8 @@ def with_cover_and_font(before: Any, after: Any) -> list[Any]:
     return []
 
 
-def test_covers_and_attachments_stay_what_they_are(upscaler: Upscaler, tmp_path: Path) -> None:
-    source = remade(make(tmp_path / "a.mkv", pictures(3), sounds=1), tmp_path / "b.mkv", with_cover_and_font)
+def test_covers_and_attachments_keep_their_kind(upscaler: Upscaler, tmp_path: Path) -> None:
+    source = remade(make(tmp_path / "a.mkv", moving_frames(3), sounds=1), tmp_path / "b.mkv", with_cover_and_font)
     video.upscale(upscaler, source, tmp_path / "c.mkv", Size(2), LOSSLESS)
     assert covers(tmp_path / "c.mkv") == [COVER.getvalue()]
     with av.open(str(tmp_path / "c.mkv")) as container:
@@ -90,7 +90,7 @@ def test_bitmap_subtitles_are_copied(upscaler: Upscaler, tmp_path: Path) -> None
             made.append(packet)
         return made
 
-    source = remade(make(tmp_path / "a.mkv", pictures(4)), tmp_path / "b.mkv", subtitled)
+    source = remade(make(tmp_path / "a.mkv", moving_frames(4)), tmp_path / "b.mkv", subtitled)
     video.upscale(upscaler, source, tmp_path / "c.mkv", Size(2), LOSSLESS)
     assert packets(tmp_path / "c.mkv", "subtitle") == [
         [(Fraction(40 * n, 1000), bitmap) for n, bitmap in enumerate(bitmaps)]
@@ -98,8 +98,8 @@ def test_bitmap_subtitles_are_copied(upscaler: Upscaler, tmp_path: Path) -> None
 
 
 def test_sound_that_begins_before_zero_stays_with_the_video(upscaler: Upscaler, tmp_path: Path) -> None:
-    """AAC in MP4 does: its first packet only prepares the decoder. Matroska knows no such time."""
-    source = make(tmp_path / "a.mp4", pictures(20), codec="libx264", sounds=1)
+    """AAC in MP4 does: its first packet only primes the decoder. Matroska cannot store such a time."""
+    source = make(tmp_path / "a.mp4", moving_frames(20), codec="libx264", sounds=1)
     (sound,) = packets(source, "audio")
     assert sound[0][0] < 0
     video.upscale(upscaler, source, tmp_path / "b.mp4", Size(2))
@@ -118,7 +118,7 @@ def test_sound_that_begins_before_zero_stays_with_the_video(upscaler: Upscaler, 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
 def test_a_part_is_as_long_as_asked_with_its_sound(suffix: str, upscaler: Upscaler, tmp_path: Path) -> None:
-    source = make(tmp_path / "a.mp4", pictures(50), codec="libx264", sounds=1)
+    source = make(tmp_path / "a.mp4", moving_frames(50), codec="libx264", sounds=1)
     options = VideoOptions(start="1/2", duration="1")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -133,8 +133,8 @@ def test_a_part_is_as_long_as_asked_with_its_sound(suffix: str, upscaler: Upscal
 
 
 def test_a_part_of_a_stream_without_an_index(upscaler: Upscaler, tmp_path: Path) -> None:
-    """MPEG's transport stream says not where its key frames are; here there is one, at the beginning."""
-    source = make(tmp_path / "a.mp4", pictures(50), codec="libx264", sounds=1)
+    """MPEG-TS does not list its key frames; here there is one, at the beginning."""
+    source = make(tmp_path / "a.mp4", moving_frames(50), codec="libx264", sounds=1)
     remade(source, tmp_path / "a.ts", lambda before, after: [])
     frames, at = contents(tmp_path / "a.ts")
     options = VideoOptions("ffv1", start="1", duration="1/2")
@@ -146,13 +146,13 @@ def test_a_part_of_a_stream_without_an_index(upscaler: Upscaler, tmp_path: Path)
     assert packets(tmp_path / "b.mkv", "audio")[0]
 
 
-def test_times_are_exact_where_streams_begin_at_odd_ones(upscaler: Upscaler, tmp_path: Path) -> None:
+def test_times_are_exact_if_streams_begin_between_milliseconds(upscaler: Upscaler, tmp_path: Path) -> None:
     """MP4's own clock counts milliseconds by default."""
     with av.open(str(tmp_path / "a.mp4"), "w", container_options={"movie_timescale": "90000"}) as container:
         stream: Any = container.add_stream("libx264", rate=25)
         stream.height, stream.width, stream.pix_fmt = 36, 48, "yuv420p"
         stream.time_base = stream.codec_context.time_base = Fraction(1, 90000)
-        for n, picture in enumerate(pictures(5)):
+        for n, picture in enumerate(moving_frames(5)):
             frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
             frame.pts, frame.time_base = 2077 + 3600 * n, Fraction(1, 90000)
             container.mux(stream.encode(frame))
@@ -166,7 +166,7 @@ def test_titles_and_other_tags_cross_containers(upscaler: Upscaler, tmp_path: Pa
         after.metadata.update({"title": "Night", "ARTIST": "Resnais", "MY_KEY": "mine"})
         return []
 
-    source = remade(make(tmp_path / "a.mkv", pictures(2)), tmp_path / "b.mkv", tagged)
+    source = remade(make(tmp_path / "a.mkv", moving_frames(2)), tmp_path / "b.mkv", tagged)
     video.upscale(upscaler, source, tmp_path / "c.mp4", Size(2))
     with av.open(str(tmp_path / "c.mp4")) as container:
         kept = {key: container.metadata.get(key) for key in ("title", "artist", "MY_KEY")}
@@ -175,12 +175,12 @@ def test_titles_and_other_tags_cross_containers(upscaler: Upscaler, tmp_path: Pa
 
 @pytest.mark.parametrize("suffix", [".mov", ".mp4"])
 def test_quicktimes_time_code_is_kept(suffix: str, upscaler: Upscaler, tmp_path: Path) -> None:
-    """FFmpeg writes its track again; copied, it would be there twice."""
+    """FFmpeg writes its track itself; a copy would be a second one."""
     with av.open(str(tmp_path / f"a{suffix}"), "w") as container:
         stream: Any = container.add_stream("libx264", rate=25)
         stream.height, stream.width, stream.pix_fmt = 36, 48, "yuv420p"
         stream.metadata["timecode"] = "10:00:00:12"
-        for picture in pictures(3):
+        for picture in moving_frames(3):
             container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
         container.mux(stream.encode(None))
     video.upscale(upscaler, tmp_path / f"a{suffix}", tmp_path / f"b{suffix}", Size(2))
@@ -190,12 +190,12 @@ def test_quicktimes_time_code_is_kept(suffix: str, upscaler: Upscaler, tmp_path:
             assert {one.metadata["timecode"] for one in container.streams} == {"10:00:00:12"}
 
 
-def test_turned_videos_stay_turned(upscaler: Upscaler, tmp_path: Path) -> None:
+def test_rotated_videos_stay_rotated(upscaler: Upscaler, tmp_path: Path) -> None:
     def turned(before: Any, after: Any) -> list[Any]:
         after.streams.video[0].set_display_rotation(90)
         return []
 
-    source = remade(make(tmp_path / "a.mp4", pictures(2), codec="libx264"), tmp_path / "b.mp4", turned)
+    source = remade(make(tmp_path / "a.mp4", moving_frames(2), codec="libx264"), tmp_path / "b.mp4", turned)
     for name in ("c.mp4", "c.mkv"):
         outcome = video.upscale(upscaler, source, tmp_path / name, Size(width=72))
         assert outcome.after == (72, 96)  # 96 x 72 as stored, and 72 wide when it is shown
@@ -231,7 +231,7 @@ def test_colour_codes_are_kept(upscaler: Upscaler, tmp_path: Path) -> None:
         context = stream.codec_context
         context.colorspace, context.color_primaries, context.color_trc, context.color_range = 9, 9, 16, 2
         context.sample_aspect_ratio = Fraction(4, 3)
-        for picture in pictures(2):
+        for picture in moving_frames(2):
             container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
         container.mux(stream.encode(None))
     for codec, suffix in (("h264", "mkv"), ("h265", "mkv"), ("av1", "mp4"), ("ffv1", "mp4")):
@@ -239,8 +239,8 @@ def test_colour_codes_are_kept(upscaler: Upscaler, tmp_path: Path) -> None:
         video.upscale(upscaler, tmp_path / "a.mp4", target, Size(2), VideoOptions(codec))
         with av.open(str(target)) as after:
             frame = next(after.decode(video=0))
-            said = frame.colorspace, frame.color_primaries, frame.color_trc, frame.color_range
-            assert (codec, *said) == (codec, 9, 9, 16, 2)
+            codes = frame.colorspace, frame.color_primaries, frame.color_trc, frame.color_range
+            assert (codec, *codes) == (codec, 9, 9, 16, 2)
             assert after.streams.video[0].codec_context.pix_fmt == "yuv420p10le"
             assert after.streams.video[0].sample_aspect_ratio == Fraction(4, 3)
 
@@ -254,7 +254,7 @@ def test_hdr10_metadata_is_kept(upscaler: Upscaler, tmp_path: Path) -> None:
         stream: Any = container.add_stream("libx265", rate=25)
         stream.height, stream.width, stream.pix_fmt = 72, 96, "yuv420p10le"
         stream.options = {"x265-params": f"log-level=none:master-display={screen}:max-cll=1000,400:hdr10=1"}
-        for picture in pictures(3, 72, 96):
+        for picture in moving_frames(3, 72, 96):
             container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
         container.mux(stream.encode(None))
     wanted = VideoSource(tmp_path / "a.mp4").hdr
@@ -277,7 +277,7 @@ def test_hdr10_metadata_is_kept(upscaler: Upscaler, tmp_path: Path) -> None:
         video.upscale(upscaler, tmp_path / "a.mp4", tmp_path / "b.mkv", Size(1), LOSSLESS)
 
 
-def test_captions_inside_the_picture_give_a_warning(upscaler: Upscaler, tmp_path: Path) -> None:
+def test_captions_inside_frames_give_a_warning(upscaler: Upscaler, tmp_path: Path) -> None:
     """As ATSC A/53 part 4 puts them into H.264: a message (SEI) of the country 0xB5, the provider 0x31, "GA94"."""
     captions = bytes([0xB5, 0x00, 0x31]) + b"GA94" + bytes([0x03, 0xC1, 0xFF, 0xFC, 0x94, 0x20, 0xFF])
     message = b"\0\0\0\1\6" + bytes([4, len(captions)]) + captions + b"\x80"
@@ -285,20 +285,25 @@ def test_captions_inside_the_picture_give_a_warning(upscaler: Upscaler, tmp_path
         stream: Any = container.add_stream("libx264", rate=25)
         stream.height, stream.width, stream.pix_fmt = 36, 48, "yuv420p"
         stream.options = {"tune": "zerolatency"}
-        for picture in pictures(3):
+        for picture in moving_frames(3):
             for packet in stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")):
-                said = av.Packet(message + bytes(packet))
-                said.pts, said.dts, said.time_base, said.stream = packet.pts, packet.dts, packet.time_base, stream
-                said.is_keyframe = packet.is_keyframe
-                container.mux(said)
+                copy = av.Packet(message + bytes(packet))
+                copy.pts, copy.dts, copy.time_base, copy.stream = (
+                    packet.pts,
+                    packet.dts,
+                    packet.time_base,
+                    stream,
+                )
+                copy.is_keyframe = packet.is_keyframe
+                container.mux(copy)
     with pytest.warns(LossWarning, match=r"a\.ts: captions inside the picture left out"):
         video.upscale(upscaler, tmp_path / "a.ts", tmp_path / "b.mp4", Size(2))
     assert len(contents(tmp_path / "b.mp4")[0]) == 3
 
 
-def test_frames_that_a_file_hides_are_no_loss(upscaler: Upscaler, tmp_path: Path) -> None:
-    """An MP4 cut without being encoded anew holds frames before its beginning, which its edit list hides."""
-    source = make(tmp_path / "a.mp4", pictures(30), codec="libx264")
+def test_frames_hidden_by_an_edit_list_are_not_a_loss(upscaler: Upscaler, tmp_path: Path) -> None:
+    """An MP4 that was cut without re-encoding holds frames before its beginning, which its edit list hides."""
+    source = make(tmp_path / "a.mp4", moving_frames(30), codec="libx264")
     with av.open(str(source)) as before, av.open(str(tmp_path / "b.mp4"), "w") as after:
         stream = before.streams.video[0]
         copy = after.add_stream_from_template(stream, opaque=True)
@@ -315,14 +320,14 @@ def test_frames_that_a_file_hides_are_no_loss(upscaler: Upscaler, tmp_path: Path
     assert contents(tmp_path / "c.mp4")[1] == contents(tmp_path / "b.mp4")[1]
 
 
-def test_silence_without_packets_is_no_fault(upscaler: Upscaler, tmp_path: Path) -> None:
-    """A file cut short may have a track of which nothing is left; MP4 writes no such track."""
+def test_a_sound_track_without_packets_is_not_an_error(upscaler: Upscaler, tmp_path: Path) -> None:
+    """A truncated file may have a track without packets, which MP4 cannot store."""
 
     def silent(before: Any, after: Any) -> list[Any]:
         track = after.add_stream("flac", rate=8000)
         track.layout = "mono"
         return []
 
-    source = remade(make(tmp_path / "a.mkv", pictures(3)), tmp_path / "b.mkv", silent)
+    source = remade(make(tmp_path / "a.mkv", moving_frames(3)), tmp_path / "b.mkv", silent)
     video.upscale(upscaler, source, tmp_path / "c.mp4", Size(2))
     assert len(contents(tmp_path / "c.mp4")[0]) == 3

@@ -1,4 +1,4 @@
-"""Videos from end to end: what is in them comes out, at the right time."""
+"""Videos from end to end: all content is kept, at the right time."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from hyperacuity.errors import LEAVE_OUT, DamagedFile, UsageError, Use
 from hyperacuity.formats.protocol import LossWarning
 from hyperacuity.formats.video.patterns import is_pattern
 from hyperacuity.task import Progress, VideoOptions
-from tests.video.videos import contents, make, packets, pictures
+from tests.video.videos import contents, make, moving_frames, packets
 
 LOSSLESS = VideoOptions("ffv1")
 
@@ -33,7 +33,7 @@ def upscaler() -> Upscaler:
 
 def test_every_frame_is_upscaled_at_its_own_time(upscaler: Upscaler, tmp_path: Path) -> None:
     times = [0, 40, 47, 200, 1000, 1001, 1500]
-    source = make(tmp_path / "a.mkv", pictures(7), times=times)
+    source = make(tmp_path / "a.mkv", moving_frames(7), times=times)
     outcome = video.upscale(upscaler, source, tmp_path / "b.mkv", Size(2), LOSSLESS)
     frames, at = contents(tmp_path / "b.mkv")
     assert at == [Fraction(time, 1000) for time in times]
@@ -45,7 +45,7 @@ def test_every_frame_is_upscaled_at_its_own_time(upscaler: Upscaler, tmp_path: P
 
 
 def test_sound_subtitles_and_titles_are_copied_to_the_byte(upscaler: Upscaler, tmp_path: Path) -> None:
-    source = make(tmp_path / "a.mkv", pictures(12), sounds=5, subtitles=1, title="Night and fog")
+    source = make(tmp_path / "a.mkv", moving_frames(12), sounds=5, subtitles=1, title="Night and fog")
     video.upscale(upscaler, source, tmp_path / "b.mkv", Size(2), LOSSLESS)
     for kind, count in (("audio", 5), ("subtitle", 1)):
         before, after = packets(source, kind), packets(tmp_path / "b.mkv", kind)
@@ -60,8 +60,8 @@ def test_sound_subtitles_and_titles_are_copied_to_the_byte(upscaler: Upscaler, t
 @pytest.mark.parametrize(
     ("pixels", "codec"), [("yuv420p10le", "ffv1"), ("yuv422p", "ffv1"), ("yuv444p", "ffv1"), ("gray", "ffv1")]
 )
-def test_bits_and_chroma_stay(pixels: str, codec: str, upscaler: Upscaler, tmp_path: Path) -> None:
-    source = make(tmp_path / "a.mkv", pictures(3), pixels=pixels)
+def test_bit_depth_and_chroma_are_kept(pixels: str, codec: str, upscaler: Upscaler, tmp_path: Path) -> None:
+    source = make(tmp_path / "a.mkv", moving_frames(3), pixels=pixels)
     video.upscale(upscaler, source, tmp_path / "b.mkv", Size(2), VideoOptions(codec))
     with av.open(str(tmp_path / "b.mkv")) as container:
         assert container.streams.video[0].codec_context.pix_fmt == pixels
@@ -69,7 +69,7 @@ def test_bits_and_chroma_stay(pixels: str, codec: str, upscaler: Upscaler, tmp_p
 
 @pytest.mark.parametrize("codec", ["h264", "h265", "av1"])
 def test_the_usual_codecs_give_videos_that_play(codec: str, upscaler: Upscaler, tmp_path: Path) -> None:
-    source = make(tmp_path / "a.mkv", pictures(5))
+    source = make(tmp_path / "a.mkv", moving_frames(5))
     video.upscale(upscaler, source, tmp_path / "b.mp4", Size(2), VideoOptions(codec))
     frames, at = contents(tmp_path / "b.mp4")
     assert len(frames) == 5
@@ -78,7 +78,7 @@ def test_the_usual_codecs_give_videos_that_play(codec: str, upscaler: Upscaler, 
 
 @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="needs /proc")
 def test_no_codec_raises_the_priority_of_threads(upscaler: Upscaler, tmp_path: Path) -> None:
-    source = make(tmp_path / "a.mkv", pictures(2))
+    source = make(tmp_path / "a.mkv", moving_frames(2))
     seen: set[int] = set()
 
     def now() -> set[int]:
@@ -89,7 +89,7 @@ def test_no_codec_raises_the_priority_of_threads(upscaler: Upscaler, tmp_path: P
         return found
 
     def observe(progress: Progress) -> None:
-        until = time.monotonic() + 2  # for while an encoder opens, it is so
+        until = time.monotonic() + 2  # since it is raised while an encoder opens
         while now() != {os.SCHED_OTHER} and time.monotonic() < until:
             time.sleep(0.02)
         seen.update(now())
@@ -100,7 +100,7 @@ def test_no_codec_raises_the_priority_of_threads(upscaler: Upscaler, tmp_path: P
 
 
 def test_odd_sizes_are_kept_or_rounded_up_with_a_warning(upscaler: Upscaler, tmp_path: Path) -> None:
-    source = make(tmp_path / "a.mkv", pictures(3, 35, 47))
+    source = make(tmp_path / "a.mkv", moving_frames(3, 35, 47))
     video.upscale(upscaler, source, tmp_path / "b.mkv", Size(2), LOSSLESS)
     assert contents(tmp_path / "b.mkv")[0][0].shape == (70, 94, 3)
     with pytest.warns(LossWarning, match="cannot store 141x105 in .* repeated to 142x106"):
@@ -109,10 +109,10 @@ def test_odd_sizes_are_kept_or_rounded_up_with_a_warning(upscaler: Upscaler, tmp
 
 
 def test_luma_goes_through_the_network_as_it_is_stored(tmp_path: Path) -> None:
-    """Bicubic on the planes: against our own resize of the decoded luma."""
+    """Bicubic on the planes, compared with our `resize` of the decoded luma."""
     from hyperacuity.resize import resize
 
-    source = make(tmp_path / "a.mkv", pictures(2), pixels="yuv444p")
+    source = make(tmp_path / "a.mkv", moving_frames(2), pixels="yuv444p")
     video.upscale(load("bicubic"), source, tmp_path / "b.mkv", Size(2), LOSSLESS)
 
     def luma(path: Path) -> Any:
@@ -124,7 +124,7 @@ def test_luma_goes_through_the_network_as_it_is_stored(tmp_path: Path) -> None:
 
 
 def test_unchanged_frames_are_computed_once(upscaler: Upscaler, tmp_path: Path) -> None:
-    picture = pictures(1)[0]
+    picture = moving_frames(1)[0]
     source = make(tmp_path / "a.mkv", [picture] * 10)
     outcome = video.upscale(upscaler, source, tmp_path / "b.mkv", Size(2), LOSSLESS)
     assert outcome.unchanged == pytest.approx(0.9)
@@ -133,14 +133,14 @@ def test_unchanged_frames_are_computed_once(upscaler: Upscaler, tmp_path: Path) 
 
 
 def test_a_part_of_a_video(upscaler: Upscaler, tmp_path: Path) -> None:
-    source = make(tmp_path / "a.mkv", pictures(50), sounds=1)
+    source = make(tmp_path / "a.mkv", moving_frames(50), sounds=1)
     options = VideoOptions("ffv1", start="1/2", duration="1")
     outcome = video.upscale(upscaler, source, tmp_path / "b.mkv", Size(2), options)
     assert outcome.frames in (25, 26)
 
 
 def test_frames_in_folders_and_back(upscaler: Upscaler, tmp_path: Path) -> None:
-    source = make(tmp_path / "a.mkv", pictures(4), pixels="yuv444p")
+    source = make(tmp_path / "a.mkv", moving_frames(4), pixels="yuv444p")
     (tmp_path / "frames").mkdir()
     video.upscale(upscaler, source, tmp_path / "frames/%04d.png", Size(2))
     assert len(list((tmp_path / "frames").glob("*.png"))) == 4
@@ -150,10 +150,8 @@ def test_frames_in_folders_and_back(upscaler: Upscaler, tmp_path: Path) -> None:
     assert contents(tmp_path / "b.mkv")[1] == [Fraction(n, 10) for n in range(4)]
 
 
-def test_no_frame_in_a_folder_is_overwritten_unasked_and_none_of_the_input_ever(
-    upscaler: Upscaler, tmp_path: Path
-) -> None:
-    source = make(tmp_path / "a.mkv", pictures(4))
+def test_frames_are_overwritten_only_by_force_and_those_of_the_input_never(upscaler: Upscaler, tmp_path: Path) -> None:
+    source = make(tmp_path / "a.mkv", moving_frames(4))
     (tmp_path / "3.png").write_bytes(b"precious")
     with pytest.raises(UsageError, match=r"3\.png exists"):
         video.upscale(upscaler, source, tmp_path / "%d.png", Size(2))
@@ -166,7 +164,7 @@ def test_no_frame_in_a_folder_is_overwritten_unasked_and_none_of_the_input_ever(
 
 
 def test_a_y4m_that_is_cut_short_gives_a_warning(upscaler: Upscaler, tmp_path: Path) -> None:
-    video.upscale(upscaler, make(tmp_path / "a.mkv", pictures(4)), tmp_path / "a.y4m", Size(1))
+    video.upscale(upscaler, make(tmp_path / "a.mkv", moving_frames(4)), tmp_path / "a.y4m", Size(1))
     data = (tmp_path / "a.y4m").read_bytes()
     (tmp_path / "cut.y4m").write_bytes(data[:-100])
     with pytest.warns(LossWarning, match=r"cut\.y4m is cut short inside the frame after the first 3"):
@@ -176,16 +174,16 @@ def test_a_y4m_that_is_cut_short_gives_a_warning(upscaler: Upscaler, tmp_path: P
     assert video.upscale(upscaler, tmp_path / "a.y4m", tmp_path / "d.mkv", Size(1)).frames == 4
 
 
-def test_names_that_mean_something_else_to_ffmpeg(
+def test_names_with_a_special_meaning_to_ffmpeg_work(
     upscaler: Upscaler, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     if sys.platform != "win32":
-        make(tmp_path / "a.mkv", pictures(2)).rename("12:30.mkv")
+        make(tmp_path / "a.mkv", moving_frames(2)).rename("12:30.mkv")
         assert video.upscale(upscaler, Path("12:30.mkv"), Path("12:31.mkv"), Size(2)).frames == 2
     folder = Path("100%")
     folder.mkdir()
-    video.upscale(upscaler, make(tmp_path / "a.mkv", pictures(2)), folder / "%d.png", Size(2))
+    video.upscale(upscaler, make(tmp_path / "a.mkv", moving_frames(2)), folder / "%d.png", Size(2))
     options = VideoOptions("ffv1")
     with pytest.warns(LossWarning, match="stored as"):
         assert video.upscale(upscaler, folder / "%d.png", Path("b.mkv"), Size(1), options).frames == 2
@@ -197,7 +195,7 @@ def test_names_that_mean_something_else_to_ffmpeg(
 
 def test_grey_of_studio_range_becomes_black_and_white_in_images(tmp_path: Path) -> None:
     ramp = np.tile(np.linspace(0, 255, 48).astype(np.uint8)[None, :, None], (36, 1, 3))
-    source = make(tmp_path / "a.mkv", [ramp], pixels="gray")  # studio range, as what is not said
+    source = make(tmp_path / "a.mkv", [ramp], pixels="gray")  # studio range, which is assumed if unspecified
     video.upscale(load("bicubic"), source, tmp_path / "%d.png", Size(1))
     codes = np.asarray(PIL.Image.open(tmp_path / "1.png"))
     assert codes.min() == 0
@@ -205,8 +203,8 @@ def test_grey_of_studio_range_becomes_black_and_white_in_images(tmp_path: Path) 
 
 
 @pytest.mark.parametrize("name", ["%d.png", "a.y4m"])
-def test_what_frames_alone_do_not_keep_gives_a_warning(name: str, upscaler: Upscaler, tmp_path: Path) -> None:
-    source = make(tmp_path / "a.mkv", pictures(4), times=[0, 200, 220, 420], sounds=1)
+def test_losses_of_outputs_with_only_frames_give_a_warning(name: str, upscaler: Upscaler, tmp_path: Path) -> None:
+    source = make(tmp_path / "a.mkv", moving_frames(4), times=[0, 200, 220, 420], sounds=1)
     with pytest.warns(LossWarning) as warned:
         video.upscale(upscaler, source, tmp_path / "out" / name if name[0] == "%" else tmp_path / name, Size(1))
     messages = " ".join(str(each.message) for each in warned)
@@ -223,7 +221,7 @@ def test_frames_of_several_sizes_give_a_warning(upscaler: Upscaler, tmp_path: Pa
 
 
 def test_options_without_effect_are_refused(upscaler: Upscaler, tmp_path: Path) -> None:
-    source = make(tmp_path / "a.mkv", pictures(2))
+    source = make(tmp_path / "a.mkv", moving_frames(2))
     with pytest.raises(UsageError, match="crff: libx264 has no such option"):
         video.upscale(upscaler, source, tmp_path / "b.mkv", Size(2), VideoOptions("h264", encoder={"crff": "1"}))
     with pytest.raises(UsageError, match=r"has its own time stamps; a frame rate is for frames in a folder"):
@@ -232,8 +230,8 @@ def test_options_without_effect_are_refused(upscaler: Upscaler, tmp_path: Path) 
 
 
 @pytest.mark.filterwarnings("ignore::hyperacuity.formats.protocol.LossWarning")
-def test_damaged_videos_are_refused_or_mended(upscaler: Upscaler, tmp_path: Path) -> None:
-    source = make(tmp_path / "a.mkv", pictures(20), codec="libx264")
+def test_damaged_videos_are_refused_or_repaired(upscaler: Upscaler, tmp_path: Path) -> None:
+    source = make(tmp_path / "a.mkv", moving_frames(20), codec="libx264")
     data = source.read_bytes()
     (tmp_path / "empty.mkv").touch()
     with pytest.raises((DamagedFile, UsageError)):
@@ -241,7 +239,7 @@ def test_damaged_videos_are_refused_or_mended(upscaler: Upscaler, tmp_path: Path
     (tmp_path / "cut.mkv").write_bytes(data[: len(data) * 3 // 4])
     outcome = video.upscale(upscaler, tmp_path / "cut.mkv", tmp_path / "b.mkv", Size(2))
     assert 0 < outcome.frames <= 20
-    long = make(tmp_path / "long.mkv", pictures(60), codec="libx264").read_bytes()
+    long = make(tmp_path / "long.mkv", moving_frames(60), codec="libx264").read_bytes()
     (tmp_path / "half.mkv").write_bytes(long[: len(long) // 2])
     with pytest.warns(LossWarning, match=r"half\.mkv is damaged or cut short: its video ends at \d\.\d\d of 2\.40 s"):
         video.upscale(upscaler, tmp_path / "half.mkv", tmp_path / "d.mkv", Size(2))
@@ -253,7 +251,7 @@ def test_damaged_videos_are_refused_or_mended(upscaler: Upscaler, tmp_path: Path
 
 @pytest.mark.parametrize("suffix", ["mp4", "mkv"])
 def test_a_damaged_frame_never_shifts_the_others(suffix: str, upscaler: Upscaler, tmp_path: Path) -> None:
-    source = make(tmp_path / f"a.{suffix}", pictures(30), codec="libx264")
+    source = make(tmp_path / f"a.{suffix}", moving_frames(30), codec="libx264")
     with av.open(str(source)) as container:
         hurt = [packet for packet in container.demux(video=0) if packet.size][17]
         payload = bytes(hurt)
@@ -268,7 +266,7 @@ def test_a_damaged_frame_never_shifts_the_others(suffix: str, upscaler: Upscaler
     assert not (tmp_path / f"d.{suffix}").exists()
 
 
-def test_what_is_not_a_video_is_refused(upscaler: Upscaler, tmp_path: Path) -> None:
+def test_files_without_video_are_refused(upscaler: Upscaler, tmp_path: Path) -> None:
     with av.open(str(tmp_path / "sound.mp4"), "w") as container:
         stream: Any = container.add_stream("aac", rate=8000)
         silence = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), "fltp", "mono")
@@ -277,7 +275,7 @@ def test_what_is_not_a_video_is_refused(upscaler: Upscaler, tmp_path: Path) -> N
         container.mux(stream.encode(None))
     with pytest.raises((DamagedFile, UsageError), match=r"sound\.mp4"):
         video.upscale(upscaler, tmp_path / "sound.mp4", tmp_path / "b.mp4", Size(2))
-    source = make(tmp_path / "a.mkv", pictures(2))
+    source = make(tmp_path / "a.mkv", moving_frames(2))
     (tmp_path / "there.mkv").touch()
     with pytest.raises(UsageError, match="exists"):
         video.upscale(upscaler, source, tmp_path / "there.mkv", Size(2))
@@ -287,7 +285,7 @@ def test_what_is_not_a_video_is_refused(upscaler: Upscaler, tmp_path: Path) -> N
         video.upscale(upscaler, source, tmp_path / "b.mkv", Size(2), VideoOptions("h265x"))
 
 
-def test_real_videos_come_through(shared: Path, upscaler: Upscaler, tmp_path: Path) -> None:
+def test_real_videos_are_upscaled(shared: Path, upscaler: Upscaler, tmp_path: Path) -> None:
     source = shared / "data/formats/video/carphone_pristine.mp4"
     part = VideoOptions(duration="1/4")
     outcome = video.upscale(upscaler, source, tmp_path / "b.mp4", Size(2), part)
@@ -298,8 +296,8 @@ def test_real_videos_come_through(shared: Path, upscaler: Upscaler, tmp_path: Pa
         assert before.streams.video[0].sample_aspect_ratio == after.streams.video[0].sample_aspect_ratio
 
 
-def test_videos_are_known_by_their_first_bytes_and_patterns_by_their_names(tmp_path: Path) -> None:
-    assert video.is_video(make(tmp_path / "a.mkv", pictures(1)).rename(tmp_path / "a.png"))
+def test_videos_are_recognised_by_first_bytes_and_patterns_by_name(tmp_path: Path) -> None:
+    assert video.is_video(make(tmp_path / "a.mkv", moving_frames(1)).rename(tmp_path / "a.png"))
     assert video.is_video(tmp_path / "%04d.png")
     (tmp_path / "b.mkv").write_text("no video")
     assert not video.is_video(tmp_path / "b.mkv")
@@ -307,7 +305,7 @@ def test_videos_are_known_by_their_first_bytes_and_patterns_by_their_names(tmp_p
 
 
 def test_options_that_are_not_numbers_are_refused(upscaler: Upscaler, tmp_path: Path) -> None:
-    source = make(tmp_path / "a.mkv", pictures(1))
+    source = make(tmp_path / "a.mkv", moving_frames(1))
     for options in (VideoOptions(start="soon"), VideoOptions(duration="1/0"), VideoOptions(fps="fast")):
         with pytest.raises(UsageError, match="is not a number"):
             video.upscale(upscaler, source, tmp_path / "b.mkv", Size(2), options)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def pictures(count: int, height: int = 36, width: int = 48) -> list[NDArray[np.uint8]]:
+def moving_frames(count: int, height: int = 36, width: int = 48) -> list[NDArray[np.uint8]]:
     """RGB frames in which something moves."""
     y, x = np.mgrid[0:height, 0:width]
     return [
@@ -31,7 +31,7 @@ def make(
     subtitles: int = 0,
     title: str = "",
 ) -> Path:
-    """times: of each frame, in thousandths of a second; else 25 a second. sounds, subtitles: tracks of each."""
+    """Write a video. times: of each frame, in milliseconds; 25 fps if None. sounds, subtitles: numbers of tracks."""
     with av.open(str(path), "w") as container:
         if title:
             container.metadata["title"] = title
@@ -41,8 +41,8 @@ def make(
         audio: list[Any] = [
             container.add_stream("pcm_s16le" if path.suffix == ".mkv" else "aac", rate=8000) for _ in range(sounds)
         ]
-        said = [av.open(str(_spoken(path.with_name(f"{n}.srt")))) for n in range(subtitles)]
-        texts = [container.add_stream_from_template(each.streams[0]) for each in said]
+        opened = [av.open(str(_spoken(path.with_name(f"{n}.srt")))) for n in range(subtitles)]
+        texts = [container.add_stream_from_template(each.streams[0]) for each in opened]
         for n, picture in enumerate(frames):
             frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
             frame.pts, frame.time_base = (times[n] if times else 40 * n), Fraction(1, 1000)
@@ -55,7 +55,7 @@ def make(
                 chunk.sample_rate, chunk.pts, chunk.time_base = 8000, start, Fraction(1, 8000)
                 container.mux(sound.encode(chunk))
             container.mux(sound.encode(None))
-        for each, text in zip(said, texts, strict=True):
+        for each, text in zip(opened, texts, strict=True):
             for packet in each.demux():
                 if packet.size:
                     packet.stream = text

@@ -31,7 +31,7 @@ COMMANDS = ("upscale", "live", "models", "tune", "train", "interpolate", "import
 
 
 class _Commands(TyperGroup):
-    """The commands. A file in place of a command is answered with the whole command line."""
+    """The commands. If a file is given in place of a command, the error shows the full command line."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         if args and args[0] not in COMMANDS and os.path.exists(args[0]):
@@ -75,7 +75,7 @@ def main() -> None:
         # A file name with characters that the terminal's encoding lacks must not end a batch.
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
-    # `kill` and a closed terminal then clean up half-written files, as every other end does.
+    # `kill` and a closed terminal then clean up half-written files too.
     for name in ("SIGTERM", "SIGHUP"):
         number = getattr(signal, name, None)  # Windows has no SIGHUP, and `nohup` has it ignored
         if number is not None and signal.getsignal(number) == signal.SIG_DFL:
@@ -89,13 +89,13 @@ def main() -> None:
         discard_output()
         sys.exit(f"hyperacuity: {error}")
     except BrokenPipeError:
-        # The reader of our output has closed it and sees no message.
+        # The reader of our output has closed it and would not see a message.
         discard_output()
         sys.exit(1)
 
 
 def _add(asked: list[str]) -> None:
-    """Add the command that is asked for, or else all of them: importing the others takes time."""
+    """Add only the requested command, or all of them if none is requested: importing takes time."""
     for name in [each for each in asked if each in COMMANDS] or COMMANDS:
         module = importlib.import_module(f"hyperacuity.cli.{name}{'_' * keyword.iskeyword(name)}")
         app.command(name, cls=getattr(module, "SeveralValues", None))(module.command)

@@ -1,4 +1,4 @@
-"""What a person sees of a batch: a line for each file, a bar while it runs, the failures at the end."""
+"""Displays a batch: a line for each file, a bar while it runs, the failures at the end."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from hyperacuity.tasks import PIPE, Observer
 
 
 class Display(Observer):
-    """Prints outcomes and draws a bar if a person is looking.
+    """Prints outcomes, and draws a bar on a terminal.
 
     Args:
         stream: Where lines of finished files and the summary go; None if it is closed.
@@ -71,7 +71,7 @@ class Display(Observer):
         if self._bar is None:
             return
         if progress.done == progress.resumed and progress.done:
-            # What an earlier run computed must not count for the time that is left.
+            # The share computed by an earlier run must not affect the estimate of the remaining time.
             with self._lock:
                 self._shares[task.source] = min(progress.done, 1.0)
                 self._bar.reset(self._row, completed=self._finished + sum(self._shares.values()))
@@ -83,7 +83,7 @@ class Display(Observer):
         self._print(f"{_shown_source(task.source)}: warning: {describe(warning)}", sys.stderr)
 
     def finished(self, outcome: Outcome) -> None:
-        """Print what became of the file."""
+        """Print the outcome of the file."""
         with self._lock:
             self._finished += 1
             self._shares.pop(outcome.source, None)
@@ -101,7 +101,7 @@ class Display(Observer):
         failed = [outcome for outcome in outcomes if outcome.error]
         if self._json:
             content = {"files": [record(outcome) for outcome in outcomes], "failed": len(failed)}
-            # ASCII, so that it is JSON whatever encoding the terminal has.
+            # ASCII, so that it is valid JSON in any encoding of the terminal.
             self._print(json.dumps(content, indent=2), self._stream)
         elif failed and len(outcomes) > 1:
             # If quiet, the failures are the only lines that were printed.
@@ -139,7 +139,7 @@ class Display(Observer):
         return ("writing " if share >= 1 else "") + escape(escape_unprintable(Path(source).name))
 
     def _print(self, text: str, stream: TextIO | None) -> None:
-        if stream is None:  # closed by the program that started us
+        if stream is None:  # closed by the parent process
             return
         text = escape_unprintable(text)
         if self._bar is not None and stream.isatty():
@@ -162,7 +162,7 @@ def line(outcome: Outcome) -> str:
 
 
 def complaint(outcome: Outcome) -> str:
-    """Returns the error of a file. It begins with the name of the file, as many errors do by themselves."""
+    """Returns the error of a file, beginning with the file's name, which many errors already contain."""
     error = describe(outcome.error) if outcome.error else ""
     source = _shown_source(outcome.source)
     return error if error.startswith(source) else f"{source}: {error}"
@@ -203,5 +203,5 @@ def _shown_source(source: str) -> str:
 
 
 def _to_utf8(name: str) -> str:
-    """A name with the bytes that it has in the file system, whatever characters the locale made of them."""
+    """A name with the bytes that it has in the file system, independent of the locale."""
     return os.fsencode(name).decode("utf-8", "surrogateescape")

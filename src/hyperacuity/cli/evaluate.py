@@ -1,4 +1,4 @@
-"""`hyperacuity evaluate`: how good models are, and the figures of the papers."""
+"""`hyperacuity evaluate`: measures the quality of models, next to the figures of the papers."""
 
 from __future__ import annotations
 
@@ -158,8 +158,8 @@ def command(
             evaluation.check_scale(upscaler, factor)
     selection = video_sets.FrameSelection(Fraction(0) if start is None else seconds("--start", start), stride, frames)
     found = [
-        _find_set(path, beside, scales, image_metrics, video_metrics, selection)
-        for path, beside in itertools.zip_longest(data, lr or [])
+        _find_set(path, lr_folder, scales, image_metrics, video_metrics, selection)
+        for path, lr_folder in itertools.zip_longest(data, lr or [])
     ]
     settings = [
         evaluation.EvaluationSetting(each, factor, how, video_metrics if each.is_video else image_metrics)
@@ -167,7 +167,7 @@ def command(
         for factor in scales
     ]
     sheet_paths = [sheets.sheet_paths(pictures, setting) if pictures else [] for setting in settings]
-    _finished_videos(result or [], found)  # what cannot be compared is an error before work begins
+    _finished_videos(result or [], found)  # fail before work begins if it cannot be compared
     files = [path for path in (csv, markdown, per_picture, plot) if path is not None]
     _check_outputs([*files, *(path for some in sheet_paths for path in some)], pictures, found, force)
 
@@ -209,7 +209,7 @@ def _load_models(
     *,
     baseline: bool,
 ) -> dict[str, Upscaler]:
-    """Load the models, by the names that they have in tables: that of their family, or as given if several share it."""
+    """Load the models, keyed by their names in tables: the family, or the given name if several share a family."""
     from hyperacuity import api
 
     given: list[str | Path | None] = [*(models or []), *(files or [])] or [None]
@@ -255,7 +255,7 @@ def _check(result: Sequence[Path], data: Sequence[Path], lr: Sequence[Path], aga
 
 
 def _finished_videos(results: Sequence[Path], found: Sequence[ImageSet | VideoSet]) -> dict[str, FinishedVideo]:
-    """Open the finished videos, by the names that they have in tables."""
+    """Open the finished videos, keyed by their names in tables."""
     from hyperacuity.evaluate.video_sets import FinishedVideo, VideoSet
 
     names = [path.name if [one.name for one in results].count(path.name) == 1 else str(path) for path in results]
@@ -279,12 +279,12 @@ def _check_outputs(
             raise UsageError(f"there is no folder {pictures.parent}: create it first")
         folders = [path.resolve() for each in found if (path := each.path).is_dir()]
         if any(folder in (pictures.resolve(), *pictures.resolve().parents) for folder in folders):
-            raise UsageError(f"{pictures} lies in a set that is measured: choose a folder outside")
+            raise UsageError(f"{pictures} lies in a measured set: choose a folder outside it")
     for path in paths:
         if path.resolve() in inputs:
             raise UsageError(f"{path} is one of the files that are measured: choose another name")
         if paths.count(path) > 1:
-            raise UsageError(f"two results would be {path}: choose another name for one of them")
+            raise UsageError(f"two results would be written to {path}: choose another name for one of them")
         if path.exists() and not force:
             raise UsageError(f"{path} exists: choose another name, or add --force")
         if path.parent != pictures and not path.parent.is_dir():
@@ -293,7 +293,7 @@ def _check_outputs(
 
 @contextmanager
 def _progress(settings: Sequence[EvaluationSetting]) -> Iterator[Callable[[], None]]:
-    """Draw a bar over all images of all settings if a person is looking; warnings are lines above it."""
+    """Draw a bar over all images of all settings on a terminal; warnings are lines above it."""
     from rich.console import Console
     from rich.progress import Progress
 

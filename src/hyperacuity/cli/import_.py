@@ -1,4 +1,4 @@
-"""`hyperacuity import`: a checkpoint of another project in, a model out."""
+"""`hyperacuity import`: converts a checkpoint of another project into a model."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def command(
     ] = None,
     force: ForceModel = False,
 ) -> None:
-    """Convert a checkpoint of another project into a model. Code in it is never run."""
+    """Convert a checkpoint of another project into a model. Code in the checkpoint is never run."""
     try:
         from hyperacuity import importer
     except ModuleNotFoundError as error:

@@ -1,4 +1,4 @@
-"""`hyperacuity interpolate`: the weights between those of two models of one network."""
+"""`hyperacuity interpolate`: mixes the weights of two models of one network."""
 
 from __future__ import annotations
 

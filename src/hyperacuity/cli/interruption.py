@@ -12,11 +12,11 @@ from hyperacuity.task import Stop
 
 
 class Interruption:
-    """A request to stop that signals set.
+    """A request to stop that is set by signals.
 
     Attributes:
-        stop: What the work checks.
-        code: The exit code that a shell expects after the signal, such as 130; 0 before one has come.
+        stop: The object that the work checks.
+        code: The exit code that a shell expects after the signal, such as 130; 0 before a signal has come.
     """
 
     def __init__(self) -> None:
@@ -28,7 +28,7 @@ class Interruption:
 def interruptible() -> Iterator[Interruption]:
     """Turn the first signal into a request to stop; the second one ends the process at once.
 
-    The work is waited for after the first signal, and may be in the middle of encoding a large image. Half-written
+    After the first signal the work ends in an orderly way, which may take until a large image is encoded. Half-written
     files are removed in both cases.
     """
     interruption = Interruption()

@@ -173,7 +173,7 @@ def command(
         )
     display.end(status)
     if as_json:
-        # A pipe that carries the result must carry nothing else.
+        # The pipe of the result must carry nothing else.
         print(json.dumps(_record(status), indent=2), file=sys.stderr if output == PIPE else sys.stdout)
 
 
@@ -214,7 +214,7 @@ def _record(status: LiveStatus) -> dict[str, Any]:
 
 
 class _LiveDisplay:
-    """What a person sees on standard error: one line that changes, and a line for each event."""
+    """Displays a run on standard error: a status line, and a line for each event."""
 
     def __init__(self, *, quiet: bool) -> None:
         self._quiet = quiet or sys.stderr is None
@@ -271,7 +271,7 @@ class _LiveDisplay:
         if self._line is not None:
             self._console.print(text, markup=False, highlight=False, soft_wrap=True)
         else:
-            print(text, file=sys.stderr, flush=True)  # noqa: T201 - the command line is what may print
+            print(text, file=sys.stderr, flush=True)  # noqa: T201 - the command line may print
 
 
 def _times(size: tuple[int, int]) -> str:

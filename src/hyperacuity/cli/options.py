@@ -101,7 +101,7 @@ Output = Annotated[
     typer.Option("-o", "--output", help="A file, a folder, or - for standard output.", rich_help_panel=OUTPUT),
 ]
 ModelFolder = Annotated[Path, typer.Option("-o", "--output", help="Folder for the model.")]
-Suffix = Annotated[str | None, typer.Option(help="Put after each name, such as -large.", rich_help_panel=OUTPUT)]
+Suffix = Annotated[str | None, typer.Option(help="Suffix for each name, such as -large.", rich_help_panel=OUTPUT)]
 Ext = Annotated[
     str,
     typer.Option(

@@ -1,4 +1,4 @@
-"""`hyperacuity quantise`: a model in 8 bits, and the quality that this costs."""
+"""`hyperacuity quantise`: converts a model to 8 bits and measures the loss of quality."""
 
 from __future__ import annotations
 

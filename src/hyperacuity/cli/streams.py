@@ -38,7 +38,7 @@ class StandardOutput(io.BufferedIOBase):
 
 
 def source_pipe() -> IO[bytes]:
-    """Returns standard input, if something is piped into it."""
+    """Returns standard input if it is a pipe or a file."""
     if sys.stdin is None:
         raise UsageError("standard input is closed: name a file")
     if sys.stdin.isatty():
@@ -47,7 +47,7 @@ def source_pipe() -> IO[bytes]:
 
 
 def target_pipe() -> IO[bytes]:
-    """Returns standard output, if it is piped into something."""
+    """Returns standard output if it is a pipe or a file."""
     if sys.stdout is None:
         raise UsageError("standard output is closed: name a file with -o")
     if sys.stdout.isatty():
@@ -56,12 +56,12 @@ def target_pipe() -> IO[bytes]:
 
 
 def occupy_closed_streams() -> None:
-    """Keep our files from getting the numbers 0, 1 or 2, which others take for the streams that were closed."""
+    """Keep our files from getting the descriptors 0, 1 or 2 of closed standard streams."""
     while (number := os.open(os.devnull, os.O_RDWR)) <= 2:
         pass
     os.close(number)
     if sys.stderr is None:
-        sys.stderr = open(os.devnull, "w")  # noqa: SIM115 - as long as the process
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115 - stays open as long as the process
 
 
 def discard_output() -> None:
@@ -71,7 +71,7 @@ def discard_output() -> None:
 
 
 def escape_unprintable(text: str) -> str:
-    """Returns text without control characters: names of files may hold sequences that a terminal obeys."""
+    """Returns text without control characters: file names may contain escape sequences."""
     return "".join(each if each.isprintable() or each == "\n" else ascii(each)[1:-1] for each in text)
 
 

@@ -1,4 +1,4 @@
-"""`hyperacuity train`: a recipe and images in, a model out."""
+"""`hyperacuity train`: trains a model from a recipe and images."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def command(
 
 
 def _own_images(folders: list[Path]) -> dict[str, Any]:
-    """The changes to a recipe for the user's own images: their folders, and what the card says of them."""
+    """The changes to a recipe for the user's own images: their folders, and their description for the card."""
     return {
         "data.train": [str(folder) for folder in folders],
         "model.trained_on": f"images of {', '.join(folder.resolve().name for folder in folders)}",
@@ -169,8 +169,8 @@ def _report(record: Recipe, recipe: Path, folder: Path, models: list[Path]) -> P
         return trainer.report(folder, recipe, models, _table(models, record))
     except OSError as error:
         raise UsageError(
-            f"{models[0]} is there, but no report of it ({error.strerror or error}): free some space; the same command "
-            "with --resume writes it then"
+            f"{models[0]} is written, but not its report ({error.strerror or error}): free some space; "
+            "the same command with --resume writes it then"
         ) from error
 
 

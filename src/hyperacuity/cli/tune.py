@@ -1,4 +1,4 @@
-"""`hyperacuity tune`: which engine is fastest for a model on this machine."""
+"""`hyperacuity tune`: finds the fastest engine for a model on this machine."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def command(
     family = [zoo.open_model(model_path)] if model_path is not None else zoo.find_models(model or zoo.DEFAULT)
     networks = [member for member in family if member.onnx is not None]
     if not networks:
-        raise UsageError(f"{family[0].card.name} has no ONNX file: there is nothing to choose from")
+        raise UsageError(f"{family[0].card.name} has no ONNX file: there are no engines to compare")
     console = Console(width=None if sys.stdout.isatty() else 120)
     for member in networks:
         table = Table("engine", "ms", "megapixels/s", "first ms", "difference", box=None, title=member.card.name)

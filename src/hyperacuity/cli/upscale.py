@@ -103,7 +103,7 @@ def command(
         raise UsageError("say what to upscale: hyperacuity upscale photo.jpg")
     shared.check_model(model, model_path)
     if suffix and {"/", "\\"} & set(suffix):
-        raise UsageError(f"--suffix {suffix}: it becomes part of the names; for another folder there is -o")
+        raise UsageError(f"--suffix {suffix}: a suffix is part of a file name; use -o for another folder")
     if preview is not None and (output is not None or len(everything) > 1):
         raise UsageError("--preview is one image of one video: leave -o and all but one input out")
     options = Options(
@@ -175,7 +175,7 @@ def _run(tasks: Sequence[Task], jobs: int, *, quiet: bool, as_json: bool) -> int
         source_pipe() if any(task.source == PIPE for task in tasks) else None, target_pipe() if piped else None
     )
     upscalers = Upscalers()
-    upscalers.get(tasks[0].options)  # all have the same, and what is wrong with them is one error, not one each
+    upscalers.get(tasks[0].options)  # they share the options, so invalid ones raise one error and not one for each
     display = Display(sys.stderr if piped else sys.stdout, len(tasks), quiet=quiet, json=as_json)
     with interruptible() as interruption:
         try:

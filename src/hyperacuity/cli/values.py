@@ -1,4 +1,4 @@
-"""Values that people write in several commands: `--set KEY=VALUE` and spans of time."""
+"""Parses values of options: `--set KEY=VALUE` and spans of time."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def settings(changes: Iterable[str], example: str, *, option: str = "--set") -> 
 
 
 def texts(changes: Iterable[str], example: str, *, option: str) -> dict[str, str]:
-    """Returns the same with all values as texts, as FFmpeg takes them."""
+    """Returns the keys and values as `settings` does, with all values as text for FFmpeg."""
     return {name: str(value) for name, value in settings(changes, example, option=option).items()}
 
 

@@ -1,4 +1,4 @@
-"""Cures in the words of the command line."""
+"""Words cures as options of the command line."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from hyperacuity.errors import LEAVE_OUT, OTHER, Cure, Run, worded
 from hyperacuity.task import Message
 
-# Options whose name here is not simply that in Python. Of several names the one that people know best.
+# Options whose name differs from that in Python; if there are several names, the best known one.
 NAMES = {
     "changes": "--set",
     "encoder": "-e",

@@ -1,14 +1,13 @@
-"""How good models are, by the protocols of the papers, with the papers' own figures for comparison.
+"""Measures the quality of models by the protocols of the papers, next to the papers' figures.
 
 - `measuring`: runs models over a set and measures every result.
-- `enlarging`: one model and one image, under a protocol.
-- `results`: the records that come out: settings, measurements, rows of a table.
-- `sets` and `video_sets`: what is measured, a folder of images or the frames of a video.
+- `enlarging`: applies one model to one image under a protocol.
+- `results`: the records: settings, measurements, rows of a table.
+- `sets` and `video_sets`: test sets, from a folder of images or the frames of a video.
 - `report`, `sheets`, `plots`: tables, images side by side, diagrams.
 - `published`: the tables of the papers.
 
-What can be measured is the table `hyperacuity.metrics.METRICS`, and how it is compared is
-`hyperacuity.metrics.protocols.PROTOCOLS`.
+The table of metrics is `hyperacuity.metrics.METRICS`, that of protocols `hyperacuity.metrics.protocols.PROTOCOLS`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""One model enlarges one image under a protocol."""
+"""Enlarges one image with one model under a protocol."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ Image8 = NDArray[np.uint8]
 def enlarge(
     upscaler: Upscaler, pair: Pair, scale: int, protocol: ComparisonProtocol, *, given_lr: bool
 ) -> tuple[ComparedImages, float]:
-    """Enlarge an LR image as the protocol demands.
+    """Enlarge an LR image under a protocol.
 
     Args:
         upscaler: A model that supports `scale`.
         pair: The image at both resolutions, 8 bits.
         scale: The factor between them.
-        protocol: What the model gets and what is compared.
+        protocol: Defines the model's input and what is compared.
         given_lr: Whether the LR came with the set, instead of being made by bicubic.
 
     Returns:
@@ -44,7 +44,7 @@ def enlarge(
 
 
 def compare_result(result: Image8, pair: Pair, scale: int, protocol: ComparisonProtocol) -> ComparedImages:
-    """Returns a result, (H, W, C) uint8, with its ground truth as the protocol views them."""
+    """Returns a result, (H, W, C) uint8, with its ground truth, both converted by the protocol."""
     view = protocol.view
     return ComparedImages(view(result), view(pair.hr), view(pair.lr), result, pair.hr, scale)
 
@@ -59,8 +59,8 @@ def _enlarge_timed(upscaler: Upscaler, pixels: NDArray[Any], scale: int) -> tupl
 def _enlarge_exact_luma(upscaler: Upscaler, luma: NDArray[Any], scale: int, *, grey: bool) -> tuple[Image8, float]:
     """Returns 8-bit luma, enlarged from LR luma that need not be rounded, and the seconds it took.
 
-    The luma passes the whole pipeline as a grey image in float32. The pipeline brings grey to studio range before a
-    network on luma, and back afterwards; the inverse of that is done here.
+    The luma passes the whole pipeline as a grey image in float32. The pipeline converts grey to studio range before a
+    network on luma, and back afterwards; this function inverts that.
     """
     exact = (luma / 255).astype(np.float32)
     larger, seconds = _enlarge_timed(upscaler, exact if grey else colour.from_studio(exact), scale)

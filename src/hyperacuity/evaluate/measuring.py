@@ -1,4 +1,4 @@
-"""Models run over a set, and every result is measured."""
+"""Runs models over a set and measures every result."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ def evaluate_folder(
     """Measure one model on a folder of images.
 
     Args:
-        upscaler: The model; its family names it in the table.
-        folder: HR images; the set has the name of the folder.
+        upscaler: The model; the table lists it by its family.
+        folder: HR images; the set is named after the folder.
         scale: The factor to enlarge by.
         protocol: What is compared.
         metrics: From `select_metrics`; the default ones if empty.
@@ -78,7 +78,7 @@ def measure_images(
     Args:
         upscalers: The models, by their names in the table.
         setting: What is measured.
-        finished: Videos that were made before and are measured too, by their names in the table.
+        finished: Existing result videos to measure too, by their names in the table.
 
     Yields:
         The images in the order of the set.

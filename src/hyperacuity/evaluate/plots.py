@@ -33,8 +33,8 @@ def check_plot(path: Path) -> None:
 def draw_plot(rows: Sequence[EvaluationRow], suffix: str) -> bytes:
     """Draw the first metric of all models, two panels for each set and scale.
 
-    The left panel has parameters on its axis, where resamplers, which have none, are horizontal lines. The right panel
-    has the seconds for a megapixel of the result.
+    The left panel has parameters on its axis, where resamplers, which have no parameters, are horizontal lines. The
+    right panel has the seconds for a megapixel of the result.
 
     Args:
         rows: The table.
@@ -83,7 +83,7 @@ def _draw_setting(left: Any, right: Any, rows: Sequence[EvaluationRow]) -> None:
 
 
 def _draw_points(axes: Any, points: Sequence[tuple[float, float, str]]) -> None:
-    """Draw points with their names on the side that has room; names that would overlap are moved apart."""
+    """Draw points with their names on the side with room; overlapping names are moved apart."""
     from matplotlib.ticker import LogLocator, NullLocator
 
     axes.set_xscale("log")

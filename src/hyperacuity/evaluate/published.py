@@ -65,7 +65,7 @@ def published_figures() -> Mapping[tuple[str, str, int], PublishedFigure]:
 
 
 def find_published(card: Card, name: str, scale: int) -> PublishedFigure | None:
-    """Returns the published figure of the network of `card` on the set called `name`, if there is one."""
+    """Returns the published figure of the card's network on the set `name`; None if there is none."""
     model = "Bicubic" if card.name == "bicubic" else _name_in_papers(card)
     return published_figures().get((model, name, scale)) if model else None
 

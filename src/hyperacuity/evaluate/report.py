@@ -11,8 +11,8 @@ from hyperacuity.evaluate.results import EvaluatedImage, EvaluationRow, Evaluati
 from hyperacuity.storage import storing, write_whole
 
 _SECONDS = (
-    "Seconds: for a megapixel of the result, the median over the images, array in and array out after a warm-up, on "
-    "this machine with all else that it did."
+    "Seconds: for a megapixel of the result, the median over the images, from array to array after a warm-up, on "
+    "this machine under its load at the time."
 )
 _VIDEOS = "Videos: each frame is an image in 8-bit R, G, B by the video's own matrix and range."
 
@@ -27,7 +27,7 @@ def to_csv(records: Sequence[Mapping[str, str]]) -> str:
 
 
 def _columns(records: Sequence[Mapping[str, str]]) -> list[str]:
-    """Returns the columns of all records; those of videos have more than those of images."""
+    """Returns the columns of all records; videos have more than images."""
     return list(dict.fromkeys(name for record in sorted(records, key=len, reverse=True) for name in record))
 
 
@@ -87,7 +87,7 @@ def store(path: Path, content: bytes) -> None:
     """Write a file, and its folder if missing.
 
     Raises:
-        UsageError: If it cannot be written; `path` then holds what it held before.
+        UsageError: If it cannot be written; `path` is then unchanged.
     """
     with storing(path):
         path.parent.mkdir(exist_ok=True)

@@ -1,4 +1,4 @@
-"""The records of an evaluation: what is measured, the measurements of each image, and the rows of a table."""
+"""The records of an evaluation: settings, the measurements of each image, and the rows of a table."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from hyperacuity.metrics.protocols import CLASSIC, ComparisonProtocol
 
 @dataclass(frozen=True)
 class EvaluationSetting:
-    """What is measured: one set at one scale, by one protocol."""
+    """The setting of a measurement: one set at one scale, by one protocol."""
 
     images: ImageSet | VideoSet
     scale: int
@@ -31,11 +31,11 @@ class EvaluationSetting:
 
 @dataclass(frozen=True)
 class Measurement:
-    """One result in figures.
+    """The measurements of one result.
 
     Attributes:
         scores: The value of each metric, by its name.
-        seconds: Time for one megapixel of the result; 0 if it was made before.
+        seconds: Time for one megapixel of the result; 0 for existing results.
     """
 
     scores: Mapping[str, float]
@@ -62,9 +62,9 @@ class EvaluationRow:
         setting: What was measured.
         count: How many images.
         scores: The mean of each metric, by its name.
-        parameters: Of the network; 0 for resamplers, and for results that were made before.
-        seconds: Median time for one megapixel of the result; 0 for results that were made before.
-        published: The figure of the paper, if there is one and it was asked for.
+        parameters: Of the network; 0 for resamplers and existing results.
+        seconds: Median time for one megapixel of the result; 0 for existing results.
+        published: The figure of the paper, if there is one and it was requested.
     """
 
     model: str
@@ -111,7 +111,7 @@ def summarise(
 
     Args:
         model: Its name in the table.
-        upscaler: None for results that were made before.
+        upscaler: None for existing results.
         setting: What was measured.
         measurements: One for each image.
         with_published: Add the paper's figure, which exists for the classic protocol only.

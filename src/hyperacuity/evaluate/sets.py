@@ -1,4 +1,4 @@
-"""A folder of images as a test set: found, paired and checked before any work begins."""
+"""A folder of images as a test set: found, paired and checked before work begins."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class ImageSetMember:
     lr: Path | None = None
 
     def pair(self, scale: int) -> Pair:
-        """Both resolutions in 8 bits; HR is cut to whole LR pixels, as all tables have it.
+        """Both resolutions in 8 bits; HR is cut to whole LR pixels, as in all published tables.
 
         Raises `UsageError` where a given LR has another size or other channels than the HR's.
         """
@@ -70,8 +70,8 @@ def find_images(folder: Path, scales: Sequence[int], metrics: Sequence[Metric], 
 
     Args:
         folder: HR images.
-        scales: At which the set will be measured.
-        metrics: What will be measured.
+        scales: The scales at which the set will be measured.
+        metrics: The metrics that will be measured.
         lr: A folder of LR images, for a single scale. An LR image has the name of its HR image, or that name followed
             by x2 or _x2, where 2 is the scale.
 
@@ -82,12 +82,12 @@ def find_images(folder: Path, scales: Sequence[int], metrics: Sequence[Metric], 
     """
     for metric in metrics:
         if metric.needs_video:
-            raise UsageError(f"{metric.name} is measured between the frames of a video, and {folder} is a folder")
+            raise UsageError(f"{metric.name} is measured between the frames of a video, but {folder} is a folder")
     for below in (folder, lr):
         if below is not None and not below.is_dir():
             raise UsageError(f"there is no folder {below}")
     if lr is not None and len(scales) != 1:
-        raise UsageError("LR images have one scale, and several are asked for", Use(scale="N"), Use(lr=LEAVE_OUT))
+        raise UsageError("LR images have one scale, but several are given", Use(scale="N"), Use(lr=LEAVE_OUT))
     paths = datasets.files([folder])
     names = [path.relative_to(folder).with_suffix("").as_posix() for path in paths]
     given = [None] * len(paths) if lr is None else _partners(names, lr, scales[0])
@@ -101,7 +101,9 @@ def _partners(names: Sequence[str], folder: Path, scale: int) -> list[Path]:
     found = datasets.find_lr(names, folder, scale)
     for name, path in zip(names, found, strict=True):
         if path is None:
-            raise UsageError(f"{folder} has no LR for {name}: it must be called like the HR, or so with x{scale} added")
+            raise UsageError(
+                f"{folder} has no LR for {name}: it must have the name of the HR image, or that and x{scale}"
+            )
     return [path for path in found if path is not None]
 
 

@@ -1,4 +1,4 @@
-"""Sheets that show an image side by side: LR, the result of each model, HR."""
+"""Sheets that compare LR, the result of each model, and HR side by side."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ FONT = 16
 
 
 def sheet_paths(folder: Path, setting: EvaluationSetting) -> list[Path]:
-    """Returns where the sheets of a set go, one for each image in the order of the set.
+    """Returns the paths of a set's sheets, one for each image in the order of the set.
 
     Raises:
         UsageError: If the set is a video.
     """
     images = setting.images
     if not isinstance(images, ImageSet):
-        raise UsageError(f"crops can be shown of folders only, and {images.path} is a video", Use(pictures=LEAVE_OUT))
+        raise UsageError(f"crops are written for folders only, but {images.path} is a video", Use(pictures=LEAVE_OUT))
     return [folder / f"{images.name}-{member.name.replace('/', '-')}-x{setting.scale}.png" for member in images.members]
 
 

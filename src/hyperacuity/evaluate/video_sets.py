@@ -1,4 +1,4 @@
-"""A video as a test set: its frames are the images, one after the other."""
+"""A video as a test set: its frames are the images."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from hyperacuity.video.images import rgb_frames
 
 @dataclass(frozen=True)
 class FrameSelection:
-    """Which frames of a video are measured.
+    """Selects the frames of a video to measure.
 
     Attributes:
         start: Seconds from the beginning of the video.
@@ -35,7 +35,7 @@ class FrameSelection:
     limit: int | None = None
 
     def read(self, path: Path) -> Iterator[NDArray[np.uint8]]:
-        """Yields the selected frames as (H, W, C) uint8; see `video.pictures`."""
+        """Yields the selected frames as (H, W, C) uint8; see `video.images.rgb_frames`."""
         return self.take(self.open(path))
 
     def open(self, path: Path) -> VideoSource:
@@ -56,7 +56,7 @@ class VideoSet:
         name: The name of the file.
         path: The file.
         frames: Which frames are measured.
-        count: About how many frames that is; 0 if the container does not say.
+        count: The approximate number of these frames; 0 if the container does not state it.
         size: Height and width of a frame.
     """
 
@@ -100,7 +100,7 @@ def find_video(path: Path, scales: Sequence[int], metrics: Sequence[Metric], fra
 
 
 class FinishedVideo:
-    """A video that was made before, compared with a set frame by frame.
+    """An existing result video, compared with a set frame by frame.
 
     Args:
         path: The video.
@@ -116,7 +116,7 @@ class FinishedVideo:
         height, width = video.frame_format.height, video.frame_format.width
         if (height, width) != truth.size:
             raise UsageError(
-                f"{path} has {width} x {height} pixels and {truth.path} has {truth.size[1]} x {truth.size[0]}: a "
+                f"{path} has {width} x {height} pixels, but {truth.path} has {truth.size[1]} x {truth.size[0]}: a "
                 "result and its ground truth must have the same size"
             )
         self._frames = truth.frames.take(video)

@@ -1,7 +1,7 @@
 """Reading and writing files. A format is one module, and one line in `table`.
 
     table        the table of formats, and the endings that they write
-    files        open and create files: `read`, `write`; what a name stands for: `knows`, `readable`, `is_video`
+    files        open and create files: `read`, `write`; what a name means: `knows`, `readable`, `is_video`
     protocol     what a format, a source and a sink are, and what a format can hold
     content      the bytes of a file that is being opened
     foreign      files that are recognised but not read

@@ -1,4 +1,4 @@
-"""The bytes of a file that is being opened: its first bytes, any others, or all of them."""
+"""Access to the bytes of a file being opened: the first ones, a range, or all of them."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ COPIED = 64 << 20
 
 @dataclass(frozen=True)
 class Content:
-    """What a format is given to recognise a file and to read it.
+    """The bytes of a file, from which a format recognises and reads it.
 
     Args:
-        name: How messages call the file.
+        name: The name of the file in messages.
         head: Its first `HEAD` bytes, or all of a shorter file.
         data: The path, or the bytes themselves.
     """
@@ -34,7 +34,7 @@ class Content:
     data: Path | bytes
 
     def part(self, start: int, size: int) -> bytes:
-        """Return up to `size` bytes from byte `start` on, for formats that the first bytes do not give away."""
+        """Return up to `size` bytes from byte `start` on, for formats that the first bytes do not identify."""
         if isinstance(self.data, bytes):
             return self.data[start : start + size]
         with open(self.data, "rb") as file:
@@ -51,7 +51,7 @@ class Content:
 
 
 def open_content(data: Path | bytes) -> Content:
-    """Look at the first bytes of a file, or of the bytes of one.
+    """Read the first bytes of a file, given by its path or as bytes.
 
     Raises:
         UsageError: If the file cannot be opened.

@@ -29,13 +29,13 @@ def read(data: Path | bytes) -> Source:
         if each.accepts(content):
             return each.read(content)
     if video.accepts(content.head):
-        raise UnsupportedFormat(f"{content.name} is a video, which is upscaled by video.upscale and not as an image")
+        raise UnsupportedFormat(f"{content.name} is a video: use video.upscale, which reads its frames")
     known = ", ".join(name for each in table.FORMATS for name in each.READS)
     raise UnsupportedFormat(f"{content.name} is {foreign.describe(content.head)}; what is read: {known}")
 
 
 def write(path: Path, like: Source | None, *, quality: int | None = None) -> Sink:
-    """Return a sink for a file of the format that the ending of its name stands for.
+    """Return a sink for a file, in the format that the ending of its name selects.
 
     Args:
         path: The file to write.
@@ -44,7 +44,7 @@ def write(path: Path, like: Source | None, *, quality: int | None = None) -> Sin
 
     Raises:
         UnsupportedFormat: If no format has this ending.
-        UsageError: If the format cannot hold what `like` is.
+        UsageError: If the format cannot hold the frames or pages of `like`.
     """
     suffix = path.suffix.lower()
     for each in table.FORMATS:
@@ -80,4 +80,4 @@ def is_video(path: Path) -> bool:
         with path.open("rb") as file:
             return video.accepts(file.read(HEAD))
     except OSError:
-        return False  # reading it raises the fitting error
+        return False  # opening it raises the error

@@ -1,4 +1,4 @@
-"""Files that are recognised but not read: what each is, and how to get an image out of it."""
+"""Files that are recognised but not read: what each one is, and how to obtain an image from it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _SIGNATURES = (
 
 
 def describe(head: bytes) -> str:
-    """Return what a file with these first bytes is, with a cure where there is one."""
+    """Describe a file by its first bytes, with a cure if there is one."""
     for at, signature, what in _SIGNATURES:
         if head[at : at + len(signature)] == signature:
             return what

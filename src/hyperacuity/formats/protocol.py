@@ -1,4 +1,4 @@
-"""What every format offers, what a file of it can hold, and the warning if something does not fit."""
+"""The interface of a format, what its files can hold, and the warning if something does not fit."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from hyperacuity.errors import HyperacuityWarning
 from hyperacuity.formats.content import Content
 from hyperacuity.image import Image, Strips
 
-# No limit that an image could reach.
+# Larger than any image.
 UNLIMITED = 2**31 - 1
 
 
 class LossWarning(HyperacuityWarning):
-    """Something of the input does not fit into the chosen output format; the message says what."""
+    """A part of the input does not fit into the output format; the message names it."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Capacity:
-    """What a file of a format can hold. Whatever else an image has is lost, and the `LossWarning`s follow from this.
+    """What a file of a format can hold. Everything else of an image is lost; this record decides the `LossWarning`s.
 
     Args:
-        name: The format, as messages call it.
+        name: The name of the format in messages.
         depths: Bits of a value, ascending: 8, 9 to 16 (stored in 16), 32 for floats.
-        channels: How many colours: 1 (grey), 3 (RGB).
+        channels: Numbers of colour channels: 1 (grey), 3 (RGB).
         side: The greatest height or width in pixels.
         nbytes: The greatest size of an image in bytes.
         alpha: Whether pixels can be transparent.
@@ -39,7 +39,7 @@ class Capacity:
         grey: Whether grey is stored as one channel and not as three.
         lossy: Whether pixels are always compressed with loss.
         palette: How many colours an image has at most; None for no limit.
-        metadata: The fields of `Metadata` that it holds, with the most bytes that each can have. "native" stands for
+        metadata: The fields of `Metadata` that it holds, each with its largest size in bytes. "native" stands for
             the format's own form of metadata.
         coloured: The ending of a sister format that holds colours, if this one does not.
     """
@@ -60,7 +60,7 @@ class Capacity:
     coloured: str = ""
 
     def depth(self, dtype: np.dtype[Any]) -> int:
-        """Return the least depth that holds `dtype` without loss, or else the greatest there is."""
+        """Return the least depth that holds `dtype` without loss, or else the greatest available."""
         return next((depth for depth in self.depths if depth > dtype.itemsize * 4), self.depths[-1])
 
 
@@ -77,12 +77,12 @@ class Source(Protocol):
 
     @property
     def loop(self) -> int | None:
-        """How often an animation plays; 0 = for ever; None = it is not one."""
+        """How often an animation plays; 0 = for ever; None = not an animation."""
         ...
 
     @property
     def lossless(self) -> bool:
-        """Whether the pixels are as they were before the file was written."""
+        """Whether the file was encoded without loss."""
         ...
 
     def __iter__(self) -> Iterator[Image]: ...
@@ -108,7 +108,7 @@ class Format(Protocol):
     Attributes:
         SUFFIXES: The endings of the files that it writes, lower case with the dot, the usual one first.
         ONLY_READ: More endings, of files that it reads and does not write.
-        READS: What it reads, in words, for messages.
+        READS: The formats that it reads, in words, for messages.
         HOLDS: What its files can hold; None if it only reads.
     """
 
@@ -133,7 +133,7 @@ class Format(Protocol):
 
         Raises:
             DamagedFile: If the headers are damaged.
-            UnsupportedFormat: If the file uses what is not supported, or announces too many pixels.
+            UnsupportedFormat: If the file uses an unsupported feature, or announces too many pixels.
         """
         ...
 
@@ -141,6 +141,6 @@ class Format(Protocol):
         """Return a sink for a file that carries over the metadata of the source `like`.
 
         Raises:
-            UsageError: If the format cannot hold what `like` is, or the quality is out of range.
+            UsageError: If the format cannot hold the frames or pages of `like`, or the quality is out of range.
         """
         ...

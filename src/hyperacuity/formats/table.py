@@ -1,4 +1,7 @@
-"""The one table of formats. A new format is one module with the names of `Format` and one line here."""
+"""The one table of formats. A new format is one module with the names of `Format` and one line here.
+
+If the format was only recognised until now (DICOM is), its line in `foreign` goes.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,7 @@ def suffixes() -> list[str]:
 
 
 def holding(fits: Callable[[Capacity], bool]) -> str:
-    """Return the endings of the formats that hold all metadata and that `fits` accepts, as ".png or .tif"."""
+    """Return the endings of formats that hold all metadata and satisfy `fits`, such as ".png or .tif"."""
     complete = {"icc", "exif", "xmp"}
     found = [
         each.SUFFIXES[0]

@@ -1,4 +1,4 @@
-"""Live enlarging of cameras and streams, while they run.
+"""Enlarges cameras and streams while they run.
 
     from hyperacuity import Size, live, load
 

@@ -1,4 +1,4 @@
-"""Addresses of sources and sinks: parsing what a person writes, and FFmpeg's settings for it."""
+"""Parses the addresses of sources and sinks, and sets FFmpeg's options for them."""
 
 from __future__ import annotations
 
@@ -50,11 +50,11 @@ class LiveSource:
 
     Attributes:
         kind: What it is.
-        url: What FFmpeg opens.
-        shown: Its name for messages, without passwords.
+        url: The address that FFmpeg opens.
+        shown: The address in messages, without passwords.
         format: FFmpeg's demuxer, or None to detect it.
         options: FFmpeg's options for it.
-        paced: Frames can be read faster than they are to be shown, as from a file.
+        paced: Whether frames can be read faster than they are shown, as from a file.
     """
 
     kind: Literal["camera", "network", "pipe", "file"]
@@ -80,7 +80,7 @@ class LiveSink:
 
     @property
     def reconnects(self) -> bool:
-        """Whether it is connected again after it was lost."""
+        """Whether a lost connection is opened again."""
         return self.kind in ("udp", "tcp")
 
 
@@ -95,7 +95,7 @@ def source(
         options: Further options for FFmpeg.
 
     Raises:
-        UsageError: If it is not a source, or does not exist.
+        UsageError: If it is not a valid source, or does not exist.
 
     Example:
         >>> source("rtsp://user:secret@camera/stream").shown
@@ -134,7 +134,7 @@ def sink(text: str) -> LiveSink:
             .m3u8 playlist for HLS, or a file.
 
     Raises:
-        UsageError: If it is not a sink.
+        UsageError: If it is not a valid sink.
 
     Example:
         >>> sink("result.mkv").format
@@ -176,7 +176,7 @@ def _url(text: str) -> SplitResult | None:
     try:
         return urlsplit(text)
     except ValueError as error:
-        raise UsageError(f"{match[1]}://... is no URL: {error}") from error
+        raise UsageError(f"{match[1]}://... is not a valid URL: {error}") from error
 
 
 def _check_scheme(parts: SplitResult, known: Mapping[str, str] | tuple[str, ...], role: str) -> None:
@@ -224,7 +224,7 @@ def _path_source(path: Path, further: dict[str, str]) -> LiveSource:
 
 
 def _local(further: dict[str, str]) -> dict[str, str]:
-    """Options for what is read by us: FFmpeg may open nothing else."""
+    """Options for input that we read ourselves: FFmpeg may open nothing else."""
     return {"protocol_whitelist": "none"} | _QUICK | further
 
 
@@ -253,5 +253,5 @@ def _camera_source(text: str, name: str, capture: CaptureOptions, further: dict[
     if capture.rate is not None:
         options["framerate"] = capture.rate
     elif module == "avfoundation":
-        options["framerate"] = "30"  # FFmpeg's own default is a rate that many cameras do not have
+        options["framerate"] = "30"  # FFmpeg's default rate is one that many cameras lack
     return LiveSource("camera", url, text, module, options | further)

@@ -1,4 +1,4 @@
-"""The models that a live run may choose from, and how much work each of them is."""
+"""The models that a live run may choose from, and the cost of each."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def automatic(**options: Any) -> list[Upscaler]:
 
 
 def multiply_adds(upscaler: Upscaler, before: tuple[int, int], after: tuple[int, int]) -> float:
-    """Count the multiply-adds of all networks that bring one frame from one (height, width) to another."""
+    """Count the multiply-adds of all networks that enlarge a frame from one (height, width) to another."""
     pixels, work = float(before[0] * before[1]), 0.0
     for step in upscaler.chain(before, after):
         pixels *= step.enlarge**2

@@ -26,7 +26,7 @@ _PLAYABLE_DEPTH = {"h264": 8, "h265": 10}
 
 
 def low_latency_encoding(encoding: Encoding, sink: LiveSink) -> Encoding:
-    """Complete an encoding for low latency: codec and preset are set, and the options that it does not have.
+    """Complete an encoding for low latency: sets codec, preset, and options that are missing.
 
     Raises:
         UnsupportedFormat: For a codec that the sink cannot hold.

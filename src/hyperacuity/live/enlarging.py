@@ -1,4 +1,4 @@
-"""Frames at the size of the result, by any of several models, whatever size the source has at the moment."""
+"""Enlarges frames to the size of the result with any of several models, even if the source changes its size."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hyperacuity.video.enlarging import Enlarger
 
 
 @dataclass(frozen=True, eq=False)
-class EnlargedFrame:
+class EnlargedLiveFrame:
     """An enlarged frame on its way to the encoder; `size` is its (height, width)."""
 
     planes: tuple[Array, ...]
@@ -39,13 +39,13 @@ class FrameEnlarger:
         self._upscalers, self._first, self._size, self._stored = upscalers, first, size, stored
         self._enlargers: dict[tuple[int, FrameFormat], Enlarger] = {}
 
-    def compute(self, frame: PlanarFrame, look: FrameFormat, rung: int = 0) -> EnlargedFrame:
-        """Enlarge a frame with the model of an index, without its black bars."""
+    def compute(self, frame: PlanarFrame, look: FrameFormat, rung: int = 0) -> EnlargedLiveFrame:
+        """Enlarge a frame with the model `rung`, without its black bars."""
         enlarger = self._enlarger(look, rung)
-        return EnlargedFrame(enlarger.compute(frame).planes, enlarger.size, self.name(look, rung))
+        return EnlargedLiveFrame(enlarger.compute(frame).planes, enlarger.size, self.name(look, rung))
 
     def compute_afresh(self, frame: PlanarFrame, look: FrameFormat, rung: int) -> None:
-        """Enlarge a frame without reusing anything of the one before, to time it."""
+        """Enlarge a frame without reusing the one before, to time it."""
         enlarger = self._enlarger(look, rung)
         enlarger.forget()
         enlarger.compute(frame)
@@ -53,16 +53,16 @@ class FrameEnlarger:
     def _enlarger(self, look: FrameFormat, rung: int) -> Enlarger:
         if (rung, look) not in self._enlargers:
             if any(known != look for _, known in self._enlargers):
-                self._enlargers.clear()  # a source whose format changes often must not fill the memory
+                self._enlargers.clear()  # a source that often changes its format must not fill the memory
             self._enlargers[rung, look] = Enlarger(self._upscalers[rung], look, self._fitted(look), self._stored)
         return self._enlargers[rung, look]
 
     def name(self, look: FrameFormat, rung: int) -> str:
-        """Returns what computes a frame of this format: networks, or a resampler."""
+        """Returns the name of the model or resampler that enlarges frames of this format."""
         names = self._upscalers[rung].names((look.height, look.width), self._fitted(look))
         return " + ".join(names) or "same size"
 
-    def finish(self, enlarged: EnlargedFrame) -> tuple[Array, ...]:
+    def finish(self, enlarged: EnlargedLiveFrame) -> tuple[Array, ...]:
         """Returns planes of the stored format, with black bars where the frame needs them."""
         return enlarged.planes if enlarged.size == self._size else self._with_bars(enlarged.planes, enlarged.size)
 

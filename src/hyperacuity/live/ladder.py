@@ -1,7 +1,7 @@
-"""The ladder: which model computes the next frame, namely the best one whose frames are in time.
+"""The ladder: chooses the model for the next frame, the best one that keeps up.
 
-A ladder has rungs from the best model to the lightest. It steps down one rung when frames are late or dropped, and
-tries the rung above with a single frame after a while without either. It has no clock: all times are passed in.
+A ladder has rungs from the best model to the lightest. It steps down one rung when frames are late or dropped. After a
+while without such frames it tries the rung above with a single frame. It has no clock: all times are passed in.
 """
 
 from __future__ import annotations
@@ -23,21 +23,21 @@ ROOM, ROOM_IN_BUDGET = 0.7, 0.5
 LIGHTER = 0.8
 # How often a model is timed before the run starts, and for how many seconds at most.
 ROUNDS, SECONDS = 3, 1.0
-# A network that is predicted to take this many times what a rung may is not timed, which would only delay the start.
-# The prediction, from multiply-adds and the time of a lighter network, is easily wrong by a factor of five.
+# A network is not timed if its predicted time is this many times the limit: timing would only delay the start.
+# The prediction, from multiply-adds and the time of a lighter network, may be wrong by a factor of five.
 HOPELESS = 50.0
 
 
 @dataclass(frozen=True)
 class ModelCost:
-    """The seconds that a model, given by its index among those requested, takes for a frame."""
+    """The measured time of a model for a frame, in seconds; the model is given by its index."""
 
     index: int
     seconds: float
 
 
 def select_rungs(candidates: Sequence[ModelCost]) -> list[ModelCost]:
-    """Select, of models from best to worst, those that are clearly lighter than every better one."""
+    """Select, of models from best to worst, those that are clearly faster than every better one."""
     chosen: list[ModelCost] = []
     for each in candidates:
         if not chosen or each.seconds <= LIGHTER * chosen[-1].seconds:
@@ -46,11 +46,11 @@ def select_rungs(candidates: Sequence[ModelCost]) -> list[ModelCost]:
 
 
 def measure_costs(works: Sequence[float], compute: Callable[[int], object], limit: float) -> list[ModelCost]:
-    """Time a frame on each model that has a chance to keep up.
+    """Time one frame on each model that may be fast enough.
 
     Args:
         works: Multiply-adds for a frame of each model, best model first; 0 for resamplers.
-        compute: Computes a frame with the model of an index.
+        compute: Computes a frame with the model at an index.
         limit: The seconds that a rung may take.
 
     Returns:
@@ -68,12 +68,12 @@ def measure_costs(works: Sequence[float], compute: Callable[[int], object], limi
 
 
 def longest_frame_time(period: float, budget: float) -> float:
-    """Returns the seconds that a frame may take on a rung."""
+    """Returns the time that a frame may take, in seconds."""
     return min(ROOM * period, ROOM_IN_BUDGET * budget)
 
 
 def measure(compute: Callable[[], object]) -> float:
-    """Returns the seconds that a call takes: the least of a few, after one call to warm up."""
+    """Returns the time of a call in seconds: the least of a few, after a warm-up call."""
     compute()
     taken: list[float] = []
     while len(taken) < ROUNDS and sum(taken) < SECONDS:
@@ -84,10 +84,10 @@ def measure(compute: Callable[[], object]) -> float:
 
 
 class Ladder:
-    """The current rung, and the recent frames that decide about the next.
+    """Chooses a rung for each frame, from the current one and the recent frames.
 
     Args:
-        seconds: What a frame takes on each rung, best and slowest model first.
+        seconds: The time for a frame on each rung, best and slowest model first.
         period: Seconds between two frames of the source; may be changed at any time.
         budget: The requested latency, in seconds.
     """
@@ -132,7 +132,7 @@ class Ladder:
         if frames >= ENOUGH and bad > max(1, SHARE * frames) and self.rung < self._lightest:
             self.rung += 1
             self._seen.clear()
-            # A rung that could not be held for long is tried again later each time.
+            # Wait longer before each new trial of a rung that failed soon.
             hasty = self._rose is not None and now - self._rose < self._calm
             self._calm = min(LONGEST_CALM, 2 * self._calm) if hasty else CALM
             self._rose = None

@@ -1,4 +1,4 @@
-"""The one place where the newest frame waits for the network; a newer frame replaces the waiting one."""
+"""The queue of one frame in front of the network; a newer frame replaces the waiting one."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ class LatestItem(Generic[T]):
             self._changed.notify()
 
     def take(self, timeout: float) -> T | None:
-        """Returns the newest item, waiting for it; None after `timeout` seconds, or if no more will come."""
+        """Wait for the newest item and return it; None after `timeout` seconds, or if the queue is closed."""
         with self._changed:
             self._changed.wait_for(lambda: self._item is not None or self._ended, timeout)
             item, self._item = self._item, None
             return item
 
     def put_back(self, item: T) -> None:
-        """Put an item that was taken back in its place, unless a newer one is there."""
+        """Put back an item that was taken, unless a newer one is waiting."""
         with self._changed:
             if self._item is None:
                 self._item = item
@@ -40,7 +40,7 @@ class LatestItem(Generic[T]):
                 self.dropped += 1
 
     def end(self) -> None:
-        """Say that no more will come; the waiting item can still be taken."""
+        """Close the queue; the waiting item can still be taken."""
         with self._changed:
             self._ended = True
             self._changed.notify()

@@ -1,4 +1,4 @@
-"""The loop of a live run: newest frame in, enlarged frame out, until the source ends or the run is stopped."""
+"""The loop of a live run: enlarges the newest frame until the source ends or the run is stopped."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def run(
 ) -> LiveStatus:
     """Enlarge a stream until it ends, `stop` is set or its duration is over.
 
-    Whatever happens, the sink is closed properly: a file can be played, a playlist is complete.
+    The sink is always closed properly: a file can be played, a playlist is complete.
 
     Args:
         upscalers: One; or several, best first, of which the best that keeps up computes each frame.
@@ -59,14 +59,14 @@ def run(
     Raises:
         UsageError: For a request that cannot be met.
         Unreachable: For a source that delivers no frame for `options.give_up` seconds.
-        MissingDependency: Where PyAV, or a part of it, is not installed.
-        BadOutput: For a network's answer that is not credible.
+        MissingDependency: If PyAV, or a part of it, is not installed.
+        BadOutput: If a network's result is not credible.
     """
     return _LiveRun(upscalers, source, sink, size, options, stop or Stop(), observe).run()
 
 
 class _LiveRun:
-    """One run; its threads share it."""
+    """The state of one run, shared by its threads."""
 
     def __init__(
         self,
@@ -132,7 +132,7 @@ class _LiveRun:
         return None
 
     def _stream_from(self, first: ArrivedFrame) -> None:
-        """Everything from the first frame on."""
+        """Run from the first frame to the end."""
         frames, target = self._prepare(first)
         costs = self._model_costs(frames, first)
         self.reader.latest.put_back(first)
@@ -157,7 +157,7 @@ class _LiveRun:
             while not self.stop.is_set() and (end is None or self._now() < end):
                 asked = self._now()
                 if not writer.ready.wait(_TICK):
-                    missed = self._missed  # for lack of a sink, which no lighter model would help
+                    missed = self._missed  # because the sink is missing, where a lighter model does not help
                     self.observe(self._status())
                     continue
                 waited = self._now() - asked
@@ -168,7 +168,7 @@ class _LiveRun:
                 rung = ladder.choose(begin)
                 enlarged = frames.compute(arrived.frame, arrived.layout, costs[rung].index)
                 seconds = self._now() - begin
-                # A frame that waits longer for the sink than for the network would not be faster with a lighter model.
+                # A lighter model does not help a frame that waits longer for the sink than for the network.
                 ladder.record(self._now(), rung, seconds, self._missed - missed if waited <= seconds else 0)
                 missed = self._missed
                 writer.ready.clear()
@@ -176,7 +176,7 @@ class _LiveRun:
                 self.observe(self._status())
 
     def _prepare(self, first: ArrivedFrame) -> tuple[FrameEnlarger, EncoderTarget]:
-        """What enlarges frames, and what they are encoded for; warns about what the encoding cannot hold."""
+        """The enlarger and the encoder's target; warns about what the encoding cannot hold."""
         stream = self.reader.stream
         assert stream is not None
         before = first.layout.height, first.layout.width
@@ -190,7 +190,7 @@ class _LiveRun:
         keys = max(1, round(2 * stream.rate * self.options.output.keys))
         encoding = replace(self.encoding, options={"g": str(keys)} | dict(self.encoding.options))
         target = EncoderTarget(encoding, stored, TIME_BASE, stream.rate, stream.aspect, joinable=joinable)
-        Encoder(target)  # fails here, before anything is opened, if it cannot start
+        Encoder(target)  # raises here, before anything is opened, if it cannot start
         return FrameEnlarger(self.upscalers, first.layout, size, stored), target
 
     def _model_costs(self, frames: FrameEnlarger, first: ArrivedFrame) -> list[ModelCost]:

@@ -54,7 +54,7 @@ class ArrivedFrame:
 
 @dataclass(frozen=True)
 class SourceStream:
-    """What the first connection revealed of the source. sound: a template for a stream of the same sound, or None."""
+    """The properties of the source found by the first connection; `sound` is a template for its sound, or None."""
 
     layout: FrameFormat
     rate: Fraction
@@ -63,20 +63,19 @@ class SourceStream:
 
 
 class Readable(Protocol):
-    """What FFmpeg reads from if it must not open anything itself."""
+    """A file object for FFmpeg to read from where it must not open anything itself."""
 
     def read(self, size: int) -> bytes: ...
     def close(self) -> None: ...
 
 
 class SourceReader:
-    """Reads a source in a thread of its own, from `start` to `close`, into `latest` and `sounds`.
+    """Reads a source in a separate thread, from `start` to `close`, into `latest` and `sounds`.
 
-    One connection is open at a time, in that one thread: a device that never answers blocks nothing else, and is not
-    opened a second time meanwhile.
+    Only this thread opens connections, one at a time: a device that hangs blocks nothing else, and is not opened twice.
 
     Args:
-        source: What to read.
+        source: The source.
         statistics: Where frames are counted.
         clock: Returns the seconds since the run began.
         timeout: Seconds without a frame after which a connection is closed.
@@ -84,9 +83,9 @@ class SourceReader:
         deinterlace: Whether to make whole frames of fields.
 
     Attributes:
-        state: What is wrong, in words; empty while frames arrive.
-        error: Why reading ended for good, if because of an error.
-        warnings: Warnings to be given by the thread of the run.
+        state: The current problem, in words; empty while frames arrive.
+        error: The error that ended reading, if there is one.
+        warnings: Warnings for the thread of the run to issue.
     """
 
     def __init__(
@@ -154,7 +153,7 @@ class SourceReader:
                 self._stop.wait(wait)
         except HyperacuityError as error:
             self.error = error
-        except BaseException as error:  # an internal error: raised in the thread of the run
+        except BaseException as error:  # an internal error, raised again in the thread of the run
             self.error = HyperacuityError(f"{self.source.shown}: {type(error).__name__}: {error}")
             self.error.__cause__ = error
         finally:
@@ -171,7 +170,7 @@ class SourceReader:
         except HyperacuityError:
             raise
         except av.FFmpegError as error:
-            # FFmpeg's error for a server that hangs up without having announced a length.
+            # FFmpeg's error if a server closes the connection without having announced a length.
             cut = isinstance(error, OSError) and error.errno == errno.EIO
             if self._stop.is_set() or (cut and self._timeline.paced):
                 return
@@ -205,7 +204,7 @@ class SourceReader:
         return container
 
     def _explain(self, error: Any, *, cut: bool) -> HyperacuityError:
-        """FFmpeg's error as one of ours: before the first frame it is final if another attempt would not help."""
+        """Convert FFmpeg's error: before the first frame it is final if another attempt would not help."""
         import av
 
         name = self.source.shown
@@ -226,7 +225,7 @@ class SourceReader:
         if not container.streams.video or container.streams.video[0].codec_context is None:
             raise UnsupportedFormat(f"{self.source.shown} has no video that can be decoded")
         stream = container.streams.video[0]
-        stream.thread_type = "SLICE"  # threads per frame would hold frames back
+        stream.thread_type = "SLICE"  # frame threads would delay frames
         sound = self._sound_stream(container)
         self._timeline.connect(paced=self.source.paced or container.format.name.split(",")[0] in _LUMPS)
         fields = Deinterlacer(stream) if self._deinterlace else None
@@ -288,7 +287,7 @@ class SourceReader:
         self.latest.put(ArrivedFrame(PlanarFrame(from_av(frame, look), 0), look, arrival, place))
 
     def _sound_stream(self, container: av.container.InputContainer) -> av.AudioStream | None:
-        """The stream of sound to copy: the first, if it is of the same kind as that of the first connection."""
+        """The audio stream to copy: the first one, if it has the same format as in the first connection."""
         import av
 
         found = next(iter(container.streams.audio), None)
@@ -335,7 +334,7 @@ class PipeReader:
 
 
 class _NullFile:
-    """A file that keeps nothing, and appears closed, so that no trailer is written to it."""
+    """A file that discards what is written and reports that it is closed, so that no trailer is written to it."""
 
     closed = True
 

@@ -19,7 +19,7 @@ class LiveStatus:
 
     Attributes:
         seconds: Since the run began.
-        state: What the run is waiting for, in words; empty while frames flow.
+        state: The current problem, in words; empty while frames flow.
         model: The model that computed the last frame.
         before, after: The size of the source's frames and of the result's.
         arrived: Frames that arrived.

@@ -1,15 +1,15 @@
-"""The time of each frame in the result: the source's clock, aligned with ours at each connection."""
+"""Time stamps of the result: the source's clock, aligned with ours at each connection."""
 
 from __future__ import annotations
 
 from fractions import Fraction
 
-# A source that has sent this many seconds of video more than have passed is not a camera but a recording, behind a URL
-# or in a pipe.
+# A source that is ahead of real time by more than this many seconds is not a camera but a recording, behind a URL or in
+# a pipe.
 AHEAD = 3.0
-# A source's lead decays at this rate a second, since a camera's clock may run wrong by less than that.
+# A source's lead decays at this rate per second: the drift of a camera's clock is smaller.
 _FORGOTTEN = 0.01
-# A step of the source's time that exceeds the wait for it by this many seconds means that its clock was reset.
+# If the source's time steps by this many seconds more than has passed, its clock was reset.
 _JUMP, _JUMP_PACED = 1.0, 10.0
 _TICK = Fraction(1, 1000)
 # A smaller step back is a frame that the decoder delivered too late to be shown; a larger one is a reset clock.
@@ -21,9 +21,9 @@ _FRESH = 0.1
 class Timeline:
     """Maps the source's time stamps to seconds since the run began, so that dropped frames do not shift the others.
 
-    The first frame of a connection is placed by its arrival, later ones by the source's time stamps. If these jump or
-    go back, the next frame is placed by its arrival again, and never before an earlier frame. All times are in seconds;
-    `arrival` and `now` count from the beginning of the run.
+    The first frame of a connection is placed by its arrival, later ones by the source's time stamps. If time stamps
+    jump or go back, the next frame is placed by its arrival again, but never before an earlier frame. All times are in
+    seconds; `arrival` and `now` count from the beginning of the run.
 
     Attributes:
         paced: The source does not deliver frames in real time (a file, segments); `early` then returns how long to
@@ -37,11 +37,11 @@ class Timeline:
         self._last: tuple[Fraction, float] = Fraction(0), 0.0  # time stamp and arrival of the last frame
         self._latest: Fraction | None = None  # when the last frame is shown
         self._lead = 0.0
-        self._moved = 0.0  # from when a frame is shown to when it is to be passed on
+        self._moved = 0.0  # from the time stamp of a frame to the time at which to pass it on
         self.period: float | None = None
 
     def connect(self, *, paced: bool) -> None:
-        """Begin a new connection, whose clock is unrelated to the one before."""
+        """Begin a new connection, whose clock is unrelated to the previous one."""
         self._offset, self.paced = None, paced
 
     def place(self, stamp: Fraction, arrival: float) -> Fraction | None:

@@ -1,6 +1,6 @@
 """Transports that carry MPEG-TS to a consumer: datagrams, a connection, a pipe. Each can be stopped while it waits.
 
-FFmpeg has transports too, but they cannot be interrupted while they wait for a consumer that has disappeared.
+FFmpeg's own transports cannot be interrupted while they wait for a consumer that has disappeared.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from hyperacuity.task import Stop
 
 # Seven packets of MPEG-TS, the most that fit into an Ethernet frame, in bytes.
 DATAGRAM = 7 * 188
-# How often a waiting transport looks whether it is to stop, in seconds.
+# How often a waiting transport checks `stop`, in seconds.
 _LOOK = 0.1
 
 
 class ByteSink(Protocol):
-    """What PyAV writes to. closed: PyAV must not write any more."""
+    """A file object for PyAV to write to; `closed` says that PyAV must not write any more."""
 
     closed: bool
 
@@ -41,7 +41,7 @@ class Transport:
     waiting = ""
 
     def connect(self) -> ByteSink | None:
-        """Returns what to write to; None if FFmpeg opens it, or if the run was stopped. Raises `OSError`."""
+        """Returns the object to write to; None if FFmpeg opens the sink, or the run was stopped. Raises `OSError`."""
         return None
 
     def disconnect(self) -> None:
@@ -62,7 +62,7 @@ def open_transport(sink: LiveSink, stop: Stop, timeout: float) -> Transport:
 
 
 class _PipeTransport(Transport):
-    """Standard output. Its reader may be slow; waiting for it can be stopped."""
+    """Standard output; waiting for a slow reader can be stopped."""
 
     needed = True
 
@@ -80,7 +80,7 @@ class _PipeTransport(Transport):
             if sys.platform == "win32":
                 rest = rest[os.write(number, rest) :]
             elif select.select([], [number], [], _LOOK)[1]:
-                # A pipe that can be written to at all has room for this much.
+                # A pipe that is ready for writing has room for this much.
                 rest = rest[os.write(number, rest[: select.PIPE_BUF]) :]
             elif self._stop.is_set():
                 raise TimeoutError("standard output is not being read")
@@ -88,7 +88,7 @@ class _PipeTransport(Transport):
 
 
 class _UdpTransport(Transport):
-    """UDP datagrams, which may or may not be received."""
+    """UDP datagrams; nothing shows whether they are received."""
 
     needed = True
 
@@ -180,7 +180,7 @@ class _TcpTransport(Transport):
 
 
 class SegmentFile:
-    """A file of an HLS folder. Errors go into `faults`, since PyAV can pass on only one at a time."""
+    """A file of an HLS folder. Errors are put into `faults`, since PyAV passes on only one at a time."""
 
     def __init__(self, path: str, faults: list[OSError]) -> None:
         self._file, self._faults = open(path, "wb", buffering=0), faults  # noqa: SIM115 - closed by `close`
@@ -197,5 +197,5 @@ class SegmentFile:
     def close(self) -> None:
         try:
             self._file.close()
-        except OSError as error:  # network file systems report only now that they are full
+        except OSError as error:  # network file systems report a full disk only now
             self._faults.append(error)

@@ -20,7 +20,7 @@ from hyperacuity.live import transports
 from hyperacuity.live.addresses import LiveSink
 from hyperacuity.live.backoff import Backoff
 from hyperacuity.live.encoding import TIME_BASE
-from hyperacuity.live.enlarging import EnlargedFrame, FrameEnlarger
+from hyperacuity.live.enlarging import EnlargedLiveFrame, FrameEnlarger
 from hyperacuity.live.options import LiveOutput
 from hyperacuity.live.reading import ArrivedFrame, SourceStream
 from hyperacuity.live.statistics import Statistics
@@ -55,7 +55,7 @@ def check_sink(sink: LiveSink, *, force: bool) -> None:
             for segment in sink.path.parent.iterdir() if force else ():
                 if re.fullmatch(re.escape(sink.path.stem) + r"-\d{6,}\.ts", segment.name):
                     segment.unlink()
-        if not sink.path.exists():  # find out now whether it can be written
+        if not sink.path.exists():  # check now whether it can be written
             with sink.path.open("xb"):
                 pass
             sink.path.unlink()
@@ -65,8 +65,8 @@ class SinkWriter:
     """Encodes frames and hands them to the sink, in the thread that calls `store`.
 
     Attributes:
-        ready: Set while a frame can be accepted: none waits, and the sink is connected.
-        state: What is wrong, in words; empty while all is well.
+        ready: Set while a frame can be accepted: no frame waits, and the sink is connected.
+        state: The current problem, in words; empty if there is none.
         lost: Frames that could not be handed to the sink.
     """
 
@@ -110,18 +110,18 @@ class SinkWriter:
             stacklevel=3,
         )
 
-    def store(self, item: tuple[EnlargedFrame, ArrivedFrame] | None) -> None:
-        """Encode a frame and hand it to the sink; None only opens the sink."""
+    def store(self, item: tuple[EnlargedLiveFrame, ArrivedFrame] | None) -> None:
+        """Encode a frame and write it to the sink; None only opens the sink."""
         try:
             if item is None:
                 self._connect()
             else:
                 self._write(*item)
         except BaseException:
-            self.ready.set()  # wakes the thread that waits for it, which then sees this error
+            self.ready.set()  # wakes the waiting thread, which then sees this error
             raise
 
-    def _write(self, enlarged: EnlargedFrame, arrived: ArrivedFrame) -> None:
+    def _write(self, enlarged: EnlargedLiveFrame, arrived: ArrivedFrame) -> None:
         if self._open is None:  # the run ended before a consumer connected
             self.lost += 1
             return
@@ -158,7 +158,7 @@ class SinkWriter:
         self._statistics.sink_reconnects += 1
 
     def _interrupted(self, error: OSError) -> bool:
-        """Whether the run was stopped while a slow consumer was waited for."""
+        """Whether the run was stopped while waiting for a slow consumer."""
         return self._stop.is_set() and isinstance(error, TimeoutError)
 
     def _connect(self) -> None:
@@ -182,7 +182,7 @@ class SinkWriter:
                 continue
             self._backoff.succeeded()
             self.state = ""
-            self._sounds.clear()  # sound that arrived while there was no sink
+            self._sounds.clear()  # discard sound that arrived while there was no sink
             self.ready.set()
             return
 
@@ -214,7 +214,7 @@ class SinkWriter:
 
 
 class _OpenContainer:
-    """A container that is being written, and its encoder."""
+    """An open container and its encoder."""
 
     def __init__(
         self, sink: LiveSink, file: Any, target: EncoderTarget, output: LiveOutput, sound: av.stream.Stream | None
@@ -281,14 +281,14 @@ class _OpenContainer:
             self._container.mux_one(packet)
 
     def close(self, sounds: deque[tuple[Any, Fraction]]) -> None:
-        """Write everything that was held back, and the end of the container."""
+        """Write all pending packets and the end of the container."""
         self._mux_sounds(sounds)
         self._mux(self._encoder.finish())
         self._container.close()
         self._check()
 
     def abandon(self) -> None:
-        """Write nothing more, not even an end."""
+        """Close without writing anything more, not even a trailer."""
         import av
 
         if self._file is not None:
@@ -300,7 +300,7 @@ class _OpenContainer:
 def _container_options(sink: LiveSink, output: LiveOutput) -> dict[str, str]:
     options = {"max_interleave_delta": _INTERLEAVE, "flush_packets": "1"}
     if sink.format in ("mp4", "mov"):
-        # The file can be played up to its last fragment, however the run ends.
+        # The file can be played up to its last fragment even if the run is killed.
         options["movflags"] = "+frag_keyframe+delay_moov+default_base_moof"
     if sink.kind == "hls":
         options |= {

@@ -1,12 +1,12 @@
-"""Metrics: how far an image or a video is from its ground truth.
+"""Metrics: the distance of an image or a video from its ground truth.
 
 Each metric is one file here, which holds the function on arrays and a `Metric` record, and one line of `METRICS`, which
 `evaluate` and the command line follow. `protocols` says what papers compare (luma or RGB, which luma, which rounding);
 `selection` picks metrics by name.
 
 The field reports PSNR and SSIM on the luma of BT.601 in studio range, on 0..255, rounded to 8 bits, with `scale` pixels
-cut from each border. The functions have none of that as a default: border and peak are in each signature, and the
-caller chooses the channels (`colour.luma`).
+cut from each border. The functions have no such defaults: callers pass border and peak, and choose the channels
+(`colour.luma`).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from hyperacuity.metrics.ssim import SSIM, SSIM_SHORTEST_SIDE, ssim
 
 METRICS = {metric.name: metric for metric in (PSNR, SSIM, MS_SSIM, LR_PSNR, LPIPS_METRIC, FLICKER)}
 
-# What is measured unless the user names metrics.
+# The metrics to measure unless the user names others.
 DEFAULT_METRICS = (PSNR.name, SSIM.name, LR_PSNR.name)
 DEFAULT_VIDEO_METRICS = (*DEFAULT_METRICS, FLICKER.name)
 

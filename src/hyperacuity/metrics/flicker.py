@@ -1,4 +1,4 @@
-"""Flicker: whether a video changes from frame to frame as its ground truth does."""
+"""Flicker: how far a video's changes from frame to frame differ from those of its ground truth."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hyperacuity.metrics.metric import Array, ComparedImages, Metric, cut_border
 
 
 def flicker(result: Array, previous_result: Array, truth: Array, previous_truth: Array, *, border: int) -> float:
-    """How far the change between two frames is from the change of the ground truth; 0 if it is as steady.
+    """The difference between a result's change from frame to frame and that of the ground truth; 0 if they are equal.
 
     The mean of |(result - previous_result) - (truth - previous_truth)| over all pixels and channels.
 

@@ -1,4 +1,5 @@
-"""LPIPS: the distance that a network sees between two images. Needs PyTorch and weights, which are opened on demand.
+"""LPIPS: the perceptual distance between two images, measured by a network. Needs PyTorch and weights, which are opened
+on demand.
 
 The network itself, with its source, is networks/perceptual/lpips.py.
 """
@@ -24,7 +25,7 @@ _WEIGHTS = "torchvision's squeezenet1_1 and the authors' weights/v0.1/squeeze.pt
 
 @functools.cache
 def _open(weights: tuple[Path, ...]) -> Measure:
-    """Returns the function that measures, with the network's weights read from `weights`."""
+    """Returns the measuring function, with the network's weights read from `weights`."""
     if importlib.util.find_spec("torch") is None:
         raise MissingDependency("lpips needs PyTorch: pip install 'hyperacuity[torch]'")
     import torch
@@ -63,7 +64,7 @@ LPIPS_METRIC = Metric(
         "version 0.1 on SqueezeNet 1.1; under every protocol on the 8-bit RGB results, grey repeated, no border cut; "
         "0 is equal"
     ),
-    shortest_side=17,  # what leaves a pixel after the network's three poolings
+    shortest_side=17,  # one pixel is left after the network's three poolings
     cuts_border=False,
     weights=MetricWeights(_WEIGHTS, "lpips_weights", "SQUEEZENET LINEAR", _open),
 )

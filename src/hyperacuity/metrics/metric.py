@@ -47,10 +47,10 @@ class MetricWeights:
     """The weight files that a metric needs; they are not shipped.
 
     Attributes:
-        description: Which files they are, in order, for messages.
+        description: The names of the files in order, for messages.
         option: The option that takes their paths.
-        paths: What stands for the paths in messages.
-        open: Takes their paths and returns the function that measures.
+        paths: A placeholder for the paths in messages.
+        open: Takes their paths and returns the measuring function.
     """
 
     description: str
@@ -105,11 +105,11 @@ class Metric:
         return self.shortest_side + 2 * scale * self.cuts_border
 
     def format_value(self, value: float) -> str:
-        """Returns `value` as it stands in a table; an empty string for NaN."""
+        """Returns `value` as text for a table; an empty string for NaN."""
         return "" if math.isnan(value) else f"{value:.{self.digits}f}"
 
     def format_with_unit(self, value: float) -> str:
-        """Returns `value` as it stands in a table, followed by its unit."""
+        """Returns `value` as text for a table, followed by its unit."""
         return f"{self.format_value(value)} {self.unit}".strip()
 
 
@@ -122,7 +122,7 @@ def cut_border(result: Array, truth: Array, border: int) -> tuple[Array, Array]:
         border: Pixels; 0 or more.
 
     Raises:
-        UsageError: If the shapes differ or are no images, or if nothing is left.
+        UsageError: If the shapes differ or are not those of images, or if nothing is left.
     """
     if result.shape != truth.shape:
         raise UsageError(f"images to compare must have one shape; got {result.shape} and {truth.shape}")

@@ -1,7 +1,7 @@
-"""What papers compare: a named protocol for each convention, and the one place where the classic one is written.
+"""The conventions of papers: a named protocol for each; the classic protocol is defined only here.
 
-A figure means nothing without its protocol: luma or RGB, which luma, how the LR was made, how much border was cut. Each
-protocol has a name and a statement that is printed below every table.
+A figure is meaningless without its protocol: luma or RGB, which luma, how the LR was made, how much border was cut.
+Each protocol has a name and a statement that is printed below every table.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ Image8 = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class ComparisonProtocol:
-    """One convention of what is compared.
+    """One convention of a comparison.
 
     Attributes:
         name: What users write.
         statement: The convention in one sentence, for tables.
-        view: Returns what the metrics see of an image (H, W, C) uint8: (H, W) or (H, W, C) on 0..255.
+        view: Converts an image (H, W, C) uint8 to the input of metrics: (H, W) or (H, W, C) on 0..255.
         exact_luma: Whether networks on luma and resamplers get LR luma that was never rounded, and are compared on
             their 8-bit luma itself.
     """
@@ -76,7 +76,7 @@ def find_protocol(name: str) -> ComparisonProtocol:
     """Returns the protocol called `name`.
 
     Raises:
-        UsageError: If there is none; the message names the nearest.
+        UsageError: If there is none; the message names the most similar one.
     """
     if name not in PROTOCOLS:
         raise UsageError(f"no protocol {name!r}; there are {', '.join(PROTOCOLS)}{nearest(name, PROTOCOLS)}")

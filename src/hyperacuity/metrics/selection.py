@@ -1,4 +1,4 @@
-"""Metrics by their names."""
+"""Selects metrics by their names."""
 
 from __future__ import annotations
 

@@ -1,14 +1,14 @@
-"""From an image to a larger image, row by row, so that memory is bounded whatever the image's height.
+"""Enlarges an image row by row, so that memory does not grow with the image's height.
 
-    enlarge   `Pipeline`: joins the others into one stream of rows
-    facts     what must be known of an image before its first row is computed; colours under transparent pixels
-    codes     stored values <-> planes
-    planes    which planes the rows consist of, by name: colour, alpha
-    rows      streams of rows: blocks, windows, resizing, threads
-    stage     `Stage`, one network of a chain, and that network at work on one image
-    batches   planes <-> what a network reads and returns
-    check     whether a network's result is credible
-    budget    how large tiles are, how many rows each core computes, how much memory that takes: all the constants
+    enlarge       `Pipeline`: joins the others into one stream of rows
+    first_pass    properties of the whole image, found before its first row is computed; colours under zero alpha
+    codes         stored values <-> planes
+    planes        the planes of a row, by name: colour, alpha
+    rows          streams of rows: blocks, windows, resizing, threads
+    stage         `Stage`, one network of a chain, and that network applied to one image
+    batches       planes <-> what a network reads and returns
+    check         whether a network's result is credible
+    tile_budget   the tile policy: how large tiles are, how many rows each core computes, how much memory that takes
 
 Between the steps rows are planes: arrays (C, h, W) of float32, black 0 and white 1.
 """

@@ -1,4 +1,4 @@
-"""Whether a network's result is credible: no NaN or Inf, and a mean colour that stays, cell by cell."""
+"""Whether a network's result is credible: no NaN or Inf, and the mean colour of each cell is kept."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ import numpy as np
 from hyperacuity.pipeline.planes import Planes
 
 # Each tile is checked in cells of about this many pixels a side: how far the mean of the result may be from the mean
-# of the input, black to white being 1, or the mean itself where it is more. Networks keep it within some 0.01; a black
-# or saturated patch does not.
+# of the input, black to white being 1, or the mean itself if that is larger. Networks stay within about 0.01; black or
+# saturated patches do not.
 CELL = 32
 MEAN_TOLERANCE = 0.1
 
 
 def find_fault(tile: Planes, own: tuple[slice, slice], result: Planes, scale: int) -> str | None:
-    """Find what is wrong with a network's result, in words; None if it is credible.
+    """Returns what is wrong with a network's result, in words; None if it is credible.
 
     Args:
         tile: What the network read, (N, C, h, W), halo included.
         own: The rows and columns of it that the tile owns.
-        result: What the network returned for those, `scale` times as large.
+        result: The network's result for `own`, `scale` times as large.
         scale: Output pixels per input pixel along a side.
     """
     before = tile[:, :, own[0], own[1]]
@@ -39,7 +39,7 @@ def find_fault(tile: Planes, own: tuple[slice, slice], result: Planes, scale: in
         return total
 
     level = mean(before)
-    with np.errstate(invalid="ignore", over="ignore"):  # infinite values are found on the next line
+    with np.errstate(invalid="ignore", over="ignore"):  # infinite values are found below
         moved = np.abs(mean(result, scale) - level)
     if not np.isfinite(moved).all():
         return "it contains NaN or Inf"
@@ -49,7 +49,7 @@ def find_fault(tile: Planes, own: tuple[slice, slice], result: Planes, scale: in
     # Dither and noise are ambiguous: networks move their mean, by up to 0.3 of the mean step from pixel to pixel.
     steps = sum(mean(np.abs(np.diff(before, axis=n, append=np.take(before, [-1], n)))) for n in (2, 3)) / 2
     if min(sides) < CELL:
-        # Blur carries energy about two pixels across a cell's edge. In a small cell that is much of the whole, and may
-        # come from pixels that the tile only reads.
+        # Blur carries energy about two pixels across a cell's edge. In a small cell this changes the mean noticeably,
+        # and may come from pixels outside what the tile owns.
         steps = steps + np.ptp(tile) * np.minimum(2, 4 / height[:, None] + 4 / width)
     return None if (excess <= steps).all() else f"its mean colour is off by {moved.max():.2f} of the range"

@@ -1,4 +1,4 @@
-"""Joins everything into one stream of rows: codes, networks one after another, the last step to any size."""
+"""Joins all steps into one stream of rows: codes, the networks of the chain, and a resize to the requested size."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from hyperacuity.errors import OutOfMemory
 from hyperacuity.image import Image, Strips
-from hyperacuity.pipeline import facts
+from hyperacuity.pipeline import first_pass
 from hyperacuity.pipeline.codes import Codes
-from hyperacuity.pipeline.facts import Facts
+from hyperacuity.pipeline.first_pass import Facts
 from hyperacuity.pipeline.planes import Planes
 from hyperacuity.pipeline.rows import RowStep, block_rows, map_ahead, pixel_pool, regroup, resize_stream
 from hyperacuity.pipeline.stage import RunningStage, Stage
@@ -27,7 +27,7 @@ class Pipeline:
 
     Attributes:
         stages: The networks, run one after another.
-        kernel: Resizes their result to the size asked for, or does all the work where there are no networks.
+        kernel: Resizes the networks' result to the requested size, or the image itself if there are no networks.
         tile: The longest side of a tile in input pixels; None = as memory allows; 0 = no tiles.
         tta: Whether to average over the 8 flips and rotations ("self-ensemble" of EDSR, arXiv 1707.02921,
             section 3.4): some 0.1 dB for 8 times the work.
@@ -48,7 +48,7 @@ class Pipeline:
         """Resize an image, computed while the rows of the result are read.
 
         Depth, levels, alpha and metadata stay as they are. Rows in memory at a time are few, so an image may be larger
-        than memory if its strips can be read again, or need no first pass (see `pipeline.facts`).
+        than memory if its strips can be read again, or need no first pass (see `pipeline.first_pass`).
 
         Args:
             source: An image in memory, or one whose rows come as they are read. Strips of floats or with alpha are read
@@ -57,21 +57,21 @@ class Pipeline:
             width: Likewise.
 
         Returns:
-            The result's rows, which can be read once. Reading them raises `BadOutput` when a network returns nonsense,
-            `OutOfMemory` when not even the smallest tiles fit, and `DamagedFile` when `source` has too few or too many
-            rows.
+            The result's rows, which can be read once. Reading them raises `BadOutput` when a network returns an invalid
+            result, `OutOfMemory` when not even the smallest tiles fit, and `DamagedFile` when `source` has too few or
+            too many rows.
 
         Raises:
             UsageError: If the image contains NaN or Inf.
             DamagedFile: If a first pass finds too few or too many rows.
         """
-        strips = facts.rereadable(source.strips() if isinstance(source, Image) else source)
-        rows = self._rows(strips, facts.survey(strips), height, width)
+        strips = first_pass.rereadable(source.strips() if isinstance(source, Image) else source)
+        rows = self._rows(strips, first_pass.survey(strips), height, width)
         return Strips(strips.header.resized(height, width), rows)
 
     def _rows(self, source: Strips, found: Facts, height: int, width: int) -> Iterator[NDArray[Any]]:
         pool = pixel_pool()
-        # Grey through networks on luma is luma from the first row to the last.
+        # A grey image stays in studio range if all networks are on luma.
         studio = source.header.colours == 1 and {stage.engine.channels for stage in self.stages} == {1}
         codes = Codes.for_image(source.header, found, studio=studio)
         steps = self._steps(source, codes, height, width, studio=studio)
@@ -81,11 +81,11 @@ class Pipeline:
         last = steps[-1] if steps else map_ahead
         try:
             yield from last(pool, strips, codes.to_stored)
-            for _ in first:  # Rows that no result depends on must be there, and no more than those.
+            for _ in first:  # Missing or surplus rows must raise, even if no result depends on them.
                 pass
         except OutOfMemory:
             raise
-        except MemoryError as error:  # not in a network, whose tiles can shrink, but in the rows around it
+        except MemoryError as error:  # outside the network, where smaller tiles do not help
             raise OutOfMemory(
                 f"memory ran out for rows of {width} pixels; close other programs or ask for a smaller result"
             ) from error
@@ -111,7 +111,7 @@ def _planes(source: Strips, found: Facts, codes: Codes, pool: Executor) -> Itera
     """The image's planes, a block of rows at a time."""
     header = source.header
     if found.transparent:
-        rows = facts.opaque_colours(source, pool)
+        rows = first_pass.opaque_colours(source, pool)
     else:
         rows = regroup(source.rows, block_rows(header.width), header.height)
     return map_ahead(pool, rows, codes.to_planes)

@@ -15,6 +15,8 @@ Planes = NDArray[np.float32]
 class PlaneSlices:
     """Where each named part lies among the planes (C, h, W) of an image; indexing with a slice copies nothing.
 
+    To add a plane, such as an estimate of the error: a slice here, then its place in `codes` and `batches`.
+
     Attributes:
         colour: One plane of grey, or three of R, G, B.
         alpha: One plane, or an empty slice.

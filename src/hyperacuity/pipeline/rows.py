@@ -15,21 +15,22 @@ from numpy.typing import NDArray
 
 from hyperacuity import machine
 from hyperacuity.errors import DamagedFile
-from hyperacuity.pipeline import budget
+from hyperacuity.pipeline import tile_budget
 from hyperacuity.pipeline.planes import Planes
 from hyperacuity.resize import Kernel, Taps, resample, taps
 
 Item = TypeVar("Item")
 Mapped = TypeVar("Mapped")
-# What each block of a step's result becomes, in the thread that computed it: passing it to another takes longer.
+# Post-processes a block of a step's result in the thread that computed it, since handing it to another takes longer.
 Finish = Callable[[Planes], Any]
 # Turns a stream of planes into another one, each block of which goes through `Finish`.
 RowStep = Callable[[Executor, Iterable[Planes], Finish], Iterator[Any]]
 
 
 def pixel_pool() -> ThreadPoolExecutor:
-    """The threads for what numpy computes around the networks, the same for all images: starting them takes longer
-    than a small image does. A forked process has none of them and starts its own.
+    """The threads for numpy's work around the networks, shared by all images.
+
+    Starting them takes longer than a small image does. A forked process has none of them and starts its own.
     """
     return _pool(os.getpid())
 
@@ -54,7 +55,7 @@ def map_ahead(pool: Executor | None, items: Iterable[Item], work: Callable[[Item
     cores = machine.cores()
     try:
         for item in items:
-            # Warnings are reported under the name of the file that the context holds.
+            # The context holds the task to which warnings belong.
             waiting.append(pool.submit(contextvars.copy_context().run, work, item))
             if len(waiting) > cores:
                 yield waiting.popleft().result()
@@ -66,8 +67,8 @@ def map_ahead(pool: Executor | None, items: Iterable[Item], work: Callable[[Item
 
 
 def block_rows(width: int) -> int:
-    """How many rows of that width make a block for the steps around the network."""
-    return max(1, budget.BLOCK // width)
+    """The number of rows of this width in a block for the steps around the network."""
+    return max(1, tile_budget.BLOCK // width)
 
 
 def split_blocks(planes: NDArray[Any]) -> Iterator[NDArray[Any]]:
@@ -83,7 +84,7 @@ def regroup(strips: Iterable[NDArray[Any]], count: int, height: int) -> Iterator
     Copies only where a group lies in several strips.
 
     Args:
-        strips: Of any heights. Their arrays must not be written to again once they were passed on.
+        strips: Of any heights. The arrays must not be modified after they are passed on.
         count: Rows of a group.
         height: Of the image.
 
@@ -105,7 +106,7 @@ def regroup(strips: Iterable[NDArray[Any]], count: int, height: int) -> Iterator
                 yield _stacked(held, axis=0)
                 held, missing = [], count
     if total != height:
-        raise DamagedFile(f"{total} rows came of an image that has {height}")
+        raise DamagedFile(f"{total} rows arrived for an image of {height}")
     if held:
         yield _stacked(held, axis=0)
 
@@ -131,7 +132,7 @@ def _stacked(parts: list[NDArray[Any]], axis: int) -> NDArray[Any]:
 
 
 def monotone(reaches: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Widen windows so that none begins before an earlier one: mirrored borders may reach far back."""
+    """Widen windows so that their starts never move back, since mirrored borders may reach far back."""
     first = np.minimum.accumulate([low for low, _ in reaches][::-1])[::-1]
     last = np.maximum.accumulate([high for _, high in reaches])
     return [(int(low), int(high)) for low, high in zip(first, last, strict=True)]
@@ -159,14 +160,14 @@ def resample_rows(
     finish: Callable[..., Any],
     *others: Iterable[Planes],
 ) -> Iterator[Any]:
-    """Resample a stream of rows of that width by the table `rows`, a block at a time.
+    """Resample a stream of rows with the table `rows`, a block at a time.
 
     Args:
         pool: None computes in this thread.
-        strips: The rows before.
-        rows: Which of them each new row reads.
+        strips: The rows to resample.
+        rows: Which input rows each output row reads.
         width: Of a row, in pixels.
-        finish: Gets each block, and the block of each of `others` that belongs to it.
+        finish: Called with each block and the corresponding block of each of `others`.
         *others: Streams of blocks of the same heights as the result's.
     """
     height = block_rows(width)

@@ -1,4 +1,4 @@
-"""One network of a chain, and that network at work on one image."""
+"""One network of a chain, and that network applied to one image."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import numpy as np
 from hyperacuity import colour, machine, tiles
 from hyperacuity.engines import Engine, pad_to_multiple
 from hyperacuity.errors import BadOutput, HyperacuityWarning, OutOfMemory, Use
-from hyperacuity.pipeline import budget
+from hyperacuity.pipeline import tile_budget
 from hyperacuity.pipeline.batches import from_batch, join_chroma, to_batch
 from hyperacuity.pipeline.check import find_fault
 from hyperacuity.pipeline.planes import Planes, PlaneSlices
@@ -23,7 +23,7 @@ from hyperacuity.resize import Taps, resample, taps
 
 
 class PrecisionWarning(HyperacuityWarning):
-    """Half precision, or 8 bits, failed on this image; it was computed in float32."""
+    """Half precision or 8 bits failed on this image; it was computed in float32."""
 
 
 class TilingWarning(HyperacuityWarning):
@@ -37,7 +37,7 @@ class Stage:
     Attributes:
         engine: The network, ready to run.
         name: For messages.
-        enlarge: How many times bicubic enlarges the image before it.
+        enlarge: The factor by which bicubic enlarges the image before the network.
         whole: Whether the network takes statistics of the whole image, so that it reads it in one piece where memory
             allows.
     """
@@ -62,7 +62,7 @@ class _TileRow:
 
 
 class RunningStage:
-    """One stage at work on one image; remembers that memory ran out or that half precision failed.
+    """One stage applied to one image; remembers that memory ran out or that half precision failed.
 
     Args:
         stage: The network.
@@ -80,7 +80,7 @@ class RunningStage:
         self.height, self.width = size
         self.names, self.studio = names, studio
         plan = functools.partial(
-            budget.plan,
+            tile_budget.plan,
             *size,
             halo=self.engine.halo,
             multiple=self.engine.multiple,
@@ -105,7 +105,7 @@ class RunningStage:
         """The rows of the image at `scale` times its size, a block at a time, each through `finish`."""
         work = self._tile_rows(source)
         if self.plan.rows_per_core is not None:
-            # Each core does everything for a row of tiles: none waits for another within it.
+            # Each core computes a whole row of tiles, so cores do not wait for one another within a row.
             for blocks in map_ahead(pool, work, lambda row: list(self._compute(None, row, finish))):
                 yield from blocks
         else:
@@ -219,13 +219,14 @@ class RunningStage:
             if self.engine.precision != "fp32":
                 warnings.warn(
                     PrecisionWarning(
-                        f"{self.name} fails in {self.engine.precision} on this image; it continues in float32"
+                        f"{self.name} fails in {self.engine.precision} on this image; continuing in float32"
                     ),
                     stacklevel=2,
                 )
                 self.engine = self.engine.in_float32()
         raise BadOutput(
-            f"{self.name} returned nonsense for this image ({fault}); try another engine or model", Use(device="cpu")
+            f"{self.name} returned an invalid result for this image ({fault}); try another engine or model",
+            Use(device="cpu"),
         )
 
     def _enlarge(self, tile: Planes) -> Planes:

@@ -1,4 +1,4 @@
-"""Tasks of any kind, one or many at once, without knowing who asked for them.
+"""Runs tasks of any kind, one or many at once, for any client.
 
     from hyperacuity.task import Task
     from hyperacuity.tasks import run
@@ -9,13 +9,14 @@ kinds               the table of kinds, and which kind a source is
 image, video        one kind each: `accepts`, `run`
 run                 one task: `run`
 batch               many tasks in threads: `batch`
-planning, naming    which sources become which targets: `plan`, `Naming`
-observer            what a client sees of tasks: `Observer`
+planning, naming    the target of each source: `plan`, `Naming`
+observer            reports of tasks to a client: `Observer`
 pipes               streams in place of files: `Pipes`
 upscalers           one open model for tasks of equal options: `Upscalers`
-warned              warnings of libraries as messages of the task that caused them
+warning_hook        warnings of libraries as messages of the task that caused them
 
-Clients are the command line, a server and a cluster. To add a kind: one file here and one line in `kinds.KINDS`.
+The command line is a client of this package. Another one, such as an HTTP service, is a package next to `cli` with an
+`Observer`. To add a kind of task: one file here and one line in `kinds.KINDS`.
 """
 
 from __future__ import annotations

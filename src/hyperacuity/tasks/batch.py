@@ -24,20 +24,20 @@ def batch(
     pipes: Pipes | None = None,
     upscalers: Upscalers | None = None,
 ) -> Iterator[Outcome]:
-    """Run tasks, several at once, past those that fail.
+    """Run tasks, several at once, and continue after those that fail.
 
     Tasks of equal options share one model.
 
     Args:
-        tasks: What to do, taken as workers become free.
-        observer: Gets the reports, from the threads of the tasks.
-        stop: Ends the running tasks when it is set, and starts no other.
+        tasks: The tasks, taken as workers become free.
+        observer: Receives the reports, from the threads of the tasks.
+        stop: When it is set, running tasks end and no others start.
         workers: The number of tasks that run at once.
         pipes: Streams for tasks whose source or target is "-".
         upscalers: Open models to share with other batches.
 
     Yields:
-        The outcome of each task, as it is finished.
+        The outcome of each task, in the order in which tasks finish.
 
     Raises:
         Stopped: `stop` was set; the running tasks have ended and left no half-written file.
@@ -49,7 +49,7 @@ def batch(
     with ThreadPoolExecutor(workers) as pool:
         try:
             while True:
-                # No more than are running, so that a stop does not have to take back thousands.
+                # Submit no more tasks than can run, so that a stop need not cancel thousands.
                 while len(running) < workers and (task := next(waiting, None)) is not None:
                     running.add(pool.submit(run, task, observer, stop, pipes=pipes, upscalers=upscalers))
                 if not running:
@@ -61,5 +61,5 @@ def batch(
                 for future in finished:
                     yield future.result()
         except BaseException:
-            stop.set()  # for the tasks that still run, which this waits for
+            stop.set()  # set for the tasks that still run, which the executor waits for
             raise

@@ -1,4 +1,4 @@
-"""Images: a file or a pipe in, a file or a pipe out."""
+"""Image tasks: from a file or a pipe to a file or a pipe."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ def run(
     """Enlarge one image; see `kinds.Kind.run`."""
     if task.video is not None:
         options_of_videos = dict.fromkeys(task.video.to_json(), LEAVE_OUT)
-        raise UsageError("this is an image, and there are options that are for videos", Use(**options_of_videos))
+        raise UsageError("this is an image, but options for videos are given", Use(**options_of_videos))
     options = task.image or ImageOptions()
     data = source if isinstance(source, Path) else source.read()
     if isinstance(target, Path):
         return upscaler.file(
             data, target, task.size, force=task.force, quality=options.quality, observe=observe, stop=stop
         )
-    # Formats need files in which they can seek.
+    # Formats need seekable files.
     with tempfile.TemporaryDirectory(prefix="hyperacuity-") as folder:
         path = Path(folder, "result" + (options.ending or api.ending_of_content(data)))
         outcome = upscaler.file(data, path, task.size, quality=options.quality, observe=observe, stop=stop)

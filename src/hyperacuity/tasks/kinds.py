@@ -12,13 +12,13 @@ from hyperacuity.tasks import image, video
 
 
 class Kind(Protocol):
-    """What a module of this folder has if it is a kind."""
+    """The interface of a module that implements a kind."""
 
     def accepts(self, source: Path | IO[bytes]) -> bool:
         """Returns whether a source is of this kind, judged by its first bytes or by the pattern of its name.
 
         Args:
-            source: A path, or a buffered stream; what is read of a stream must stay in it (`pipes.peek`).
+            source: A path, or a buffered stream; of a stream only peek (`pipes.peek`).
         """
         ...
 
@@ -31,10 +31,10 @@ class Kind(Protocol):
         observe: Callable[[Progress], None],
         stop: Stop,
     ) -> Outcome:
-        """Make the result of a task: whole, or not at all.
+        """Make the result of a task, completely or not at all.
 
         Args:
-            task: What to do; its size, its options, and the options of this kind.
+            task: The task: its size, its options, and the options of this kind.
             upscaler: The model that the options name.
             source: The path of the source, or the stream in its place.
             target: The path of the target, or the stream in its place.
@@ -42,7 +42,7 @@ class Kind(Protocol):
             stop: Checked as the work proceeds.
 
         Returns:
-            The outcome; the names, the seconds and lost metadata are filled in by the caller.
+            The outcome; the caller fills in the names, the time and the lost metadata.
 
         Raises:
             HyperacuityError: The task cannot be done.
@@ -51,8 +51,8 @@ class Kind(Protocol):
         ...
 
 
-# A source belongs to the last kind that accepts it. Images are first: they accept every source, since reading one is
-# what tells the user best what is wrong with a file.
+# A source belongs to the last kind that accepts it. Images come first and accept every source: the errors of reading an
+# image explain best what is wrong with a file.
 KINDS: dict[str, Kind] = {
     "image": image,
     "video": video,
@@ -60,5 +60,5 @@ KINDS: dict[str, Kind] = {
 
 
 def find_kind(source: Path | IO[bytes]) -> str:
-    """Returns the name in `KINDS` of the kind that a source is."""
+    """Returns the name in `KINDS` of a source's kind."""
     return next(name for name in reversed(KINDS) if KINDS[name].accepts(source))

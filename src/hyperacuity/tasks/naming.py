@@ -12,10 +12,10 @@ from hyperacuity.tasks.pipes import PIPE
 
 @dataclass(frozen=True)
 class Naming:
-    """How the names of results follow from the names of sources.
+    """Derives the names of results from the names of sources.
 
     Attributes:
-        suffix: Put after each name; None for `default` where the name would otherwise be that of the source.
+        suffix: Appended to each name; None for `default` if the name would otherwise be that of the source.
         default: The suffix of the size, such as "-x2".
         extension: The ending of each result, such as ".png"; None for that of the source.
     """
@@ -36,12 +36,12 @@ class Naming:
 
         Args:
             source: The file, or "-".
-            root: The folder in which it was found, if it was; folders below it are kept.
-            output: The file or folder that was asked for, "-", or None for the folder of the source.
+            root: The folder in which it was found, if any; its subfolders are kept.
+            output: The requested file or folder, "-", or None for the folder of the source.
             several: Whether there are more results than this one.
 
         Raises:
-            UsageError: The output cannot be meant for this source.
+            UsageError: The output does not fit this source.
         """
         piped = source == Path(PIPE)
         if output is None:
@@ -60,7 +60,7 @@ class Naming:
             return folder
         if _names_file(folder):
             raise UsageError(
-                f"{output} ends in {folder.suffix}, but the format that is asked for is {self.extension}",
+                f"{output} ends in {folder.suffix}, but the requested format is {self.extension}",
                 Use(ext=LEAVE_OUT),
                 Use(output=OTHER),
             )
@@ -68,15 +68,15 @@ class Naming:
 
 
 def _ending(source: Path) -> str:
-    """The ending for a result: that of the source if it can be written, else one that fits its content."""
+    """The ending of a result: that of the source if it can be written, else one for its content."""
     if formats.names_video(source):
         return source.suffix
     if formats.is_video(source):
-        return ".mkv"  # it holds all kinds of streams
+        return ".mkv"  # it holds most kinds of streams
     try:
         return api.ending(source)
     except HyperacuityError:
-        return ".png"  # its task will say what is wrong with this file
+        return ".png"  # the task of this file will report what is wrong with it
 
 
 def _names_file(path: Path) -> bool:

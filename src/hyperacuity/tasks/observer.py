@@ -1,4 +1,4 @@
-"""What a client sees of tasks while they run."""
+"""Reports of running tasks to a client."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from hyperacuity.task import Message, Outcome, Progress, Task
 
 
 class Observer:
-    """Gets reports of tasks, from the threads that run them. Each method does nothing; clients override some."""
+    """Receives reports of tasks, from the threads that run them. Each method does nothing; clients override some."""
 
     def started(self, task: Task) -> None:
         """The work on a task begins."""
 
     def progress(self, task: Task, progress: Progress) -> None:
-        """A part of a task is done."""
+        """A task has made progress."""
 
     def warned(self, task: Task, warning: Message) -> None:
-        """A task continues, but its user should know something."""
+        """A task continues with a warning."""
 
     def finished(self, outcome: Outcome) -> None:
         """A task is done, or has failed."""

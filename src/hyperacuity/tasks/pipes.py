@@ -1,4 +1,4 @@
-"""Streams that stand for the source or the target of a task where its path is "-"."""
+"""Streams that replace the source or the target of a task if its path is "-"."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ PIPE = "-"
 
 @dataclass(frozen=True)
 class Pipes:
-    """The streams that a client hands in; None for a stream that it does not have.
+    """The streams that a client provides; None for a missing one.
 
     Attributes:
         source: A buffered stream to read, which has `peek`.
@@ -42,5 +42,5 @@ def _either(path: str, stream: IO[bytes] | None) -> Path | IO[bytes]:
     if path != PIPE:
         return Path(path)
     if stream is None:
-        raise UsageError("a task names a pipe, and there is none; give a file")
+        raise UsageError("a task reads or writes a pipe, but none is connected; give a file")
     return stream

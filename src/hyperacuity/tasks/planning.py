@@ -1,4 +1,4 @@
-"""Which source becomes which target, found out and checked before any work starts."""
+"""Finds the sources and their targets, and checks them before any work starts."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ class Route(NamedTuple):
 
 
 def plan(inputs: Sequence[str], output: str | None, naming: Naming, *, recursive: bool) -> list[Route]:
-    """Find the sources that are asked for, and a target for each.
+    """Find the requested sources, and a target for each.
 
     Files in folders are left out if their names are hidden (".photo.jpg"), if they lie in the folder for the results,
-    or if they are the target of another source: such a file is the result of an earlier run.
+    or if they are the target of another source: such a file comes from an earlier run.
 
     Args:
         inputs: Files, folders, patterns such as "*.jpg", or "-".
         output: A file, a folder, "-", or None for the folder of each source.
         naming: How targets are named.
-        recursive: Whether to search folders in folders too; their tree is kept.
+        recursive: Whether to search subfolders too; their tree is kept.
 
     Raises:
         UsageError: A source does not exist, none is found, two targets are the same file, or a target is a source.
@@ -77,7 +77,7 @@ def _find(name: str, recursive: bool, output: str | None) -> Iterable[tuple[Path
     if not matches:
         if path.exists():
             raise UsageError(f"{name} is neither a file nor a folder: pipe its content into standard input, -")
-        raise UsageError(f"{name} is a link to nothing" if path.is_symlink() else f"there is no {name}")
+        raise UsageError(f"{name} is a broken link" if path.is_symlink() else f"there is no {name}")
     return [(match, None) for match in matches]
 
 
@@ -89,7 +89,7 @@ def _find_in_folder(name: str, folder: Path, recursive: bool, output: str | None
     if results is not None and folder.resolve().is_relative_to(results):
         results = None
     wanted = [file for file in sorted(files) if _is_wanted(file, folder, results)]
-    return [(path, folder) for path in [*wanted, *unread]]  # the task of each unread folder will say so
+    return [(path, folder) for path in [*wanted, *unread]]  # the task of each unreadable folder will report it
 
 
 def _list(folder: Path, recursive: bool) -> tuple[list[Path], list[Path]]:
@@ -113,7 +113,7 @@ def _is_wanted(file: Path, root: Path, results: Path | None) -> bool:
 
 
 def _identify(path: Path) -> str:
-    """What all names of one file have in common; Windows and macOS ignore case."""
+    """A key that is equal for all names of one file; Windows and macOS ignore case."""
     whole = str(path.resolve())
     return whole.casefold() if sys.platform in ("win32", "darwin") else whole
 

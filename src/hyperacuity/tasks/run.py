@@ -15,7 +15,7 @@ from hyperacuity.tasks.kinds import KINDS, find_kind
 from hyperacuity.tasks.observer import Observer
 from hyperacuity.tasks.pipes import Pipes
 from hyperacuity.tasks.upscalers import Upscalers
-from hyperacuity.tasks.warned import receiving
+from hyperacuity.tasks.warning_hook import receiving
 
 
 def run(
@@ -26,11 +26,11 @@ def run(
     pipes: Pipes | None = None,
     upscalers: Upscalers | None = None,
 ) -> Outcome:
-    """Run one task of any kind, and report what became of it.
+    """Run one task of any kind and report its outcome.
 
     Args:
-        task: What to do.
-        observer: Gets the reports, from this thread and from the threads of the work.
+        task: The task.
+        observer: Receives the reports, from this thread and from the threads of the work.
         stop: Ends the work at its next rows or frame when it is set.
         pipes: Streams for tasks whose source or target is "-".
         upscalers: Open models to share with other tasks.
@@ -67,7 +67,7 @@ def run(
         except HyperacuityError as error:
             outcome = Outcome(task.source, task.target, error=Message.from_exception(error))
         except Exception as error:
-            # A fault of ours must not end the other tasks of a batch, and its report must show where it is.
+            # An internal error must not end the other tasks of a batch, and its report must show where it occurred.
             trace = "".join(traceback.format_exception(error))
             text = f"internal error, please report it:\n{trace}"
             outcome = Outcome(task.source, task.target, error=Message(text))

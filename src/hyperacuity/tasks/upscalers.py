@@ -16,7 +16,7 @@ class Upscalers:
         self._lock = threading.Lock()
 
     def get(self, options: Options) -> Upscaler:
-        """Returns the upscaler of these options, which is opened if it is the first task that has them.
+        """Returns the upscaler for these options, opening it if they are new.
 
         Raises:
             HyperacuityError: As `api.load` does.

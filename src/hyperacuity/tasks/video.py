@@ -1,4 +1,4 @@
-"""Videos: a file, a folder of frames or a pipe of Y4M in, the same out."""
+"""Video tasks: from a file, a folder of frames or a pipe of Y4M to any of these."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _Y4M = b"YUV4MPEG2 "
 
 
 def accepts(source: Path | IO[bytes]) -> bool:
-    """Returns whether a file is a video, a name is a pattern of frames, or a stream is Y4M."""
+    """Returns whether a source is a video file, a pattern of frames, or a stream of Y4M."""
     return video.is_video(source) if isinstance(source, Path) else peek(source, len(_Y4M)) == _Y4M
 
 
@@ -30,7 +30,7 @@ def run(
 ) -> Outcome:
     """Enlarge one video, or write a preview of it; see `kinds.Kind.run`."""
     if task.image is not None and task.image.quality is not None:
-        raise UsageError("quality is an option of images, videos have crf", Use(quality=LEAVE_OUT))
+        raise UsageError("quality is an option of images; videos have crf", Use(quality=LEAVE_OUT))
     options = task.video or VideoOptions()
     if options.preview:
         if not (isinstance(source, Path) and isinstance(target, Path)):

@@ -1,4 +1,4 @@
-"""Videos upscaled with all that is in them.
+"""Upscales videos with their sound, subtitles and other streams.
 
     from hyperacuity import Size, load, video
 

@@ -1,4 +1,4 @@
-"""Chroma planes at another size, with each sample at its place in the video's format; R, G, B by the video's matrix."""
+"""Resizes chroma planes, respecting where the format places samples; converts to R, G, B by the video's matrix."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _WEIGHTS = {
 
 
 def resize_chroma(planes: Planes, source: FrameFormat, target: FrameFormat) -> Planes:
-    """Returns chroma (2, h, w) of one format at the size and the sample places of another, by antialiased bicubic."""
+    """Returns chroma (2, h, w) of one format at the size and sample positions of another, by antialiased bicubic."""
     rows, columns = _tables(source, target)
     return resample(resample(planes, rows, 1), columns, 2)
 
@@ -50,9 +50,9 @@ def _tables(source: FrameFormat, target: FrameFormat) -> tuple[Taps, Taps]:
 
 
 def _taps(side: int, factor: int, target: int, target_factor: int, *, centred: bool, centred_target: bool) -> Taps:
-    """How an axis of chroma is resampled between videos of `side` and `target` luma samples.
+    """The table that resamples an axis of chroma from `side` to `target` luma samples.
 
-    factor: luma samples per chroma sample. centred: whether it lies in their middle, or at the first of them.
+    factor: luma samples per chroma sample. centred: whether it lies in their middle, and not at the first of them.
     """
     samples, wanted = -(-side // factor), -(-target // target_factor)
     place = np.arange(wanted) * target_factor + (target_factor - 1) / 2 * centred_target  # in luma samples
@@ -126,10 +126,10 @@ def _chroma_span(frame_format: FrameFormat) -> int:
 def _weights(frame_format: FrameFormat) -> tuple[float, float]:
     matrix = frame_format.colour.matrix
     if matrix == UNSPECIFIED:
-        # What players assume if it is unspecified: the standard of the video's time.
+        # Players assume the standard of the video's era if it is unspecified.
         matrix = BT709 if frame_format.height > 576 or frame_format.width >= 1280 else SMPTE170M
     if matrix not in _WEIGHTS:
         raise UsageError(
-            f"its colours are coded with matrix {matrix}, which is not supported for models of RGB; models of luma work"
+            f"its colours are coded with matrix {matrix}, which models on RGB do not support; models on luma do"
         )
     return _WEIGHTS[matrix]

@@ -12,14 +12,14 @@ from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
 
-# Frames that may wait on either side: enough to bridge a slow one, few enough for frames of any size.
+# Frames that may wait on either side: enough to bridge a slow frame, few enough for large frames.
 _WAITING = 4
 # How often a waiting thread checks whether the channel was closed, in seconds.
 _POLL = 0.1
 
 
 class _End:
-    """Follows the last item, with the error that ended them, if any."""
+    """Marks the end of the items, with the error that ended them, if any."""
 
     def __init__(self, error: BaseException | None = None) -> None:
         self.error = error
@@ -71,7 +71,7 @@ def read_ahead(source: Iterable[T]) -> Iterator[Iterator[T]]:
             for item in iterator:
                 if not channel.put(item):
                     break
-        except BaseException as error:  # raised again by the iterator
+        except BaseException as error:  # the iterator raises it again
             end = _End(error)
         finally:
             if hasattr(iterator, "close"):
@@ -83,7 +83,7 @@ def read_ahead(source: Iterable[T]) -> Iterator[Iterator[T]]:
 
 
 def in_order(jobs: Iterable[Callable[[], T]], workers: int, stop: threading.Event) -> Generator[T]:
-    """Yield what the jobs return, in their order; `workers` of them run at once, and each begins before later ones.
+    """Yield the results of the jobs in order; up to `workers` run at once, and they start in order.
 
     Args:
         jobs: Functions without arguments.

@@ -1,4 +1,4 @@
-"""A frame at another size: luma through the network as it is stored, chroma by bicubic."""
+"""Enlarges frames: luma through the network in its stored codes, chroma by bicubic."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class EnlargedFrame:
 
 @dataclass(frozen=True, eq=False)
 class _PendingFrame:
-    """A frame that is being computed, or is done: what the next one can reuse of it."""
+    """A frame that is being computed or is done, with what the next frame can reuse."""
 
     frame: PlanarFrame
     done: Future[EnlargedFrame]
@@ -55,8 +55,8 @@ class _PendingFrame:
 class Enlarger:
     """Brings frames of one format to another size and format.
 
-    Networks of luma get the luma plane: in studio range, code / 255 is what they were trained on. Networks of RGB get
-    R, G, B by the video's own matrix and range, and their result goes back through both.
+    Networks on luma read the luma plane: code / 255 in studio range is the input that they were trained on. Networks on
+    RGB read R, G, B by the video's own matrix and range, and their result is converted back.
 
     Args:
         upscaler: The model.
@@ -68,14 +68,14 @@ class Enlarger:
     def __init__(self, upscaler: Upscaler, source: FrameFormat, size: tuple[int, int], stored: FrameFormat) -> None:
         self.source, self.size, self.stored = source, size, stored
         self._pipeline = upscaler.pipeline((source.height, source.width), size)
-        # Resamplers give the same for R, G, B and for Y, Cb, Cr.
+        # Resamplers commute with the conversion between R, G, B and Y, Cb, Cr.
         self._on_luma = not source.rgb and all(stage.engine.channels == 1 for stage in self._pipeline.stages)
         self._last: _PendingFrame | None = None
         self._workers, self._stop = 1, threading.Event()
         self._measure_memory()
 
     def _measure_memory(self) -> None:
-        """How much memory a run may take: measured only now and then, since it costs milliseconds."""
+        """The memory that a run may take, measured only occasionally, since measuring takes milliseconds."""
         self._available = [stage.engine.available() // self._workers for stage in self._pipeline.stages]
 
     def forget(self) -> None:
@@ -86,7 +86,7 @@ class Enlarger:
     def stream(self, frames: Iterable[PlanarFrame]) -> Generator[EnlargedFrame]:
         """Yield frames in their order, one per core at once if engines and memory allow it.
 
-        That is faster than all cores on one frame, where each waits for the others at every layer.
+        This is faster than all cores on one frame, where they wait for one another at every layer.
         """
         stages, cores = self._pipeline.stages, machine.cores()
         held = cores * _FRAME_BYTES * self.size[0] * self.size[1] * (1 if self._on_luma else 3)
@@ -104,7 +104,7 @@ class Enlarger:
         return self._begin(frame)()
 
     def _begin(self, frame: PlanarFrame) -> Callable[[], EnlargedFrame]:
-        """Called in the order of the frames; returns a function that computes this one in any thread."""
+        """Called in frame order; returns a function that computes this frame in any thread."""
         before, done = self._last, Future[EnlargedFrame]()
         unchanged = before is not None and frame.equals(before.frame)
         tiles = before.tiles if before and unchanged else [UnchangedTiles() for _ in self._pipeline.stages]
@@ -156,7 +156,7 @@ class Enlarger:
         return self.source.levels if self._on_luma or self.source.rgb else (0, 1)
 
     def _network_input(self, frame: PlanarFrame) -> Plane:
-        """What the network gets; floats, so that codes below black and above white are kept."""
+        """The input of the network, in floats, so that codes below black and above white are kept."""
         luma = frame.planes[0].astype(np.float32)
         if self._on_luma or self.source.chroma is None:
             return luma
@@ -202,7 +202,7 @@ def _stacked(frame: PlanarFrame) -> Plane:
 
 
 def _rounded(values: Any, frame_format: FrameFormat) -> Array:
-    """Codes of a format, rounded half up and clipped to its bits."""
+    """Codes of a format, rounded half up and clipped to its bit depth."""
     codes = values + np.float32(0.5)
     np.clip(codes, 0, (1 << frame_format.depth) - 1, out=codes)
     rounded: Array = codes.astype(frame_format.dtype)  # truncates

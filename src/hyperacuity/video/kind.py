@@ -1,4 +1,4 @@
-"""Which files are videos."""
+"""Decides which files are videos."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`task.VideoOptions`, which go through JSON, as the formats take them."""
+"""Converts `task.VideoOptions`, which are plain data, to the types of `formats.video`."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from hyperacuity.task import VideoOptions
 
 
 def parse_encoding(options: VideoOptions) -> Encoding:
-    """Returns what the options ask of the encoder."""
+    """Returns the encoding that the options request."""
     return Encoding(options.codec, options.crf, options.preset, options.encoder)
 
 
 def parse_part(options: VideoOptions) -> Part:
-    """Returns the part of the video that the options ask for.
+    """Returns the part of the video that the options request.
 
     Raises:
         UsageError: For times that are not numbers, or not in range.
@@ -30,10 +30,10 @@ def parse_part(options: VideoOptions) -> Part:
 
 
 def open_source(source: Path | IO[bytes], options: VideoOptions, part: Part | None = None) -> VideoSource:
-    """Returns the video to upscale, or another `part` of it than that of the options.
+    """Open the video to upscale, or a `part` of it other than the one in the options.
 
     Raises:
-        UsageError: For options that are not valid; and whatever `VideoSource` raises.
+        UsageError: For invalid options; also everything that `VideoSource` raises.
     """
     rate = None if options.fps is None else _fraction("fps", options.fps)
     if rate is not None and rate <= 0:
@@ -43,7 +43,7 @@ def open_source(source: Path | IO[bytes], options: VideoOptions, part: Part | No
 
 
 def stored_size(video: VideoSource, size: Size) -> tuple[int, int]:
-    """Returns the (height, width) of the result as it is stored; `size` is that of the result as it is shown."""
+    """Returns the (height, width) of the result as stored; `size` is the size as displayed."""
     height, width = video.frame_format.height, video.frame_format.width
     return size.resolve(width, height)[::-1] if video.swaps_sides else size.resolve(height, width)
 
@@ -51,11 +51,11 @@ def stored_size(video: VideoSource, size: Size) -> tuple[int, int]:
 def pixel_aspect(video: VideoSource, size: Size, stored: tuple[int, int]) -> Fraction | None:
     """Returns width divided by height of the result's pixels; None if unspecified.
 
-    If both sides are given, the frame keeps its shape when it is shown, and the pixels change theirs.
+    If both sides are given, the frame keeps its displayed shape and the pixel aspect ratio changes.
 
     Args:
         video: The source.
-        size: What the caller asks for.
+        size: The requested size.
         stored: The (height, width) of the result.
     """
     if size.width is None or size.height is None:
@@ -68,4 +68,4 @@ def _fraction(name: str, text: str) -> Fraction:
     try:
         return Fraction(text)
     except (ValueError, ZeroDivisionError) as error:
-        raise UsageError(f"{name} {text!r} is not a number; such are 25, 0.5 or 30000/1001") from error
+        raise UsageError(f"{name} {text!r} is not a number, such as 25, 0.5 or 30000/1001") from error

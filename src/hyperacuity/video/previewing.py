@@ -45,7 +45,7 @@ def preview(
         upscaler: The model.
         source: A video file, or a folder of frames.
         target: The image to write.
-        size: Of each half, as it is shown.
+        size: Of each half, as displayed.
         options: How the video is read; `start` says which frame, by default one in the middle.
         force: Overwrite a target that exists.
 
@@ -54,7 +54,8 @@ def preview(
 
     Raises:
         UnsupportedFormat: If `target` names no image.
-        UsageError: If the preview cannot be made as asked; and whatever `run.upscale` raises for the source.
+        UsageError: If the preview cannot be made with these options; also everything that `run.upscale` raises for the
+            source.
     """
     begun, options = time.perf_counter(), options or VideoOptions()
     may_write(target, source, force=force)
@@ -77,14 +78,16 @@ def preview(
 
 
 def _middle(video: VideoSource) -> Part:
-    """The part of a video that begins in its middle; the whole if its length is unknown."""
+    """The part of a video from its middle on; the whole video if its length is unknown."""
     return Part(Fraction(math.floor(video.frames / video.rate / 2)))
 
 
 def _write(upscaler: Upscaler, video: VideoSource, size: tuple[int, int], path: Path) -> None:
-    """Write the first frame twice as it is shown, rotated if the video is, but with square pixels."""
+    """Write the two versions of the first frame as displayed: rotated if the video is, and with square pixels."""
     if not formats.knows(path):
-        raise UnsupportedFormat(f"{path} names no image: a preview is one, such as {path.stem}.png")
+        raise UnsupportedFormat(
+            f"{path} does not name an image, which a preview is: give a name such as {path.stem}.png"
+        )
     frame = next(iter(video))
     halves = [_enlarged(each, video, frame, size) for each in (api.load("bicubic"), upscaler)]
     upright = [np.rot90(half, _quarter_turns(video.display_matrix)) for half in halves]

@@ -1,4 +1,4 @@
-"""One video upscaled: the loop over its frames, whatever the output is."""
+"""Upscales one video: the loop over its frames, for every kind of output."""
 
 from __future__ import annotations
 
@@ -37,16 +37,16 @@ def upscale(
     observe: Callable[[Progress], None] = lambda progress: None,
     stop: Stop | None = None,
 ) -> Outcome:
-    """Upscale a video, with all its sound, subtitles, chapters and time stamps.
+    """Upscale a video and keep its sound, subtitles, chapters and time stamps.
 
-    An encoded video that is interrupted in any way is resumed by the same call from its last finished segment.
+    If the work on an encoded video is interrupted, the same call resumes it after the last finished segment.
 
     Args:
         upscaler: The model.
         source: A file, a folder of frames ("frames/%06d.png") or a stream of Y4M.
         target: A video file; or a folder of frames, or a file or stream of Y4M, which hold frames alone and cannot be
             resumed.
-        size: Of the result as it is shown.
+        size: Of the result as displayed.
         options: How the video is read and encoded; all defaults if None.
         force: Overwrite a target that exists.
         observe: Called at the start and after each frame; `Progress.frame` counts finished frames.
@@ -57,9 +57,9 @@ def upscale(
 
     Raises:
         Stopped: If `stop` is set; finished segments stay.
-        UsageError: If the video cannot be made as asked.
+        UsageError: If the video cannot be made with these options.
         DamagedFile: If the source cannot be decoded, or is damaged and `options.strict` is set.
-        BadOutput: If the result does not hold what was put in.
+        BadOutput: If the result, read back, does not match what was muxed.
 
     Example:
         >>> upscale(load(), Path("video.mp4"), Path("video-x2.mp4"), Size(2))  # doctest: +SKIP
@@ -102,7 +102,7 @@ def _with_totals(outcome: Outcome, totals: Totals, resumed: Totals, seconds: flo
 def _compute(
     video: VideoSource, enlarger: Enlarger, output: VideoOutput, observe: Callable[[Progress], None], stop: Stop
 ) -> Totals:
-    """All frames that no earlier run has finished; reading, network and output work at the same time."""
+    """Process all frames that no earlier run has finished; reading, network and output work concurrently."""
     totals = resumed = output.resumed
     report = _reporter(video, resumed.frames, enlarger.size, observe)
     report(resumed.frames)
@@ -113,7 +113,7 @@ def _compute(
         for number, frame in enumerate(frames):
             stop.check()
             if number < resumed.frames:
-                continue  # decoded all the same: only then are the others certain to be the same
+                continue  # decoded anyway, so the others are decoded identically
             if output.starts_segment(number):
                 enlarger.forget()  # so that the result does not depend on where an earlier run was interrupted
             yield frame
@@ -158,7 +158,7 @@ def _warn_of_damage(video: VideoSource, damaged: int) -> None:
 def _resume_identity(
     upscaler: Upscaler, video: VideoSource, after: tuple[int, int], options: VideoOptions
 ) -> dict[str, Any]:
-    """All that determines the frames: if any of it differs, the work of an earlier run is of no use."""
+    """Everything that determines the frames: if any of it differs, an earlier run cannot be resumed."""
     before = video.frame_format.height, video.frame_format.width
     steps = upscaler.chain(before, after)
     files = [step.model.safetensors for step in steps]

@@ -1,4 +1,4 @@
-"""The folder in which a video grows, segment by segment, so that the next run resumes where this one ended."""
+"""The folder that collects a video's segments, so that the next run resumes where this one ended."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class SegmentSummary:
         frames: How many it holds.
         duration: Of its last frame, in the video's time base.
         damaged, total, saved: Damaged frames, and the pixels of `Savings`, counted from the video's beginning.
-        last: Whether the video ends with it.
+        last: Whether it is the last segment of the video.
     """
 
     frames: int
@@ -47,12 +47,12 @@ class SegmentSummary:
 class SegmentFolder:
     """Finished segments of a video for `output`, in a hidden folder next to it.
 
-    Only one run can hold the folder at a time: `close` releases it, and so does the end of the process.
+    Only one run can hold the folder at a time: `close`, or the end of the process, releases it.
 
     Args:
         output: The file that the segments will become.
-        identity: All that determines the result. If the folder holds segments of another identity, they are removed,
-            and `discarded` is set.
+        identity: Everything that determines the result. If the folder holds segments of another identity, they are
+            removed, and `discarded` is set.
 
     Raises:
         UsageError: If another run holds the folder.
@@ -62,7 +62,7 @@ class SegmentFolder:
         output = Path(os.path.realpath(output))
         self.folder = output.with_name(f".{_short(output.name)}.parts")
         manifest = self.folder / "work.json"
-        # As it will be read back: JSON has no tuples.
+        # Convert as reading back will: JSON has no tuples.
         identity = json.loads(json.dumps(identity))
         self.folder.mkdir(exist_ok=True)
         self._lock = (self.folder / _LOCK).open("ab")
@@ -126,14 +126,14 @@ class SegmentFolder:
 
 
 def _short(name: str) -> str:
-    """A name, or if it is long its start and a digest: file systems allow 255 bytes."""
+    """A name; if it is long, its start and a digest, since file systems allow 255 bytes."""
     if len(name) <= _LONGEST:
         return name
     return f"{name[:_LONGEST]}-{hashlib.sha256(os.fsencode(name)).hexdigest()[:8]}"
 
 
 class OpenSegment:
-    """A segment that is being written; it counts only once it is finished."""
+    """A segment being written; it counts only once it is finished."""
 
     def __init__(self, folder: SegmentFolder, path: Path) -> None:
         self._folder = folder
@@ -177,4 +177,4 @@ def _read(manifest: Path) -> Any:
     try:
         return json.loads(manifest.read_text())
     except (OSError, ValueError):
-        return None  # not a manifest, or cut short
+        return None  # not a header, or truncated

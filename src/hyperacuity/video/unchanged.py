@@ -1,4 +1,4 @@
-"""Tiles that did not change from one frame to the next are not computed again."""
+"""Reuses the results of tiles that did not change from one frame to the next."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hyperacuity.engines import Batch, Engine
 
 @dataclass
 class Savings:
-    """How many pixels networks would have read (`total`), and how many of them were not needed (`saved`)."""
+    """How many pixels networks would have read (`total`), and how many of them they did not have to (`saved`)."""
 
     total: int = 0
     saved: int = 0
@@ -29,7 +29,7 @@ class Savings:
 
 @dataclass(eq=False)
 class UnchangedTiles:
-    """The tiles of one frame that went into one engine, and what came out, for reuse by the next frame.
+    """The tiles of one frame that an engine read, and its results, for reuse by the next frame.
 
     It grows in the thread that computes the frame, while the thread of the next frame reads it.
     """
@@ -47,7 +47,7 @@ class UnchangedTiles:
         return answer
 
     def get(self, place: int) -> tuple[Batch, Future[Batch | None]] | None:
-        """Returns the tile at a place, once it is there; None if the frame has no such place."""
+        """Returns the tile with an index, waiting for it; None if the frame has fewer tiles."""
         with self._changed:
             self._changed.wait_for(lambda: self._complete or place < len(self._tiles))
             return self._tiles[place] if place < len(self._tiles) else None
@@ -60,7 +60,7 @@ class UnchangedTiles:
 
 
 class ReusingEngine:
-    """An engine for one frame that reuses the result of a tile which equals the one at its place in the frame before.
+    """An engine for one frame that reuses the results of tiles equal to those of the frame before.
 
     Args:
         engine: The engine that computes the other tiles.

@@ -20,7 +20,7 @@ from tests.formats.samples import (
 @pytest.mark.parametrize("loop", [0, 1, 3])
 @pytest.mark.parametrize("channels", [3, 4])
 @pytest.mark.parametrize("suffix", [".png", ".webp", ".gif"])
-def test_animations_come_back(suffix: str, channels: int, loop: int, tmp_path: Path) -> None:
+def test_animations_survive_writing_and_reading(suffix: str, channels: int, loop: int, tmp_path: Path) -> None:
     given_frames = frames(channels)
     path = tmp_path / f"a{suffix}"
     save(path, *given_frames, like=Animated(4, loop))

@@ -32,7 +32,7 @@ def test_truncated_files_are_damaged_at_every_length(kind: str) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 @settings(max_examples=40, deadline=None)
 @given(flips=st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 7)), min_size=1, max_size=6))
-def test_flipped_bits_raise_nothing_but_our_errors(kind: str, flips: list[tuple[float, int]]) -> None:
+def test_flipped_bits_raise_only_our_errors(kind: str, flips: list[tuple[float, int]]) -> None:
     data = bytearray(encoded(kind))
     for where, bit in flips:
         data[int(where * len(data))] ^= 1 << bit
@@ -47,7 +47,7 @@ def test_flipped_bits_raise_nothing_but_our_errors(kind: str, flips: list[tuple[
 
 @settings(max_examples=150, deadline=None)
 @given(head=st.sampled_from([encoded(kind)[:12] for kind in KINDS]), tail=st.binary(max_size=400))
-def test_noise_behind_a_magic_number_raises_nothing_but_our_errors(head: bytes, tail: bytes) -> None:
+def test_noise_after_a_magic_number_raises_only_our_errors(head: bytes, tail: bytes) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", LossWarning)
         try:

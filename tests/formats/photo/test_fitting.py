@@ -1,4 +1,4 @@
-"""What a format cannot hold is rounded, laid over white, left out or refused, and a warning names it."""
+"""Content that a format cannot hold is rounded, laid over white, left out or refused, and a warning names it."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_levels_are_stretched_or_stated(tmp_path: Path) -> None:
     np.testing.assert_array_equal(back.pixels, image.pixels)
 
 
-def test_metadata_that_do_not_fit_are_named(tmp_path: Path) -> None:
+def test_metadata_that_does_not_fit_is_named(tmp_path: Path) -> None:
     image = gradient(metadata=Metadata(icc=ICC, exif=metadata.upright(exif_block())))
     with pytest.warns(LossWarning, match="BMP cannot hold the source's ICC, EXIF"):
         save(tmp_path / "a.bmp", image)

@@ -26,7 +26,7 @@ def test_jpeg_is_the_same_each_time_and_not_subsampled(tmp_path: Path) -> None:
         assert [layer[1:3] for layer in image.layer] == [(1, 1)] * 3  # type: ignore[attr-defined]
 
 
-def test_comments_and_iptc_come_back_or_their_loss_is_named(tmp_path: Path) -> None:
+def test_comments_and_iptc_are_kept_or_their_loss_is_named(tmp_path: Path) -> None:
     def resource(number: int, content: bytes) -> bytes:
         return b"8BIM" + struct.pack(">HBBI", number, 0, 0, len(content)) + content + b"\0" * (len(content) % 2)
 

@@ -41,7 +41,7 @@ def exif_values(block: bytes) -> dict[Any, Any]:
 
 @pytest.mark.parametrize("order", ["<", ">"])
 @pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".tif", ".avif"])
-def test_metadata_comes_back(suffix: str, order: str, tmp_path: Path) -> None:
+def test_metadata_is_kept(suffix: str, order: str, tmp_path: Path) -> None:
     given_metadata = Metadata(icc=ICC, exif=metadata.upright(exif_block(order=order)), xmp=XMP, dpi=(300, 150))
     image = gradient(metadata=given_metadata)
     with warnings.catch_warnings():
@@ -64,7 +64,7 @@ def test_metadata_comes_back(suffix: str, order: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".tif", ".avif"])
-def test_pixels_per_inch_come_back_without_exif_too(suffix: str, tmp_path: Path) -> None:
+def test_pixels_per_inch_are_kept_without_exif_too(suffix: str, tmp_path: Path) -> None:
     back = saved(tmp_path / f"a{suffix}", gradient(metadata=Metadata(dpi=(300, 150)))).header.metadata.dpi
     assert back == pytest.approx((300, 150), abs=0.02)
 
@@ -96,7 +96,7 @@ def test_orientation_is_applied_once(kind: str, orientation: int, tmp_path: Path
     np.testing.assert_array_equal(image.pixels, expected)
     if kind != "WEBP":
         assert image.header.metadata.dpi == pytest.approx((150, 300) if orientation >= 5 else (300, 150), abs=0.02)
-    # Once more through each format: nothing turns again.
+    # Through each format once more: nothing is rotated again.
     for suffix in (".png", ".tif", ".webp"):
         np.testing.assert_array_equal(saved(tmp_path / f"a{suffix}", image).pixels, expected)
         with PIL.Image.open(tmp_path / f"a{suffix}") as written:

@@ -40,6 +40,6 @@ def test_colours_into_pgm_are_refused(tmp_path: Path) -> None:
 
 
 def test_a_pam_header_without_a_number_is_damaged() -> None:
-    """This was an internal error once."""
+    """This once caused an internal error."""
     with pytest.raises(DamagedFile, match="lacks HEIGHT"):
         load(b"P7\nWIDTH 1\nHEIGHT \n \nDEPTH 1\nMAXVAL 255\nENDHDR\n\0")

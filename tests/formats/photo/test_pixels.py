@@ -1,4 +1,4 @@
-"""Pixels come back, exactly or closely, whatever the format, size and strips."""
+"""Pixels survive writing and reading, exactly or closely, for every format, size and division into strips."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def test_cmyk_becomes_srgb(suffix: str) -> None:
     image = load(file.getvalue())
     assert image.header.channels == 3
     assert image.header.metadata.icc is None
-    # Without a profile every reader takes its own generic inks; neutral and order of colours must agree with Pillow's.
+    # Without a profile each reader assumes different inks; neutral colours and channel order must agree with Pillow's.
     expected = np.asarray(picture.convert("RGB")).astype(int)
     assert np.abs(image.pixels.astype(int) - expected).mean() < 45
     assert np.corrcoef(image.pixels.ravel(), expected.ravel())[0, 1] > 0.9

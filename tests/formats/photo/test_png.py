@@ -64,7 +64,7 @@ def test_a_profile_that_the_decoder_refuses_is_named(tmp_path: Path) -> None:
         assert next(iter(source)).header.metadata.icc is None
 
 
-def test_text_and_colour_chunks_come_back_or_their_loss_is_named(tmp_path: Path) -> None:
+def test_text_and_colour_chunks_are_kept_or_their_loss_is_named(tmp_path: Path) -> None:
     own = b"".join(
         [
             png_chunks.chunk(b"gAMA", (100000).to_bytes(4)),

@@ -1,4 +1,4 @@
-"""A file is written whole or not at all, whatever happens; encoders may follow the rows."""
+"""A file is written completely or not at all; encoders may start before the last row."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def test_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert not os.listdir(tmp_path)
 
 
-SINGLE: Any = Animated(1, None, ".png")  # one frame and no more: its encoder need not wait for the end
+SINGLE: Any = Animated(1, None, ".png")  # a single frame: its encoder need not wait for the end
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -97,7 +97,7 @@ SINGLE: Any = Animated(1, None, ".png")  # one frame and no more: its encoder ne
     strip=st.integers(1, 300),
 )
 @pytest.mark.filterwarnings("ignore::hyperacuity.LossWarning")
-def test_what_is_encoded_while_it_arrives_is_the_same_file(
+def test_encoding_while_rows_arrive_gives_the_same_file(
     height: int, width: int, channels: int, dtype: Any, suffix: str, strip: int, tmp_path: Path
 ) -> None:
     pixels = noise(channels, dtype, height, width)
@@ -130,7 +130,7 @@ def test_an_encoder_begins_before_the_last_row(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("suffix", [".png", ".jpg"])
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt, None])
-def test_an_encoder_that_follows_ends_with_the_sink(
+def test_a_streaming_encoder_ends_with_the_sink(
     error: type[BaseException] | None, suffix: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     pixels = noise(height=600, width=300)
@@ -192,7 +192,7 @@ for suffix in (".png", ".jpg", ".tif", ".webp", ".avif", ".bmp", ".ppm", ".gif")
 """
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="limits of file size are POSIX's")
+@pytest.mark.skipif(sys.platform == "win32", reason="file size limits need POSIX")
 def test_a_file_that_cannot_grow_is_an_error_and_is_removed(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", LIMITED, str(tmp_path)], capture_output=True, text=True

@@ -17,7 +17,7 @@ from tests.formats.samples import (
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF", "GIF"])
-def test_a_file_that_shrinks_while_it_is_open_is_read_all_the_same(kind: str, tmp_path: Path) -> None:
+def test_a_file_that_shrinks_while_it_is_open_is_still_read(kind: str, tmp_path: Path) -> None:
     path = tmp_path / "a"
     path.write_bytes(encoded(kind))
     with formats.read(path) as source:

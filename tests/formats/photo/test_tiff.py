@@ -27,7 +27,7 @@ from tests.formats.samples import (
 )
 
 
-def test_pages_of_tiff_come_back(tmp_path: Path) -> None:
+def test_pages_of_tiff_are_kept(tmp_path: Path) -> None:
     pages = [Image.from_pixels(noise(3, np.uint16, seed=seed)) for seed in range(3)]
     save(tmp_path / "a.tif", *pages, like=Animated(3, None))
     with formats.read(tmp_path / "a.tif") as source:
@@ -48,7 +48,7 @@ def test_pages_of_several_sizes_are_read_and_not_written_together(tmp_path: Path
     assert not os.listdir(tmp_path)
 
 
-def test_exif_written_to_tiff_is_whole(tmp_path: Path) -> None:
+def test_exif_written_to_tiff_is_complete(tmp_path: Path) -> None:
     save(tmp_path / "a.tif", gradient(metadata=Metadata(exif=metadata.upright(exif_block(order=">")))))
     tiff = Tiff((tmp_path / "a.tif").read_bytes())
     (page,) = tiff.directories()
@@ -62,7 +62,7 @@ def test_a_tiff_that_would_fill_the_memory_is_refused() -> None:
     tags, span = 300, 4000
     entries = b"".join(struct.pack("<HHII", 1000 + n, 1, span, 8 + 2 + 12 * tags + 4) for n in range(tags))
     data = b"II*\0" + struct.pack("<IH", 8, tags) + entries + b"\0" * (4 + span)
-    with pytest.raises(DamagedFile, match="name the same bytes again and again"):
+    with pytest.raises(DamagedFile, match="refer to the same bytes too many times"):
         load(data)
 
 

@@ -38,7 +38,7 @@ QUALITY = 80
 
 
 def accepts(content: Content) -> bool:
-    """Return whether a file is an AVIF, by the brands that it states."""
+    """Return whether a file is an AVIF, by the brands in its header."""
     head = content.head
     if head[4:8] != b"ftyp":
         return False
@@ -59,7 +59,7 @@ def write(path: Path, like: Source | None, *, quality: int | None = None) -> Pho
 def _contents(raw: Bytes) -> Contents:
     if raw[8:12] == b"avis":
         raise UnsupportedFormat("it is an animated AVIF; convert it to WebP or a video first")
-    # The sizes as the file announces them, before libheif believes them.
+    # Check the announced sizes before libheif allocates memory for them.
     for size in re.finditer(rb"ispe\0{4}(.{8})", raw[:65536], re.DOTALL):
         check_size(*struct.unpack(">II", size[1]))
     head = vips.loaded("heifload_source", raw, fail_on="error")

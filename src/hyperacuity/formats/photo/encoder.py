@@ -1,4 +1,4 @@
-"""What an encoder is given: the finished file's pages, metadata and options."""
+"""The job of an encoder: a file's pages, metadata and options."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ class EncoderInput:
     Args:
         out: The file, open and empty.
         pages: Its images, all of one shape and type.
-        metadata: What the format keeps, already true of the size that is written.
+        metadata: What the format keeps, already adjusted to the size that is written.
         quality: 1 to 100; None for the format's default.
         loop: How often an animation plays; 0 = for ever.
-        lossless: Whether the source's pixels were exact, so that losing some now would be new.
+        lossless: Whether the source was lossless, so that lossy encoding would be the first loss.
     """
 
     out: Partial

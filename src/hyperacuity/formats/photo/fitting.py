@@ -1,4 +1,4 @@
-"""What of an image a format holds: the header as it will be stored, the metadata that fit, and what is lost.
+"""How an image is fitted to a format: the header as stored, the metadata that fit, and what is lost.
 
 Everything here follows from the `Capacity` of the format; no format is named.
 """
@@ -15,7 +15,7 @@ from hyperacuity.formats.photo import metadata as meta
 from hyperacuity.formats.protocol import Capacity
 from hyperacuity.image import Header, Metadata
 
-# How messages call the metadata that may not fit. Where only the resolution is lost, no warning is given.
+# The names, in messages, of metadata that may not fit. Where only the resolution is lost, no warning is given.
 _LABELS = {"icc": "ICC", "exif": "EXIF", "xmp": "XMP"}
 _BLOCKS = {"exif": "EXIF block", "xmp": "XMP packet"}
 
@@ -33,7 +33,7 @@ def stored_header(holds: Capacity, header: Header) -> Header:
 
 
 def lost_pixels(holds: Capacity, header: Header, *, same_format: bool) -> list[str]:
-    """Return what the format cannot hold of the pixels of an image and of its duration, one sentence each.
+    """Return one sentence for each property of the pixels, and for the duration, that the format cannot hold.
 
     Args:
         holds: What the format can hold.
@@ -54,7 +54,7 @@ def lost_pixels(holds: Capacity, header: Header, *, same_format: bool) -> list[s
 
 
 def lost_metadata(holds: Capacity, header: Header) -> list[str]:
-    """Return what the format cannot hold of an image's metadata and of its duration, one sentence each."""
+    """Return one sentence for the metadata, and one for the duration, that the format cannot hold."""
     losses = []
     metadata = header.metadata
     lost = [label for kind, label in _LABELS.items() if getattr(metadata, kind) and kind not in holds.metadata]
@@ -69,7 +69,7 @@ def lost_metadata(holds: Capacity, header: Header) -> list[str]:
 
 
 def fitting_metadata(holds: Capacity, metadata: Metadata, header: Header) -> tuple[Metadata, list[str]]:
-    """Return the metadata that the format keeps, true of the size that is written, and what is left out of them.
+    """Return the metadata that the format keeps, adjusted to the written size, and a message for each part left out.
 
     Args:
         holds: What the format can hold.
@@ -105,5 +105,5 @@ def fitting_metadata(holds: Capacity, metadata: Metadata, header: Header) -> tup
 
 
 def _keeps_native(holds: Capacity, metadata: Metadata) -> bool:
-    """Whether the metadata of only one format are those of this one."""
+    """Whether the format keeps the native metadata: it must come from a file of the same format."""
     return metadata.native is not None and "native" in holds.metadata and metadata.native.format == holds.name

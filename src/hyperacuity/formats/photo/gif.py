@@ -1,7 +1,7 @@
 """GIF, still and animated: decoded by Pillow, encoded by libvips.
 
-Of Pillow's own 37 odd test files libvips refused one and laid the frames of two others on a background that no browser
-shows.
+Of Pillow's own 37 odd test files libvips refused one and laid the frames of two others on a background that browsers do
+not show.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def _contents(raw: Bytes) -> Contents:
                     image.load()
                     # A later frame may reach beyond the canvas, which is where viewers cut it.
                     frame = image if image.size == (width, height) else image.crop((0, 0, width, height))
-                    # One mode for all frames, though Pillow changes it on the way.
+                    # Convert all frames to one mode: Pillow changes the mode between frames.
                     pixels = np.asarray(frame.convert("RGBA" if transparent else "RGB"))
                     duration = image.info.get("duration", 0) / 1000
                 yield Image.from_pixels(pixels, alpha=transparent, duration=duration if count > 1 else None)

@@ -35,7 +35,7 @@ QUALITY = 95
 # Markers of segments, and how Photoshop's begins.
 _SCAN, _COMMENT, _PHOTOSHOP = 0xDA, 0xFE, 0xED
 _PHOTOSHOP_HEAD = b"Photoshop 3.0\0"
-# What libjpeg reports of files that hold every pixel all the same.
+# Warnings of libjpeg about files that are nevertheless complete.
 _HARMLESS = re.compile(
     r"extraneous bytes before marker|Invalid SOS parameters|unknown JFIF revision|Unknown Adobe color"
 )
@@ -110,7 +110,7 @@ def _jfif_dpi(raw: Bytes) -> tuple[float, float] | None:
 
 
 def _own_segments(raw: Bytes) -> bytes:
-    """Comments and IPTC, which Photoshop's block holds next to much that is no longer true of a larger image."""
+    """Comments and IPTC, the only parts of Photoshop's block that still hold for a larger image."""
     kept = b""
     for marker, start, end in _segments(raw):
         if marker == _COMMENT:
@@ -136,7 +136,7 @@ def _encode(job: EncoderInput) -> None:
         segments += b"\xff\xe1" + struct.pack(">H", len(block) + 2) + block
     if job.metadata.native:
         segments += job.metadata.native.data
-    # libvips' start marker will lie under the end of the segments, which then take its place: no second copy.
+    # The segments end where libvips' start marker is, and overwrite it; the encoded data is not copied again.
     job.out.file.seek(len(segments))
     small = job.header.height * job.header.width <= 25_000_000
     vips.joined(job).jpegsave_target(

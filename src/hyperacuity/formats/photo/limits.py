@@ -6,7 +6,7 @@ import os
 
 from hyperacuity.errors import DamagedFile, UnsupportedFormat, UsageError
 
-# Half a gigapixel, 1.5 GB as RGB: more than any camera's, and less than a forged header states.
+# Half a gigapixel, 1.5 GB as RGB: more than cameras produce, less than forged headers announce.
 MAX_PIXELS = 500_000_000
 MAX_PIXELS_VARIABLE = "HYPERACUITY_MAX_PIXELS"
 

@@ -1,4 +1,4 @@
-"""EXIF and XMP: the orientation and the size that they state, and how to make those true again. ICC profiles. IPTC.
+"""EXIF and XMP: the orientation and the size in them, and how to update both. ICC profiles. IPTC.
 
 EXIF is patched in place: makers' notes hold offsets, which stay valid only if nothing moves.
 """
@@ -17,13 +17,13 @@ _ORIENTATION = 274
 # Tags of a TIFF's first page that describe the image and not how its pixels are stored.
 _DESCRIPTIVE = frozenset({269, 270, 271, 272, 285, 305, 306, 315, 316, 318, 319, 529, 532, 18246, 18249, 33432})
 _DESCRIPTIVE |= frozenset(range(40091, 40096))
-# Tags of an EXIF block's first directory that belong to the file it was in: a TIFF has its own.
+# Tags of an EXIF block's first directory that describe its file; a TIFF has its own.
 STRUCTURAL = frozenset({254, 255, 256, 257, 258, 259, 262, 266, 273, 274, 277, 278, 279, 282, 283, 284, 296, 301, 317})
 STRUCTURAL |= frozenset({320, 322, 323, 324, 325, 330, 338, 339, 347, 529, 530, 531, 532, 700, 33723, 34377, 34675})
 
 
 def prefixed(exif: bytes) -> bytes:
-    """Return the block as JPEG and libvips want it."""
+    """Return the block with the prefix that JPEG and libvips require."""
     return b"Exif\0\0" + exif
 
 
@@ -61,7 +61,7 @@ def dpi(exif: bytes) -> tuple[float, float] | None:
 
 
 def upright(exif: bytes) -> bytes:
-    """Return the block with orientation 1 and without its thumbnail, which shows the image as it was."""
+    """Return the block with orientation 1 and without its thumbnail, which would be outdated."""
     tiff = Tiff(exif)
     entries, following, next_at = tiff.directory(tiff.first)
     patched = bytearray(exif)
@@ -80,7 +80,7 @@ def upright(exif: bytes) -> bytes:
 
 
 def sized(exif: bytes, width: int, height: int) -> bytes:
-    """Return the block with the size of the image that it goes with, if it states one."""
+    """Return the block with its size fields, if it has any, set to a new size."""
     tiff = Tiff(exif)
     patched = bytearray(exif)
     main, _, _ = tiff.directory(tiff.first)
@@ -99,7 +99,7 @@ def _put(block: bytearray, tiff: Tiff, entries: Directory, tag: int, value: int)
 
 
 def profile_fits(icc: bytes, colours: int) -> bool:
-    """Return whether a colour profile is valid, and for images of so many colours: 1 (grey) or 3.
+    """Return whether a colour profile is valid, and is for images with this number of colours: 1 (grey) or 3.
 
     Source: ICC.1:2022, 7.2.6 and 7.2.9.
     """
@@ -123,7 +123,7 @@ def xmp_upright(xmp: bytes) -> bytes:
 
 
 def xmp_sized(xmp: bytes, width: int, height: int) -> bytes:
-    """Return the packet with the size of the image that it goes with, if it states one."""
+    """Return the packet with its size fields, if it has any, set to a new size."""
     for names, side in (
         (rb"tiff:ImageWidth|exif:PixelXDimension", width),
         (rb"tiff:ImageLength|exif:PixelYDimension", height),

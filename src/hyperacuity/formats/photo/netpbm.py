@@ -1,4 +1,4 @@
-"""PBM, PGM, PPM, PAM and PFM: a text header, then bare numbers. Read and written with numpy, levels kept.
+"""PBM, PGM, PPM, PAM and PFM: a text header, then plain numbers. Read and written with numpy, levels kept.
 
 libvips' wheel has no loader for them, and Pillow stretches every maximum to 255 or 65535.
 """
@@ -27,7 +27,7 @@ ONLY_READ = (".pbm", ".pam")
 READS = ("PBM", "PGM", "PPM", "PAM", "PFM")
 HOLDS = Capacity(name="PNM", depths=(8, 16), levels=True)
 
-# What the endings hold that differ from the others.
+# Capacities of the endings that differ from the default.
 _HOLDS = {
     ".pgm": replace(HOLDS, name="PGM", channels=(1,), coloured=".ppm or .pnm"),
     ".pfm": replace(HOLDS, name="PFM", depths=(32,), levels=False),
@@ -79,13 +79,13 @@ def _parse(raw: Bytes) -> tuple[Header, int, bytes]:
     magic, end = found[1], found.end()
     width, height = _number(found[2]), _number(found[3])
     if magic in (b"P1", b"P4"):
-        # Shown as black and white everywhere, so stored as such.
+        # Viewers show it as black and white.
         return Header(height, width, 1, np.dtype(np.uint8), (0, 255)), end + (magic == b"P4"), magic
     more = _MORE.match(head, end)
     if not more:
         raise DamagedFile("its header has no maximum")
     maximum, end = more[1], more.end()
-    # One white space ends the header; in the text kinds the next number does.
+    # One white space ends the header; in text variants the next number does.
     start = end if magic in (b"P2", b"P3") else end + 1
     if magic in (b"Pf", b"PF"):
         if not re.fullmatch(rb"-?[0-9.]+(e[+-]?[0-9]+)?", maximum):
@@ -180,7 +180,7 @@ def _preamble(head: Header) -> bytes:
 
 
 def _encode(job: EncoderInput) -> None:
-    """A header, then bare numbers; the rows of floats from the bottom up."""
+    """A header, then plain numbers; the rows of floats from the bottom up."""
     job.out.write(_preamble(job.header))
     floats = job.header.dtype.kind == "f"
     for band in job.pages[0].bands(upwards=floats):

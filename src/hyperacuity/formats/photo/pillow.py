@@ -1,4 +1,4 @@
-"""Pillow as the formats call it, for what libvips' wheel cannot decode: BMP, JPEG 2000, GIF, and some kinds of TIFF."""
+"""Decoding with Pillow, for files that libvips' wheel cannot decode: BMP, JPEG 2000, GIF, and some kinds of TIFF."""
 
 from __future__ import annotations
 
@@ -24,17 +24,16 @@ _PILLOW = threading.RLock()
 
 @contextmanager
 def opened(plugin: Any, raw: Bytes) -> Iterator[Any]:
-    """Open a file with one of Pillow's decoders, given by its class: `Image.open` would try them all."""
+    """Open a file with one of Pillow's decoders, given by its class: `Image.open` would try every decoder."""
     with guarded(), io.BytesIO(bytes(raw)) as file, plugin(file) as image:
         yield image
 
 
 @contextmanager
 def guarded() -> Iterator[None]:
-    """Turn any exception of Pillow's into our errors, suppress its warnings, and replace its limit of pixels by ours.
+    """Turn any exception of Pillow's into our errors, suppress its warnings, and replace its pixel limit by ours.
 
-    The filters and the limit are global to the process, hence one thread at a time, and never across the `yield` of a
-    frame.
+    Filters and limit are global to the process: only one thread at a time enters, and no frame is yielded inside.
     """
     import PIL.Image
 
@@ -45,7 +44,7 @@ def guarded() -> Iterator[None]:
             yield
         except (HyperacuityError, MemoryError):
             raise
-        except Exception as error:  # a decoder of untrusted bytes, which raises anything from KeyError to SyntaxError
+        except Exception as error:  # decoders of untrusted bytes raise anything from KeyError to SyntaxError
             text = str(error).rstrip(".") or type(error).__name__
             # Pillow raises one type of error for what is unsupported and for what is damaged.
             raise (UnsupportedFormat if text.startswith("Unsupported") else DamagedFile)(text) from error

@@ -64,7 +64,7 @@ def _contents(raw: Bytes) -> Contents:
     icc = vips.field(head, "icc-profile-data")
     dpi = metadata.dpi or (meta.dpi(exif) if exif else None)
     losses = []
-    if icc is None and raw.find(b"iCCP", 33, raw.find(b"IDAT")) > 0:  # refused by libpng without a warning
+    if icc is None and raw.find(b"iCCP", 33, raw.find(b"IDAT")) > 0:  # libpng ignores it without a warning
         losses.append(meta.MISFIT)
     if metadata.xmp == b"":
         losses.append("the XMP packet is damaged and is left out")
@@ -91,7 +91,7 @@ def _contents(raw: Bytes) -> Contents:
 
 
 def _options() -> dict[str, Any]:
-    """What libvips encodes with."""
+    """Options for libvips' encoder."""
     # 4.6 megapixels of photo: level 1 takes 0.23 s and 10673 kB, level 3 0.27 s and 7189, level 6 0.37 s and 7093.
     return {"compression": 3, "filter": "all", "keep": "icc"}
 
@@ -115,7 +115,7 @@ def _encode(job: EncoderInput) -> None:
 
 
 def _clear_resolution(job: EncoderInput) -> None:
-    """State that the unit of the resolution is unknown: libvips writes one even if there is none."""
+    """Mark the unit of the resolution as unknown: libvips always writes a unit."""
     job.out.file.seek(0)
     head = job.out.file.read(1 << 20)
     at = head.find(b"pHYs", 0, head.find(b"IDAT"))

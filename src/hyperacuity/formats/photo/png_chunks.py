@@ -1,6 +1,6 @@
 """PNG's chunks: whether all are there, and the metadata in them. PNG 3rd edition (W3C, 2025).
 
-libpng stops reading at the last pixel, so a file that is truncated behind it would lose its metadata unnoticed.
+libpng stops reading at the last pixel, so metadata lost to a truncation after it would go unnoticed.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ NAME = "PNG"
 
 _XMP = b"XML:com.adobe.xmp\0"
 _TEXT = (b"tEXt", b"zTXt", b"iTXt")
-# What the values mean: gamma, primaries, "as sRGB", H.273's numbers, the screen and the light of HDR10.
+# Colour spaces: gamma, primaries, sRGB, codes of H.273, HDR10's mastering display and light levels.
 _COLOUR = (b"gAMA", b"cHRM", b"sRGB", b"cICP", b"mDCV", b"cLLI")
 _GAMMA_OF_SRGB = 45455
 
@@ -44,7 +44,7 @@ def chunks(data: Bytes) -> Iterator[tuple[bytes, int, int]]:
 
 
 def metadata_in(data: Bytes) -> Metadata:
-    """Return all metadata except the ICC profile, also those behind the pixels, where libpng does not look."""
+    """Return all metadata except the ICC profile, including those after the pixels, which libpng does not read."""
     exif = xmp = dpi = None
     own: list[bytes] = []
     for kind, start, end in chunks(data):
@@ -79,7 +79,7 @@ def native(whole: bytes) -> Native | None:
 
 
 def _is_informative(whole: bytes) -> bool:
-    """Whether chunks state more than that the values are sRGB, which every reader assumes."""
+    """Whether chunks specify colours other than sRGB, which every reader assumes."""
     data = SIGNATURE + whole + chunk(b"IEND", b"")
     for kind, start, end in chunks(data):
         if kind in (*_TEXT, b"cICP", b"mDCV", b"cLLI"):
@@ -90,7 +90,7 @@ def _is_informative(whole: bytes) -> bool:
 
 
 def _raw_profile(kind: bytes, content: bytes) -> bytes | None:
-    """EXIF in hexadecimal, as ImageMagick put it into text before there was a chunk for it."""
+    """EXIF in hexadecimal text, as ImageMagick wrote it before PNG had a chunk for it."""
     keyword, _, text = content.partition(b"\0")
     if keyword not in (b"Raw profile type exif", b"Raw profile type APP1"):
         return None
@@ -102,7 +102,7 @@ def _raw_profile(kind: bytes, content: bytes) -> bytes | None:
 
 
 def chunks_of(metadata: Metadata) -> bytes:
-    """Return the chunks that hold EXIF, XMP and native metadata, for the place behind IHDR."""
+    """Return the chunks that hold EXIF, XMP and native metadata, to insert after IHDR."""
     block = metadata.native.data if metadata.native else b""
     block += chunk(b"eXIf", metadata.exif) if metadata.exif else b""
     return block + (chunk(b"iTXt", _XMP + b"\0\0\0\0" + metadata.xmp) if metadata.xmp else b"")

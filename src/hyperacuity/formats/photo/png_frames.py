@@ -28,7 +28,7 @@ _REPACKED = (*_SHARED, b"acTL", b"fcTL", b"fdAT")
 
 @dataclass
 class AnimationFrame:
-    """One frame: its box on the canvas, how it is composed with it, and where its compressed pixels lie."""
+    """One frame: its box on the canvas, how it is composed with the canvas, and where its compressed pixels lie."""
 
     width: int
     height: int
@@ -153,7 +153,7 @@ class Joiner:
     Args:
         frames: How many there will be.
         plays: How often the animation plays; 0 = for ever.
-        metadata: Whole chunks for the place behind IHDR.
+        metadata: Whole chunks to insert after IHDR.
     """
 
     def __init__(self, frames: int, plays: int, metadata: bytes) -> None:

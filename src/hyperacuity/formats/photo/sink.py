@@ -1,4 +1,4 @@
-"""A file of any image format being written: takes images in, fits them to what the format holds, has them encoded."""
+"""A file of any image format being written: takes images, fits them to the format and has them encoded."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ class PhotoSink:
     follow is encoded while it arrives, if it stays in memory.
 
     Integers whose levels are not the full range of their type are stretched to it (exactly invertible), unless the
-    format can state levels. Depth and alpha that the format cannot hold are rounded and composed with white, with a
-    `LossWarning`. Whatever goes wrong, the file that was there before is left as it was, and no other file remains.
+    format can state levels. Depth that the format cannot hold is rounded and alpha is composed with white, each with a
+    `LossWarning`. If anything fails, an existing file stays unchanged and no other file remains.
 
     Args:
         path: The file to write.
-        like: The source of the images; None if they come from nowhere.
+        like: The source of the images; None if there is none.
         quality: 1 to 100; None for the format's default.
         holds: What the format can hold.
         encode: Writes the finished file.
@@ -112,7 +112,7 @@ class PhotoSink:
             if kind is None and not self._failed:
                 self._finish()
         finally:
-            # The encoder has what it needs, or no more rows will come: it ends by itself.
+            # The encoder has all its rows, or gets no more: it ends by itself.
             self._encoder.shutdown()
             self._spool.discard()
             if self._out is not None:
@@ -135,7 +135,7 @@ class PhotoSink:
         import pyvips
 
         if not self._pages or self._out is None:
-            raise UsageError(f"{self.path}: no image was given")
+            raise UsageError(f"{self.path}: no image was written")
         if self._flattened:
             self._warn(f"{self._holds.name} has no transparency: the image was laid over white")
         pyvips.vips_lib.vips_error_clear()
@@ -210,6 +210,6 @@ class PhotoSink:
 
 def _instead(fits: Callable[[Capacity], bool]) -> str:
     """The cure that names other formats, such as "write to .png or .tif instead"."""
-    from hyperacuity.formats import table  # not above: the table imports the formats, which write by this module
+    from hyperacuity.formats import table  # here, since the table imports the formats, and they this module
 
     return f"write to {table.holding(fits)} instead"

@@ -20,9 +20,9 @@ class Contents:
 
     Args:
         frames: How many images the file holds.
-        loop: How often an animation plays; 0 = for ever; None = it is not one.
+        loop: How often an animation plays; 0 = for ever; None = not an animation.
         lossless: Whether its pixels are exact.
-        decode: Yields the images in order; called for each pass over them.
+        decode: Yields the images in order; called for each pass over the images.
     """
 
     frames: int
@@ -35,7 +35,7 @@ class PhotoSource:
     """A `Source` of the images in one file.
 
     Args:
-        name: How messages call the file.
+        name: The name of the file in messages.
         suffix: The ending that its copy gets, one that can be written.
         contents: What its format found.
     """
@@ -74,7 +74,7 @@ def open_source(content: Content, suffix: str, parse: Callable[[Bytes], Contents
 
     Raises:
         DamagedFile: If the headers are damaged.
-        UnsupportedFormat: If the file uses what is not supported, or announces too many pixels.
+        UnsupportedFormat: If the file uses an unsupported feature, or announces too many pixels.
     """
     raw = content.whole()
     with naming(content.name):

@@ -1,6 +1,6 @@
 """Rows kept until the encoder asks for them: in memory while they fit, else in a file next to the output.
 
-An encoder that takes rows in their order does not wait for the last: it follows as they arrive.
+An encoder that reads rows in order can start before the last row arrives.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _STRIP = 1 << 16
 
 
 class Arrival:
-    """How many rows of a page have arrived; the reader waits for more. source: what libvips reads them by."""
+    """The number of rows of a page that have arrived; `source` is how libvips reads them and waits for more."""
 
     def __init__(self) -> None:
         self.source: Any = None
@@ -187,7 +187,7 @@ def bands(rows: Array) -> Iterator[Array]:
 
 
 class Spool:
-    """Pages, added one after another; the first 256 MiB of them in memory, if there is that much."""
+    """Pages, added one after another; the first 256 MiB of them in memory, if that much is free."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -204,7 +204,7 @@ class Spool:
             follow: If the page is kept in memory, called with it before its rows arrive, to encode it meanwhile.
 
         Raises:
-            UsageError: If rows are more or fewer than the header states.
+            UsageError: If there are more or fewer rows than the header states.
         """
         pixels = self._memory(header)
         if pixels is not None:

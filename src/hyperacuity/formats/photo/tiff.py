@@ -59,7 +59,7 @@ def write(path: Path, like: Source | None, *, quality: int | None = None) -> Pho
 
 def _contents(raw: Bytes) -> Contents:
     tiff = Tiff(raw)
-    # Reduced copies of a page are previews, which would be stale next to the upscaled one.
+    # Reduced copies of a page are previews, which would be outdated next to the upscaled page.
     directories = tiff.directories()
     pages = [(at, page) for at, page in enumerate(directories) if not tiff.integer(page, 254, 0) & 1]
     if not pages and any(_DNG in page for page in directories):
@@ -88,7 +88,7 @@ def _contents(raw: Bytes) -> Contents:
 def _check_whole(tiff: Tiff, page: Directory) -> None:
     """Refuse a truncated page: libtiff fills the missing pixels with black and only warns."""
     bits = tiff.integer(page, 258, 1) * tiff.integer(page, 277, 1)
-    # Uncompressed pixels are never longer than this, whatever a careless writer claimed.
+    # Uncompressed pixels are never longer than this, whatever their header claims.
     most = (tiff.integer(page, 256, 0) * bits + 7) // 8 * tiff.integer(page, 257, 0)
     bare = tiff.integer(page, 259, 1) == 1 and 324 not in page
     for where, size in ((273, 279), (324, 325)):

@@ -18,7 +18,7 @@ DIRECTORIES = (EXIF, GPS, INTEROP)
 
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
 _LETTERS = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}
-# The values of all directories together, in sizes of the file; beyond that, the file is made to fill the memory.
+# The values of all directories together, as a multiple of the file's size; more means a file made to fill the memory.
 _COPIES = 16
 # Rationals are pairs of 4 bytes.
 _WORDS = {5: 4, 10: 4}
@@ -88,7 +88,7 @@ class Tiff:
                 raise DamagedFile(f"the value of tag {tag} lies beyond its end")
             self._copied += size
             if self._copied > _COPIES * len(self.data):
-                raise DamagedFile("its directories name the same bytes again and again")
+                raise DamagedFile("its directories refer to the same bytes too many times")
             entries.setdefault(tag, Entry(kind, number, bytes(self.data[place : place + size]), place))
         following = self._number(self._pointer, end) if end + field <= len(self.data) else 0
         return entries, following, end

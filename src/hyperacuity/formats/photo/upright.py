@@ -1,4 +1,4 @@
-"""Decoded pixels turned as their metadata wants them shown, with metadata that agrees."""
+"""Decoded pixels rotated or mirrored as their metadata specifies, and the metadata updated."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def upright_image(
     levels: tuple[float, float] | None = None,
     duration: float | None = None,
 ) -> Image:
-    """Return the image upright, with metadata that agree.
+    """Return the image upright, with updated metadata.
 
     Args:
         pixels: (H, W, C) as stored.
@@ -47,7 +47,7 @@ def upright_image(
 
 
 def _turned(pixels: Array, orientation: int) -> Array:
-    """Pixels as EXIF's orientation 1 to 8 wants them shown."""
+    """Pixels rotated or mirrored by EXIF's orientation, 1 to 8."""
     if orientation >= 5:
         pixels = pixels.swapaxes(0, 1)
     # After the swap, 6 and 7 mirror columns and 7 and 8 rows; before, 2 and 3 columns and 3 and 4 rows.

@@ -1,6 +1,6 @@
-"""libvips as the formats call it: decoding, encoding, and its messages.
+"""libvips for the formats: decoding, encoding, and its messages.
 
-It is used for what it does exactly: JPEG, PNG, WebP, AVIF and TIFF, with 16 bits, 10 and 12 bits of AVIF, float TIFF.
+It is used where its result is exact: JPEG, PNG, WebP, AVIF and TIFF, with 16 bits, 10 and 12 bits of AVIF, float TIFF.
 EXIF and XMP are put into the finished file by the formats: libvips rebuilds EXIF with libexif, which moves makers'
 notes.
 """
@@ -40,15 +40,15 @@ def pixels_of(image: Any) -> tuple[Array, bool]:
     """Decode a libvips image.
 
     Returns:
-        (H, W, C), with inks converted to sRGB, and whether the last channel is alpha.
+        (H, W, C), with CMYK converted to sRGB, and whether the last channel is alpha.
 
     Raises:
-        UnsupportedFormat: For other types than unsigned 8 and 16 bits and floats, and for more than four channels.
+        UnsupportedFormat: If the type is not uint8, uint16 or float, or there are more than four channels.
     """
     if image.interpretation == "cmyk":
         if image.bands > 4:
-            raise UnsupportedFormat(f"it has {image.bands} channels of ink; only CMYK is read")
-        # The profile of the file, if it has one for inks; else libvips' own generic one.
+            raise UnsupportedFormat(f"it has {image.bands} channels of ink; only CMYK is supported")
+        # The file's CMYK profile, or else libvips' generic one.
         depth = 16 if image.format == "ushort" else 8
         image = image.icc_transform("srgb", embedded=True, input_profile="cmyk", intent="relative", depth=depth)
     dtypes = {"uchar": np.uint8, "ushort": np.uint16, "float": np.float32, "double": np.float64}
@@ -65,7 +65,7 @@ def pixels_of(image: Any) -> tuple[Array, bool]:
 
 
 def metadata_of(image: Any) -> Metadata:
-    """Return what libvips found besides the pixels, without the profile of inks, which become sRGB."""
+    """Return what libvips found besides the pixels, without a CMYK profile, since CMYK becomes sRGB."""
     icc, exif, xmp = (field(image, name) for name in ("icc-profile-data", "exif-data", "xmp-data"))
     exif = meta.unprefixed(exif) if exif else None
     return Metadata(
@@ -78,7 +78,7 @@ def metadata_of(image: Any) -> Metadata:
 
 
 def joined(job: EncoderInput) -> Any:
-    """Return all pages below one another, as libvips wants them, with profile, resolution and durations."""
+    """Return all pages below one another, as libvips requires, with profile, resolution and durations."""
     import pyvips
 
     images = [page.image() for page in job.pages]

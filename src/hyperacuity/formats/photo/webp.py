@@ -29,7 +29,7 @@ HOLDS = Capacity(
     grey=False,
     metadata={"icc": UNLIMITED, "exif": UNLIMITED, "xmp": UNLIMITED},
 )
-# The default quality of what is not stored without loss.
+# The default quality of lossy files.
 QUALITY = 95
 
 
@@ -64,7 +64,7 @@ def _contents(raw: Bytes) -> Contents:
             pixels, alpha = vips.pixels_of(image)
             yield upright_image(pixels, alpha, metadata)
             return
-        # All frames below one another, of which libvips decodes only what is fetched.
+        # All frames below one another, of which libvips decodes only the rows that are read.
         region = pyvips.Region.new(image)
         for index in range(count):
             fetched = np.frombuffer(region.fetch(0, index * height, image.width, height), np.uint8)
@@ -95,7 +95,7 @@ def _encode(job: EncoderInput) -> None:
 
 
 def _add_metadata(job: EncoderInput) -> None:
-    """Append EXIF and XMP to the finished file, and announce them in its head."""
+    """Append EXIF and XMP to the finished file, and announce them in its header."""
     exif, xmp = job.metadata.exif, job.metadata.xmp
     extra = b""
     for kind, content in ((b"EXIF", exif), (b"XMP ", xmp)):
@@ -109,7 +109,7 @@ def _add_metadata(job: EncoderInput) -> None:
     if head[12:16] == b"VP8X":
         job.patch(20, bytes([head[20] | flags]))
     else:
-        # A plain file: a head that announces the rest is put before its one chunk.
+        # A simple file has one chunk: insert a header that announces the others.
         job.out.file.seek(12)
         body = job.out.file.read()
         flags |= 16 if head[12:16] == b"VP8L" and head[24] & 16 else 0

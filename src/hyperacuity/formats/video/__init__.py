@@ -1,4 +1,4 @@
-"""Videos, by PyAV (FFmpeg's libraries): all that FFmpeg reads; MP4, QuickTime, Matroska, WebM and Y4M are written.
+"""Videos through PyAV (FFmpeg's libraries): reads what FFmpeg reads; writes MP4, QuickTime, Matroska, WebM and Y4M.
 
 source         a file -> frames with time stamps (`VideoSource`)
 timeline       time stamps as plain numbers: parts, order, durations; without FFmpeg
@@ -9,13 +9,13 @@ encoder        frames -> packets
 packets        packets in a file of their own, until the video is complete
 containers     the table of containers
 copying        sound, subtitles, covers, chapters and tags: which of them a container takes, and under which names
-muxing         all of that -> a file
+muxing         all of these -> a file
 verifying      the file read back and compared
 y4m, folder    frames without a codec
 patterns, deinterlacing, ffmpeg    names of frames; whole frames of fields; FFmpeg's peculiarities
 
-Videos are read frame by frame and have what images lack (sound, time stamps), so they are no `Source` of images: the
-package `hyperacuity.video` puts these modules together.
+Videos are read frame by frame and have sound and time stamps, so they do not implement `formats.Source`: the package
+`hyperacuity.video` puts these modules together.
 """
 
 from __future__ import annotations

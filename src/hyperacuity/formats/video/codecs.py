@@ -9,7 +9,7 @@ from hyperacuity.errors import LEAVE_OUT, UsageError, Use, nearest
 from hyperacuity.formats.video.frames import BT709, ColourCodes, FrameFormat
 
 _DEPTHS = (8, 9, 10, 12, 14, 16)
-# What R, G, B becomes: Y, Cb, Cr of BT.709 in studio range, marked as such.
+# The colour of R, G, B after conversion: Y, Cb, Cr of BT.709 in studio range, marked as such.
 _FROM_RGB = ColourCodes(BT709, BT709, BT709, 1)
 
 
@@ -19,8 +19,8 @@ class Codec:
 
     Attributes:
         encoder: FFmpeg's name.
-        crf: The default quality on the codec's own scale, less is better; None for lossless codecs.
-        preset: The default speed; None if there is no such setting.
+        crf: The default quality on the codec's own scale, smaller is better; None for lossless codecs.
+        preset: The default speed; None if the codec has no such setting.
         even: Whether sides must be multiples of a chroma sample.
         stores_aspect: Whether the bitstream itself holds the shape of pixels.
         parameters: FFmpeg's option for parameters that only the encoder knows, among them HDR10's.
@@ -58,7 +58,7 @@ _ALIASES = {"hevc": "h265", "avc": "h264", "x264": "h264", "x265": "h265"} | {
 
 @dataclass(frozen=True)
 class Encoding:
-    """What the caller asks of the encoder.
+    """The requested encoding.
 
     Attributes:
         codec: A name of `CODECS`, another name for it, or "auto".
@@ -104,10 +104,11 @@ class Encoding:
 def nearest_format(wanted: FrameFormat, encoding: Encoding) -> FrameFormat:
     """Returns the format nearest to `wanted` that the encoder takes.
 
-    That is the same, else one of finer chroma or more bits, else a coarser one; sides are rounded up if needed.
+    It is the same format if possible, else one with finer chroma or more bits, else a coarser one. Sides are rounded up
+    if needed.
 
     Args:
-        wanted: The format that would lose nothing.
+        wanted: The format that loses nothing.
         encoding: A resolved encoding.
     """
     import av
@@ -124,7 +125,7 @@ def nearest_format(wanted: FrameFormat, encoding: Encoding) -> FrameFormat:
 
 
 def format_losses(wanted: FrameFormat, stored: FrameFormat) -> list[str]:
-    """Returns what storing frames as `stored` instead of `wanted` loses, a clause each."""
+    """Returns a clause for each loss of storing frames as `stored` instead of `wanted`."""
     lost = []
     if wanted.rgb and not stored.rgb:
         lost.append(f"R, G, B is stored as {stored.pixel_format}")

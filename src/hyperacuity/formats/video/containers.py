@@ -1,4 +1,4 @@
-"""The table of containers: which suffix is which, and what each can hold of an encoded video."""
+"""The table of containers: their suffixes, and what each can hold of an encoded video."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from hyperacuity.formats.video.encoder import EncoderTarget
 
 # Suffix -> FFmpeg's muxer.
 CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
-# Sources of these kinds begin their clock anywhere; a result begins at 0.
+# The clocks of these containers start at arbitrary times; a result starts at 0.
 BROADCAST = ("mpegts", "mpeg")
-# These have no times before 0, where MP4 keeps the packets that only prepare a decoder of sound.
+# These cannot store times before 0, where MP4 has the packets that only prime an audio decoder.
 NO_NEGATIVE_TIMES = ("matroska", "webm")
 
 
 class _Discard:
-    """A file that keeps nothing."""
+    """A file that discards what is written to it."""
 
     def write(self, data: bytes) -> int:
         return len(data)
@@ -43,7 +43,7 @@ def check_container(path: Path, target: EncoderTarget) -> None:
             raise UnsupportedFormat(
                 f"{path.suffix} cannot hold {name}; {path.stem}.mkv can, or another codec fits", Use(codec="auto")
             ) from error
-    # PyAV gives Matroska's muxer no shape of pixels, so only codecs that store it themselves have one there.
+    # PyAV does not pass the pixel aspect ratio to Matroska's muxer, so only codecs that store it themselves keep it.
     if kind in NO_NEGATIVE_TIMES and target.aspect not in (None, 1) and not codec.stores_aspect:
         message = (
             f"{path}: its pixels have an aspect ratio of {target.aspect}, which {name} cannot store in {path.suffix}; "

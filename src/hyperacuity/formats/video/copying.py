@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 # Tags that describe the file and not the video.
 _FILE_TAGS = {"major_brand", "minor_version", "compatible_brands", "encoder", "duration", "number_of_frames"}
 ISO = ("mp4", "mov")
-# What MP4 and QuickTime have fields for; with other keys the file gets FFmpeg's table of free ones.
+# Keys with a field in MP4 and QuickTime; other keys need FFmpeg's table of free ones.
 NAMED = {
     *("title", "artist", "album_artist", "composer", "album", "date", "comment", "genre", "copyright", "grouping"),
     *("lyrics", "description", "synopsis", "show", "episode_id", "network", "keywords", "track", "disc", "location"),
     *("creation_time", "author", "year", "compilation", "media_type", "hd_video", "timecode", "language"),
 }
-# The usual layout of this many channels.
+# The usual layout for each number of channels.
 _CHANNEL_LAYOUTS = {1: "mono", 2: "stereo", 6: "5.1", 8: "7.1"}
 # How far apart packets of one time may lie in a file, in seconds.
 _INTERLEAVING = 10
@@ -29,7 +29,7 @@ _INTERLEAVING = 10
 
 @dataclass(frozen=True)
 class StreamSummary:
-    """What a demuxer sees of a stream, for comparing files.
+    """A summary of a stream's packets, for comparing files.
 
     Attributes:
         kind: "audio", "subtitle" ...
@@ -63,7 +63,7 @@ class StreamCopy:
 
     @property
     def summary(self) -> StreamSummary:
-        """What has been counted."""
+        """The counts so far."""
         return StreamSummary(self.source.type, self.packets, self.first or Fraction(0), self.last or Fraction(0))
 
 
@@ -97,9 +97,7 @@ def begin_copy(
     if (stream.type == "attachment" and kind != "matroska") or (cover is not None and kind == "webm"):
         return None
     if cover is not None and kind == "matroska":
-        return StreamCopy(
-            stream, target.add_attachment(*_attachment_name(stream), cover)
-        )  # else it would be a second video
+        return StreamCopy(stream, target.add_attachment(*_attachment_name(stream), cover))  # not a second video
     try:
         copy = target.add_stream_from_template(stream, opaque=True)
     except ValueError:
@@ -112,7 +110,7 @@ def begin_copy(
 
 
 def _set_channel_layout(sound: Any) -> None:
-    """MP4 requires a channel layout, which plain PCM lacks: set the one that players assume."""
+    """Set the channel layout that players assume: MP4 requires one, and plain PCM lacks it."""
     if sound.layout.name.endswith("channels") and sound.layout.nb_channels in _CHANNEL_LAYOUTS:
         sound.layout = _CHANNEL_LAYOUTS[sound.layout.nb_channels]
 
@@ -182,7 +180,7 @@ def _attachment_name(cover: av.stream.Stream) -> tuple[str, str]:
 
 
 def is_timecode(stream: av.stream.Stream) -> bool:
-    """Whether a stream is QuickTime's time code, which is kept as a tag and written again from that."""
+    """Whether a stream is QuickTime's time code, which is kept as a tag and rebuilt from it."""
     return stream.type == "data" and "timecode" in stream.metadata
 
 
@@ -196,7 +194,7 @@ def describe_loss(stream: av.stream.Stream, kind: str) -> str:
 
 
 def is_chapters(stream: av.stream.Stream) -> bool:
-    """Whether a stream is MP4's way of storing chapters, which are written again as chapters."""
+    """Whether a stream is MP4's way of storing chapters, which are rebuilt as chapters."""
     import av
 
     return stream.type == "data" and stream.discard == av.stream.Discard.all

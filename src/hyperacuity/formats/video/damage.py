@@ -1,4 +1,6 @@
-"""Damaged videos, as plain records: which frames are missing, what replaces them, what is cut short. No FFmpeg in here.
+"""Damaged videos, as plain records: which frames are missing, what replaces them, what is cut short.
+
+Does not use FFmpeg.
 
 A damaged frame never shifts the others: the last good frame is repeated at its time.
 """
@@ -18,7 +20,7 @@ _EARLY = Fraction(1, 2)
 
 @dataclass(frozen=True)
 class PacketRecord:
-    """What matters of one packet.
+    """The properties of one packet that matter here.
 
     Attributes:
         pts: When its frame is shown; None if unknown.
@@ -39,7 +41,7 @@ class DamageMender:
     """Repeats the last good frame for those that are damaged or missing.
 
     After a packet that cannot be decoded, frames may be missing until the next key frame: until then the time of each
-    packet is expected. Elsewhere a packet without a frame is no damage (VP8 has such packets).
+    packet is expected. Elsewhere a packet without a frame is not damage (VP8 has such packets).
     """
 
     def __init__(self) -> None:
@@ -50,7 +52,7 @@ class DamageMender:
         self._early: list[int] = []  # times before the first good frame
 
     def add_packet(self, packet: PacketRecord) -> None:
-        """Take note of a packet, before its frames are added."""
+        """Record a packet, before its frames are added."""
         if packet.key and not packet.corrupt:
             self._broken = False
         if not packet.decodable:
@@ -97,7 +99,7 @@ class DamageMender:
 
 @dataclass
 class PacketTally:
-    """How much of a video's packets has been read.
+    """Counts the packets of a video that have been read.
 
     Attributes:
         packets: How many, hidden ones too: MP4 counts them.
@@ -117,15 +119,15 @@ class PacketTally:
         self.length += size
 
     def describe_missing(self, promised: int, end: Fraction, time_base: Fraction) -> str:
-        """Returns a clause that says what a file read to its end lacks; "" if nothing.
+        """Returns a clause that names what is missing from a file read to its end; "" if it is complete.
 
         Args:
-            promised: How many frames the file says it has; 0 if it does not.
-            end: When its tags say the video ends, in seconds; 0 if they do not.
+            promised: The number of frames according to the file; 0 if it has none.
+            end: The end of the video according to its tags, in seconds; 0 if unknown.
             time_base: The unit of the packets' times, in seconds.
         """
         if self.packets < promised:
-            return f"is cut short: {self.packets} of {promised} frames are there"
+            return f"is cut short: it has {self.packets} of {promised} frames"
         reached = self.end * time_base
         if reached < end - _EARLY:
             return f"is damaged or cut short: its video ends at {float(reached):.2f} of {float(end):.2f} s"

@@ -1,4 +1,4 @@
-"""One of FFmpeg's encoders at work."""
+"""An open encoder of FFmpeg."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class EncoderTarget:
-    """What an encoder makes.
+    """The video that an encoder makes.
 
     Attributes:
         encoding: Resolved.
@@ -30,7 +30,8 @@ class EncoderTarget:
         rate: Frames per second, about.
         aspect: Width of a pixel divided by its height; None if unspecified.
         hdr: HDR10's metadata.
-        joinable: Whether viewers join at any key frame (a broadcast), so that each must hold the decoder's headers.
+        joinable: Whether viewers join at any key frame (a broadcast), so each key frame must hold the decoder's
+            headers.
     """
 
     encoding: Encoding
@@ -46,7 +47,7 @@ class EncoderTarget:
         settings, name = self.encoding.settings(), CODECS[self.encoding.codec].parameters
         if name is not None and self.hdr is not None:
             given = [settings[name]] if name in settings else []
-            settings[name] = ":".join([*HDR_PARAMETERS[name](self.hdr), *given])  # the caller's come last and win
+            settings[name] = ":".join([*HDR_PARAMETERS[name](self.hdr), *given])  # the caller wins
         return settings
 
     def configure(self, context: Any) -> None:
@@ -100,7 +101,7 @@ class Encoder:
                 f"{frame_format.height} in {frame_format.pixel_format}; another codec may",
                 *(Use(**{name: LEAVE_OUT}) for name in _given(encoding)),
             ) from error
-        if unknown := sorted(encoding.options.keys() & self._context.options):  # FFmpeg removes those it knows
+        if unknown := sorted(encoding.options.keys() & self._context.options):  # FFmpeg removes the options it knows
             name = CODECS[encoding.codec].encoder
             raise UsageError(f"{', '.join(unknown)}: {name} has no such option", Use(encoder=LEAVE_OUT))
 

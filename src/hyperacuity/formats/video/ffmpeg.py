@@ -1,4 +1,4 @@
-"""FFmpeg's peculiarities: how it takes names, words its errors, and starts its threads."""
+"""FFmpeg's peculiarities: its file names, error messages and thread priorities."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from pathlib import Path
 
 
 def ffmpeg_path(path: Path, *, pattern: bool) -> str:
-    """Returns a path as FFmpeg takes it: absolute, since "12:30.mkv" alone would be read as an address.
+    """Returns a path in the form that FFmpeg expects: absolute, since "12:30.mkv" alone would be read as an address.
 
     Args:
         path: Of a file, or a pattern of frames.
-        pattern: Whether it is a pattern; a percent sign in its folders then stands for itself.
+        pattern: Whether it is a pattern; a percent sign in its folders is then escaped.
     """
     folder, name = os.path.split(os.path.abspath(path))
     return os.path.join(folder.replace("%", "%%") if pattern else folder, name)
@@ -30,7 +30,7 @@ def error_text(error: Exception) -> str:
 def keep_thread_priority() -> Iterator[None]:
     """Give the threads that an encoder starts in this block the priority of the first, and leave the caller its own.
 
-    SVT-AV1, run by root, makes all of them real-time threads of the highest priority, and the machine stands still.
+    SVT-AV1, run by root, makes all of them real-time threads of the highest priority, which freezes the machine.
     """
     tasks = Path("/proc/self/task")
     if not tasks.is_dir():

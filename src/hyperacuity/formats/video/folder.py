@@ -1,4 +1,4 @@
-"""A folder of frames: one image each."""
+"""A folder of frames, each stored as an image."""
 
 from __future__ import annotations
 
@@ -33,6 +33,6 @@ class FolderWriter:
 
 
 def folder_format(wanted: FrameFormat) -> FrameFormat:
-    """Returns R, G, B or grey in 8 or 16 bits of full range, as images have it."""
+    """Returns R, G, B or grey in 8 or 16 bits of full range, as images store them."""
     colour = replace(wanted.colour, matrix=0 if wanted.chroma is not None else wanted.colour.matrix, range=FULL)
     return replace(wanted, depth=8 if wanted.depth == 8 else 16, chroma=wanted.chroma and (1, 1), colour=colour)

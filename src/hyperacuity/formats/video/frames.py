@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 Array = NDArray[Any]
 
-# Codes of ITU-T H.273, which FFmpeg takes over.
+# Codes of ITU-T H.273, which FFmpeg uses too.
 RGB, BT709, UNSPECIFIED, FCC, BT470BG, SMPTE170M, SMPTE240M, BT2020 = 0, 1, 2, 4, 5, 6, 7, 9
 FULL = 2  # FFmpeg's number for the full range; 1 is studio range, 0 is unspecified and means studio range
 
@@ -103,7 +103,7 @@ class PlanarFrame:
     Attributes:
         planes: As `FrameFormat.shapes` has them.
         pts, duration: In units of the video's time base; a duration of 0 is unknown.
-        repeated: Whether this is an earlier frame again, in place of a damaged one.
+        repeated: Whether this repeats an earlier frame in place of a damaged one.
     """
 
     planes: tuple[Array, ...]

@@ -53,7 +53,7 @@ def read_hdr(frame: av.VideoFrame) -> HdrMetadata | None:
 
 
 def unwritable_metadata(frame: av.VideoFrame) -> list[str]:
-    """Returns the names of metadata in a frame's side data that is not written with a new one."""
+    """Returns the names of metadata in a frame's side data that the result will not have."""
     found = [name for kind, name in _UNWRITABLE.items() if frame.side_data.get(kind) is not None]
     return list(dict.fromkeys(found))
 
@@ -88,7 +88,8 @@ def _svt_av1_parameters(hdr: HdrMetadata) -> list[str]:
     return parameters
 
 
-# How each encoder takes HDR10 metadata, by the name of its option for parameters (`Codec.parameters`).
+# The format in which each encoder expects HDR10 metadata, by the name of its option for parameters
+# (`Codec.parameters`).
 HDR_PARAMETERS: dict[str, Callable[[HdrMetadata], list[str]]] = {
     "x264-params": _x264_parameters,
     "x265-params": _x265_parameters,

@@ -1,4 +1,4 @@
-"""A result's file: the encoded video and, packet by packet, everything else that the source holds."""
+"""Muxing the encoded video with everything else of the source, copied packet by packet."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class MuxedFile:
-    """What was put into a file, for `verifying.verify`.
+    """A summary of what was muxed, for `verifying.verify`.
 
     Attributes:
         index: Of the video among the file's streams.
@@ -64,14 +64,14 @@ def mux(
         path: The file to write.
         kind: Its container, a value of `CONTAINERS`.
         video: The source, for its other streams, chapters and tags.
-        encoder: What the packets are.
+        encoder: The encoder of the packets.
         packets: Of all frames, in the order of decoding.
         pts: Of the packets, in their order, in the video's time base.
         duration: Of the last frame shown, in the video's time base.
-        name: What warnings and errors call the file.
+        name: The name of the file in warnings and errors.
 
     Returns:
-        What was put in.
+        A summary of what was muxed.
 
     Raises:
         BadOutput: If FFmpeg fails.
@@ -135,7 +135,7 @@ def _open_file(
     streams = list(source.streams) if source else []
     covers = copying.read_covers(video) if source else {}
     options, lost = _options(kind, video, source, bool(covers))
-    for without in ((), ("data",)):  # whether it takes such streams shows only when its header is written
+    for without in ((), ("data",)):  # support for such streams shows only when the header is written
         target = av.open(str(path), "w", format=kind, container_options=options)
         encoded = _add_video(target, video, encoder, next((one for one in streams if one.index == video.index), None))
         copies: list[copying.StreamCopy] = []
@@ -257,7 +257,7 @@ def _encoded_packets(
 def _interleave(
     target: av.container.OutputContainer, video: Iterator[av.Packet[Any]], others: Iterator[av.Packet[Any]]
 ) -> None:
-    """Mux packets in the order they are decoded; each is taken from its stream only in its turn."""
+    """Mux packets in the order they are decoded; each stream is read only when its next packet is due."""
     next_video = next(video, None)
     for packet in others:
         assert packet.dts is not None

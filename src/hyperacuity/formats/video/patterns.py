@@ -11,7 +11,7 @@ _COUNTER = re.compile(r"%(0\d+)?d")
 
 
 def is_pattern(path: Path) -> bool:
-    """Whether a path names a folder of frames, such as "frames/%06d.png", and no file has that very name."""
+    """Whether a path is a pattern of frames, such as "frames/%06d.png", and no file has exactly that name."""
     return _COUNTER.search(path.name) is not None and path.name.count("%") == 1 and not path.exists()
 
 

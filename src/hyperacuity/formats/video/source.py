@@ -59,7 +59,7 @@ class VideoSource:
     Raises:
         DamagedFile: If the file is broken.
         UnsupportedFormat: If it has no video.
-        UsageError: If it cannot be read as asked.
+        UsageError: If it cannot be read with these options.
         MissingDependency: Without PyAV.
     """
 
@@ -112,7 +112,7 @@ class VideoSource:
     def _read_header(
         self, container: av.container.InputContainer, stream: av.VideoStream, rate: Fraction | None
     ) -> None:
-        """What the file says of its video before a frame is decoded."""
+        """The properties of the video before a frame is decoded."""
         import av
 
         self.time_base = Fraction(stream.time_base or Fraction(1, 1000))
@@ -137,7 +137,7 @@ class VideoSource:
 
     @property
     def swaps_sides(self) -> bool:
-        """Whether width and height change places when the video is shown."""
+        """Whether width and height are swapped when the video is shown."""
         return self.display_matrix is not None and self.display_matrix[0] == 0 == self.display_matrix[4]
 
     @property
@@ -146,11 +146,11 @@ class VideoSource:
         return self._demuxer is None
 
     def reopen(self) -> av.container.InputContainer:
-        """Returns its file, opened once more, for the caller to close."""
+        """Returns its file, opened again, for the caller to close."""
         return self._open()
 
     def identity(self) -> list[Any]:
-        """Returns what distinguishes its source from others, without reading all of it; each pipe is unique."""
+        """Returns an identifier of its source without reading all of it; each pipe is unique."""
         if not isinstance(self.source, Path):
             return [secrets.token_hex()]
         if self._demuxer == "image2":
@@ -182,10 +182,10 @@ class VideoSource:
         covers = av.stream.Disposition.attached_pic
         streams = [stream for stream in container.streams.video if not stream.disposition & covers]
         if not streams:
-            raise UnsupportedFormat(f"{self.name} has no video stream; it may hold sound alone")
+            raise UnsupportedFormat(f"{self.name} has no video stream; it may hold only sound")
         if streams[0].codec_context is None:
             raise UnsupportedFormat(f"{self.name}: its video codec is unknown")
-        streams[0].thread_type = "SLICE"  # with threads by frames, an error would not belong to a packet
+        streams[0].thread_type = "SLICE"  # with frame threads, an error could not be attributed to its packet
         return streams[0]
 
     def _first(self, container: av.container.InputContainer, stream: av.VideoStream) -> av.VideoFrame:
@@ -198,7 +198,7 @@ class VideoSource:
                 for frame in packet.decode():
                     return frame
             except StopIteration:
-                raise DamagedFile(f"{self.name}: not one frame of its video can be decoded") from None
+                raise DamagedFile(f"{self.name}: none of its frames can be decoded") from None
             except av.FFmpegError:
                 continue  # counted when the frames are read
 
@@ -270,7 +270,7 @@ class VideoSource:
         yield from mender.finish()
 
     def _packets(self, container: av.container.InputContainer, stream: av.VideoStream) -> Iterator[av.Packet[Any]]:
-        """The video's packets, the empty last one too; a file that breaks off just ends."""
+        """The video's packets, the empty last one too; a truncated file just ends early."""
         import av
 
         tally = PacketTally()
@@ -280,7 +280,7 @@ class VideoSource:
                 yield packet
         except av.FFmpegError as error:
             if self.strict:
-                raise DamagedFile(f"{self.name} breaks off: {error_text(error)}") from error
+                raise DamagedFile(f"{self.name} ends early: {error_text(error)}") from error
             message = f"{self.name} is damaged and ends early: {error_text(error)}"
             warnings.warn(LossWarning(message), stacklevel=2)
             return
@@ -304,7 +304,7 @@ class VideoSource:
 
 
 def _blank(stream: av.VideoStream) -> av.VideoFrame:
-    """A frame as a pipe's frames will be; reading one would take it away."""
+    """A placeholder with the format of a pipe's frames: reading a real one would consume it."""
     import av
 
     frame = av.VideoFrame(stream.width, stream.height, stream.pix_fmt or "yuv420p")
@@ -313,7 +313,7 @@ def _blank(stream: av.VideoStream) -> av.VideoFrame:
 
 
 def _seek(first: int, container: av.container.InputContainer, stream: av.VideoStream) -> bool:
-    """Whether a file could go to the last key frame before `first`, where it then is; MPEG streams often cannot."""
+    """Seek to the last key frame before `first`; returns False if that fails, as it often does in MPEG streams."""
     import av
 
     try:
@@ -336,7 +336,7 @@ def _y4m_breaks_off(y4m: Any, tally: PacketTally) -> bool:
 
 
 def _fingerprint(path: Path) -> dict[str, Any]:
-    """What distinguishes a file from others without reading all of it: size, time, first and last MiB."""
+    """Identifies a file without reading all of it: size, time, first and last MiB."""
     status = path.stat()
     digest = hashlib.sha256()
     with path.open("rb") as file:
@@ -359,7 +359,7 @@ def _tagged_end(stream: av.VideoStream) -> Fraction:
 
 
 def _display_matrix(frame: av.VideoFrame) -> tuple[int, ...] | None:
-    """The nine numbers of FFmpeg's display matrix; None if it does nothing."""
+    """The nine numbers of FFmpeg's display matrix; None if it changes nothing."""
     found: Any = frame.side_data.get("DISPLAYMATRIX")
     numbers = struct.unpack("=9i", bytes(memoryview(found))) if found is not None else None
     return None if numbers == _IDENTITY else numbers

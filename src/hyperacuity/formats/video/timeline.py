@@ -1,4 +1,4 @@
-"""Time stamps, as plain numbers: which frames a part holds, when each is shown and decoded. No FFmpeg in here."""
+"""Time stamps, as plain numbers: which frames a part holds, when each is shown and decoded. Does not use FFmpeg."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Part:
             raise UsageError("duration must be positive")
 
     def bounds(self, start: int, time_base: Fraction) -> tuple[int, Fraction | None]:
-        """Returns the pts from which frames belong to the part, and that from which they no longer do.
+        """Returns the pts of the start and of the end (exclusive) of the part.
 
         Args:
             start: The pts at which the video begins.
@@ -57,7 +57,7 @@ WHOLE = Part()
 def select(frames: Iterable[PlanarFrame], first: int, end: Fraction | None) -> Iterator[PlanarFrame]:
     """Yields the frames from `first` to before `end`, each later than the one before.
 
-    A few broken videos give two frames one time: the second is moved by one unit.
+    Some broken videos have two frames at one time: the second is moved by one unit.
     """
     last: int | None = None
     for frame in frames:

@@ -1,4 +1,4 @@
-"""A result's file read back and compared with what was put in."""
+"""Reads a result back and compares it with what was muxed."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ _TOLERANCE = Fraction(1, 100)
 
 
 def verify(path: Path, name: str, muxed: MuxedFile) -> None:
-    """Read a file back and compare the number and the times of its packets with what was put in.
+    """Read a file back and compare the number and the times of its packets with those muxed.
 
     Args:
         path: The file.
-        name: What errors call it.
-        muxed: What was put in.
+        name: The name of the file in errors.
+        muxed: A summary of what was muxed.
 
     Raises:
-        BadOutput: For what is missing, or has moved by more than the container's unit of time.
+        BadOutput: If a packet is missing, or has moved by more than the container's unit of time.
     """
     import av
 

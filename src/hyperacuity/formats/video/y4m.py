@@ -17,7 +17,7 @@ class Y4MWriter:
     """Write Y4M, in which video tools exchange frames through pipes; it has one frame rate and no time stamps.
 
     Args:
-        file: A path, which appears under its name only when it is complete; or an open file.
+        file: A path, where the file appears only when it is complete; or an open file.
         frame_format: Of the frames; see `y4m_format`.
         rate: Frames per second.
         aspect: Width of a pixel divided by its height; None if unspecified.
@@ -56,7 +56,7 @@ class Y4MWriter:
 
 
 def y4m_format(wanted: FrameFormat) -> FrameFormat:
-    """Returns the nearest format that Y4M has a name for."""
+    """Returns the nearest format that Y4M supports."""
     if wanted.rgb or wanted.chroma not in (None, (1, 1), (1, 2), (2, 2)):
         return replace(wanted, chroma=(1, 1))
     return wanted

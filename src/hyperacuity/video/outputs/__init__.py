@@ -1,7 +1,7 @@
-"""Where upscaled frames go. One kind each, and a line in `OUTPUTS`:
+"""Where upscaled frames go. Each kind is one module and a line in `OUTPUTS`:
 
 protocol       what `run.upscale` expects of an output (`VideoOutput`)
-encoded        a file with sound and all else of the source; can be resumed
+encoded        a file with everything else of the source; can be resumed
 folder, y4m    the frames alone: an image each, or a stream of Y4M
 frames_only    what these two have in common
 """
@@ -33,6 +33,6 @@ def output_type(target: Path | IO[bytes]) -> type[VideoOutput]:
         if kind.accepts(target):
             return kind
     raise UsageError(
-        f"{target} names no video; its suffix must be one of {', '.join(CONTAINERS)}, or the name a pattern of frames "
-        "such as frames/%06d.png"
+        f"{target} names no video; its suffix must be one of {', '.join(CONTAINERS)}, or the name must be "
+        "a pattern of frames such as frames/%06d.png"
     )

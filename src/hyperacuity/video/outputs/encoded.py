@@ -47,7 +47,7 @@ class EncodedOutput(VideoOutput):
         if video.unwritable:
             message = f"{video.name}: {' and '.join(video.unwritable)} left out"
             warnings.warn(LossWarning(message), stacklevel=2)
-        Encoder(self._target)  # raises if it does not start
+        Encoder(self._target)  # raises if the encoder does not start
         check_container(target, self._target)
         self._encoder: Encoder | None = None
         self._segment: OpenSegment | None = None
@@ -137,7 +137,7 @@ class EncodedOutput(VideoOutput):
                 os.fsync(file.fileno())
             os.replace(folder.result, os.path.realpath(self._path))
         finally:
-            folder.result.unlink(missing_ok=True)  # after an error it must not keep a full disk full
+            folder.result.unlink(missing_ok=True)  # after an error, free its space on a full disk
 
     def discard(self) -> None:
         if self._segment is not None:

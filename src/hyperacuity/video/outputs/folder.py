@@ -16,7 +16,7 @@ from hyperacuity.video.outputs.frames_only import FramesOnlyOutput
 
 
 class FolderOutput(FramesOnlyOutput):
-    """Images named by a pattern such as "frames/%06d.png"; those that are written stay after an error."""
+    """Images named by a pattern such as "frames/%06d.png"; images already written stay after an error."""
 
     storable = staticmethod(folder_format)
 

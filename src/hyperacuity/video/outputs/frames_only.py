@@ -1,4 +1,4 @@
-"""What outputs have in common that hold frames alone."""
+"""The base class of outputs that hold only frames."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class FramesOnlyOutput(VideoOutput):
 
     @classmethod
     def check_encoding(cls, encoding: Encoding) -> None:
-        """Check that no encoder is asked for.
+        """Check that no encoder is requested.
 
         Raises:
             UsageError: If one is.
@@ -57,7 +57,7 @@ class FramesOnlyOutput(VideoOutput):
         }
         names = {name: LEAVE_OUT for name, is_given in given.items() if is_given}
         if names:
-            raise UsageError("images and Y4M have no codec, and no settings of one", Use(**names))
+            raise UsageError("images and Y4M have no codec or encoder settings", Use(**names))
 
     def write(self, frame: EnlargedFrame, totals: Totals) -> None:
         self._times.append(frame.frame.pts)

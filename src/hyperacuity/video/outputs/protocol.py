@@ -1,4 +1,4 @@
-"""What every output offers to the loop over frames."""
+"""The interface between the loop over frames and its outputs."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from hyperacuity.video.unchanged import Savings
 
 @dataclass(frozen=True)
 class Totals:
-    """Sums over the frames of a result, from its beginning.
+    """Totals over the frames of a result, from its beginning.
 
     Attributes:
         frames: How many there are.
-        damaged: How many of them repeat another, which the source had damaged.
-        savings: How much of the network's work was not needed.
+        damaged: How many of them replace frames that are damaged in the source.
+        savings: How much of the network's work was saved.
     """
 
     frames: int = 0
@@ -45,7 +45,7 @@ class VideoOutput(ABC):
         video: The source.
         size: The (height, width) of the result.
         aspect: Width of its pixels divided by their height; None if unspecified.
-        encoding: What the caller asks of the encoder.
+        encoding: The requested encoding.
 
     Attributes:
         frame_format: Of the frames that `write` takes.
@@ -74,7 +74,7 @@ class VideoOutput(ABC):
         """Check whether `target` may be written, before the source is opened.
 
         Raises:
-            UsageError: If it exists and `force` is not set, if it is the source, or if `encoding` does not apply.
+            UsageError: If it exists and `force` is false, if it is the source, or if `encoding` does not apply.
         """
 
     @abstractmethod
@@ -82,12 +82,12 @@ class VideoOutput(ABC):
         """Open the target.
 
         Args:
-            identity: Returns all that determines the result; work of an earlier run of the same identity is resumed.
+            identity: Returns everything that determines the result; an earlier run with the same identity is resumed.
         """
 
     @property
     def resumed(self) -> Totals:
-        """What an earlier run has finished; these frames are not written again."""
+        """The totals of an earlier run, whose frames are not written again."""
         return Totals()
 
     @property
@@ -96,7 +96,7 @@ class VideoOutput(ABC):
         return False
 
     def starts_segment(self, number: int) -> bool:
-        """Whether frame `number`, from 0 on, is computed without the one before, so that work can resume there."""
+        """Whether frame `number`, from 0 on, is computed independently of the one before, so a run can resume there."""
         return False
 
     @abstractmethod
@@ -109,10 +109,10 @@ class VideoOutput(ABC):
 
     @abstractmethod
     def discard(self) -> None:
-        """Remove what cannot be resumed; after an error, or a stop."""
+        """Remove what cannot be resumed, after an error or a stop."""
 
 
 def warn_of_format_losses(video: VideoSource, size: tuple[int, int], stored: FrameFormat) -> None:
-    """Warn of what a result of this size loses because its frames are stored in the format `stored`."""
+    """Warn about losses if the frames of a result of this size are stored as `stored`."""
     for loss in format_losses(video.frame_format.resized(*size), stored):
         warnings.warn(LossWarning(f"{video.name}: {loss}"), stacklevel=3)

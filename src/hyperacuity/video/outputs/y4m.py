@@ -14,7 +14,7 @@ from hyperacuity.video.outputs.frames_only import FramesOnlyOutput
 
 
 class Y4MOutput(FramesOnlyOutput):
-    """Frames without compression; a file appears under its name only when it is complete."""
+    """Frames without compression; the file appears only when it is complete."""
 
     storable = staticmethod(y4m_format)
 

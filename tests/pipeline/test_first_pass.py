@@ -1,4 +1,4 @@
-"""What a first pass finds, in images and in strips: NaN, transparency, constant alpha."""
+"""The results of a first pass over images and strips: NaN, transparency, constant alpha."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from hyperacuity import machine
 from hyperacuity.errors import DamagedFile, UsageError
 from hyperacuity.image import Image, Strips
-from hyperacuity.pipeline import Pipeline, Stage, budget
+from hyperacuity.pipeline import Pipeline, Stage, tile_budget
 from tests.engines import Blur
 from tests.pipeline.images import enlarged, noisy_image
 
@@ -30,8 +30,8 @@ def test_nan_and_inf_are_refused(bad: float) -> None:
 
 @pytest.mark.parametrize("network_channels", [1, 3])
 @pytest.mark.parametrize("under", [0, 255])
-def test_colours_under_transparent_pixels_never_show(network_channels: int, under: int) -> None:
-    """A grey disc on transparent black, or white, must come out equally grey up to its rim."""
+def test_colours_under_transparent_pixels_do_not_bleed_into_visible_ones(network_channels: int, under: int) -> None:
+    """A grey disc on transparent black, or white, must stay equally grey up to its edge."""
     y, x = np.mgrid[-20:20, -20:20] + 0.5
     alpha = np.clip(15 - np.hypot(x, y) + 0.5, 0, 1)
     pixels = np.empty((40, 40, 4), np.uint8)
@@ -45,17 +45,17 @@ def test_colours_under_transparent_pixels_never_show(network_channels: int, unde
         assert result[..., 3].max() == 255
 
 
-def test_a_constant_alpha_stays_exactly_as_it_is() -> None:
+def test_a_constant_alpha_stays_exactly_the_same() -> None:
     for value in (0, 77, 255):
         image = noisy_image(9, 9, 4)
         image.pixels[..., 3] = value
         engine = Blur(channels=1)
         assert (enlarged(image, engine)[..., 3] == value).all()
-        assert all(shape[0] == 1 for shape in engine.runs)  # and no time is spent on it
+        assert all(shape[0] == 1 for shape in engine.runs)  # and takes no time
 
 
 class Rows:
-    """The rows of an image as a file would give them: a few at a time, each time anew; counts how often."""
+    """The rows of an image as a file yields them: a few at a time, from the start in each pass; counts the passes."""
 
     def __init__(self, pixels: NDArray[Any], heights: Sequence[int] = (1, 7, 64, 3)) -> None:
         self.pixels, self.heights, self.passes = pixels, heights, 0
@@ -75,13 +75,13 @@ def tall(channels: int, dtype: Any, alpha: str) -> Image:
     image = noisy_image(300, 37, channels, dtype)
     pixels = image.pixels
     if dtype == np.float32:
-        pixels[200, 5, 0] = -2  # far below black, so that black moves
+        pixels[200, 5, 0] = -2  # far below black, so that the least value becomes 0
     if alpha == "constant":
         pixels[..., -1] = pixels[0, 0, -1]
     elif alpha == "holes":
         pixels[20:33, 4:20, -1] = pixels[100:230, ..., -1] = pixels[::9, ::5, -1] = 0
         if dtype == np.float32:
-            pixels[120, 5, 0] = -9  # invisible, so that black does not move that far
+            pixels[120, 5, 0] = -9  # invisible, so that it does not become 0
     return image
 
 
@@ -109,7 +109,7 @@ def test_strips_give_the_bits_of_the_whole_image(channels: int, alpha: str, dtyp
 @pytest.mark.parametrize("kind", ["grey", "holes", "float"])
 def test_the_memory_for_tall_strips_is_bounded(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(machine, "cores", lambda: 2)
-    monkeypatch.setattr(budget, "BLOCK", 1 << 13)
+    monkeypatch.setattr(tile_budget, "BLOCK", 1 << 13)
     dtype: Any = np.float32 if kind == "float" else np.uint8
     strip = noisy_image(64, 256, 4 if kind == "holes" else 1, dtype).pixels
     if kind == "holes":
@@ -135,7 +135,7 @@ def test_the_memory_for_tall_strips_is_bounded(kind: str, monkeypatch: pytest.Mo
 
     peak(2)  # threads and caches
     few, many = peak(8), peak(48)
-    image = 40 * strip.nbytes  # what 40 more strips would take, the result four times that
+    image = 40 * strip.nbytes  # the memory of 40 more strips, and four times that for the result
     assert many - few < image / 4
 
 
@@ -145,7 +145,7 @@ def test_strips_with_missing_or_surplus_rows_are_damaged() -> None:
         for size in ((80, 24), (9, 4)):
             line = Pipeline([Stage(Blur(), "blur")] if size[0] == 80 else [], "nearest")
             strips = Strips(replace(image.header, height=height), Rows(image.pixels))
-            with pytest.raises(DamagedFile, match=f"rows came of an image that has {height}"):
+            with pytest.raises(DamagedFile, match=f"rows arrived for an image of {height}"):
                 line.stream(strips, *size).gather()
 
 

@@ -10,13 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hyperacuity import tiles
-from hyperacuity.pipeline import budget
-from hyperacuity.pipeline.budget import TilePlan
+from hyperacuity.pipeline import tile_budget
+from hyperacuity.pipeline.tile_budget import TilePlan
 
 GIB = 1 << 30
 # A network such as Acute 50k x2 on luma, on a machine with much memory and one core.
 plan = functools.partial(
-    budget.plan,
+    tile_budget.plan,
     halo=9,
     multiple=1,
     scale=2,
@@ -30,13 +30,13 @@ plan = functools.partial(
 
 def test_a_large_image_gets_tiles_of_the_usual_size() -> None:
     usual = plan(6000, 8000)
-    assert usual.max_pixels == max(budget.TILE_PIXELS, (42 * 9) ** 2)
-    assert usual == TilePlan(None, usual.max_pixels, 19**2, budget.STRIP_MEMORY // (4 * 8000 * 4), None, (0, 0))
+    assert usual.max_pixels == max(tile_budget.TILE_PIXELS, (42 * 9) ** 2)
+    assert usual == TilePlan(None, usual.max_pixels, 19**2, tile_budget.STRIP_MEMORY // (4 * 8000 * 4), None, (0, 0))
 
 
 def test_less_memory_gives_smaller_tiles_but_never_tiny_ones() -> None:
     assert plan(3000, 4000, available=100 << 20).max_pixels == (100 << 20) // 4 // 256
-    assert plan(3000, 4000, available=0).max_pixels == budget.SMALLEST_TILE
+    assert plan(3000, 4000, available=0).max_pixels == tile_budget.SMALLEST_TILE
     # A tile is never smaller than what the halo needs.
     assert plan(3000, 4000, available=0, halo=100).max_pixels == tiles.smallest(100, 1) == 201**2
 
@@ -44,7 +44,7 @@ def test_less_memory_gives_smaller_tiles_but_never_tiny_ones() -> None:
 def test_a_large_halo_gets_larger_tiles_up_to_a_limit() -> None:
     assert plan(3000, 4000, halo=36).max_pixels == (42 * 36) ** 2
     heavy = plan(3000, 4000, halo=40, activation_bytes=16 << 10)
-    assert heavy.max_pixels == budget.TILE_MEMORY // (16 << 10)
+    assert heavy.max_pixels == tile_budget.TILE_MEMORY // (16 << 10)
 
 
 def test_alpha_halves_the_tiles_and_the_rows() -> None:
@@ -81,12 +81,12 @@ def test_a_network_on_the_whole_image_gets_one_piece_where_memory_allows() -> No
 def test_each_core_gets_rows_that_are_worth_their_halo(cores: int) -> None:
     shared = plan(2000, 1000, cores=cores)
     assert shared.rows_per_core is not None
-    assert shared.max_rows == shared.rows_per_core >= budget.ROW_HEIGHT * 9
+    assert shared.max_rows == shared.rows_per_core >= tile_budget.ROW_HEIGHT * 9
     count = -(-2000 // shared.rows_per_core)
     assert count % cores == 0  # no core waits for the last row
     assert plan(2000, 1000, cores=1).rows_per_core is None
-    assert plan((budget.ROW_HEIGHT * 9 - 1) * cores, 1000, cores=cores).rows_per_core is None
-    assert plan(budget.ROW_HEIGHT * 9 * cores, 1000, cores=cores).rows_per_core == budget.ROW_HEIGHT * 9
+    assert plan((tile_budget.ROW_HEIGHT * 9 - 1) * cores, 1000, cores=cores).rows_per_core is None
+    assert plan(tile_budget.ROW_HEIGHT * 9 * cores, 1000, cores=cores).rows_per_core == tile_budget.ROW_HEIGHT * 9
     assert plan(2000, 1000, cores=cores, available=64 << 20).rows_per_core is None
 
 
@@ -136,7 +136,7 @@ def test_rows_stay_as_high_as_the_halo_however_wide_they_are() -> None:
     ),
 )
 def test_every_plan_can_be_carried_out(height: int, width: int, numbers: dict[str, Any]) -> None:
-    made = budget.plan(height, width, **numbers)
+    made = tile_budget.plan(height, width, **numbers)
     assert made.max_pixels is None or made.max_pixels >= made.least_pixels
     assert made.max_rows is None or made.max_rows >= max(1, 2 * numbers["halo"], made.rows_per_core or 0)
     assert all(side % numbers["multiple"] == 0 for side in made.ring)

@@ -34,7 +34,7 @@ def receiving(receive: Callable[[Warning], None]) -> Iterator[None]:
 
 
 def _install() -> None:
-    global _count  # noqa: PLW0603 - the hook belongs to the process, as Python's own does
+    global _count  # noqa: PLW0603 - the hook is global, as Python's own is
     with _lock:
         _count += 1
         if _count > 1:
@@ -53,7 +53,7 @@ def _uninstall() -> None:
 
 
 def _shower(before: Callable[..., None]) -> Callable[..., None]:
-    """The hook: gives a warning to the task that caused it, and those of other work to the hook `before`."""
+    """The hook: passes a warning to the task that caused it, or otherwise to the previous hook `before`."""
 
     def show(message: Warning | str, category: type[Warning], *rest: Any, **named: Any) -> None:
         receive = _receiver.get()

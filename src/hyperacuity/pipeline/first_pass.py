@@ -1,9 +1,9 @@
-"""What must be known of a whole image before its first row can be computed.
+"""Properties of a whole image that must be known before its first row is computed.
 
 Integers without alpha need nothing: they are read once, as they come. Floats and alpha need a first pass, which holds a
 few rows at a time; transparent pixels need another one, which keeps the image's mean colours at a 32nd of its size. So
-the rows must be readable again: `Strips.rows` that is a list, or another iterable that starts anew each time. Rows that
-can be read once only (an iterator, such as a generator) are gathered into memory where a first pass is needed.
+the rows must be readable again: `Strips.rows` that is a list, or another iterable that restarts each time. Rows that
+can be read only once (an iterator, such as a generator) are gathered into memory if a first pass is needed.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from hyperacuity.pipeline.rows import block_rows, map_ahead, regroup
 
 @dataclass(frozen=True)
 class Facts:
-    """What a first pass found.
+    """The results of a first pass.
 
     Attributes:
         least_colour: The least value of a colour, stored, transparent pixels not counted; None for integers.
@@ -39,13 +39,13 @@ class Facts:
 
 
 def rereadable(strips: Strips) -> Strips:
-    """Return strips that a first pass can read, if the image needs one: the same ones, or all rows gathered."""
+    """Return strips that a first pass can read, if the image needs one: the given strips, or all rows gathered."""
     once = iter(strips.rows) is strips.rows
     return strips.gather().strips() if once and _needs_pass(strips.header) else strips
 
 
 def survey(strips: Strips) -> Facts:
-    """Read all rows once, if the image needs it.
+    """Make the first pass over an image, if it needs one.
 
     Raises:
         UsageError: If a value is NaN or Inf.

@@ -11,21 +11,21 @@ from dataclasses import dataclass
 
 from hyperacuity import tiles
 
-# A tile forty times as long as its halo reads a tenth more than it owns. Much larger ones save less than their results
-# lose by leaving the cache (60 megapixels through FSRCNN: 8.2 megapixels a second in tiles of 64 MiB, 7.6 in 256), and
-# smaller ones show progress and react to a stop sooner.
+# A tile with sides of 40 halos reads a tenth more than it owns. In much larger tiles the results leave the cache, which
+# costs more than the halos saved (60 megapixels through FSRCNN: 8.2 megapixels a second in tiles of 64 MiB, 7.6 in
+# 256), and smaller tiles show progress and react to a stop sooner.
 TILE_SIDE = 40
 # How many pixels a tile may read however small its halo. A megapixel through Acute 50k took 688 ms in tiles of 2^16
 # pixels, 684 in 2^18, and 639 in one.
 TILE_PIXELS = 1 << 18
-# What a tile may take where four times as much is free. Networks with a large halo need it: for each pixel that a tile
-# of SRResNet x4 (halo 40, 16 KiB a pixel) owns it reads 2.1, and 7 in 256 MiB.
+# The memory that a tile may take if four times as much is free. Networks with a large halo need it: for each pixel that
+# a tile of SRResNet x4 (halo 40, 16 KiB a pixel) owns it reads 2.1, and 7 in 256 MiB.
 TILE_MEMORY = 1 << 30
-# The share of the free memory that a tile may take, and that an image may take that is computed in one piece.
+# Free memory is divided by these for a tile, and for an image that is computed in one piece.
 TILE_SHARE, WHOLE_SHARE = 4, 2
-# Where each core computes rows of tiles independently, how many pixels such a row owns: a megapixel through Acute 50k
-# took 5 % less than in rows twice as large, since cores that have finished wait less for the others. And how many times
-# as high as the halo a row must be, so that no more than a tenth is read twice.
+# How many pixels a row of tiles owns if each core computes its own rows: a megapixel through Acute 50k
+# took 5 % less than in rows twice as large, since cores that have finished wait less for the others. ROW_HEIGHT is the
+# least height of such a row in halos: at most a tenth is then read twice.
 ROW_PIXELS = 1 << 17
 ROW_HEIGHT = 20
 # How much memory the results of one row of tiles may take while its pieces are put together. Where a row of the image
@@ -33,13 +33,14 @@ ROW_HEIGHT = 20
 # reads twice that.
 STRIP_MEMORY = 64 << 20
 # Pixels that go through the steps around the network (colour, resizing, rounding) at a time: few enough to stay in a
-# cache, and enough for numpy's calls, between which threads wait for one another, to cost little (chroma and rounding
-# of 2 megapixels on two cores: 34 ms in blocks of half the size, 22 in these). Each core works on its own block.
+# cache, but enough to make the overhead of numpy's calls small (chroma and rounding of 2 megapixels on two cores: 34 ms
+# in blocks of half the size, 22 in these). Each core works on its own block.
 BLOCK = 1 << 17
-# Pixels that a tile may always read, however little memory seems to be left: less would never finish.
+# Pixels that a tile may always read, however little memory seems to be left: with fewer, an image would never be
+# finished.
 SMALLEST_TILE = 128 * 128
 # The widest border that a network's padding visibly darkens. Deep networks have halos of hundreds of pixels, but
-# hardly use them, and their papers' figures are of images padded with black: repeating edges there cost RRDB 0.5 dB on
+# hardly use them, and their papers' figures were measured with black padding: repeating edges there cost RRDB 0.5 dB on
 # Set5.
 RING = 24
 
@@ -55,7 +56,7 @@ class TilePlan:
         max_rows: The most rows that a tile may own; None = no limit.
         rows_per_core: The rows of the image in a row of tiles where each core computes one; None = all cores compute
             the same tile.
-        ring: Rows and columns by which the edge is repeated around an image that is all border.
+        ring: Rows and columns by which the edge is repeated around an image that consists only of border.
     """
 
     tile: int | None
@@ -86,16 +87,16 @@ def plan(
     Args:
         height: Of the network's input, in pixels.
         width: Likewise.
-        halo: How many input pixels away an output pixel depends on the input.
+        halo: The distance, in input pixels, over which an output pixel depends on the input.
         multiple: The sides of the network's input are multiples of this.
         scale: Output pixels per input pixel along a side.
         channels: Of the network: 1 or 3.
         images: In a batch: 1, or 2 where alpha is the second one.
-        activation_bytes: Memory of a run for each pixel of its batch; 0 = unknown, and then without limit.
-        available: Bytes that a run may take now; read only where `tile` is None and `activation_bytes` is not 0.
-        cores: How many cores may compute rows of tiles of their own; 1 where the engine cannot run on one core each.
+        activation_bytes: Memory of a run for each pixel of its batch; 0 = unknown, which sets no limit.
+        available: Bytes that a run may take now; used only if `tile` is None and `activation_bytes` is not 0.
+        cores: How many cores may each compute a row of tiles; 1 if the engine cannot run on single cores.
         tile: The longest side of a tile that the user asked for; 0 = no tiles; None = as memory allows.
-        whole: Whether the network takes statistics of the whole image and should get it in one piece.
+        whole: Whether the network takes statistics of the whole image, so that it should read it in one piece.
     """
     near = min(halo, RING)
     ring = [math.ceil(near / multiple) * multiple if side <= near else 0 for side in (height, width)]
@@ -123,7 +124,7 @@ def plan(
 
 
 def _rows_per_core(height: int, width: int, halo: int, cores: int) -> int | None:
-    """How high the rows of tiles are of which each core computes one; None where the halos would cost too much."""
+    """The height of rows of tiles if each core computes its own; None if the halos would cost too much."""
     least = max(1, ROW_HEIGHT * halo)
     count = height // max(least, ROW_PIXELS // width)
     count = max(count // cores * cores, cores)
