@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import tomllib
 import zipfile
 from email.parser import HeaderParser
 from pathlib import Path
@@ -82,6 +83,20 @@ def test_committed_text_names_no_registry_and_no_machine() -> None:
             continue
         found += [f"{name}: {word}" for word in words if word in text]
     assert found == []
+
+
+def test_design_has_the_layers_in_their_order() -> None:
+    contract = tomllib.loads(_text("pyproject.toml"))["tool"]["importlinter"]["contracts"][0]
+    layers = [re.findall(r"\w+", line) for line in contract["layers"] if line != "__main__"]
+    rows = re.findall(r"^\| (`\w+`(?:, `\w+`)*) \|", _text("docs/design.md"), re.MULTILINE)
+    assert [sorted(re.findall(r"\w+", row)) for row in rows] == [sorted(layer) for layer in layers]
+
+
+def test_contributing_names_files_and_tables_that_exist() -> None:
+    table = _text("CONTRIBUTING.md").split("| to add |")[1].split("\n\n")[0]
+    homes = re.findall(r"`([A-Z]+)` in `([\w/.]+)`", table)
+    assert len(homes) >= 8
+    assert [name for name, path in homes if f"\n{name}" not in _text(f"src/hyperacuity/{path}")] == []
 
 
 def test_readme_stays_short() -> None:
