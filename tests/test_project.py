@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import pytest
 import hyperacuity
 
 ROOT = Path(__file__).parents[1]
+DOCS = (ROOT / "docs").glob("*.md")
 
 
 def _text(name: str) -> str:
@@ -97,6 +99,15 @@ def test_contributing_names_files_and_tables_that_exist() -> None:
     homes = re.findall(r"`([A-Z]+)` in `([\w/.]+)`", table)
     assert len(homes) >= 8
     assert [name for name, path in homes if f"\n{name}" not in _text(f"src/hyperacuity/{path}")] == []
+
+
+@pytest.mark.parametrize("page", ["README.md", *sorted(path.relative_to(ROOT).as_posix() for path in DOCS)])
+def test_names_imported_on_a_page_exist(page: str) -> None:
+    for block in re.findall(r"^```python\n(.*?)^```", _text(page), re.MULTILINE | re.DOTALL):
+        for node in ast.walk(ast.parse(block)):
+            if isinstance(node, ast.ImportFrom) and node.module is not None:
+                module = pytest.importorskip(node.module)
+                assert [each.name for each in node.names if not hasattr(module, each.name)] == []
 
 
 def test_readme_stays_short() -> None:
