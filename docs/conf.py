@@ -44,7 +44,7 @@ def setup(app):  # type: ignore[no-untyped-def]
     target = HERE / "generated"
     python_api.write(ROOT / "src", target / "python")
     commands.write(target / "commands.md")
-    recipes.write(ROOT / "recipes" / "schema.json", target / "recipes.md")
+    recipes.write(ROOT / "recipes" / "schema.json", ROOT / "src" / "hyperacuity" / "train", target / "recipes.md")
     results.register(app, ROOT)
     app.connect("build-finished", links.check)
     return {"parallel_read_safe": True}

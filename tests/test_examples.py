@@ -17,7 +17,7 @@ EXAMPLES = {
     "enlarge_folder.py": (None, "1 of 2 files failed"),
     "enlarge_video.py": ("av", "128 x 96, 6 frames"),
     "train_on_ten_images.py": ("lightning_fabric", "tiny-x2.safetensors made result.png: (160, 160)"),
-    "add_a_network.py": ("hyperacuity.networks.declaration", "(40, 60)"),
+    "add_a_network.py": ("torch", "(40, 60)"),
     "evaluate_two_models.py": (None, "bicubic: "),
 }
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
 import sys
+import tomllib
 import zipfile
 from email.parser import HeaderParser
 from pathlib import Path
@@ -14,6 +16,7 @@ import pytest
 import hyperacuity
 
 ROOT = Path(__file__).parents[1]
+DOCS = (ROOT / "docs").glob("*.md")
 
 
 def _text(name: str) -> str:
@@ -82,6 +85,29 @@ def test_committed_text_names_no_registry_and_no_machine() -> None:
             continue
         found += [f"{name}: {word}" for word in words if word in text]
     assert found == []
+
+
+def test_design_has_the_layers_in_their_order() -> None:
+    contract = tomllib.loads(_text("pyproject.toml"))["tool"]["importlinter"]["contracts"][0]
+    layers = [re.findall(r"\w+", line) for line in contract["layers"] if line != "__main__"]
+    rows = re.findall(r"^\| (`\w+`(?:, `\w+`)*) \|", _text("docs/design.md"), re.MULTILINE)
+    assert [sorted(re.findall(r"\w+", row)) for row in rows] == [sorted(layer) for layer in layers]
+
+
+def test_contributing_names_files_and_tables_that_exist() -> None:
+    table = _text("CONTRIBUTING.md").split("| to add |")[1].split("\n\n")[0]
+    homes = re.findall(r"`([A-Z]+)` in `([\w/.]+)`", table)
+    assert len(homes) >= 8
+    assert [name for name, path in homes if f"\n{name}" not in _text(f"src/hyperacuity/{path}")] == []
+
+
+@pytest.mark.parametrize("page", ["README.md", *sorted(path.relative_to(ROOT).as_posix() for path in DOCS)])
+def test_names_imported_on_a_page_exist(page: str) -> None:
+    for block in re.findall(r"^```python\n(.*?)^```", _text(page), re.MULTILINE | re.DOTALL):
+        for node in ast.walk(ast.parse(block)):
+            if isinstance(node, ast.ImportFrom) and node.module is not None:
+                module = pytest.importorskip(node.module)
+                assert [each.name for each in node.names if not hasattr(module, each.name)] == []
 
 
 def test_readme_stays_short() -> None:

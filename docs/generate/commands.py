@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -35,9 +36,7 @@ def _command(name: str, command: Any, parent: Any) -> str:
     usage = " ".join(piece for piece in command.collect_usage_pieces(context) if piece)
     first, _, rest = (command.help or "").replace("\b", "").strip().partition("\n")
     parts = [f"## {name}\n", f"{first}\n", f"```text\nhyperacuity {name} {usage}\n```\n"]
-    if rest.strip():
-        lines = [line.strip() for line in rest.strip().splitlines() if line.strip()]
-        parts.append("```text\n" + "\n".join(lines) + "\n```\n")
+    parts += _examples([line.strip() for line in rest.splitlines() if line.strip()])
     groups: dict[str, list[Any]] = {}
     for parameter in command.get_params(context):
         default = "Arguments" if parameter.param_type_name == "argument" else "Options"
@@ -47,6 +46,17 @@ def _command(name: str, command: Any, parent: Any) -> str:
         if rows:
             parts += [f"**{title}**\n", "| option | meaning |", "|---|---|", *rows, ""]
     return "\n".join(parts)
+
+
+def _examples(lines: list[str]) -> list[str]:
+    """The lines after the first of a help text: sentences, then a table of commands and what each does."""
+    sentences = [line for line in lines if "hyperacuity" not in line]
+    pairs = [re.split(r" {2,}", line, maxsplit=1) for line in lines if "hyperacuity" in line]
+    if any(len(pair) == 2 for pair in pairs):
+        rows = [f"| `{pair[0].replace('|', chr(92) + '|')}` | {''.join(pair[1:])} |" for pair in pairs]
+        return [f"{' '.join(sentences)}\n", "| example | what it does |", "|---|---|", *rows, ""]
+    code = [pair[0] for pair in pairs]
+    return [f"{' '.join(sentences)}\n", *(["```text", *code, "```\n"] if code else [])]
 
 
 def _row(parameter: Any, context: Any) -> str:

@@ -142,6 +142,9 @@ def _docstring(each: griffe.Object) -> str:
         elif kind is griffe.DocstringSectionKind.examples:
             parts.append("**Example**\n")
             parts += [f"```python\n{text}\n```" if what != "text" else _markdown(text) for what, text in value]
+        elif kind is griffe.DocstringSectionKind.admonition and ">>> " in value.description:
+            code = re.sub(r" +# doctest: .*", "", value.description)
+            parts.append(f"**{section.title}**\n\n```pycon\n{code}\n```")
         elif kind is griffe.DocstringSectionKind.admonition:
             parts.append(f"**{section.title}** {' '.join(value.description.split())}")
         elif isinstance(value, list):

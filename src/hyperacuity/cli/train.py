@@ -54,7 +54,7 @@ def command(
     """Train a model. It can be interrupted at any time; --resume continues from the last validation.
 
     hyperacuity train recipes/fsrcnn-x2.toml --data my-photos
-    torchrun --nproc-per-node 4 -m hyperacuity train recipes/edsr.toml    on four GPUs
+    torchrun --nproc-per-node 4 -m hyperacuity train recipes/edsr-x2.toml    on four GPUs
     """
     if recipe is None and not schema:
         raise UsageError("say what to train: hyperacuity train recipes/fsrcnn-x2.toml")
