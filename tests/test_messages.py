@@ -21,9 +21,6 @@ COMMANDS = "upscale|live|models|tune|train|interpolate|import|quantise|evaluate"
 # An option such as --engine or -o, or a command such as `hyperacuity import`.
 SPOKEN = re.compile(rf"(?<![\w-])--[a-z]|^-[a-z] |[\s(`]-[a-z](?=[\s,.:;)`]|$)|\bhyperacuity (?:{COMMANDS})\b")
 
-# Modules whose messages still do, until their areas are merged.
-NOT_YET = {"engines/onnx_runtime.py", "zoo/card.py", "zoo/files.py"}
-
 
 def find_messages(tree: ast.AST) -> Iterator[tuple[int, str]]:
     """The constant texts of a module, with their lines, except docstrings."""
@@ -46,9 +43,6 @@ def spoken(text: str) -> list[str]:
 @pytest.mark.parametrize("module", MODULES)
 def test_no_message_names_an_option_or_a_command(module: str) -> None:
     found = spoken((SOURCES / module).read_text())
-    if module in NOT_YET:
-        assert found, f"{module} is clean: take it out of NOT_YET"
-        return
     assert not found
 
 

@@ -107,7 +107,7 @@ def test_what_cannot_be_quantised_is_said(model: Model, tmp_path: Path) -> None:
 
 
 def test_precision_int8_where_there_is_none(model: Model) -> None:
-    with pytest.raises(UsageError, match="no form in 8 bits") as caught:
+    with pytest.raises(UsageError, match="no 8-bit form") as caught:
         engines.open(model, precision="int8")
     assert caught.value.cures == (Use(precision=LEAVE_OUT),)
     with pytest.raises(UsageError, match="8 bits are for ONNX Runtime") as caught:

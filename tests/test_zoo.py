@@ -203,11 +203,11 @@ def test_foreign_files_are_refused(content: bytes, message: str, tmp_path: Path)
 def test_missing_files_are_named(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no model file"):
         zoo.open_model(tmp_path / "none.safetensors")
-    with pytest.raises(UsageError, match="must lie beside"):
+    with pytest.raises(UsageError, match="must lie in the same folder"):
         zoo.open_model(tmp_path / "none.onnx")
     with pytest.raises(UsageError, match=r"NAME\.safetensors"):
         zoo.open_model(tmp_path / "model.txt")
     with pytest.raises(UsageError, match="hyperacuity import"):
         zoo.open_model(tmp_path / "model.pth")
-    with pytest.raises(UsageError, match="no model file"):
+    with pytest.raises(UsageError, match="not a model of Hyperacuity"):
         zoo.open_model(Path("."))

@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     import PIL.Image
 
 Array = NDArray[Any]
-_MODEL_SUFFIXES = (".safetensors", ".onnx", ".pth", ".pt", ".ckpt")
 ImageLike = TypeVar("ImageLike", str, Path, bytes, NDArray[Any], "PIL.Image.Image")
 
 
@@ -74,7 +73,7 @@ def load(
         (20, 24, 3)
     """
     # Names of the zoo have no folders; a text that ends like a file is a path even without one.
-    named = isinstance(model, str) and Path(model).suffix.lower() not in _MODEL_SUFFIXES
+    named = isinstance(model, str) and Path(model).suffix.lower() not in (*zoo.MODEL_SUFFIXES, *zoo.CHECKPOINT_SUFFIXES)
     return Upscaler(
         Options(
             cast("str", model) if named else None,

@@ -22,6 +22,8 @@ FOLDING = [
     ("span", {"features": 16, "norm": False}),
     ("acute", {}),
     ("acute", {"features": 16, "scale": 4}),  # the last layer has as many outputs as inputs
+    ("restorer", {"features": 8, "layers": 2, "fine_features": 4, "fine_layers": 1}),
+    ("restorer", {"features": 8, "layers": 2, "fine_features": 4, "fine_layers": 1, "scale": 1}),
     ("vae", {"features": 16, "layers": 2}),
 ]
 
@@ -43,7 +45,8 @@ def trained(name: str, config: dict[str, Any]) -> nn.Module:
 def test_folded_equals_unfolded(name: str, config: dict[str, Any]) -> None:
     network = trained(name, config).double()
     folded: Any = network.folded()  # type: ignore[operator]
-    x = torch.rand(2, as_network(network).channels, 13, 10, dtype=torch.float64)
+    multiple = as_network(network).multiple
+    x = torch.rand(2, as_network(network).channels, 13 * multiple, 10 * multiple, dtype=torch.float64)
     torch.testing.assert_close(folded(x), network(x), rtol=1e-9, atol=1e-9)
     assert folded.config.folded
     assert folded.folded() is folded

@@ -19,7 +19,7 @@ from torch import Tensor
 from hyperacuity import datasets
 from hyperacuity.metrics import psnr
 from hyperacuity.resize import resize
-from hyperacuity.train.degrade import Bicubic, BlurBicubic, Chain, Degradation, chain
+from hyperacuity.train.degrade import Bicubic, BlurBicubic, Chain, Degradation, Everyday, chain
 from hyperacuity.train.degrade.operations import blur, noise
 from hyperacuity.train.degrade.operations.blur import usm_sharpen
 from hyperacuity.train.degrade.operations.jpeg import jpeg
@@ -173,8 +173,8 @@ def test_a_chain_has_a_margin_for_its_last_kernel_which_lies_on_lr() -> None:
 
 @pytest.mark.parametrize(
     "how",
-    [Bicubic(), BlurBicubic(), BlurBicubic(downsample="subsample"), Chain()],
-    ids=["bicubic", "blur", "ESPCN", "chain"],
+    [Bicubic(), BlurBicubic(), BlurBicubic(downsample="subsample"), Chain(), Everyday()],
+    ids=["bicubic", "blur", "ESPCN", "chain", "everyday"],
 )
 @pytest.mark.parametrize("scale", [1, 2, 3, 4])
 @pytest.mark.parametrize("channels", [1, 3])

@@ -39,7 +39,7 @@ def test_of_small_pictures_a_sheet_is_small(recipe: Path, tmp_path: Path) -> Non
         assert sheet.size == (2 * (48 + GAP) * ACROSS - GAP, BAR + 4 * (48 + GAP) - GAP)
 
 
-@pytest.mark.parametrize("kind", ["bicubic", "blur-bicubic", "chain"])
+@pytest.mark.parametrize("kind", ["bicubic", "blur-bicubic", "chain", "everyday"])
 def test_a_preview_of_a_recipe_is_a_png_and_always_the_same(kind: str, recipe: Path, tmp_path: Path) -> None:
     PIL.Image.radial_gradient("L").resize((400, 300)).save(tmp_path / "train/large.png")
     record = read_recipe(recipe, {"degradation": {"kind": kind}, "data.rescale": [1.0]})

@@ -36,5 +36,6 @@ def test_its_quick_variant_gives_a_model(path: Path, recipe: Path, tmp_path: Pat
     # After so few steps it may answer nonsense, which the pipeline would refuse; so ask the network itself.
     model = zoo.open_model(next(iter(sorted((tmp_path / "run").glob("*.onnx")))))
     engine = engines.open(model, engine="onnxruntime")
-    answer = engine.run(np.full((1, engine.channels, 8, 9), 0.5, np.float32))
-    assert answer.shape == (1, engine.channels, 8 * engine.scale, 9 * engine.scale)
+    height, width = 8 * model.card.multiple, 9 * model.card.multiple
+    answer = engine.run(np.full((1, engine.channels, height, width), 0.5, np.float32))
+    assert answer.shape == (1, engine.channels, height * engine.scale, width * engine.scale)

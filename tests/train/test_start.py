@@ -8,7 +8,7 @@ import torch
 
 from hyperacuity.errors import UnknownModel, UsageError
 from hyperacuity.export import measure_network, write_model
-from hyperacuity.networks import build
+from hyperacuity.networks import as_network, build
 from hyperacuity.train import start
 from hyperacuity.train.checkpoint import save
 from hyperacuity.zoo import Card
@@ -51,14 +51,16 @@ def test_of_an_unfinished_training_the_averaged_weights_are_begun_from(tmp_path:
 
 
 @pytest.mark.parametrize("folded", [False, True])
-@pytest.mark.parametrize("name", ["acute", "vae"])
-def test_a_folded_model_is_gone_on_with_folded_or_with_branches(name: str, folded: bool, tmp_path: Path) -> None:
-    network = build(name, {"features": 4, "layers": 1})
-    card = Card("a-x2", name, 2, "Y", "", "", "", {"features": 4, "layers": 1}, **measure_network(network))
+@pytest.mark.parametrize("name", ["acute", "restorer", "vae"])
+def test_a_folded_model_is_trained_further_folded_or_with_branches(name: str, folded: bool, tmp_path: Path) -> None:
+    config: dict[str, Any] = {"features": 4, "layers": 1, "scale": 2}
+    network = build(name, config)
+    channels = as_network(network).channels
+    card = Card("a-x2", name, 2, "Y" if channels == 1 else "RGB", "", "", "", config, **measure_network(network))
     write_model(network, card, tmp_path)
-    again = build(name, {"features": 4, "layers": 1, "folded": folded})
+    again = build(name, {**config, "folded": folded})
     start.initialise(again, str(tmp_path / "a-x2.safetensors"))
-    x = torch.rand(1, 1, 9, 9)
+    x = torch.rand(1, channels, 10, 10)
     torch.testing.assert_close(again(x), network.eval()(x), rtol=1e-4, atol=1e-5)
     if name == "vae":
         drawn = [one.sample(x, torch.Generator().manual_seed(1)) for one in (again, network)]  # type: ignore[operator]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from hyperacuity import machine, zoo
 from hyperacuity.engines.protocol import Backend, CardFields
-from hyperacuity.errors import LEAVE_OUT, OutOfMemory, UsageError, Use, WeightsError
+from hyperacuity.errors import LEAVE_OUT, OutOfMemory, Run, UsageError, Use, WeightsError
 from hyperacuity.zoo import Model
 
 if TYPE_CHECKING:
@@ -47,9 +47,9 @@ def _check_int8(model: Model, device: str) -> None:
     if model.int8 is None:
         there = ", ".join(name for name, known in zoo.models().items() if known.int8 is not None)
         raise UsageError(
-            f"{model.card.name} has no form in 8 bits. In the zoo there is one of {there}; hyperacuity quantise makes "
-            "one of a model of your own",
+            f"{model.card.name} has no 8-bit form; the zoo has one of {there}",
             Use(precision=LEAVE_OUT),
+            Run("quantise", model.safetensors or model.card.name),
         )
 
 

@@ -82,18 +82,9 @@ def convert(
     described_network = as_network(network)
     name = _with_scale(path.stem if name is None else name, described_network.scale)
     written = folder / f"{name}.safetensors"
-    for target in (written, written.with_suffix(".onnx")):
-        if target.exists() and target.samefile(path):
-            raise UsageError(
-                f"{target} is the file to import itself; choose another folder or another name", Use(name="my-model")
-            )
+    _check_targets(written, path)
     export.check_free(folder, name, force=force)
-    try:
-        measured = export.measure_network(network)
-    except (RuntimeError, LookupError, ValueError) as error:
-        raise WeightsError(
-            f"{path} cannot be measured: perhaps its output does not follow its input, as with zeros ({error})"
-        ) from error
+    measured = _measure(network, path)
     paper = NETWORKS[found.architecture].paper
     known = _card_of(checkpoint) or Card(name, found.architecture, None, "RGB", "unknown", "unknown", paper)
     card = replace(
@@ -110,6 +101,25 @@ def convert(
     )
     export.write_model(network, card, folder)
     return zoo.open_model(written).card
+
+
+def _check_targets(written: Path, path: Path) -> None:
+    """Raises `UsageError` if a file of the model would overwrite the checkpoint at `path`."""
+    for target in (written, written.with_suffix(".onnx")):
+        if target.exists() and target.samefile(path):
+            raise UsageError(
+                f"{target} is the file to import itself; choose another folder or another name", Use(name="my-model")
+            )
+
+
+def _measure(network: nn.Module, path: Path) -> dict[str, Any]:
+    """What a card says of a network's size, work and reach. Raises `WeightsError` if it cannot be measured."""
+    try:
+        return export.measure_network(network)
+    except (RuntimeError, LookupError, ValueError) as error:
+        raise WeightsError(
+            f"{path} cannot be measured: perhaps its output does not follow its input, as with zeros ({error})"
+        ) from error
 
 
 def _recognise(

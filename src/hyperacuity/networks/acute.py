@@ -1,19 +1,16 @@
 """Acute: our own family for CPUs and phones, plain 3x3 convolutions on luma in six sizes.
 
-No paper. Each layer trains as several branches (3x3, 1x1, 1x1 then 3x3, and the input itself) and works as the one 3x3
-kernel that they amount to: Ding et al., "RepVGG", CVPR 2021, arXiv 2101.03697; Zhang et al., "Edge-oriented Convolution
-Block for Real-time Super Resolution on Mobile Devices" (ECBSR), ACM Multimedia 2021; without batch normalisation. The
-kernel is multiplied together at each step of the training, so that a step costs little more than the plain network's:
-Bhardwaj et al., "Collapsible Linear Blocks for Super-Efficient Super Resolution" (SESR), MLSys 2022, arXiv 2103.09404.
-The input is added to each phase before the pixel shuffle, which is its nearest-neighbour enlargement: Du et al.,
-"Anchor-based Plain Net for Mobile Image Super-Resolution" (ABPN), CVPR Workshops 2021, arXiv 2105.09750. ReLU, because
-PReLU makes a network 1.6 times slower on CPUs. Written for Hyperacuity, Apache-2.0.
+No paper. Each layer trains as several branches and works as one 3x3 kernel: see `branches` for the sources. The input
+is added to each phase before the pixel shuffle, which is its nearest-neighbour enlargement: Du et al., "Anchor-based
+Plain Net for Mobile Image Super-Resolution" (ABPN), CVPR Workshops 2021, arXiv 2105.09750. ReLU, because PReLU makes a
+network 1.6 times slower on CPUs. Written for Hyperacuity, Apache-2.0.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from math import isqrt
 
 import torch
@@ -21,6 +18,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from hyperacuity.errors import UsageError, nearest
+from hyperacuity.networks import branches
+from hyperacuity.networks.branches import BranchedConv
 from hyperacuity.networks.declaration import ConfigFields, Declaration, Weights
 from hyperacuity.networks.state_dicts import count_modules
 
@@ -64,16 +63,16 @@ class Acute(nn.Module):
         f = config.features
         self.config = config
         self.scale = config.scale
+        layer = partial(BranchedConv, expansion=config.expansion, folded=config.folded)
         # What a layer adds to the variance of its input. The hidden ones keep their input too: together times e.
         # The last begins small: the network begins as the nearest-neighbour enlargement.
-        hidden = (_Layer(f, f, config, gain=1 / config.layers, keeps_input=True) for _ in range(config.layers))
-        self.first = _Layer(1, f, config, gain=2.0)
+        hidden = (layer(f, f, gain=1 / config.layers, keeps_input=True) for _ in range(config.layers))
+        self.first = layer(1, f, gain=2.0)
         self.hidden = nn.ModuleList(hidden)
-        self.last = _Layer(f, config.scale**2, config, gain=1e-3)
+        self.last = layer(f, config.scale**2, gain=1e-3)
         self.relu = nn.ReLU()
-        with (
-            torch.no_grad()
-        ):  # at first independent of the level of grey: ReLU should bend at edges, not at some brightness
+        # At first independent of the level of grey: ReLU should bend at edges, not at some brightness.
+        with torch.no_grad():
             self.first.square.weight -= self.first.kernel()[0].mean((1, 2, 3), keepdim=True)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -97,86 +96,13 @@ class Acute(nn.Module):
         if self.config.folded:
             return self
         network = Acute(replace(self.config, folded=True)).to(self.first.square.weight)
-        for name, layer in self.named_modules():
-            if isinstance(layer, _Layer):
-                weight, bias = layer.kernel()
-                assert bias is not None
-                network.get_parameter(f"{name}.square.weight").copy_(weight)
-                network.get_parameter(f"{name}.square.bias").copy_(bias)
+        network.load_state_dict(branches.folded_weights(self))
         return network.train(self.training)
 
     @torch.no_grad()
     def unfolded(self, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Returns weights of the folded form as weights of this one.
-
-        The 3x3 branch compensates what the other branches add, which do not change. Layers of another shape are left
-        out; additional hidden layers of this network do nothing at first (Chen et al., "Net2Net", ICLR 2016, arXiv
-        1511.05641, section 2.3).
-        """
-        taken: dict[str, Tensor] = {}
-        hidden = weights.get("hidden.0.square.weight")
-        for name, layer in self.named_modules():
-            if isinstance(layer, _Layer):
-                square = layer.square.weight
-                kernel, bias = weights.get(f"{name}.square.weight"), weights.get(f"{name}.square.bias")
-                if kernel is None and layer.keeps_input and hidden is not None and hidden.shape == square.shape:
-                    kernel, bias = _identity(square), torch.zeros_like(square[:, 0, 0, 0])
-                if kernel is not None and bias is not None and kernel.shape == square.shape:
-                    taken |= {f"{name}.{key}": value for key, value in layer.state_dict().items()}
-                    taken[f"{name}.square.weight"] = kernel - (layer.kernel()[0] - square)
-                    taken[f"{name}.square.bias"] = bias
-        return taken
-
-
-class _Layer(nn.Module):
-    """A 3x3 convolution as the sum of 3x3, 1x1, and 1x1 then 3x3; with `keeps_input` also of the input itself.
-
-    gain: the variance of the branches' sum over the variance of the input, before training.
-    """
-
-    def __init__(
-        self, inputs: int, outputs: int, config: AcuteConfig, *, gain: float, keeps_input: bool = False
-    ) -> None:
-        super().__init__()
-        self.is_folded = config.folded
-        self.keeps_input = keeps_input
-        self.square = nn.Conv2d(inputs, outputs, 3, padding=1)
-        nn.init.zeros_(self.square.bias)  # type: ignore[arg-type]  # it has one
-        if config.folded:
-            nn.init.normal_(self.square.weight, std=(gain / (9 * inputs)) ** 0.5)
-            if self.keeps_input:
-                with torch.no_grad():
-                    self.square.weight += _identity(self.square.weight)
-            return
-        wide = config.expansion * inputs
-        self.point = nn.Conv2d(inputs, outputs, 1, bias=False)
-        self.widen = nn.Conv2d(inputs, wide, 1, bias=False)  # a bias would be cut off at the image's border
-        self.narrow = nn.Conv2d(wide, outputs, 3, padding=1, bias=False)
-        nn.init.normal_(self.square.weight, std=(gain / 3 / (9 * inputs)) ** 0.5)
-        nn.init.normal_(self.point.weight, std=(gain / 3 / inputs) ** 0.5)
-        nn.init.normal_(self.widen.weight, std=(1 / inputs) ** 0.5)
-        nn.init.normal_(self.narrow.weight, std=(gain / 3 / (9 * wide)) ** 0.5)
-
-    def forward(self, x: Tensor) -> Tensor:
-        if self.is_folded:
-            y: Tensor = self.square(x)  # (N, outputs, H, W): as a layer, whose work can be counted
-            return y
-        return functional.conv2d(x, *self.kernel(), padding=1)  # (N, outputs, H, W)
-
-    def kernel(self) -> tuple[Tensor, Tensor | None]:
-        """Returns the one kernel (outputs, inputs, 3, 3) equal to all branches, and its bias (outputs)."""
-        if self.is_folded:
-            return self.square.weight, self.square.bias
-        weight = torch.einsum("omhw,mi->oihw", self.narrow.weight, self.widen.weight[:, :, 0, 0])
-        weight = weight + self.square.weight + functional.pad(self.point.weight, (1, 1, 1, 1))
-        if self.keeps_input:
-            weight = weight + _identity(weight)
-        return weight, self.square.bias
-
-
-def _identity(like: Tensor) -> Tensor:
-    """The kernel that returns each channel unchanged."""
-    return functional.pad(torch.eye(len(like), dtype=like.dtype, device=like.device)[..., None, None], (1, 1, 1, 1))
+        """Returns weights of the folded form as weights of this one: see `branches.unfolded_weights`."""
+        return branches.unfolded_weights(self, weights)
 
 
 def config_from_weights(weights: Weights) -> ConfigFields:

@@ -11,6 +11,7 @@ from hyperacuity.networks import (
     imdn,
     mdsr,
     residual_transposed,
+    restorer,
     rrdb,
     span,
     srcnn,
@@ -40,5 +41,6 @@ NETWORKS: dict[str, Declaration] = {
     "swinir": swinir.DECLARATION,
     "span": span.DECLARATION,
     "acute": acute.DECLARATION,
+    "restorer": restorer.DECLARATION,
     "vae": vae.DECLARATION,
 }

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal
 
-from hyperacuity.errors import UsageError, WeightsError
+from hyperacuity.errors import Run, UsageError, WeightsError
 
 # The architecture of models without a network.
 CLASSICAL = "classical"
@@ -107,9 +107,7 @@ class Card:
             known = {name: content[name] for name in (entry.name for entry in fields(cls)) if name in content}
             card = cls(**known | {"enlarged": tuple(known.get("enlarged", ()))})
         except (KeyError, TypeError, ValueError) as error:
-            raise WeightsError(
-                "the file has no card of Hyperacuity in its metadata; hyperacuity import converts it"
-            ) from error
+            raise WeightsError("the file has no card of Hyperacuity in its metadata", Run("import")) from error
         if not card._is_sound():
             raise WeightsError("the card in its metadata is damaged; download the file again")
         return card

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from hyperacuity.errors import UsageError, WeightsError
+from hyperacuity.errors import Run, UsageError, WeightsError
 from hyperacuity.zoo.card import Card
 
 MODEL_SUFFIXES = (".safetensors", ".onnx")
@@ -27,23 +27,20 @@ def open_model(path: Path) -> Model:
     """Read the card of a model from its file; the weights are not loaded.
 
     Args:
-        path: NAME.safetensors or NAME.onnx; the other one is found beside it.
+        path: NAME.safetensors or NAME.onnx; the other one is found in the same folder.
 
     Raises:
         UsageError: There is no such file.
         WeightsError: It is not a model of Hyperacuity.
     """
     if path.suffix.lower() not in MODEL_SUFFIXES:
-        cure = (
-            "hyperacuity import converts it"
-            if path.suffix.lower() in CHECKPOINT_SUFFIXES
-            else "give NAME.safetensors or NAME.onnx"
-        )
-        raise UsageError(f"{path} is not a model of Hyperacuity; {cure}")
+        if path.suffix.lower() in CHECKPOINT_SUFFIXES:
+            raise UsageError(f"{path} is a checkpoint of another project", Run("import", path))
+        raise UsageError(f"{path} is not a model of Hyperacuity; give NAME.safetensors or NAME.onnx")
     weights = path.with_suffix(".safetensors")
     if not weights.is_file():
-        beside = "" if path == weights else f"; it holds the card of {path.name} and must lie beside it"
-        raise UsageError(f"there is no model file {weights}{beside}")
+        reason = "" if path == weights else f"; it holds the card of {path.name} and must lie in the same folder"
+        raise UsageError(f"there is no model file {weights}{reason}")
 
     import safetensors
 

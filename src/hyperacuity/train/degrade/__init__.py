@@ -16,11 +16,13 @@ from hyperacuity.train.degrade.bicubic import Bicubic
 from hyperacuity.train.degrade.blur_bicubic import BlurBicubic
 from hyperacuity.train.degrade.chain import Chain
 from hyperacuity.train.degrade.degradation import Degradation, inner
+from hyperacuity.train.degrade.everyday import Everyday
 
 DEGRADATIONS: dict[str, type[Degradation]] = {
     "bicubic": Bicubic,
     "blur-bicubic": BlurBicubic,
     "chain": Chain,
+    "everyday": Everyday,
 }
 
 
@@ -29,4 +31,4 @@ def any_degradation() -> Any:
     return Annotated[functools.reduce(operator.or_, DEGRADATIONS.values()), Field(discriminator="kind")]
 
 
-__all__ = ["DEGRADATIONS", "Bicubic", "BlurBicubic", "Chain", "Degradation", "any_degradation", "inner"]
+__all__ = ["DEGRADATIONS", "Bicubic", "BlurBicubic", "Chain", "Degradation", "Everyday", "any_degradation", "inner"]

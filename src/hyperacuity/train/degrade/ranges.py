@@ -22,7 +22,8 @@ def _odd(sizes: tuple[int, int]) -> tuple[int, int]:
     return sizes
 
 
-def _sum_to_1(parts: tuple[float, ...]) -> tuple[float, ...]:
+def sum_to_1(parts: tuple[float, ...]) -> tuple[float, ...]:
+    """Return the probabilities; raises `ValueError` if they do not sum to 1."""
     if not math.isclose(sum(parts), 1, abs_tol=1e-6):
         raise ValueError(f"these probabilities sum to {sum(parts):g}, not 1")
     return parts
@@ -43,7 +44,7 @@ Shapes = Annotated[tuple[Shape, Shape], AfterValidator(_ordered)]
 Strengths = Annotated[tuple[Strength, Strength], AfterValidator(_ordered)]
 Sides = Annotated[tuple[Side, Side], AfterValidator(_ordered), AfterValidator(_odd)]
 Qualities = Annotated[tuple[Quality, Quality], AfterValidator(_ordered)]
-ThreeProbabilities = Annotated[tuple[Probability, Probability, Probability], AfterValidator(_sum_to_1)]
+ThreeProbabilities = Annotated[tuple[Probability, Probability, Probability], AfterValidator(sum_to_1)]
 SixProbabilities = Annotated[
-    tuple[Probability, Probability, Probability, Probability, Probability, Probability], AfterValidator(_sum_to_1)
+    tuple[Probability, Probability, Probability, Probability, Probability, Probability], AfterValidator(sum_to_1)
 ]
