@@ -49,14 +49,10 @@ def _command(name: str, command: Any, parent: Any) -> str:
 
 
 def _examples(lines: list[str]) -> list[str]:
-    """The lines after the first of a help text: sentences, then a table of commands and what each does."""
-    sentences = [line for line in lines if "hyperacuity" not in line]
+    """The lines after the first of a help text: sentences, then a list of commands and what each does."""
+    sentences = " ".join(line for line in lines if "hyperacuity" not in line)
     pairs = [re.split(r" {2,}", line, maxsplit=1) for line in lines if "hyperacuity" in line]
-    if any(len(pair) == 2 for pair in pairs):
-        rows = [f"| `{pair[0].replace('|', chr(92) + '|')}` | {''.join(pair[1:])} |" for pair in pairs]
-        return [f"{' '.join(sentences)}\n", "| example | what it does |", "|---|---|", *rows, ""]
-    code = [pair[0] for pair in pairs]
-    return [f"{' '.join(sentences)}\n", *(["```text", *code, "```\n"] if code else [])]
+    return [f"{sentences}\n", *(f"- {': '.join([f'`{pair[0]}`', *pair[1:]])}" for pair in pairs), ""]
 
 
 def _row(parameter: Any, context: Any) -> str:
