@@ -17,7 +17,7 @@ from hyperacuity.api import Upscaler
 from hyperacuity.errors import LEAVE_OUT, Use
 from hyperacuity.task import ImageOptions, Message, Options, Outcome, Progress, Stop, Stopped, Task, VideoOptions
 from hyperacuity.tasks import KINDS, Observer, Pipes, Upscalers, run
-from tests.video.videos import contents, make, pictures
+from tests.video.videos import contents, make, moving_frames
 
 BICUBIC = Options(model="bicubic")
 
@@ -55,7 +55,7 @@ def image(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make(tmp_path_factory.mktemp("video") / "a.mkv", pictures(6))
+    return make(tmp_path_factory.mktemp("video") / "a.mkv", moving_frames(6))
 
 
 def test_an_image(image: Path) -> None:
