@@ -147,7 +147,7 @@ def test_a_folder_in_place_of_the_file_stays(write: Write, tmp_path: Path) -> No
     (tmp_path / "a").mkdir()
     with pytest.raises(IsADirectoryError):
         write(tmp_path / "a", b"data")
-    with pytest.raises(UsageError, match="a folder stands"), storing(tmp_path / "a"):
+    with pytest.raises(UsageError, match="a folder is in place"), storing(tmp_path / "a"):
         write(tmp_path / "a", b"data")
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
 

@@ -117,7 +117,7 @@ def test_short_options_of_other_programs_work(photos: Path) -> None:
         (["upscale", "a.png", "-o", "n" * 300 + ".png"], "name too long"),
         (["upscale", "a.png", "--suffix", "n" * 252], "name too long"),
         (["upscale", "a.png", "-o", "b.jpg/c.png"], "a file in place of a folder"),
-        (["upscale", "a.png", "--suffix", "../b"], "there is -o"),
+        (["upscale", "a.png", "--suffix", "../b"], "use -o for another folder"),
         (["upscale", "a.png", "--fp32", "--precision", "bf16"], "leave one of them out"),
         (["upscale", "a.png", "-g", "0", "--device", "cpu"], "leave one of them out"),
         (["upscale", "a.png", "b.jpg", "--engine", "onnx"], "there are onnxruntime"),

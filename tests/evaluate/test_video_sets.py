@@ -91,7 +91,7 @@ def test_finished_videos_are_compared_with_the_original(video: Path, tmp_path: P
     darker = make(tmp_path / "b.mkv", [picture // 2 for picture in moving_frames(6, 60, 80)], pixels="bgr0")
     other = next(measure_images({}, make_video_setting(video), {"b": FinishedVideo(darker, _set(video))}))
     assert other.measurements["b"].scores["psnr"] < 20
-    with pytest.raises(UsageError, match=r"c\.mkv has 40 x 30 pixels and .*video\.mkv has 80 x 60: "):
+    with pytest.raises(UsageError, match=r"c\.mkv has 40 x 30 pixels, but .*video\.mkv has 80 x 60"):
         FinishedVideo(make(tmp_path / "c.mkv", moving_frames(6, 30, 40)), _set(video))
     short = make(tmp_path / "d.mkv", moving_frames(4, 60, 80), pixels="bgr0")
     with pytest.raises(UsageError, match=r"d\.mkv ends before .*video\.mkv") as short_error:

@@ -263,7 +263,7 @@ def test_urls_may_open_only_the_protocols_they_need() -> None:
         ("http:", "has no host"),
         ("missing.ts", "does not exist"),
         (".", "is a folder"),
-        ("http://[::1", "no URL"),
+        ("http://[::1", "not a valid URL"),
     ],
 )
 def test_invalid_sources_are_refused(text: str, message: str) -> None:

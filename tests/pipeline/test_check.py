@@ -22,7 +22,7 @@ def test_an_invalid_result_in_float32_is_an_error(broken: float) -> None:
             result[:, :, -64:, -64:] = broken
             return result
 
-    with pytest.raises(BadOutput, match="nonsense"):
+    with pytest.raises(BadOutput, match="an invalid result"):
         enlarged(noisy_image(150, 120), Nonsense())
 
 

@@ -108,7 +108,7 @@ def test_pipes_are_streams_of_the_client(image: Path) -> None:
     assert target.getvalue()[8:12] == b"WEBP"
     outcome = run(task)
     assert outcome.error is not None
-    assert "there is none" in outcome.error.text
+    assert "none is connected" in outcome.error.text
 
 
 def test_lost_metadata_is_part_of_the_outcome(image: Path) -> None:

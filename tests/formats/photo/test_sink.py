@@ -212,7 +212,7 @@ def test_missing_folder(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="does not exist"):
         save(tmp_path / "none" / "a.png", gradient())
     (tmp_path / "a.png").mkdir()
-    with pytest.raises(UsageError, match="a folder stands"), formats.write(tmp_path / "a.png", None):
+    with pytest.raises(UsageError, match="a folder is in place"), formats.write(tmp_path / "a.png", None):
         pytest.fail("work would begin here")
 
 
