@@ -103,6 +103,8 @@ class Message(Record):
 class Options(Record):
     """How to compute, for every kind of task.
 
+    `api.Upscaler` hands these options to engines and to the pipeline.
+
     Attributes:
         model: The name of a model ("acute-100k-x2") or of a family ("fast"); None for the default model.
         model_path: A model file instead of a name.

@@ -34,7 +34,10 @@ def read(content: Content) -> PhotoSource:
 
 
 def write(path: Path, like: Source | None, *, quality: int | None = None) -> PhotoSink:
-    """Return a sink for a BMP file."""
+    """Return a sink for a BMP file.
+
+    The arguments and errors are those of `formats.protocol.Format.write`.
+    """
     return PhotoSink(path, like, quality, HOLDS, _encode)
 
 

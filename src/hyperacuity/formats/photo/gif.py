@@ -40,7 +40,10 @@ def read(content: Content) -> PhotoSource:
 
 
 def write(path: Path, like: Source | None, *, quality: int | None = None) -> PhotoSink:
-    """Return a sink for a GIF file, in 256 colours per frame."""
+    """Return a sink for a GIF file, in 256 colours per frame.
+
+    The arguments and errors are those of `formats.protocol.Format.write`.
+    """
     return PhotoSink(path, like, quality, HOLDS, _encode)
 
 

@@ -32,7 +32,10 @@ def read(content: Content) -> PhotoSource:
 
 
 def write(path: Path, like: Source | None, *, quality: int | None = None) -> NoReturn:
-    """Refuse: the format is only read."""
+    """Refuse: the format is only read.
+
+    The arguments and errors are those of `formats.protocol.Format.write`.
+    """
     raise UnsupportedFormat(f"{path}: JPEG 2000 is read and not written; write to .png or .tif instead")
 
 

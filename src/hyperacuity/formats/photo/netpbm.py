@@ -47,7 +47,10 @@ def read(content: Content) -> PhotoSource:
 
 
 def write(path: Path, like: Source | None, *, quality: int | None = None) -> PhotoSink:
-    """Return a sink for a PGM, PPM or PFM file, as its ending states."""
+    """Return a sink for a PGM, PPM or PFM file, as its ending states.
+
+    The arguments and errors are those of `formats.protocol.Format.write`.
+    """
     return PhotoSink(path, like, quality, _HOLDS.get(path.suffix.lower(), HOLDS), _encode)
 
 

@@ -47,7 +47,10 @@ def read(content: Content) -> PhotoSource:
 
 
 def write(path: Path, like: Source | None, *, quality: int | None = None) -> PhotoSink:
-    """Return a sink for a PNG file."""
+    """Return a sink for a PNG file.
+
+    The arguments and errors are those of `formats.protocol.Format.write`.
+    """
     return PhotoSink(path, like, quality, HOLDS, _encode, follows=True)
 
 

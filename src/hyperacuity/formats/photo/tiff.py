@@ -53,7 +53,10 @@ def read(content: Content) -> PhotoSource:
 
 
 def write(path: Path, like: Source | None, *, quality: int | None = None) -> PhotoSink:
-    """Return a sink for a TIFF file, compressed without loss."""
+    """Return a sink for a TIFF file, compressed without loss.
+
+    The arguments and errors are those of `formats.protocol.Format.write`.
+    """
     return PhotoSink(path, like, quality, HOLDS, _encode)
 
 

@@ -44,7 +44,10 @@ def read(content: Content) -> PhotoSource:
 
 
 def write(path: Path, like: Source | None, *, quality: int | None = None) -> PhotoSink:
-    """Return a sink for a WebP file: lossless for a quality of 100, and by default if the source was."""
+    """Return a sink for a WebP file: lossless for a quality of 100, and by default if the source was.
+
+    The arguments and errors are those of `formats.protocol.Format.write`.
+    """
     return PhotoSink(path, like, quality, HOLDS, _encode)
 
 
