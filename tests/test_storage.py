@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from hyperacuity.errors import UsageError, Use
+from hyperacuity.errors import OTHER, UsageError, Use
 from hyperacuity.storage import Partial, may_write, storing, whole, write_whole
 
 Write = Callable[[Path, bytes], None]
@@ -227,7 +227,7 @@ def test_an_input_is_never_overwritten_and_a_file_only_by_force(tmp_path: Path) 
     path.write_bytes(b"data")
     with pytest.raises(UsageError, match="a exists") as raised:
         may_write(path, tmp_path / "b", force=False)
-    assert raised.value.cures == (Use(force=True),)
+    assert raised.value.cures == (Use(output=OTHER), Use(force=True))
     may_write(path, tmp_path / "b", force=True)
     (tmp_path / "same").hardlink_to(path)
     for source in (path, tmp_path / "same"):

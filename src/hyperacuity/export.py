@@ -22,7 +22,7 @@ import torch
 from torch import Tensor, nn
 
 from hyperacuity import storage
-from hyperacuity.errors import UsageError, Use
+from hyperacuity.errors import OTHER, UsageError, Use
 from hyperacuity.networks import as_network, complete_config
 from hyperacuity.zoo import RESAMPLERS, Card, int8_path
 
@@ -99,7 +99,7 @@ def check_free(folder: Path, name: str, *, force: bool) -> None:
         raise UsageError(f"there is a resampler called {family}; choose another name")
     for target in (folder / f"{name}.safetensors", folder / f"{name}.onnx"):
         if target.exists() and not force:
-            raise UsageError(f"{target} exists; choose another name, or overwrite it", Use(force=True))
+            raise UsageError(f"{target} exists", Use(name=OTHER), Use(force=True))
 
 
 def _folded(network: nn.Module) -> nn.Module:

@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-from hyperacuity.errors import UsageError, Use
+from hyperacuity.errors import OTHER, UsageError, Use
 
 _FULL = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
 _FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
@@ -144,7 +144,7 @@ def may_write(output: Path, source: object, *, force: bool) -> None:
         if isinstance(source, Path) and output.exists() and source.exists() and output.samefile(source):
             raise UsageError(f"{output} is the input; choose another name")
         if output.exists() and not force:
-            raise UsageError(f"{output} exists; choose another name to keep it", Use(force=True))
+            raise UsageError(f"{output} exists", Use(output=OTHER), Use(force=True))
 
 
 @contextlib.contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
 from typing import Any, Literal
 
 from hyperacuity.errors import Run, UsageError, WeightsError
@@ -96,8 +97,8 @@ class Card:
         return {"hyperacuity": json.dumps(asdict(self), sort_keys=True)}
 
     @classmethod
-    def from_metadata(cls, metadata: Mapping[str, str] | None) -> Card:
-        """Returns the card in the metadata of a file.
+    def from_metadata(cls, metadata: Mapping[str, str] | None, path: Path | None = None) -> Card:
+        """Returns the card in the metadata of a file; `path` is for the message.
 
         Raises:
             WeightsError: There is no card, or it is damaged.
@@ -107,7 +108,9 @@ class Card:
             known = {name: content[name] for name in (entry.name for entry in fields(cls)) if name in content}
             card = cls(**known | {"enlarged": tuple(known.get("enlarged", ()))})
         except (KeyError, TypeError, ValueError) as error:
-            raise WeightsError("the file has no card of Hyperacuity in its metadata", Run("import")) from error
+            raise WeightsError(
+                "the file has no card of Hyperacuity in its metadata", Run("import", path or "FILE")
+            ) from error
         if not card._is_sound():
             raise WeightsError("the card in its metadata is damaged; download the file again")
         return card

@@ -46,7 +46,7 @@ def open_model(path: Path) -> Model:
 
     try:
         with safetensors.safe_open(weights, framework="numpy") as file:
-            card = Card.from_metadata(file.metadata())
+            card = Card.from_metadata(file.metadata(), weights)
     except (safetensors.SafetensorError, OSError) as error:
         raise WeightsError(f"{weights} is not a readable safetensors file: {error}") from error
     except WeightsError as error:
