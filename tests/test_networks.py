@@ -9,6 +9,7 @@ import pytest
 import safetensors.torch
 import torch
 from torch import nn
+from torch.nn import functional
 
 from hyperacuity.errors import UsageError, WeightsError
 from hyperacuity.networks import NETWORKS, PublishedCount, as_network, build
@@ -184,3 +185,40 @@ def test_fsrcnn_begins_as_linear_interpolation(scale: int) -> None:
         return  # nine taps do not hold all of the kernel
     linear = nn.functional.interpolate(x, scale_factor=scale, mode="bilinear", align_corners=False)
     torch.testing.assert_close(ours[..., inside, inside], linear[..., inside, inside])
+
+
+# What holds for one network only.
+
+
+@pytest.mark.parametrize(("scale", "multiple"), [(1, 4), (2, 2), (4, 1)])
+def test_rrdb_takes_its_scale_back_before_it_begins(scale: int, multiple: int) -> None:
+    network = built("rrdb", scale=scale)
+    assert as_network(network).multiple == multiple
+    assert tuple(network.get_parameter("conv_first.weight").shape) == (16, 3 * multiple**2, 3, 3)
+    assert network(torch.rand(1, 3, 8, 12)).shape == (1, 3, 8 * scale, 12 * scale)
+
+
+def test_a_scale_that_cannot_be_is_refused() -> None:
+    with pytest.raises(WeightsError, match="not x3"):
+        build("rrdb", {"scale": 3})
+    with pytest.raises(WeightsError, match="not x5"):
+        build("swinir", {"scale": 5, "upsampler": "pixelshuffle"})
+    with pytest.raises(WeightsError, match="there are prelu"):
+        build("compact", {"activation": "gelu"})
+    with pytest.raises(WeightsError, match="there are pixelshuffledirect"):
+        build("swinir", {"upsampler": "nearest"})
+
+
+@pytest.mark.parametrize("activation", ["prelu", "relu", "leakyrelu"])
+def test_compact_adds_the_nearest_neighbour(activation: str) -> None:
+    network = built("compact", activation=activation, scale=3)
+    network.get_parameter("body.8.weight").data.zero_()
+    network.get_parameter("body.8.bias").data.zero_()
+    x = torch.rand(1, 3, 5, 7)
+    assert torch.equal(network(x), functional.interpolate(x, scale_factor=3.0, mode="nearest"))
+
+
+def test_imdn_learns_from_a_flat_picture() -> None:
+    network = built("imdn")
+    network(torch.full((1, 3, 8, 8), 0.5)).sum().backward()
+    assert all(parameter.grad is not None and parameter.grad.isfinite().all() for parameter in network.parameters())
