@@ -1,4 +1,4 @@
-"""Over the whole table: what every network must be, whoever wrote it."""
+"""What every network of the table must fulfil, and what holds for one network only."""
 
 from __future__ import annotations
 
@@ -32,23 +32,23 @@ def network(request: pytest.FixtureRequest) -> nn.Module:
 def test_the_output_is_scale_times_the_input(name: str) -> None:
     for scale in NETWORKS[name].scales:
         network = built(name, **({} if scale == 1 else {"scale": scale})).eval()
-        told = as_network(network)
-        assert told.scale == scale
+        declared = as_network(network)
+        assert declared.scale == scale
         with torch.inference_mode():
             for rows, columns in ((2, 3), (3, 1), (1, 1)):
-                height, width = 7 * told.multiple * rows, 8 * told.multiple * columns
-                answer = network(torch.zeros(2, told.channels, height, width))
-                assert answer.shape == (2, told.channels, height * scale, width * scale)
+                height, width = 7 * declared.multiple * rows, 8 * declared.multiple * columns
+                answer = network(torch.zeros(2, declared.channels, height, width))
+                assert answer.shape == (2, declared.channels, height * scale, width * scale)
 
 
 def test_every_parameter_learns(network: nn.Module) -> None:
-    told = as_network(network)
-    x = torch.rand(2, told.channels, 24, 24)
-    y = torch.rand(2, told.channels, 24 * told.scale, 24 * told.scale)
+    declared = as_network(network)
+    x = torch.rand(2, declared.channels, 24, 24)
+    y = torch.rand(2, declared.channels, 24 * declared.scale, 24 * declared.scale)
     terms: Any = getattr(network, "elbo_terms", None)
     if terms is not None:
-        picture, kl, backbone = terms(x, y)
-        loss = nn.functional.l1_loss(picture, y) + kl.mean() + nn.functional.l1_loss(backbone, y)
+        image, kl, backbone = terms(x, y)
+        loss = nn.functional.l1_loss(image, y) + kl.mean() + nn.functional.l1_loss(backbone, y)
     else:
         loss = nn.functional.l1_loss(network(x), y)
     loss.backward()
@@ -162,12 +162,12 @@ def test_what_they_begin_to_see_does_not_depend_on_the_level_of_grey(
 def test_they_begin_near_linear_interpolation(name: str, config: dict[str, Any], off: float) -> None:
     torch.manual_seed(0)
     network = build(name, config).eval()
-    told = as_network(network)
-    x = nn.functional.interpolate(torch.rand(1, told.channels, 8, 8), scale_factor=4, mode="bicubic").clamp(0, 1)
+    declared = as_network(network)
+    x = nn.functional.interpolate(torch.rand(1, declared.channels, 8, 8), scale_factor=4, mode="bicubic").clamp(0, 1)
     with torch.inference_mode():
         ours = network(x)
-    linear = nn.functional.interpolate(x, scale_factor=told.scale, mode="bilinear", align_corners=False)
-    inside = slice(3 * told.scale, -3 * told.scale)
+    linear = nn.functional.interpolate(x, scale_factor=declared.scale, mode="bilinear", align_corners=False)
+    inside = slice(3 * declared.scale, -3 * declared.scale)
     assert (ours - linear)[..., inside, inside].abs().mean() < off
 
 

@@ -25,7 +25,7 @@ def test_interpolation_goes_from_one_network_to_the_other() -> None:
     assert half["w"].tolist() == [2, 2]
 
 
-def test_networks_that_are_strangers_are_not_interpolated() -> None:
+def test_networks_of_other_architectures_are_refused() -> None:
     a = {"w": torch.ones(2), "n": torch.tensor(3)}
     assert interpolate(a, {**a, "w": torch.zeros(2)}, 0.5)["n"] == 3
     with pytest.raises(WeightsError, match="1 tensors are in one only, as 'v'"):

@@ -41,8 +41,8 @@ def test_what_one_draw_adds_its_mirror_image_takes_off() -> None:
 def test_the_backbone_learns_as_it_would_without_z() -> None:
     network: Any = built("vae")
     lr, hr = torch.rand(2, 1, 6, 5), torch.rand(2, 1, 12, 10)
-    picture, kl, backbone = network.elbo_terms(lr, hr)
-    ((picture - hr).square().mean() + kl.mean()).backward()
+    image, kl, backbone = network.elbo_terms(lr, hr)
+    ((image - hr).square().mean() + kl.mean()).backward()
     assert all(p.grad is None for p in network.backbone.parameters())
     torch.testing.assert_close(backbone, network.backbone(lr))
 
@@ -50,8 +50,8 @@ def test_the_backbone_learns_as_it_would_without_z() -> None:
 def test_the_kl_is_that_of_pytorch() -> None:
     network: Any = built("vae")
     lr, hr = torch.rand(2, 1, 6, 5), torch.rand(2, 1, 12, 10)
-    picture, kl, backbone = network.elbo_terms(lr, hr)
-    assert picture.shape == backbone.shape == hr.shape
+    image, kl, backbone = network.elbo_terms(lr, hr)
+    assert image.shape == backbone.shape == hr.shape
     assert kl.shape == (2, 4, 6, 5)
     assert kl.min() >= 0
     beyond = functional.pixel_unshuffle(hr, 2) - lr
@@ -107,14 +107,14 @@ def test_the_vae_puts_into_z_what_the_lr_does_not_tell() -> None:
 
     for _ in range(300):
         lr, hr = draw()
-        picture, kl, backbone = network.elbo_terms(lr, hr)
-        loss = (picture - hr).square().mean() / (2 * 0.05**2) + kl.mean() / 4 + (backbone - hr).abs().mean()
+        image, kl, backbone = network.elbo_terms(lr, hr)
+        loss = (image - hr).square().mean() / (2 * 0.05**2) + kl.mean() / 4 + (backbone - hr).abs().mean()
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
     lr, hr = draw()
     with torch.inference_mode():
-        picture, kl, _ = network.elbo_terms(lr, hr)
+        image, kl, _ = network.elbo_terms(lr, hr)
         blind = (network(lr) - hr).abs().mean()
     assert kl.mean() > 0.3  # a coin is 0.69 nat
-    assert (picture - hr).abs().mean() < 0.5 * blind
+    assert (image - hr).abs().mean() < 0.5 * blind
