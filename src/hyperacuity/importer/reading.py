@@ -17,6 +17,7 @@ import safetensors
 import torch
 from torch import Tensor
 
+from hyperacuity.engines.onnx_to_ncnn import MAGIC
 from hyperacuity.errors import UsageError, WeightsError
 
 Weights = dict[str, Tensor]
@@ -36,7 +37,7 @@ _FOREIGN_MAGIC = {
     b"version https://git-lfs": "is a Git LFS pointer, not weights: run `git lfs pull`, or download the file itself",
     b"\x89HDF": "is an HDF5 file, as Keras writes them: convert it to safetensors",
     b"\x1f\x8b": "is compressed by gzip: unpack it first",
-    b"7767517": "is a network of ncnn: give the weights it was made from",
+    str(MAGIC).encode(): "is a network of ncnn: give the weights it was made from",
     b"Rar!": "is a RAR archive: unpack it first",
     b"7z\xbc\xaf": "is a 7z archive: unpack it first",
 }
