@@ -45,19 +45,18 @@ def test_engines_of_the_cpu_say_what_they_cannot_do(engine: str, monkeypatch: py
         with pytest.raises(UsageError, match=message) as caught:
             engines.open(model, engine=engine, **arguments)  # type: ignore[arg-type]
         assert caught.value.cures == (Use(engine="pytorch"),)
-    with pytest.raises(UsageError, match="no ONNX file beside it"):
+    with pytest.raises(UsageError, match="no ONNX file in its folder"):
         engines.open(replace(model, onnx=None), engine=engine)
     without(monkeypatch, engine)
     with pytest.raises(MissingDependency, match=rf"pip install 'hyperacuity\[{engine}\]'"):
         engines.open(model, engine=engine)
 
 
-def test_ncnn_names_the_operator_that_it_lacks(model: Model) -> None:
-    lacking = NOT_FOR_NCNN.get(model.card.architecture)
-    if lacking is None:
-        pytest.skip("has none")
-    with pytest.raises(UsageError, match=f"has {lacking}, which is not made for ncnn") as caught:
-        engines.open(model, engine="ncnn")
+@pytest.mark.parametrize("architecture", NOT_FOR_NCNN)
+def test_ncnn_names_the_missing_operator(architecture: str, exported: Callable[[str], Model]) -> None:
+    missing = NOT_FOR_NCNN[architecture]
+    with pytest.raises(UsageError, match=f"has {missing}, which is not made for ncnn") as caught:
+        engines.open(exported(architecture), engine="ncnn")
     assert caught.value.cures == (Use(engine=LEAVE_OUT),)
 
 

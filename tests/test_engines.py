@@ -53,7 +53,7 @@ def test_a_tile_with_its_halo_equals_the_whole(
 ) -> None:
     """The card's halo is true: one step less and the rim differs, with it nothing does."""
     if model.card.whole:
-        pytest.skip("takes statistics over the whole picture, so that no halo makes tiles exact")
+        pytest.skip("takes statistics over the whole image, so that no halo makes tiles exact")
     if engine not in runs(model):
         pytest.skip(f"has {NOT_FOR_NCNN[model.card.architecture]}")
     network = opened(engine)
@@ -107,7 +107,7 @@ def test_an_engine_serves_several_threads(model: Model, opened: Callable[[str], 
 
 
 @pytest.mark.parametrize("engine", engines.ENGINES)
-def test_free_memory_is_told(engine: str) -> None:
+def test_free_memory_is_reported(engine: str) -> None:
     model = zoo.find_models("fsrcnn-x2")[0]
     assert 1 << 20 < engines.open(model, engine=engine, device="cpu").available() < 1 << 50
 

@@ -1,4 +1,4 @@
-"""Over the whole table: what every network must be, whoever wrote it."""
+"""What every network of the table must fulfil, and what holds for one network only."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pytest
 import safetensors.torch
 import torch
 from torch import nn
+from torch.nn import functional
 
 from hyperacuity.errors import UsageError, WeightsError
 from hyperacuity.networks import NETWORKS, PublishedCount, as_network, build
@@ -31,23 +32,23 @@ def network(request: pytest.FixtureRequest) -> nn.Module:
 def test_the_output_is_scale_times_the_input(name: str) -> None:
     for scale in NETWORKS[name].scales:
         network = built(name, **({} if scale == 1 else {"scale": scale})).eval()
-        told = as_network(network)
-        assert told.scale == scale
+        declared = as_network(network)
+        assert declared.scale == scale
         with torch.inference_mode():
             for rows, columns in ((2, 3), (3, 1), (1, 1)):
-                height, width = 7 * told.multiple * rows, 8 * told.multiple * columns
-                answer = network(torch.zeros(2, told.channels, height, width))
-                assert answer.shape == (2, told.channels, height * scale, width * scale)
+                height, width = 7 * declared.multiple * rows, 8 * declared.multiple * columns
+                answer = network(torch.zeros(2, declared.channels, height, width))
+                assert answer.shape == (2, declared.channels, height * scale, width * scale)
 
 
 def test_every_parameter_learns(network: nn.Module) -> None:
-    told = as_network(network)
-    x = torch.rand(2, told.channels, 24, 24)
-    y = torch.rand(2, told.channels, 24 * told.scale, 24 * told.scale)
+    declared = as_network(network)
+    x = torch.rand(2, declared.channels, 24, 24)
+    y = torch.rand(2, declared.channels, 24 * declared.scale, 24 * declared.scale)
     terms: Any = getattr(network, "elbo_terms", None)
     if terms is not None:
-        picture, kl, backbone = terms(x, y)
-        loss = nn.functional.l1_loss(picture, y) + kl.mean() + nn.functional.l1_loss(backbone, y)
+        image, kl, backbone = terms(x, y)
+        loss = nn.functional.l1_loss(image, y) + kl.mean() + nn.functional.l1_loss(backbone, y)
     else:
         loss = nn.functional.l1_loss(network(x), y)
     loss.backward()
@@ -161,12 +162,12 @@ def test_what_they_begin_to_see_does_not_depend_on_the_level_of_grey(
 def test_they_begin_near_linear_interpolation(name: str, config: dict[str, Any], off: float) -> None:
     torch.manual_seed(0)
     network = build(name, config).eval()
-    told = as_network(network)
-    x = nn.functional.interpolate(torch.rand(1, told.channels, 8, 8), scale_factor=4, mode="bicubic").clamp(0, 1)
+    declared = as_network(network)
+    x = nn.functional.interpolate(torch.rand(1, declared.channels, 8, 8), scale_factor=4, mode="bicubic").clamp(0, 1)
     with torch.inference_mode():
         ours = network(x)
-    linear = nn.functional.interpolate(x, scale_factor=told.scale, mode="bilinear", align_corners=False)
-    inside = slice(3 * told.scale, -3 * told.scale)
+    linear = nn.functional.interpolate(x, scale_factor=declared.scale, mode="bilinear", align_corners=False)
+    inside = slice(3 * declared.scale, -3 * declared.scale)
     assert (ours - linear)[..., inside, inside].abs().mean() < off
 
 
@@ -184,3 +185,40 @@ def test_fsrcnn_begins_as_linear_interpolation(scale: int) -> None:
         return  # nine taps do not hold all of the kernel
     linear = nn.functional.interpolate(x, scale_factor=scale, mode="bilinear", align_corners=False)
     torch.testing.assert_close(ours[..., inside, inside], linear[..., inside, inside])
+
+
+# What holds for one network only.
+
+
+@pytest.mark.parametrize(("scale", "multiple"), [(1, 4), (2, 2), (4, 1)])
+def test_rrdb_takes_its_scale_back_before_it_begins(scale: int, multiple: int) -> None:
+    network = built("rrdb", scale=scale)
+    assert as_network(network).multiple == multiple
+    assert tuple(network.get_parameter("conv_first.weight").shape) == (16, 3 * multiple**2, 3, 3)
+    assert network(torch.rand(1, 3, 8, 12)).shape == (1, 3, 8 * scale, 12 * scale)
+
+
+def test_a_scale_that_cannot_be_is_refused() -> None:
+    with pytest.raises(WeightsError, match="not x3"):
+        build("rrdb", {"scale": 3})
+    with pytest.raises(WeightsError, match="not x5"):
+        build("swinir", {"scale": 5, "upsampler": "pixelshuffle"})
+    with pytest.raises(WeightsError, match="there are prelu"):
+        build("compact", {"activation": "gelu"})
+    with pytest.raises(WeightsError, match="there are pixelshuffledirect"):
+        build("swinir", {"upsampler": "nearest"})
+
+
+@pytest.mark.parametrize("activation", ["prelu", "relu", "leakyrelu"])
+def test_compact_adds_the_nearest_neighbour(activation: str) -> None:
+    network = built("compact", activation=activation, scale=3)
+    network.get_parameter("body.8.weight").data.zero_()
+    network.get_parameter("body.8.bias").data.zero_()
+    x = torch.rand(1, 3, 5, 7)
+    assert torch.equal(network(x), functional.interpolate(x, scale_factor=3.0, mode="nearest"))
+
+
+def test_imdn_learns_from_a_flat_picture() -> None:
+    network = built("imdn")
+    network(torch.full((1, 3, 8, 8), 0.5)).sum().backward()
+    assert all(parameter.grad is not None and parameter.grad.isfinite().all() for parameter in network.parameters())

@@ -19,7 +19,7 @@ PHOTO = Path(__file__).parents[1] / "examples" / "astronaut.png"
 
 @pytest.fixture
 def model(tmp_path: Path) -> Model:
-    """The smallest model of the zoo, in a folder of one's own."""
+    """The smallest model of the zoo, in a separate folder."""
     own = zoo.find_models("acute-3k-x2")[0]
     for path in (own.safetensors, own.onnx):
         assert path is not None

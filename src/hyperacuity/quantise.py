@@ -1,4 +1,4 @@
-"""A model in 8 bits: NAME-int8.onnx beside NAME.onnx, calibrated on images (Jacob et al., arXiv 1712.05877).
+"""A model in 8 bits: NAME-int8.onnx next to NAME.onnx, calibrated on images (Jacob et al., arXiv 1712.05877).
 
 Static quantisation by ONNX Runtime: the weights of a convolution have a scale for each channel, activations one for
 each layer, which clips the 0.01 % of values that are farthest out (on Kodak24 with Acute 50k this loses 0.06 dB, and
@@ -43,7 +43,7 @@ class Comparison:
 
 
 def write_int8(model: Model, images: Sequence[Path]) -> Path:
-    """Write the 8-bit form of a model beside it, whole or not at all.
+    """Write the 8-bit form of a model to its folder, completely or not at all.
 
     Args:
         model: A model with an ONNX file.

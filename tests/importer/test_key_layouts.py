@@ -179,7 +179,7 @@ TAKEN_BACK: dict[str, tuple[str, dict[str, Any], Callable[[Weights], Weights]]] 
 @pytest.mark.parametrize("case", TAKEN_BACK)
 def test_the_names_of_others(case: str, tmp_path: Path) -> None:
     architecture, config, rename = TAKEN_BACK[case]
-    # SRCNN's range is told by its keeping a plain grey.
+    # The importer infers SRCNN's range from a plain grey, which must stay grey.
     network, ours = bare(architecture, 1e-4 if architecture == "srcnn" else 0.01, **config)
     path = saved({"params": rename(ours)}, tmp_path / "theirs.pth")
     choice = {"scale": config.get("scale", 2)} if architecture in ("fsrcnn", "mdsr", "srcnn") else {}

@@ -227,7 +227,7 @@ def damaged(data: bytes, chance: random.Random) -> bytes:
 
 
 def test_damaged_files_are_refused_or_read(tmp_path: Path) -> None:
-    """Never another error than ours, and no end in sight for none of them."""
+    """Every error is one of ours, and no file takes forever."""
     _, weights = bare("imdn")
     card = Card("a", "imdn", 2, "RGB", "", "", "", config=NETWORKS["imdn"].small)
     seeds = [safetensors.torch.save(weights, card.to_metadata()), safetensors.torch.save(weights)]

@@ -17,7 +17,7 @@ from hyperacuity.errors import UsageError, Use, WeightsError
 from hyperacuity.networks import NETWORKS, build
 from hyperacuity.zoo import Card
 
-# Every file of weights/: its network and what tells it, or a part of why it is refused.
+# Every file of weights/: its network and config, or a part of the message that refuses it.
 PUBLISHED: dict[str, tuple[str, dict[str, Any]] | str] = {
     "EDSR_8blocks_x2_krasserm.safetensors": ("edsr", {"scale": 2, "blocks": 8, "rgb_range": 2.0}),
     "ESPCN_nhat-thanh_x3.pt": ("espcn", {"scale": 3, "channels": 3, "activation": "tanh"}),
@@ -165,7 +165,7 @@ def test_an_activation_without_weights_is_asked_for(tmp_path: Path) -> None:
 
 
 def test_a_card_says_what_weights_do_not(tmp_path: Path) -> None:
-    """And what is said beside it goes before it; it is not contradicted."""
+    """Settings given explicitly have precedence; a contradicting scale or architecture is refused."""
     card = Card(
         "a", "compact", 2, "RGB", "", "", "", config={**NETWORKS["compact"].small, "scale": 2, "activation": "relu"}
     )

@@ -57,7 +57,7 @@ def test_folded_equals_unfolded(name: str, config: dict[str, Any]) -> None:
 
 
 def test_span_computes_its_branches() -> None:
-    """Against the paper's figure 4, layer by layer: zeros around, 1x1, 3x3, 1x1, and 1x1 beside them."""
+    """Against the paper's figure 4, layer by layer: zeros around, 1x1, 3x3, 1x1, and the parallel 1x1."""
     layer: Any = trained("span", {"features": 12}).get_submodule("block_3.c2_r")
     x = torch.randn(2, 12, 9, 7)
     branches = layer.conv(functional.pad(x, (1, 1, 1, 1))) + layer.sk(x)

@@ -70,11 +70,11 @@ def test_lpips_is_what_its_weights_say(files: tuple[Path, Path]) -> None:
 def test_lpips_grows_with_noise_and_with_blur(files: tuple[Path, Path]) -> None:
     distance = LPIPS.from_files(*files)
     y, x = torch.meshgrid(torch.arange(96.0), torch.arange(96.0), indexing="ij")
-    picture = (0.5 + 0.4 * torch.sin(x / 4) * torch.sin(y / 6)).expand(1, 3, 96, 96)
-    assert distance(picture, picture).item() == 0
-    noise = torch.randn(picture.shape, generator=torch.Generator().manual_seed(0))
-    noisy = [distance(picture, picture + e * noise).item() for e in (0.02, 0.05, 0.1)]
-    blurred = [distance(picture, functional.avg_pool2d(picture, k, 1, k // 2)).item() for k in (3, 7, 15)]
+    image = (0.5 + 0.4 * torch.sin(x / 4) * torch.sin(y / 6)).expand(1, 3, 96, 96)
+    assert distance(image, image).item() == 0
+    noise = torch.randn(image.shape, generator=torch.Generator().manual_seed(0))
+    noisy = [distance(image, image + e * noise).item() for e in (0.02, 0.05, 0.1)]
+    blurred = [distance(image, functional.avg_pool2d(image, k, 1, k // 2)).item() for k in (3, 7, 15)]
     assert noisy == sorted(noisy)
     assert blurred == sorted(blurred)
     assert noisy[0] > 0

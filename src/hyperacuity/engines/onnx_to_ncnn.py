@@ -244,7 +244,7 @@ class _Conversion:
         self.lines = fused
 
     def _split_shared(self) -> None:
-        """In ncnn one layer reads each result; a layer of its own copies what several read."""
+        """In ncnn one layer reads each result; an extra layer copies a result that several read."""
         readers = Counter(name for _, inputs, _, _ in self.lines for name in inputs)
         taken: Counter[str] = Counter()
         whole: list[tuple[str, list[str], list[str], str]] = []

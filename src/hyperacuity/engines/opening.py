@@ -64,7 +64,7 @@ def _open(name: str, model: Model, device: str, precision: str) -> Engine:
             f"{backend.title} computes in {able} here, not in {precision}", *_others_with(precision=precision)
         )
     if backend.reads == "onnx" and model.onnx is None:
-        raise UsageError(f"{model.card.name} has no ONNX file beside it", *_others_with(reads="safetensors"))
+        raise UsageError(f"{model.card.name} has no ONNX file in its folder", *_others_with(reads="safetensors"))
     if backend.reads == "safetensors" and model.safetensors is None:
         raise UsageError(f"{model.card.name} has no weights for {backend.title}", *_others_with(reads="onnx"))
     return backend.open(model, device, precision)
@@ -108,7 +108,7 @@ def _candidates(model: Model, device: str, precision: str) -> list[str]:
 
 
 def _sees_gpu(backend: Backend) -> bool:
-    # A driver is no promise: the PyTorch that pip installs on Windows, and the "+cpu" one, cannot use it.
+    # A driver is not enough: the PyTorch that pip installs on Windows, and the "+cpu" one, cannot use it.
     return backend.sees_gpu is not None and has_driver() and backend.sees_gpu()
 
 

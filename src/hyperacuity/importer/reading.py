@@ -1,4 +1,4 @@
-"""Any checkpoint -> {name: tensor}, without running code in it.
+"""Read any checkpoint as {name: tensor}, without running code from it.
 
 The first bytes of a file decide what it is; its name does not matter. Pickles are read by
 `torch.load(weights_only=True)` only: what that refuses is refused here, with the reason.
@@ -17,6 +17,7 @@ import safetensors
 import torch
 from torch import Tensor
 
+from hyperacuity.engines.onnx_to_ncnn import MAGIC
 from hyperacuity.errors import UsageError, WeightsError
 
 Weights = dict[str, Tensor]
@@ -36,7 +37,7 @@ _FOREIGN_MAGIC = {
     b"version https://git-lfs": "is a Git LFS pointer, not weights: run `git lfs pull`, or download the file itself",
     b"\x89HDF": "is an HDF5 file, as Keras writes them: convert it to safetensors",
     b"\x1f\x8b": "is compressed by gzip: unpack it first",
-    b"7767517": "is a network of ncnn: give the weights it was made from",
+    str(MAGIC).encode(): "is a network of ncnn: give the weights it was made from",
     b"Rar!": "is a RAR archive: unpack it first",
     b"7z\xbc\xaf": "is a 7z archive: unpack it first",
 }
@@ -51,11 +52,17 @@ class Checkpoint:
 
 
 def read(path: Path) -> Checkpoint:
-    """Read the weights in a file: safetensors, or PyTorch's formats (.pth, .pt, .ckpt), whatever its name.
+    """Read the weights in a file.
+
+    Args:
+        path: safetensors, or PyTorch's formats (.pth, .pt, .ckpt); its content decides, not its name.
+
+    Returns:
+        The weights and the metadata, which is empty unless the file is safetensors.
 
     Raises:
-        UsageError: There is no such file.
-        WeightsError: It holds no weights; the message tells why.
+        UsageError: The file does not exist or cannot be read.
+        WeightsError: It holds no weights; the message says why.
     """
     if not path.is_file():
         raise UsageError(f"there is no file {path}" if not path.exists() else f"{path} is a folder: give one file")
@@ -104,7 +111,7 @@ def _safetensors(path: Path) -> tuple[Weights, Mapping[str, str]]:
 
 
 def _check_archive(path: Path, size: int) -> None:
-    """Refuse archives that are no checkpoint, and those that would unpack to more than they are."""
+    """Refuse archives that are not checkpoints, and those that claim to hold more than their size."""
     try:
         with zipfile.ZipFile(path) as archive:
             entries = archive.infolist()
@@ -124,13 +131,13 @@ def _check_archive(path: Path, size: int) -> None:
 
 def _unpickled(path: Path) -> object:
     try:
-        with path.open("rb") as file:  # given the path, it would go by its ending
+        with path.open("rb") as file:  # given the path, PyTorch would rely on its suffix
             return torch.load(file, map_location="cpu", weights_only=True)
-    except Exception as error:  # a damaged pickle fails in every way there is
+    except Exception as error:  # a damaged pickle can raise anything
         if code := re.search(r"GLOBAL ([\w.]+)", str(error)):
             raise WeightsError(
-                f"{path} is no plain state dict: reading it would run the code of {code[1]}, which is never done here. "
-                "Load it in the project it comes from and save torch.save(model.state_dict(), ...), or take a "
+                f"{path} is not a plain state dict: reading it would run the code of {code[1]}, which is never done "
+                "here. Load it in the project it comes from and save torch.save(model.state_dict(), ...), or take a "
                 "safetensors file"
             ) from error
         raise WeightsError(f"{path} is a damaged checkpoint, perhaps cut short: {_short(error)}") from error

@@ -1,4 +1,4 @@
-"""Convolutions that train as several branches and work as the one 3x3 kernel that they amount to.
+"""Convolutions that train as several branches and run as a single equivalent 3x3 kernel.
 
 Ding et al., "RepVGG", CVPR 2021, arXiv 2101.03697; Zhang et al., "Edge-oriented Convolution Block for Real-time Super
 Resolution on Mobile Devices" (ECBSR), ACM Multimedia 2021; without batch normalisation. The kernel is multiplied

@@ -2,9 +2,9 @@
 
 SRVGGNetCompact of Real-ESRGAN: Wang, Xie, Dong, Shan: "Real-ESRGAN: Training Real-World Blind Super-Resolution with
 Pure Synthetic Data", ICCV Workshops 2021, arXiv 2107.10833; the network itself came with its releases (realesr-
-animevideov3: 16 convolutions, realesr-general-x4v3: 32) and has no paper of its own. Written from that description,
-without other code; the modules bear the names that published weights have. The authors' code is BSD-3; weights have
-the licence of who trained them. Works on RGB.
+animevideov3: 16 convolutions, realesr-general-x4v3: 32) and no separate paper describes it. Written from that
+description, without other code; the modules have the names in published weights. The authors' code is BSD-3; the
+licence of weights is up to their trainers. Works on RGB.
 
 What differs: the enlarged input is added before the pixel shuffle, which gives the same numbers and moves less memory.
 """

@@ -1,4 +1,4 @@
-"""What a network's file declares beside its module: one record, by which the importer and the tests know the network.
+"""What a network's file declares besides its module: one record, from which importer and tests know the network.
 
 Everything here is data and plain functions of a state dict. Nothing knows files, cards or the importer.
 """
@@ -64,8 +64,8 @@ class Declaration:
             a config counts only if the network built from it has exactly these keys and shapes.
         paper: As a card states it.
         scales: Those that `scale` of the config can take; (1,) for a network whose input bicubic has enlarged.
-        enlarged: For a network whose input bicubic has enlarged, the scales that one set of weights serves; empty where
-            each scale has weights of its own.
+        enlarged: For a network whose input bicubic has enlarged, the scales that one set of weights serves; empty if
+            each scale needs separate weights.
         layouts: State dicts of other projects that fit.
         published_counts: Parameter counts by the authors, which the tests compare with ours.
         small: Config fields of a small network with every kind of layer, for tests.

@@ -2,7 +2,7 @@
 
 Hui, Gao, Yang, Wang: "Lightweight Image Super-Resolution with Information Multi-distillation Network", ACM Multimedia
 2019, arXiv 1909.11856. Written from the paper and from the shapes of its published weights, without other code; the
-modules bear the names that these weights have (without `module.`). The authors publish code and weights without a
+modules have the names that these weights have (without `module.`). The authors publish code and weights without a
 licence: not for shipping. Works on RGB.
 
 What differs: the contrast of a flat channel has a gradient (its variance is 1e-12 at least), which the paper leaves

@@ -1,8 +1,8 @@
-"""Network interpolation: a network between two that share an architecture and a past.
+"""Network interpolation: a network between two of the same architecture, one of which was trained from the other.
 
 Wang et al.: "ESRGAN", ECCV Workshops 2018, arXiv 1809.00219, section 3.4; Wang, Yu, Dong, Tang, Loy: "Deep Network
-Interpolation for Continuous Imagery Effect Transition", CVPR 2019, arXiv 1811.10515. It works where one was trained on
-from the other, as ESRGAN's GAN from its PSNR network; between strangers there is only noise.
+Interpolation for Continuous Imagery Effect Transition", CVPR 2019, arXiv 1811.10515. It works if the training of one
+began with the weights of the other, as ESRGAN's GAN began with its PSNR network; otherwise the result is noise.
 """
 
 from __future__ import annotations
@@ -16,17 +16,28 @@ from hyperacuity.errors import UsageError, WeightsError
 
 
 def interpolate(a: Mapping[str, Tensor], b: Mapping[str, Tensor], alpha: float) -> dict[str, Tensor]:
-    """The state dict (1 - alpha) a + alpha b, in the types of `a`; computed in float32 at least.
+    """Compute the state dict (1 - alpha) a + alpha b, in float32 or better.
 
-    alpha: 0 gives `a` to the bit, 1 gives `b`. What is not floating point (indices, counters) must be equal in both.
+    Args:
+        a: The first state dict. Tensors that are not floating point (indices, counters) must be equal in both.
+        b: The second state dict, of the same architecture.
+        alpha: From 0, which returns exactly `a`, to 1, which returns `b`.
 
-    Raises `UsageError` for an alpha outside [0, 1], `WeightsError` when the two are not of one architecture.
+    Returns:
+        The new state dict, in the types of `a`; it shares no memory with the two.
+
+    Raises:
+        UsageError: `alpha` is outside [0, 1].
+        WeightsError: The two are not of the same architecture.
+
+    Source:
+        Wang et al., arXiv 1809.00219, section 3.4.
     """
     if not 0 <= alpha <= 1:
         raise UsageError(f"cannot interpolate networks at {alpha}: alpha goes from 0, the first, to 1, the second")
-    if alone := sorted(a.keys() ^ b.keys()):
+    if unmatched := sorted(a.keys() ^ b.keys()):
         raise WeightsError(
-            f"the two networks differ in architecture: {len(alone)} tensors are in one only, as {alone[0]!r}"
+            f"the two networks differ in architecture: {len(unmatched)} tensors are in one only, as {unmatched[0]!r}"
         )
     return {name: _between(name, value, b[name], alpha) for name, value in a.items()}
 

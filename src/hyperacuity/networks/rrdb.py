@@ -3,7 +3,7 @@
 Wang, Yu, Wu, Gu, Liu, Dong, Qiao, Loy: "ESRGAN: Enhanced Super-Resolution Generative Adversarial Networks", ECCV
 Workshops 2018, arXiv 1809.00219; for x1 and x2: Wang, Xie, Dong, Shan: "Real-ESRGAN", ICCV Workshops 2021, arXiv
 2107.10833, where a pixel-unshuffle before the same x4 network takes the scale back. Written from the papers, without
-other code; the modules bear the names that published weights have, so that these fit as they are. The authors' code is
+other code; the modules have the names that published weights have, so that these fit as they are. The authors' code is
 Apache-2.0 (ESRGAN) and BSD-3 (Real-ESRGAN); weights have the licence of who trained them. Works on RGB.
 
 What differs: nothing that the result depends on.

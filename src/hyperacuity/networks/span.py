@@ -1,7 +1,7 @@
 """SPAN: six blocks whose attention has no parameters, of convolutions that are five while training and one after.
 
 Wan, Yu, Shi, Li, Song, Li, Zhang, Hong, Sun: "Swift Parameter-free Attention Network for Efficient Super-Resolution",
-CVPR Workshops (NTIRE) 2024, arXiv 2311.12770. Written from the paper, without other code; the modules bear the names
+CVPR Workshops (NTIRE) 2024, arXiv 2311.12770. Written from the paper, without other code; the modules have the names
 that published weights have. The authors' code is Apache-2.0; weights have the licence of who trained them. Works on
 RGB.
 
@@ -108,7 +108,7 @@ class _SPAB(nn.Module):
 
 
 class _Conv3XC(nn.Module):
-    """A 3x3 convolution, given as 1x1, 3x3, 1x1 in a row and 1x1 beside them. `eval_conv` is all of it, folded."""
+    """A 3x3 convolution as two branches: 1x1, 3x3 and 1x1 in a row, and one 1x1. `eval_conv` is both, folded."""
 
     def __init__(self, inputs: int, outputs: int, config: SPANConfig) -> None:
         super().__init__()
@@ -131,15 +131,15 @@ class _Conv3XC(nn.Module):
         return functional.conv2d(x, *self.kernel(), padding=1)  # (N, outputs, H, W)
 
     def kernel(self) -> tuple[Tensor, Tensor]:
-        """The one kernel (outputs, inputs, 3, 3) that the branches amount to, and its bias (outputs)."""
-        (w1, b1), (w2, b2), (w3, b3) = (self._of(f"conv.{number}") for number in range(3))
-        beside, b4 = self._of("sk")
+        """Returns the kernel (outputs, inputs, 3, 3) that equals both branches, and its bias (outputs)."""
+        (w1, b1), (w2, b2), (w3, b3) = (self._layer(f"conv.{number}") for number in range(3))
+        shortcut, b4 = self._layer("sk")
         w1, w3 = w1[:, :, 0, 0], w3[:, :, 0, 0]
-        weight = torch.einsum("op,pqhw,qi->oihw", w3, w2, w1) + functional.pad(beside, (1, 1, 1, 1))
+        weight = torch.einsum("op,pqhw,qi->oihw", w3, w2, w1) + functional.pad(shortcut, (1, 1, 1, 1))
         bias = w3 @ (w2.sum((2, 3)) @ b1 + b2) + b3 + b4
         return weight, bias
 
-    def _of(self, layer: str) -> tuple[Tensor, Tensor]:
+    def _layer(self, layer: str) -> tuple[Tensor, Tensor]:
         return self.get_parameter(f"{layer}.weight"), self.get_parameter(f"{layer}.bias")
 
 

@@ -1,7 +1,7 @@
 """The sub-pixel upscaler of the tutorials: two convolutions, a third that makes scale^2 sub-pixels, a sigmoid.
 
-The layer is that of Shi et al., CVPR 2016, arXiv 1609.05158; the network around it is no particular author's: what
-introductions to super-resolution build to show the layer. Works on RGB. Written here, without other code.
+The layer is that of Shi et al., CVPR 2016, arXiv 1609.05158; the network around it has no particular author:
+introductions to super-resolution build it to show the layer. Works on RGB. Written here, without other code.
 
 Training begins near linear interpolation: the first channels carry the image through, and the last convolution gives
 the sigmoid 4 (x - 1/2), of slope 1 at middle grey, so that only the contrast in light and shade is low.

@@ -2,7 +2,7 @@
 
 Liang, Cao, Sun, Zhang, Van Gool, Timofte: "SwinIR: Image Restoration Using Swin Transformer", ICCV Workshops 2021,
 arXiv 2108.10257; the layers: Liu et al., "Swin Transformer", ICCV 2021, arXiv 2103.14030. Written from the papers,
-without other code; the modules bear the names that published weights have (their `attn_mask` and
+without other code; the modules have the names that published weights have (their `attn_mask` and
 `relative_position_index` are computed here, not stored). The authors' code is Apache-2.0 (SwinIR) and MIT (Swin). Works
 on RGB. The defaults are "lightweight", table 3; "classical" of table 2 is
 

@@ -2,8 +2,8 @@
 
 The layer is that of Zeiler et al., "Deconvolutional Networks", CVPR 2010, and Long, Shelhamer, Darrell, "Fully
 Convolutional Networks for Semantic Segmentation", CVPR 2015, arXiv 1411.4038, whose bilinear filter of side
-2 * scale - scale % 2 it takes to begin with. The network around it is no particular author's: what introductions to
-super-resolution build to show the layer. Works on RGB. Written here, without other code.
+2 * scale - scale % 2 is the initial value. The network around it has no particular author: introductions to
+super-resolution build it to show the layer. Works on RGB. Written here, without other code.
 
 Training begins near linear interpolation: the first channels carry the image through, and the transposed convolution
 gives the sigmoid 4 (x - 1/2), of slope 1 at middle grey, so that only the contrast in light and shade is low.

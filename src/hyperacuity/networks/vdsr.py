@@ -1,8 +1,8 @@
 """VDSR: twenty layers that learn only what the enlarged image lacks; one network for x2, x3 and x4.
 
 Kim, Lee, Lee: "Accurate Image Super-Resolution Using Very Deep Convolutional Networks", CVPR 2016, arXiv 1511.04587,
-section 3. Written from the paper, without other code. Works on luma that bicubic has enlarged; nothing tells the
-network by how much.
+section 3. Written from the paper, without other code. Works on luma that bicubic has enlarged; the network does
+not know by how much.
 
 What differs: the last layer begins as faint noise instead of He's, so that training begins at the bicubic image.
 """

@@ -30,7 +30,7 @@ def open_model(path: Path) -> Model:
         path: NAME.safetensors or NAME.onnx; the other one is found in the same folder.
 
     Raises:
-        UsageError: There is no such file.
+        UsageError: The file does not exist.
         WeightsError: It is not a model of Hyperacuity.
     """
     if path.suffix.lower() not in MODEL_SUFFIXES:

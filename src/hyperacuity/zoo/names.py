@@ -22,7 +22,7 @@ def find_models(name: str) -> list[Model]:
         The one model, or all of the family, the smallest scale first.
 
     Raises:
-        UnknownModel: There is no such model; the message names the nearest.
+        UnknownModel: The model does not exist; the message names the nearest.
     """
     known = models()
     plain = name.lower().replace("_", "-")

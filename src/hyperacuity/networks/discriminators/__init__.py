@@ -1,4 +1,4 @@
-"""What tells real images from a network's, for adversarial training. Needs PyTorch.
+"""Discriminators, which distinguish real images from a network's in adversarial training. Need PyTorch.
 
 A discriminator is an `nn.Module` built from its frozen `Config`: (N, channels, H, W) in [0, 1] -> logits, one for each
 image or one for each pixel; the sides divide by its `multiple`. Losses are the trainer's. To add one: write its file

@@ -17,12 +17,20 @@ from torch.nn.utils.parametrizations import spectral_norm
 
 @dataclass(frozen=True)
 class UNetConfig:
+    """The sizes of a `UNetDiscriminator`."""
+
     channels: int = 3
     features: int = 64  # channels at full resolution; doubled at each halving
 
 
 class UNetDiscriminator(nn.Module):
-    """(N, channels, H, W) -> (N, 1, H, W): how real each pixel is, as a logit; H and W divide by 8."""
+    """Judges each pixel: (N, channels, H, W) in [0, 1] -> (N, 1, H, W) logits, higher for real.
+
+    H and W must be multiples of 8.
+
+    Source:
+        Wang, Xie, Dong, Shan, arXiv 2107.10833, section 3.3 and figure 6.
+    """
 
     Config = UNetConfig
     multiple = 8

@@ -20,8 +20,10 @@ from hyperacuity.errors import UsageError
 
 @dataclass(frozen=True)
 class VGGConfig:
+    """The sizes of a `VGGDiscriminator`; the defaults are those of ESRGAN."""
+
     channels: int = 3
-    size: int = 128  # the sides of an image; the dense layer at the end fits no other
+    size: int = 128  # the sides of an image; the dense layer at the end allows no other
     features: int = 64  # channels of the first stage; doubled at each, eightfold at most
     stages: int = 5  # each halves the sides
     kernel: int = 4  # of the convolutions that halve
@@ -29,10 +31,17 @@ class VGGConfig:
 
 
 class VGGDiscriminator(nn.Module):
-    """(N, channels, size, size) -> (N, 1): how real each image is, as a logit."""
+    """Judges each image: (N, channels, size, size) in [0, 1] -> (N, 1) logits, higher for real.
+
+    Raises:
+        UsageError: The config's size cannot be halved as often as it has stages.
+
+    Source:
+        Ledig et al., arXiv 1609.04802, figure 4; Wang et al., arXiv 1809.00219.
+    """
 
     Config = VGGConfig
-    multiple = 1  # its config says the one size
+    multiple = 1  # the config has the only size
 
     def __init__(self, config: VGGConfig) -> None:
         super().__init__()

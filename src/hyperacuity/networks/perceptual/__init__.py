@@ -1,4 +1,4 @@
-"""Networks that see images as people do, more or less: to compare results by, never to enlarge. Needs PyTorch.
+"""Networks whose features approximate human perception: they compare images and never enlarge. Need PyTorch.
 
 Their weights are not shipped; they are given by path.
 """

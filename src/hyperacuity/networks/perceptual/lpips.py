@@ -1,4 +1,4 @@
-"""LPIPS: how different two images look, by what a network sees in them; here SqueezeNet 1.1.
+"""LPIPS: how different two images look, measured on features of a network, here SqueezeNet 1.1.
 
 Zhang, Isola, Efros, Shechtman, Wang: "The Unreasonable Effectiveness of Deep Features as a Perceptual Metric", CVPR
 2018, arXiv 1801.03924, section 3, version 0.1 (linear weights on frozen features). SqueezeNet: Iandola et al., arXiv
@@ -18,7 +18,7 @@ from torch.nn import functional
 from hyperacuity.errors import UsageError
 from hyperacuity.networks.perceptual import weights
 
-# What comes before each of the seven looks: layers of SqueezeNet, by their number in torchvision's weights.
+# The layers of SqueezeNet before each of the seven comparisons, by their number in torchvision's weights.
 STAGES = ((0, 1), (2, 3, 4), (5, 6, 7), (8, 9), (10,), (11,), (12,))
 CHANNELS = (64, 128, 256, 384, 384, 512, 512)
 POOLS = (2, 5, 8)
@@ -39,7 +39,14 @@ LEAST = 17  # pixels of a side that leave something after three poolings
 
 
 class LPIPS(nn.Module):
-    """Two batches (N, 3, H, W) of RGB in [0, 1] -> (N,) distances, 0 for equal ones; sides of 17 pixels or more."""
+    """The perceptual distance of images: two batches (N, 3, H, W) of RGB in [0, 1] -> (N,), 0 for equal images.
+
+    Raises:
+        UsageError: In `forward`, a side is shorter than 17 pixels.
+
+    Source:
+        Zhang et al., arXiv 1801.03924, section 3.
+    """
 
     shift: Tensor
     spread: Tensor
@@ -56,9 +63,15 @@ class LPIPS(nn.Module):
 
     @classmethod
     def from_files(cls, squeezenet: Path, linear: Path) -> Self:
-        """squeezenet: torchvision's squeezenet1_1 (.pth or .safetensors). linear: the authors' v0.1/squeeze.pth.
+        """Build the network with its weights; they are frozen.
 
-        Frozen, for inference. Raises `UsageError` and `WeightsError` for files that are not these.
+        Args:
+            squeezenet: torchvision's squeezenet1_1, as .pth or .safetensors.
+            linear: The authors' v0.1/squeeze.pth.
+
+        Raises:
+            UsageError: A file does not exist.
+            WeightsError: A file does not hold these weights.
         """
         network = cls()
         features = {f"features.{name}": f"features.{name}" for name in network.features.state_dict()}
@@ -72,11 +85,11 @@ class LPIPS(nn.Module):
             raise UsageError(f"LPIPS needs {LEAST} x {LEAST} pixels or more; got {tuple(a.shape[-2:])}")
         distance = a.new_zeros(len(a))
         # One after the other, not as one batch: no gradient is then taken through the one that needs none.
-        for first, second, weight in zip(self._looks(a), self._looks(b), self.linear, strict=True):
+        for first, second, weight in zip(self._features(a), self._features(b), self.linear, strict=True):
             distance = distance + ((first - second).square() * weight).sum(1).mean((1, 2))
         return distance
 
-    def _looks(self, x: Tensor) -> Iterator[Tensor]:
+    def _features(self, x: Tensor) -> Iterator[Tensor]:
         x = (x * 2 - 1 - self.shift) / self.spread
         for stage in STAGES:
             for layer in stage:

@@ -38,7 +38,15 @@ LAYERS = _numbered()
 
 
 class VGG19Features(nn.Module):
-    """(N, 3, H, W) RGB in [0, 1] -> a dict of features by the names of `layers`, before or after their activation."""
+    """Features of images: (N, 3, H, W) RGB in [0, 1] -> {layer: (N, channels, h, w)}.
+
+    Args:
+        layers: Names of convolutions, such as "conv5_4".
+        after_activation: Return the features after the activation of each layer, not before it.
+
+    Raises:
+        UsageError: `layers` is empty or has an unknown name; in `forward`, the image is too small.
+    """
 
     mean: Tensor
     deviation: Tensor
@@ -65,9 +73,16 @@ class VGG19Features(nn.Module):
 
     @classmethod
     def from_file(cls, path: Path, layers: Sequence[str], *, after_activation: bool = False) -> Self:
-        """With torchvision's weights (vgg19-dcbb9e9d.pth, or as .safetensors); frozen.
+        """Build the network with torchvision's weights; they are frozen.
 
-        Raises `UsageError` where there is no such file or layer, `WeightsError` for another file.
+        Args:
+            path: torchvision's vgg19-dcbb9e9d.pth, or the same as .safetensors.
+            layers: See the class.
+            after_activation: See the class.
+
+        Raises:
+            UsageError: The file or a layer does not exist.
+            WeightsError: The file does not hold these weights.
         """
         network = cls(layers, after_activation=after_activation)
         names = {

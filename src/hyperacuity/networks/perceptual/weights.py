@@ -13,9 +13,17 @@ from hyperacuity.errors import UsageError, WeightsError
 
 
 def fill(network: nn.Module, path: Path, what: str, names: Mapping[str, str]) -> None:
-    """Copy a .safetensors or .pth file's tensors into the network's. names: the file's by the network's own.
+    """Copy tensors from a file into a network.
 
-    what: for messages, what file it should be. Raises `UsageError` where there is no file, `WeightsError` for another.
+    Args:
+        network: Its parameters and buffers are overwritten.
+        path: A .safetensors or .pth file.
+        what: What the file should be, for messages.
+        names: The name of each tensor in the file, by its name in the network.
+
+    Raises:
+        UsageError: The file does not exist.
+        WeightsError: It is not the file that `what` describes.
     """
     theirs, own = _read(path, what), network.state_dict()
     for name, their in names.items():
@@ -36,7 +44,7 @@ def _read(path: Path, what: str) -> dict[str, Tensor]:
                 found = safetensors.torch.load(file.read())
             else:
                 found = torch.load(file, map_location="cpu", weights_only=True)
-    except Exception as error:  # a damaged pickle fails in every way there is, and PyTorch advises to trust it
+    except Exception as error:  # a damaged pickle can raise anything, and PyTorch advises to trust it
         raise WeightsError(f"{path} cannot be read as weights: give the path of {what}") from error
     if not isinstance(found, dict) or not all(isinstance(value, Tensor) for value in found.values()):
         raise WeightsError(f"{path} holds no weights by name: give the path of {what}")

@@ -1,0 +1,27 @@
+"""The halo and the need for the whole image, as measured for the card."""
+
+from __future__ import annotations
+
+from tests.test_networks import built
+
+from hyperacuity import export
+from hyperacuity.networks import NETWORKS, build
+
+
+def test_the_halo_of_windows_is_measured_from_their_edges() -> None:
+    """Three 3x3 convolutions behind the shifted windows, which end 4 pixels beyond those in place, and one before."""
+    assert export.measure_halo(built("swinir")) == 8 + 1
+
+
+def test_a_halo_beyond_the_probe_is_measured_on_strips() -> None:
+    network = build("edsr", {"blocks": 24, "width": 4})
+    assert export.measure_halo(network) > 48
+
+
+def test_the_halo_of_imdn_is_that_of_its_convolutions() -> None:
+    assert export.measure_halo(built("imdn")) == 1 + 2 * 4 + 1 + 1
+
+
+def test_those_that_look_at_the_whole_picture_say_so() -> None:
+    for name in NETWORKS:
+        assert (name == "imdn") == any(getattr(module, "whole", False) for module in built(name).modules())
