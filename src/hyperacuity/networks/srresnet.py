@@ -59,7 +59,7 @@ class SRResNet(nn.Module):
         self.scale = config.scale
         width, normal = config.width, config.joint == "norm"
         self.head = nn.Sequential(nn.Conv2d(3, width, 9, padding=4), nn.PReLU(width))
-        self.body = nn.Sequential(*(ResidualBlock(width) for _ in range(config.blocks)))
+        self.body = nn.Sequential(*(_ResidualBlock(width) for _ in range(config.blocks)))
         self.joint = nn.Sequential(
             nn.Conv2d(width, width, 3, padding=1, bias=not normal),
             nn.BatchNorm2d(width) if normal else nn.PReLU(width),
@@ -100,7 +100,7 @@ class SRResNet(nn.Module):
                 _interpolate(layer)
 
 
-class ResidualBlock(nn.Module):
+class _ResidualBlock(nn.Module):
     """Figure 4's k3n64s1 block: what it adds to its input is normalised twice."""
 
     def __init__(self, width: int) -> None:

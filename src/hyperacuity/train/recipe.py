@@ -30,7 +30,7 @@ class _Record(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Model(_Record):
+class ModelTable(_Record):
     """The model to train, and facts for its card.
 
     start: a model by name or file, or a checkpoint; all of its weights that fit are taken over. reinitialise: prefixes
@@ -181,7 +181,7 @@ class Divergence(_Record):
 class Recipe(_Record):
     """A whole recipe; unknown keys are refused."""
 
-    model: Model
+    model: ModelTable
     data: Data
     degradation: Annotated[Degradation, TableField(any_degradation)] = Bicubic()
     losses: Annotated[Losses, TableField(any_losses)]
