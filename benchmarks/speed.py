@@ -241,12 +241,12 @@ def random_model(name: str) -> Model:
 
     architecture, config, _ = (NETWORKS | HEAVY)[name]
     network = build(architecture, config).eval()
-    told = as_network(network)
+    traits = as_network(network)
     card = Card(
         path.stem,
         architecture,
-        told.scale,
-        "Y" if told.channels == 1 else "RGB",
+        traits.scale,
+        "Y" if traits.channels == 1 else "RGB",
         licence="none",
         trained_on="nothing",
         paper="none",

@@ -160,7 +160,7 @@ class PhotoSink:
         return UsageError(f"{self.path} was not written: {vips.reason(error)}")
 
     def _check_size(self, header: Header) -> None:
-        """Raise `UsageError` if the format does not hold so many pixels or channels."""
+        """Raise `UsageError` if the format cannot hold this size or number of channels."""
         holds = self._holds
         if header.height < 1 or header.width < 1:
             raise UsageError(f"{self.path}: an image of {header.width} × {header.height} pixels cannot be written")
