@@ -11,12 +11,11 @@ from typing import Any
 import numpy as np
 
 from hyperacuity.errors import DamagedFile
+from hyperacuity.formats import inventory
 from hyperacuity.formats.photo import metadata as meta
 from hyperacuity.formats.protocol import Capacity
 from hyperacuity.image import Header, Metadata
 
-# The names, in messages, of metadata that may not fit. Where only the resolution is lost, no warning is given.
-_LABELS = {"icc": "ICC", "exif": "EXIF", "xmp": "XMP"}
 _BLOCKS = {"exif": "EXIF block", "xmp": "XMP packet"}
 
 
@@ -55,14 +54,8 @@ def lost_pixels(holds: Capacity, header: Header, *, same_format: bool) -> list[s
 
 def lost_metadata(holds: Capacity, header: Header) -> list[str]:
     """Return one sentence for the metadata, and one for the duration, that the format cannot hold."""
-    losses = []
-    metadata = header.metadata
-    lost = [label for kind, label in _LABELS.items() if getattr(metadata, kind) and kind not in holds.metadata]
-    native = metadata.native
-    if native is not None and native.label and not _keeps_native(holds, metadata):
-        lost.append(native.label)
-    if lost:
-        losses.append(f"{holds.name} cannot hold the source's {', '.join(lost)}")
+    lost = inventory.loss(holds, header.metadata)
+    losses = [lost] if lost else []
     if header.duration is not None and not holds.animated:
         losses.append(f"{holds.name} holds no durations: how long a frame is shown is lost")
     return losses
@@ -77,9 +70,8 @@ def fitting_metadata(holds: Capacity, metadata: Metadata, header: Header) -> tup
         header: The header of the image that is written.
     """
     losses = []
-    exif = metadata.exif if "exif" in holds.metadata else None
-    xmp = metadata.xmp if "xmp" in holds.metadata else None
-    icc = metadata.icc if "icc" in holds.metadata else None
+    kept = inventory.held(holds, metadata)
+    exif, xmp, icc = kept.exif, kept.xmp, kept.icc
     if exif:
         try:
             exif = meta.sized(exif, header.width, header.height)
@@ -100,10 +92,4 @@ def fitting_metadata(holds: Capacity, metadata: Metadata, header: Header) -> tup
     if icc and not meta.profile_fits(icc, header.colours if holds.grey else 3):
         losses.append(meta.MISFIT)
         icc = None
-    native = metadata.native if _keeps_native(holds, metadata) else None
-    return Metadata(icc, blocks["exif"], blocks["xmp"], metadata.dpi, native), losses
-
-
-def _keeps_native(holds: Capacity, metadata: Metadata) -> bool:
-    """Whether the format keeps the native metadata: it must come from a file of the same format."""
-    return metadata.native is not None and "native" in holds.metadata and metadata.native.format == holds.name
+    return replace(kept, icc=icc, exif=blocks["exif"], xmp=blocks["xmp"]), losses

@@ -17,7 +17,7 @@ from hyperacuity.formats.photo.sink import PhotoSink
 from hyperacuity.formats.photo.source import Contents, PhotoSource, open_source
 from hyperacuity.formats.photo.upright import upright_image
 from hyperacuity.formats.protocol import UNLIMITED, Capacity, Source
-from hyperacuity.image import Image, Native
+from hyperacuity.image import Image, Item, Native
 
 SUFFIXES = (".jpg", ".jpeg", ".jfif")
 ONLY_READ = (".jpe",)
@@ -49,6 +49,11 @@ def accepts(content: Content) -> bool:
 def read(content: Content) -> PhotoSource:
     """Open a JPEG file."""
     return open_source(content, ".jpg", _contents)
+
+
+def inventory(content: Content) -> tuple[Item, ...]:
+    """List what the file holds besides its pixels."""
+    return ()
 
 
 def write(path: Path, like: Source | None, *, quality: int | None = None) -> PhotoSink:

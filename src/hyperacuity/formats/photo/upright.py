@@ -32,7 +32,7 @@ def upright_image(
         levels: Black and white, by default those of the type.
         duration: Seconds that this frame of an animation is shown.
     """
-    exif, xmp, dpi = metadata.exif, metadata.xmp, metadata.dpi
+    exif, xmp, dpi, ratio = metadata.exif, metadata.xmp, metadata.dpi, metadata.density_ratio
     try:
         stored = meta.orientation(exif, xmp)
         exif = meta.upright(exif) if exif else None
@@ -42,8 +42,18 @@ def upright_image(
     turn = stored if orientation is None else orientation
     if turn >= 5 and dpi:
         dpi = dpi[1], dpi[0]
-    metadata = replace(metadata, exif=exif, xmp=meta.xmp_upright(xmp) if xmp else None, dpi=dpi)
-    return Image.from_pixels(_turned(pixels, turn), alpha=alpha, levels=levels, metadata=metadata, duration=duration)
+    if turn >= 5 and ratio:
+        ratio = ratio[1], ratio[0]
+    pixels = _turned(pixels, turn)
+    metadata = replace(
+        metadata,
+        exif=exif,
+        xmp=meta.xmp_upright(xmp) if xmp else None,
+        dpi=dpi,
+        density_ratio=ratio,
+        size=(pixels.shape[1], pixels.shape[0]),
+    )
+    return Image.from_pixels(pixels, alpha=alpha, levels=levels, metadata=metadata, duration=duration)
 
 
 def _turned(pixels: Array, orientation: int) -> Array:
