@@ -60,6 +60,34 @@ class GainMap:
 
 
 @dataclass(frozen=True)
+class StatedColour:
+    """Colour that a file states by codes and numbers instead of an ICC profile.
+
+    Args:
+        primaries: ColourPrimaries of ITU-T H.273; 2 = not stated.
+        transfer: TransferCharacteristics of H.273; 2 = not stated.
+        full_range: Whether the RGB values of `pixels` use their full range; False for those of video.
+        intent: The rendering intent of PNG's sRGB chunk; None if it is missing.
+        gamma: The exponent of PNG's gAMA chunk, in 100,000ths.
+        chromaticities: Those of PNG's cHRM chunk: white, red, green, blue, each x and y in 100,000ths.
+        mastering: The mastering display: x and y of red, green, blue and white in 50,000ths, the greatest and the
+            least luminance in 10,000ths of cd/m².
+        light: The greatest light level of a pixel and of the average, in 10,000ths of cd/m².
+
+    Source: ITU-T H.273; PNG 3rd edition (W3C, 2025), 11.3.2.
+    """
+
+    primaries: int = 2
+    transfer: int = 2
+    full_range: bool = True
+    intent: int | None = None
+    gamma: int | None = None
+    chromaticities: tuple[int, ...] | None = None
+    mastering: tuple[int, ...] | None = None
+    light: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True)
 class Metadata:
     r"""The content of a file besides pixels, which its upscaled copy must hold too.
 
@@ -73,6 +101,7 @@ class Metadata:
         density_ratio: Horizontal and vertical densities without a unit, of which only the ratio counts; None if
             pixels are square or `dpi` is known.
         gain_map: The gain map of an HDR image.
+        colour: Colour that the file states outside the ICC profile.
         items: Everything that the file holds besides the main pixels, carried by a field of this class or not.
         size: Width and height of the upright image that the sizes and places in `exif` and `xmp` are measured in;
             None if it is unknown, so that they cannot be scaled.
@@ -86,6 +115,7 @@ class Metadata:
     iptc: bytes | None = None
     density_ratio: tuple[int, int] | None = None
     gain_map: GainMap | None = None
+    colour: StatedColour | None = None
     items: tuple[Item, ...] = ()
     size: tuple[int, int] | None = None
 

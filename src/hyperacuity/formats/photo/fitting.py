@@ -13,6 +13,7 @@ import numpy as np
 from hyperacuity.errors import DamagedFile
 from hyperacuity.formats import inventory
 from hyperacuity.formats.photo import metadata as meta
+from hyperacuity.formats.photo.stated_colour import expressed
 from hyperacuity.formats.protocol import Capacity
 from hyperacuity.image import Header, Metadata
 
@@ -54,8 +55,9 @@ def lost_pixels(holds: Capacity, header: Header, *, same_format: bool) -> list[s
 
 def lost_metadata(holds: Capacity, header: Header) -> list[str]:
     """Return one sentence for the metadata, and one for the duration, that the format cannot hold."""
-    lost = inventory.loss(holds, header.metadata)
-    losses = [lost] if lost else []
+    metadata, losses = expressed(holds, header.metadata, grey=header.colours == 1 and holds.grey)
+    lost = inventory.loss(holds, metadata)
+    losses += [lost] if lost else []
     if header.duration is not None and not holds.animated:
         losses.append(f"{holds.name} holds no durations: how long a frame is shown is lost")
     return losses
@@ -70,6 +72,7 @@ def fitting_metadata(holds: Capacity, metadata: Metadata, header: Header) -> tup
         header: The header of the image that is written.
     """
     losses = []
+    metadata, _ = expressed(holds, metadata, grey=header.colours == 1 and holds.grey)
     kept = inventory.held(holds, metadata)
     exif, xmp, icc = kept.exif, kept.xmp, kept.icc
     if exif:
