@@ -19,7 +19,7 @@ import pytest
 from hyperacuity import formats
 from hyperacuity.formats import LossWarning
 from hyperacuity.formats.photo import png_chunks
-from hyperacuity.image import Image
+from hyperacuity.image import Array, Image
 from tests.formats.samples import (
     ICC,
     XMP,
@@ -165,7 +165,7 @@ def test_bits_and_background_follow_the_channels_that_are_written(tmp_path: Path
     file = io.BytesIO()
     picture = PIL.Image.fromarray(noise(3)).quantize(16)
     picture.save(file, "PNG", transparency=3)
-    palette = np.reshape(picture.getpalette(), (-1, 3))
+    palette: Array = np.reshape(np.array(picture.getpalette()), (-1, 3))
     whole = file.getvalue()
     at = whole.index(b"tRNS") - 4
     with_both = whole[:at] + png_chunks.chunk(b"bKGD", b"\5") + whole[at:]

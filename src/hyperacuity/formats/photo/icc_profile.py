@@ -61,7 +61,7 @@ def _profile(space: bytes, tags: list[tuple[bytes, bytes]]) -> bytes:
             places[content] = start + len(data)
             data += content + b"\0" * (-len(content) % 4)
         table += struct.pack(">4sII", kind, places[content], len(content))
-    version = 0x04400000
+    version = 0x04400000 if any(kind == b"cicp" for kind, _ in tags) else 0x04300000
     head = struct.pack(">II4s4s4s4s", start + len(data), 0, struct.pack(">I", version), b"mntr", space, b"XYZ ")
     head += struct.pack(">6H", 2026, 1, 1, 0, 0, 0) + b"acsp" + bytes(28) + _fixed(_D50)
     return head.ljust(128, b"\0") + struct.pack(">I", len(tags)) + table + data
