@@ -22,9 +22,6 @@ _SIGNATURES = (
     (0, b"%!PS", "a PostScript document"),
     (128, b"DICM", "a DICOM file"),
     (0, b"\x80\2", "a pickle, perhaps a PyTorch checkpoint"),
-    (4, b"ftypheic", "a HEIC image, whose codec is patented; convert it to JPEG, PNG or AVIF first"),
-    (4, b"ftypheix", "a HEIC image, whose codec is patented; convert it to JPEG, PNG or AVIF first"),
-    (4, b"ftypmif1", "a HEIF image; convert it to JPEG, PNG or AVIF first"),
 )
 
 

@@ -79,7 +79,7 @@ def test_codes_of_colour_are_kept_and_name_the_values_as_encoded(
             "stream=color_transfer",
             "-of",
             "csv=p=0",
-            tmp_path / "a.avif",
+            str(tmp_path / "a.avif"),
         ]
         names = {16: "smpte2084", 18: "arib-std-b67", 13: "iec61966-2-1", 14: "bt2020-10", 1: "bt709", 4: "bt470m"}
         found = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()

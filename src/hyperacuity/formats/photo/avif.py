@@ -5,14 +5,12 @@ from __future__ import annotations
 import struct
 from pathlib import Path
 
-import numpy as np
-
 from hyperacuity.errors import UnsupportedFormat
 from hyperacuity.formats.content import Bytes, Content
 from hyperacuity.formats.photo import vips
 from hyperacuity.formats.photo.encoder import EncoderInput
 from hyperacuity.formats.photo.heif_metadata import contents_of, with_metadata
-from hyperacuity.formats.photo.heif_pixels import contents_from
+from hyperacuity.formats.photo.heif_pixels import bits_of, contents_from
 from hyperacuity.formats.photo.sink import PhotoSink
 from hyperacuity.formats.photo.source import Contents, PhotoSource, open_source
 from hyperacuity.formats.protocol import UNLIMITED, Capacity, Source
@@ -75,7 +73,7 @@ _DEFAULT_CODES = (1, 13, _MATRIX)
 
 def _encode(job: EncoderInput) -> None:
     image = vips.joined(job)
-    bits = _bits(job)
+    bits = bits_of(job.header, 12)
     white, largest = job.header.levels[1], (1 << bits) - 1
     shift = 16 - bits if bits > 8 else 0
     if white != largest << shift:
@@ -99,14 +97,6 @@ def _encode(job: EncoderInput) -> None:
     if whole != data:
         job.out.file.seek(0)
         job.out.write(whole)
-
-
-def _bits(job: EncoderInput) -> int:
-    """8, 10 or 12, as the levels of the image need."""
-    if job.header.dtype == np.uint8:
-        return 8
-    white = int(job.header.levels[1])
-    return 10 if (white >> ((white & -white).bit_length() - 1)).bit_length() <= 10 else 12
 
 
 def _with_codes(data: bytes, job: EncoderInput) -> bytes:

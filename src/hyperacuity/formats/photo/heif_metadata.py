@@ -141,10 +141,10 @@ def _add_properties(found: _Found, heif: Heif) -> None:
         colour = found.colour or StatedColour()
         if kind == b"colr" and content[:4] == b"nclx" and len(content) >= 11:
             primaries, transfer, _, _ = struct.unpack(">HHHB", content[4:11])
-            if max(primaries, transfer) < 256:
+            if (primaries, transfer) != (2, 2) and max(primaries, transfer) < 256:
                 # The decoder turns Y, Cb and Cr of any range into RGB of the full range.
                 found.colour = replace(colour, primaries=primaries, transfer=transfer)
-            found.list("property colr nclx", "colour codes (nclx)", "colour" if found.colour else None)
+                found.list("property colr nclx", "colour codes (nclx)", "colour")
         elif kind == b"colr" and content[:4] in (b"prof", b"rICC"):
             found.metadata = replace(found.metadata, icc=content[4:])
             found.list("property colr prof", "ICC profile", "icc")
@@ -224,13 +224,14 @@ def _describes_main(heif: Heif, item: HeifItem) -> bool:
     return not targets or heif.primary in targets
 
 
-def with_metadata(data: bytes, metadata: Metadata, matrix: int) -> bytes:
+def with_metadata(data: bytes, metadata: Metadata, matrix: int | None) -> bytes:
     """Return a HEIF file with colour, EXIF and XMP added to its main image.
 
     Args:
         data: The file as libheif wrote it, without these.
         metadata: What to add.
-        matrix: MatrixCoefficients of H.273 with which its pixels are encoded, in the full range.
+        matrix: MatrixCoefficients of H.273 with which its pixels are encoded, in the full range; None if the
+            file states its codes of colour already.
     """
     properties = _new_properties(metadata, matrix)
     items: list[tuple[bytes, bytes, bytes]] = []
@@ -278,11 +279,11 @@ def with_metadata(data: bytes, metadata: Metadata, matrix: int) -> bytes:
     return before + meta_box(shift, len(data) + shift + 8) + behind + added
 
 
-def _new_properties(metadata: Metadata, matrix: int) -> list[bytes]:
+def _new_properties(metadata: Metadata, matrix: int | None) -> list[bytes]:
     """Whole boxes of the properties that metadata states."""
     colour = metadata.colour
     properties = []
-    if colour is not None and (colour.primaries, colour.transfer) != (2, 2):
+    if matrix is not None and colour is not None and (colour.primaries, colour.transfer) != (2, 2):
         codes = struct.pack(">4sHHHB", b"nclx", colour.primaries, colour.transfer, matrix, 128)
         properties.append(_box(b"colr", codes))
     if colour is not None and colour.mastering:
