@@ -51,12 +51,12 @@ class GainMap:
     Args:
         pixels: (h, w, 1 or 3) of uint8, turned as the main image is; usually smaller than it.
         segments: The segments of a JPEG file that state how to apply it: XMP, ISO 21496-1, Apple's.
-        kinds: How the main image announces it: "Google", "ISO", "Apple".
+        announcement: The segments of the main image that announce it, besides those in its XMP.
     """
 
     pixels: Array
     segments: bytes
-    kinds: tuple[str, ...]
+    announcement: bytes
 
 
 @dataclass(frozen=True)
@@ -102,6 +102,8 @@ class Metadata:
             pixels are square or `dpi` is known.
         gain_map: The gain map of an HDR image.
         colour: Colour that the file states outside the ICC profile.
+        trailer: What follows the images of a JPEG file and does not depend on their size, such as the video of a
+            motion photo, with everything behind it.
         items: Everything that the file holds besides the main pixels, carried by a field of this class or not.
         size: Width and height of the upright image that the sizes and places in `exif` and `xmp` are measured in;
             None if it is unknown, so that they cannot be scaled.
@@ -116,6 +118,7 @@ class Metadata:
     density_ratio: tuple[int, int] | None = None
     gain_map: GainMap | None = None
     colour: StatedColour | None = None
+    trailer: bytes | None = None
     items: tuple[Item, ...] = ()
     size: tuple[int, int] | None = None
 

@@ -15,7 +15,14 @@ from hyperacuity.formats.protocol import Capacity
 from hyperacuity.image import Item, Metadata
 
 # Fields of `Metadata` that a warning names if a reader lists no item for them. The resolution alone is not named.
-LABELS = {"icc": "ICC", "exif": "EXIF", "xmp": "XMP", "iptc": "IPTC", "gain_map": "gain map"}
+LABELS = {
+    "icc": "ICC",
+    "exif": "EXIF",
+    "xmp": "XMP",
+    "iptc": "IPTC",
+    "gain_map": "gain map",
+    "trailer": "data behind the image",
+}
 # The only items that are dropped in silence, by the start of their keys.
 OUTDATED = {
     "thumbnail": "a thumbnail shows the image before it was enlarged, and can be made again from the result",
@@ -77,10 +84,10 @@ def loss(holds: Capacity, metadata: Metadata) -> str | None:
     """Return one sentence that names every item that a file of a format will not hold; None if it holds all."""
     unheld, uncarried = lost_items(holds, metadata)
     if unheld and uncarried:
-        return f"{holds.name} cannot hold the source's {_named(unheld)}; also left out: {_named(uncarried)}"
+        return f"{holds.name} cannot hold the source's {_named(unheld)}; not carried over either: {_named(uncarried)}"
     if unheld:
         return f"{holds.name} cannot hold the source's {_named(unheld)}"
-    return f"left out, since it may not fit the larger image: {_named(uncarried)}" if uncarried else None
+    return f"not carried over to the result: {_named(uncarried)}" if uncarried else None
 
 
 def _named(items: Iterable[Item]) -> str:

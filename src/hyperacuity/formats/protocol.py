@@ -42,6 +42,7 @@ class Capacity:
         palette: How many colours an image has at most; None for no limit.
         metadata: The fields of `Metadata` that it holds, each with its largest size in bytes. "native" stands for
             the format's own form of metadata.
+        extended_xmp: Whether a packet longer than its limit can be divided.
         coloured: The ending of a sister format that holds colours, if this one does not.
     """
 
@@ -59,6 +60,7 @@ class Capacity:
     lossy: bool = False
     palette: int | None = None
     metadata: Mapping[str, int] = field(default_factory=dict)
+    extended_xmp: bool = False
     coloured: str = ""
 
     def depth(self, dtype: np.dtype[Any]) -> int:

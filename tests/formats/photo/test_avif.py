@@ -179,7 +179,7 @@ def test_images_beside_the_main_one_are_named(tmp_path: Path) -> None:
         (avif() + struct.pack(">I4s", 12, b"abcd") + b"1234", "box 'abcd'"),
         (unknown, "item 'quux'"),
     ):
-        with pytest.warns(LossWarning, match=f"left out.*: {named}"):
+        with pytest.warns(LossWarning, match=f"not carried over.*: {named}"):
             copied(data, tmp_path / "a.avif")
     with warnings.catch_warnings():
         warnings.simplefilter("error")

@@ -91,9 +91,9 @@ def test_what_no_profile_can_state_is_named(tmp_path: Path) -> None:
         (StatedColour(12, 13, full_range=False), "Display P3, video range"),
         (StatedColour(gamma=45455, chromaticities=(0, 1, 0, 1, 0, 1, 0, 1)), "gamma 2.2, own primaries"),
     ):
-        with pytest.warns(LossWarning, match=rf"left out.*colour \({name}\)"):
+        with pytest.warns(LossWarning, match=rf"not carried over.*colour \({name}\)"):
             save(tmp_path / "a.jpg", gradient(metadata=Metadata(colour=colour)))
-    with pytest.warns(LossWarning, match=r"left out.*colour \(Display P3\)"):
+    with pytest.warns(LossWarning, match=r"not carried over.*colour \(Display P3\)"):
         save(tmp_path / "a.bmp", gradient(metadata=Metadata(colour=P3)))
 
 

@@ -13,7 +13,9 @@ import numpy as np
 from hyperacuity.errors import DamagedFile
 from hyperacuity.formats import inventory
 from hyperacuity.formats.photo import metadata as meta
+from hyperacuity.formats.photo import xmp_container, xmp_extended, xmp_measures
 from hyperacuity.formats.photo.stated_colour import expressed
+from hyperacuity.formats.photo.xmp import Packet
 from hyperacuity.formats.protocol import Capacity
 from hyperacuity.image import Header, Metadata
 
@@ -73,21 +75,23 @@ def fitting_metadata(holds: Capacity, metadata: Metadata, header: Header) -> tup
     """
     losses = []
     metadata, _ = expressed(holds, metadata, grey=header.colours == 1 and holds.grey)
+    size = metadata.size or (header.width, header.height)
+    scale = header.width / size[0], header.height / size[1]
     kept = inventory.held(holds, metadata)
     exif, xmp, icc = kept.exif, kept.xmp, kept.icc
     if exif:
         try:
-            exif = meta.sized(exif, header.width, header.height)
+            exif = meta.sized(exif, header.width, header.height, scale)
         except DamagedFile as error:
             losses.append(f"the EXIF block is damaged and is left out: {error}")
             exif = None
     if exif is None and metadata.dpi is not None and "exif" in holds.metadata and "dpi" not in holds.metadata:
         exif = meta.exif_with_dpi(*metadata.dpi)
     if xmp:
-        xmp = meta.xmp_sized(xmp, header.width, header.height)
+        xmp = _fitting_packet(xmp, kept, header, scale)
     blocks = {"exif": exif, "xmp": xmp}
     for kind, block in blocks.items():
-        if block and len(block) > holds.metadata[kind]:
+        if block and not _has_room(holds, kind, block):
             limit = -(-holds.metadata[kind] // 1024)
             losses.append(f"the {_BLOCKS[kind]} is longer than the {limit} KiB that {holds.name} holds; it is left out")
             blocks[kind] = None
@@ -96,3 +100,22 @@ def fitting_metadata(holds: Capacity, metadata: Metadata, header: Header) -> tup
         losses.append(meta.MISFIT)
         icc = None
     return replace(kept, icc=icc, exif=blocks["exif"], xmp=blocks["xmp"]), losses
+
+
+def _fitting_packet(xmp: bytes, kept: Metadata, header: Header, scale: tuple[float, float]) -> bytes:
+    """The packet with the new sizes, without what announces parts that the file will not hold."""
+    try:
+        packet = Packet(xmp)
+    except DamagedFile:
+        return xmp  # its reader has warned of it
+    xmp_measures.resize(packet, header.width, header.height, scale)
+    xmp_container.remove_missing(packet, gain_map=kept.gain_map is not None, video=kept.trailer is not None)
+    return packet.result()
+
+
+def _has_room(holds: Capacity, kind: str, block: bytes) -> bool:
+    """Whether the format holds a block of this length."""
+    limit = holds.metadata[kind]
+    if len(block) <= limit:
+        return True
+    return kind == "xmp" and holds.extended_xmp and xmp_extended.split(block, limit) is not None
