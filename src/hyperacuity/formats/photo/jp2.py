@@ -9,6 +9,7 @@ from typing import NoReturn
 from hyperacuity.errors import DamagedFile, UnsupportedFormat
 from hyperacuity.formats.content import Bytes, Content
 from hyperacuity.formats.photo import pillow
+from hyperacuity.formats.photo.jp2_boxes import metadata_in
 from hyperacuity.formats.photo.source import Contents, PhotoSource, open_source
 from hyperacuity.formats.protocol import Source
 from hyperacuity.image import Item
@@ -33,8 +34,8 @@ def read(content: Content) -> PhotoSource:
 
 
 def inventory(content: Content) -> tuple[Item, ...]:
-    """List what the file holds besides its pixels."""
-    return ()
+    """List the boxes of the file besides its pixels."""
+    return metadata_in(content.whole()).items
 
 
 def write(path: Path, like: Source | None, *, quality: int | None = None) -> NoReturn:
@@ -58,4 +59,4 @@ def _contents(raw: Bytes) -> Contents:
         raise UnsupportedFormat(f"its {channels} channels of {sign}{bits} bits cannot be read without loss")
     # Pillow shifts 9 to 15 bits to the top of 16.
     levels = (0, ((1 << bits) - 1) << (16 - bits)) if bits > 8 else None
-    return pillow.still(Jpeg2KImagePlugin.Jpeg2KImageFile, raw, False, levels)
+    return pillow.still(Jpeg2KImagePlugin.Jpeg2KImageFile, raw, False, metadata_in(raw), levels)
