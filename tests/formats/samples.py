@@ -106,6 +106,10 @@ def encoded(kind: str) -> bytes:
 
         pillow_heif.from_pillow(picture).save(file)
         return file.getvalue()
+    if kind == "JXL":
+        import imagecodecs
+
+        return bytes(imagecodecs.jpegxl_encode(np.asarray(picture)))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         picture.save(file, kind, **options)
@@ -114,3 +118,4 @@ def encoded(kind: str) -> bytes:
 
 KINDS = ["PNG", "APNG", "JPEG", "WEBP", "TIFF", "GIF", "BMP", "AVIF", "PPM", "JPEG2000"]
 KINDS += ["HEIF"] if importlib.util.find_spec("pillow_heif") else []
+KINDS += ["JXL"] if importlib.util.find_spec("imagecodecs") else []

@@ -14,8 +14,6 @@ _SIGNATURES = (
     (0, b"fLaC", "a sound file"),
     (0, b"8BPS", "a Photoshop document; save a flattened copy as TIFF or PNG"),
     (0, b"\0\0\1\0", "an icon; convert it to PNG first"),
-    (0, b"\xff\x0a", "a JPEG XL image; convert it to PNG first"),
-    (0, b"\0\0\0\x0cJXL ", "a JPEG XL image; convert it to PNG first"),
     (0, b"v/1\1", "an OpenEXR image; convert it to a float TIFF first"),
     (0, b"#?RADIANCE", "a Radiance HDR image; convert it to a float TIFF first"),
     (0, b"\x89HDF", "an HDF5 file"),

@@ -27,7 +27,7 @@ HOLDS = Capacity(
     levels=True,
     grey=False,
     lossy=True,
-    metadata=dict.fromkeys(("icc", "exif", "xmp", "colour", "density_ratio"), UNLIMITED),
+    metadata=dict.fromkeys(("icc", "exif", "xmp", "colour", "colour.light", "density_ratio"), UNLIMITED),
 )
 # The default quality.
 QUALITY = 80

@@ -37,7 +37,7 @@ HOLDS = Capacity(
     alpha=True,
     levels=True,
     lossy=True,
-    metadata=dict.fromkeys(("icc", "exif", "xmp", "colour", "density_ratio"), UNLIMITED),
+    metadata=dict.fromkeys(("icc", "exif", "xmp", "colour", "colour.light", "density_ratio"), UNLIMITED),
 )
 # The default quality.
 QUALITY = 85

@@ -52,7 +52,7 @@ def image_of(pixels: Array, alpha: bool, bits: int, found: HeifContents) -> Imag
     """
     white = ((1 << bits) - 1) << (16 - bits) if pixels.dtype == np.uint16 else 255
     if alpha and found.premultiplied:
-        pixels = _unmultiplied(pixels, white)
+        pixels = unmultiplied(pixels, white)
     if found.grey and pixels.shape[2] > 2:
         pixels = np.concatenate([pixels[..., :1], pixels[..., 3:]], axis=2)
     # The file's own rotation is applied by the decoder, and EXIF's is to be ignored (MIAF, 7.3.6.7).
@@ -69,8 +69,8 @@ def bits_of(header: Header, deep: int) -> int:
     return next((bits for bits in (10, 12) if needed <= bits), deep)
 
 
-def _unmultiplied(pixels: Array, white: int) -> Array:
-    """Pixels whose colours are not multiplied by alpha."""
+def unmultiplied(pixels: Array, white: int) -> Array:
+    """Return pixels whose colours are not multiplied by alpha, which is their last channel."""
     alpha = np.maximum(pixels[..., -1:].astype(np.float64), 1)
     colours = np.minimum(np.floor(pixels[..., :-1] * (white / alpha) + 0.5), white)
     return np.concatenate([colours.astype(pixels.dtype), pixels[..., -1:]], axis=2)

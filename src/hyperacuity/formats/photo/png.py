@@ -35,7 +35,7 @@ HOLDS = Capacity(
     alpha=True,
     animated=True,
     metadata=dict.fromkeys(
-        ("icc", "exif", "xmp", "iptc", "dpi", "density_ratio", "colour", "colour.gamma", "native"), UNLIMITED
+        ("icc", "exif", "xmp", "iptc", "dpi", "density_ratio", "native", "colour", "colour.range"), UNLIMITED
     ),
 )
 

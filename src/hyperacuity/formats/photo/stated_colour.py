@@ -150,6 +150,9 @@ def _is_triangle(points: tuple[_Chromaticity, ...]) -> bool:
 def expressed(holds: Capacity, metadata: Metadata, *, grey: bool) -> tuple[Metadata, list[str]]:
     """Return the metadata with the colour in the form that a format holds, and a sentence for what that changes.
 
+    A format whose capacity has "colour" holds codes of H.273; with "colour.gamma", numbers for gamma and primaries too;
+    with "colour.light", the mastering display and light levels; with "colour.range", the range of RGB values.
+
     Args:
         holds: What the format can hold.
         metadata: The source's.
@@ -158,11 +161,16 @@ def expressed(holds: Capacity, metadata: Metadata, *, grey: bool) -> tuple[Metad
     from hyperacuity.formats.photo.icc_profile import made_profile  # it imports this module
 
     colour = metadata.colour
-    if colour is None or "colour.gamma" in holds.metadata:
+    if colour is None or "colour.range" in holds.metadata:
         return metadata, []
+    if "colour" in holds.metadata and "colour.light" not in holds.metadata:
+        colour = replace(colour, mastering=None, light=None)
+        items = (replace(item, carrier=None) if item.key.endswith(HDR_ITEMS) else item for item in metadata.items)
+        metadata = replace(metadata, colour=colour, items=tuple(items))
     codes = codes_of(colour)
-    if "colour" in holds.metadata and codes:
-        kept = replace(metadata, colour=replace(colour, primaries=codes[0], transfer=codes[1], full_range=True))
+    if "colour" in holds.metadata and (codes or "colour.gamma" in holds.metadata):
+        primaries, transfer = codes or (UNKNOWN, UNKNOWN)
+        kept = replace(metadata, colour=replace(colour, primaries=primaries, transfer=transfer, full_range=True))
         return kept, [] if colour.full_range else [f"{holds.name} cannot state that RGB values have the range of video"]
     remaining = replace(StatedColour(), mastering=colour.mastering, light=colour.light)
     items = tuple(item for item in metadata.items if item.carrier != "colour" or item.key.endswith(HDR_ITEMS))
