@@ -263,6 +263,10 @@ def test_a_missing_end_marker_is_only_warned_of(mode: str, tmp_path: Path) -> No
     with pytest.warns(LossWarning, match="end marker is missing"):
         image = load(whole[:-2])
     np.testing.assert_array_equal(image.pixels, load(whole).pixels)
+    with pytest.warns(LossWarning, match="end marker is missing"):
+        load(whole[:-1])
+    with pytest.raises(DamagedFile), formats.read(whole[:-2], strict=True) as source:
+        list(source)
     for cut in (4, 9, 30):
         with pytest.raises(DamagedFile):
             load(whole[:-cut])
@@ -289,6 +293,8 @@ def test_the_shape_of_pixels_is_kept(tmp_path: Path) -> None:
     path, _ = copied(bytes(data), tmp_path)
     tags = exiftool(path)
     assert (tags["JFIF:ResolutionUnit"], tags["JFIF:XResolution"], tags["JFIF:YResolution"]) == (0, 10, 11)
+    _, said = copied(bytes(data), tmp_path, ".ppm")
+    assert "cannot hold the source's shape of pixels that are not square" in said
     exif = PIL.Image.Exif()
     exif[274] = 6
     turned = with_segments((0xE1, exif.tobytes()), image=bytes(data))
