@@ -200,6 +200,7 @@ def _add_density(found: JpegParts, data: bytes) -> None:
         found.dpi = across * factor, down * factor
     elif unit == 0 and across != down and across and down:
         found.density_ratio = across, down
+        found.items.append(Item("APP0 JFIF aspect ratio", "shape of pixels that are not square", "density_ratio"))
 
 
 def _add_parts_behind(found: JpegParts, raw: Bytes, parts: list[jpeg_behind.Part]) -> None:
