@@ -165,8 +165,8 @@ def expressed(holds: Capacity, metadata: Metadata, *, grey: bool) -> tuple[Metad
         return metadata, []
     if "colour" in holds.metadata and "colour.light" not in holds.metadata:
         colour = replace(colour, mastering=None, light=None)
-        items = (replace(item, carrier=None) if item.key.endswith(HDR_ITEMS) else item for item in metadata.items)
-        metadata = replace(metadata, colour=colour, items=tuple(items))
+        unlit = (replace(item, carrier=None) if item.key.endswith(HDR_ITEMS) else item for item in metadata.items)
+        metadata = replace(metadata, colour=colour, items=tuple(unlit))
     codes = codes_of(colour)
     if "colour" in holds.metadata and (codes or "colour.gamma" in holds.metadata):
         primaries, transfer = codes or (UNKNOWN, UNKNOWN)
