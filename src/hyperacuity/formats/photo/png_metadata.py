@@ -48,7 +48,12 @@ _COPIED = {
     b"gIFx": "GIF application block",
 }
 # Chunks that do not hold for the result.
-_INVALID = {b"hIST": "palette histogram", b"caBX": "C2PA manifest", b"dSIG": "digital signature"}
+_INVALID = {
+    b"orNT": "ImageMagick's orientation",
+    b"hIST": "palette histogram",
+    b"caBX": "C2PA manifest",
+    b"dSIG": "digital signature",
+}
 
 
 @dataclass
@@ -88,7 +93,9 @@ def metadata_in(data: Bytes) -> tuple[Metadata, bool]:
     if frames and still:
         found.list(b"IDAT", "image for viewers without animation", None)
     if end + 4 < len(data):
-        found.items.append(Item("trailer", f"{len(data) - end - 4} bytes behind its end", None))
+        rest = bytes(data[end + 4 : end + 4 + 4096]).strip(b"\0\r\n")
+        key = "trailer" if rest or len(data) > end + 4 + 4096 else "padding"
+        found.items.append(Item(key, f"{len(data) - end - 4} bytes behind its end", None))
     metadata = found.metadata
     colour = found.colour if found.colour != StatedColour() else None
     native = Native(NAME, found.native) if found.native else None
