@@ -47,8 +47,8 @@ def copied(data: bytes, folder: Path, suffix: str = ".jpg") -> tuple[Path, str]:
     [
         (0xE1, b"FLIR\0\1\0\0raw", "thermal data (FLIR)"),
         (0xE2, b"FPXR\0\0stream", "FlashPix data"),
-        (0xE3, b"\x12\x34\x80thermal", "APP3 segment of 10 bytes"),
-        (0xE4, b"\xaa\x55\x12\x06parameters", "APP4 segment of 14 bytes"),
+        (0xE3, b"\x12\x34\x80thermal", "APP3 segment without a name"),
+        (0xE4, b"\xaa\x55\x12\x06parameters", "APP4 segment without a name"),
         (0xE7, b"XYZ\0unknown", "APP7 segment 'XYZ'"),
         (0xEB, b"JP\0\1\0\0\0\1\0\0\0\x20jumb\0\0\0\x18jumdc2pa", "Content Credentials (C2PA)"),
         (0xED, b"Photoshop 2.5\0words", "APP13 segment 'Photoshop 2.5'"),

@@ -167,7 +167,7 @@ def _add_segment(found: JpegParts, segment: Segment) -> None:
     elif any(data.strip(b"\0 \r\n")):
         known = (label for key, label in _NAMES.items() if marker == key[0] and data.startswith(key[1]))
         title = _title(data)
-        label = next(known, f"{name} segment {title!r}" if title else f"{name} segment of {len(data)} bytes")
+        label = next(known, f"{name} segment {title!r}" if title else f"{name} segment without a name")
         key = "thumbnail JFXX" if data.startswith(b"JFXX\0") else f"{name} {label}"
         found.items.append(Item(key, label))
 
