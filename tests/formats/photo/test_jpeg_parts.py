@@ -240,8 +240,13 @@ def test_other_images_and_unknown_bytes_are_named(tmp_path: Path) -> None:
     assert "second image" in copied(jpeg() + jpeg(8, 8), tmp_path)[1]
     assert "6 unknown bytes behind the image" in copied(jpeg() + b"\0\0\0secret", tmp_path)[1]
     assert copied(jpeg() + b"\0" * 99 + b"\r\n", tmp_path)[1] == ""
-    depth = with_xmp(packet('a:AuxiliaryImageType="urn:com:apple:photo:2020:aux:depth"', a="urn:a"), jpeg(8, 8))
-    assert "depth map" in copied(with_index(jpeg(), depth), tmp_path)[1]
+    apple = [
+        with_xmp(packet(f'a:AuxiliaryImageType="urn:com:apple:photo:{kind}"', a="urn:a"), jpeg(8, 8))
+        for kind in ("2020:aux:hdrgainmap", "2018:aux:portraiteffectsmatte", "2017:aux:disparity")
+    ]
+    path, said = copied(with_index(jpeg(), *apple), tmp_path)
+    assert said.endswith("not carried over to the result: matte of a portrait, depth map")
+    assert load(path).header.metadata.gain_map is not None
 
 
 def test_content_credentials_are_removed_from_xmp_and_named(tmp_path: Path) -> None:
