@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import importlib.util
 import io
 import warnings
 from pathlib import Path
@@ -100,6 +101,15 @@ def encoded(kind: str) -> bytes:
         kind, options = "PNG", {"save_all": True, "append_images": [picture.rotate(90)]}
     if kind == "TIFF":
         options = {"compression": "tiff_adobe_deflate"}
+    if kind == "HEIF":
+        import pillow_heif
+
+        pillow_heif.from_pillow(picture).save(file)
+        return file.getvalue()
+    if kind == "JXL":
+        import imagecodecs
+
+        return bytes(imagecodecs.jpegxl_encode(np.asarray(picture)))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         picture.save(file, kind, **options)
@@ -107,3 +117,5 @@ def encoded(kind: str) -> bytes:
 
 
 KINDS = ["PNG", "APNG", "JPEG", "WEBP", "TIFF", "GIF", "BMP", "AVIF", "PPM", "JPEG2000"]
+KINDS += ["HEIF"] if importlib.util.find_spec("pillow_heif") else []
+KINDS += ["JXL"] if importlib.util.find_spec("imagecodecs") else []

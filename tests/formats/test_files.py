@@ -23,7 +23,6 @@ from tests.formats.samples import (
         (b"<?xml version='1.0'?><svg xmlns='x'/>", UnsupportedFormat, "SVG"),
         (b"PK\3\4\0\0", UnsupportedFormat, "ZIP"),
         (b"%PDF-1.7\n", UnsupportedFormat, "PDF"),
-        (b"\0\0\0\x18ftypheic\0\0\0\0", UnsupportedFormat, "HEIC"),
         (b"\0\0\0\x18ftypmp42\0\0\0\0", UnsupportedFormat, "video"),
         (b"hello\n", UnsupportedFormat, "text"),
         (b"\0\1\2\3\4\5\6\7", UnsupportedFormat, "of an unknown format"),

@@ -14,17 +14,12 @@ _SIGNATURES = (
     (0, b"fLaC", "a sound file"),
     (0, b"8BPS", "a Photoshop document; save a flattened copy as TIFF or PNG"),
     (0, b"\0\0\1\0", "an icon; convert it to PNG first"),
-    (0, b"\xff\x0a", "a JPEG XL image; convert it to PNG first"),
-    (0, b"\0\0\0\x0cJXL ", "a JPEG XL image; convert it to PNG first"),
     (0, b"v/1\1", "an OpenEXR image; convert it to a float TIFF first"),
     (0, b"#?RADIANCE", "a Radiance HDR image; convert it to a float TIFF first"),
     (0, b"\x89HDF", "an HDF5 file"),
     (0, b"%!PS", "a PostScript document"),
     (128, b"DICM", "a DICOM file"),
     (0, b"\x80\2", "a pickle, perhaps a PyTorch checkpoint"),
-    (4, b"ftypheic", "a HEIC image, whose codec is patented; convert it to JPEG, PNG or AVIF first"),
-    (4, b"ftypheix", "a HEIC image, whose codec is patented; convert it to JPEG, PNG or AVIF first"),
-    (4, b"ftypmif1", "a HEIF image; convert it to JPEG, PNG or AVIF first"),
 )
 
 

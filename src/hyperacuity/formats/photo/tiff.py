@@ -23,7 +23,7 @@ from hyperacuity.formats.photo.source import Contents, PhotoSource, open_source
 from hyperacuity.formats.photo.tiff_tags import Directory, Tiff, extend
 from hyperacuity.formats.photo.upright import upright_image
 from hyperacuity.formats.protocol import UNLIMITED, Capacity, LossWarning, Source
-from hyperacuity.image import Array, Image, Metadata
+from hyperacuity.image import Array, Image, Item, Metadata
 
 SUFFIXES = (".tif", ".tiff")
 ONLY_READ = ()
@@ -50,6 +50,11 @@ def accepts(content: Content) -> bool:
 def read(content: Content) -> PhotoSource:
     """Open a TIFF file."""
     return open_source(content, ".tif", _contents)
+
+
+def inventory(content: Content) -> tuple[Item, ...]:
+    """List what the file holds besides its pixels."""
+    return ()
 
 
 def write(path: Path, like: Source | None, *, quality: int | None = None) -> PhotoSink:
