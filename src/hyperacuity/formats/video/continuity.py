@@ -1,0 +1,362 @@
+"""Finds where the clock of a file restarts or leaps, and makes its time stamps continuous. Does not use FFmpeg.
+
+A recording that was joined from several, or whose clock was set anew, has time stamps that go back or leap. The part
+after such a place continues after the last frame before it. All streams move by the same time there, so that sound
+stays with the image. Single time stamps that are wrong are replaced by what their neighbours imply.
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hyperacuity.formats.video.timeline import is_restart
+
+Ticks = NDArray[np.int64]
+
+_UNKNOWN = -(1 << 62)
+# Time stamps of one stream in a file go back by less only where a muxer was careless, in seconds.
+_BACK = 0.1
+# A step that is longer than the time that passed by more than this many seconds is a leap. Streams lie this far apart
+# in a file at most.
+_SLACK = 10.0
+# Without another stream to compare with, a longer pause than this is a leap, in seconds.
+_LONGEST_PAUSE = 600.0
+# A pause that is not longer than this many times the frequent ones is one of them; and how frequent they are.
+_SIMILAR, _FREQUENT = 4, 0.1
+# So many packets at most with wrong time stamps between right ones are corrected; more are a part of their own.
+_OUTLIERS = 5
+# How many neighbours on both sides show where a frame is missing.
+_NEIGHBOURS = 16
+# How far apart the streams of one part begin, in seconds.
+_SAME_CLOCK = 5.0
+# Where a stream's own clock restarts and more time passes than this, its packets were lost, in seconds.
+_LOST = 1.0
+# Sound may overlap the sound of the next part by this many seconds, and is then cut; beyond, the next part waits.
+_OVERLAP = Fraction(1, 10)
+
+
+@dataclass
+class StampLog:
+    """The time stamps of a stream's packets in the order of the file.
+
+    Args:
+        time_base: The unit of time stamps, in seconds.
+        dense: Whether packets follow each other without pauses, as those of video and sound do.
+    """
+
+    time_base: Fraction
+    dense: bool = True
+    dts: array[int] = field(default_factory=lambda: array("q"))
+    pts: array[int] = field(default_factory=lambda: array("q"))
+    places: array[int] = field(default_factory=lambda: array("q"))  # among the packets of all streams
+    keys: bytearray = field(default_factory=bytearray)
+    corrupt: bytearray = field(default_factory=bytearray)
+
+    def add(
+        self, place: int, dts: int | None, pts: int | None, *, key: bool = False, corrupt: bool = False
+    ) -> None:
+        """Record a packet; `place` is its index among the packets of all streams."""
+        self.dts.append(_UNKNOWN if dts is None else dts)
+        self.pts.append(_UNKNOWN if pts is None else pts)
+        self.places.append(place)
+        self.keys.append(key)
+        self.corrupt.append(corrupt)
+
+
+@dataclass(frozen=True)
+class StreamCorrection:
+    """How the time stamps of one stream are corrected, by the index of its packets.
+
+    Attributes:
+        begins: The first packet of each part.
+        shifts: What is added in each part, in units of the time base.
+        replaced: dts and pts of packets whose own are wrong.
+        dropped: Packets that overlap the next part.
+    """
+
+    begins: Sequence[int] = (0,)
+    shifts: Sequence[int] = (0,)
+    replaced: Mapping[int, tuple[int, int]] = field(default_factory=dict)
+    dropped: frozenset[int] = frozenset()
+
+    def correct(self, index: int, dts: int | None, pts: int | None) -> tuple[int | None, int | None]:
+        """Returns dts and pts of a packet, corrected."""
+        if index in self.replaced:
+            return self.replaced[index]
+        shift = self.shifts[bisect_right(self.begins, index) - 1]
+        return (None if dts is None else dts + shift), (None if pts is None else pts + shift)
+
+
+@dataclass(frozen=True)
+class Continuity:
+    """The corrections of a file.
+
+    Attributes:
+        streams: By the index of the stream; streams without corrections are missing.
+        restarts: When a part begins after a restart or leap of the clock, in seconds of the corrected time.
+        outliers: When the frames of the video with wrong time stamps are shown, in seconds of the corrected time.
+    """
+
+    streams: Mapping[int, StreamCorrection] = field(default_factory=dict)
+    restarts: Sequence[Fraction] = ()
+    outliers: Sequence[Fraction] = ()
+
+
+def find_corrections(logs: Mapping[int, StampLog], video: int, interval: Fraction, *, leaps: bool) -> Continuity:
+    """Returns what makes the time stamps of a file continuous.
+
+    Args:
+        logs: Of all streams.
+        video: The index of the stream that the others follow.
+        interval: The nominal interval of its frames, in seconds.
+        leaps: Whether the container's clock may leap ahead. If it cannot, long intervals are honest.
+    """
+    tracks = {index: _Track(log, interval) for index, log in logs.items() if len(log.dts)}
+    if video not in tracks:
+        return Continuity()
+    for index, track in tracks.items():
+        track.find_outliers([other for n, other in tracks.items() if n != index and other.log.dense])
+    breaks = {
+        index: track.find_breaks([o for n, o in tracks.items() if n != index and o.log.dense], leaps=leaps)
+        for index, track in tracks.items()
+        if track.log.dense
+    }
+    main = tracks[video]
+    parts = _Parts(main, breaks.pop(video))
+    found = {
+        index: parts.follow(track, breaks.get(index, [])) for index, track in tracks.items() if track is not main
+    }
+    parts.place({index: begins for index, (begins, _) in found.items()}, tracks)
+    streams = {video: main.correction(parts.begins, parts.shifts_of(main))}
+    for index, (begins, own) in found.items():
+        streams[index] = parts.correction(tracks[index], begins, own, main)
+    changed = {index: each for index, each in streams.items() if each != StreamCorrection()}
+    replaced = streams[video].replaced.values()
+    return Continuity(
+        changed, tuple(parts.starts), tuple(sorted(pts * main.log.time_base for _, pts in replaced))
+    )
+
+
+class _Track:
+    """A stream's time stamps as arrays.
+
+    times: dts, or pts where it is missing, in ticks; packets without both have those of the packet before.
+    shown: pts, or dts where it is missing.
+    wrong: whether a packet's time stamp is an outlier.
+    """
+
+    def __init__(self, log: StampLog, interval: Fraction) -> None:
+        self.log = log
+        dts, pts = np.array(log.dts, np.int64), np.array(log.pts, np.int64)
+        self.times = _filled(np.where(dts == _UNKNOWN, pts, dts))
+        self.shown = np.where(pts == _UNKNOWN, self.times, pts)
+        self.places = np.array(log.places, np.int64)
+        self.wrong = np.zeros(len(dts), bool)
+        steps = np.diff(np.sort(self.shown))
+        steps = steps[steps > 0]
+        self.step = int(np.median(steps)) if len(steps) else max(1, round(interval / log.time_base))
+        self._base = float(log.time_base)
+
+    def seconds(self, ticks: Any) -> float:
+        return float(ticks) * self._base
+
+    def find_outliers(self, others: list[_Track]) -> None:
+        """Mark packets that are stamped far from their neighbours, which continue as if these were not there."""
+        steps = np.diff(self.times) * self._base
+        for at in np.flatnonzero((steps <= -_BACK) | (steps > _SLACK)) + 1:
+            if self.wrong[at - 1]:
+                continue
+            before = self.times[at - 1]
+            for later in range(at + 1, min(at + 1 + _OUTLIERS, len(self.times))):
+                usual = (later - at + 1) * 4 * self.step * self._base + 1
+                back = steps[later - 1] <= -_BACK or steps[later - 1] > 3 * self.step * self._base
+                if back and 0 < self.seconds(self.times[later] - before) <= usual:
+                    self.wrong[at:later] = True
+                    break
+            else:
+                # At the very beginning or end, another stream tells which side is right.
+                if at <= _OUTLIERS < len(self.times) - at and _agree(self, at, 0, others) and not self.wrong[at]:
+                    self.wrong[:at] = True
+                elif len(self.times) - at <= _OUTLIERS < at and _agree(self, at - 1, at, others):
+                    self.wrong[at:] = True
+        # Frames are shown a few frames after they are decoded.
+        self.wrong |= np.abs(self.shown - self.times) * self._base > _SLACK + _NEIGHBOURS * self.step * self._base
+
+    def find_breaks(self, others: list[_Track], *, leaps: bool) -> list[int]:
+        """The indices of packets before which the clock restarted or leapt."""
+        right = np.flatnonzero(~self.wrong)
+        steps = np.diff(self.times[right]) * self._base
+        found = []
+        for n in np.flatnonzero((steps <= -_BACK) | (steps > _SLACK)):
+            before, at = right[n], right[n + 1]
+            if steps[n] > 0 and not leaps:
+                continue
+            elapsed = [other.elapsed(self.places[before], self.places[at]) for other in others]
+            known = [time for time in elapsed if time is not None]
+            if not is_restart(steps[n], max(known, default=0.0), back=_BACK, slack=_SLACK):
+                continue
+            if steps[n] < 0 or known or steps[n] > _LONGEST_PAUSE or self._looks_joined(steps, n, before, at):
+                found.append(int(at))
+        return found
+
+    def _looks_joined(self, steps: NDArray[Any], n: int, before: Any, at: Any) -> bool:
+        """Whether a long pause without any other stream is the seam between two recordings."""
+        similar = np.count_nonzero(steps > steps[n] / _SIMILAR)
+        often = similar > max(1, _FREQUENT * len(steps))
+        return bool(self.log.keys[at]) and bool(self.log.corrupt[before]) and not often
+
+    def elapsed(self, begin: Any, end: Any) -> float | None:
+        """The seconds that this stream advanced between two places of the file; None where it has no packets."""
+        first, last = np.searchsorted(self.places, (begin, end))
+        if first == 0 or last >= len(self.places):
+            return None
+        steps = np.diff(self.times[first - 1 : last + 1]) * self._base
+        usual = self.step * self._base
+        return float(np.where((steps <= -_BACK) | (steps > _SLACK), usual, steps).sum())
+
+    def correction(self, begins: Sequence[int], shifts: Sequence[int]) -> StreamCorrection:
+        """The correction for parts that begin at these packets; finds the places of outliers."""
+        replaced = {}
+        limits = [*begins[1:], len(self.times)]
+        for begin, end, shift in zip(begins, limits, shifts, strict=True):
+            for index in np.flatnonzero(self.wrong[begin:end]) + begin:
+                near = slice(max(begin, index - _NEIGHBOURS), min(end, index + _NEIGHBOURS + 1))
+                known = np.sort(self.shown[near][~self.wrong[near]])
+                own = _gap(known, self.step)
+                self.shown[index] = self.times[index] = own
+                self.wrong[index] = False
+                before = self.times[index - 1] if index > begin else own - self.step
+                replaced[int(index)] = int(min(own, before + self.step)) + shift, int(own) + shift
+        return StreamCorrection(tuple(begins), tuple(shifts), replaced)
+
+
+def _filled(times: Ticks) -> Ticks:
+    """Packets without a time stamp get that of the packet before."""
+    known = np.where(times == _UNKNOWN, 0, np.arange(len(times)))
+    filled = times[np.maximum.accumulate(known)]
+    first = filled[filled != _UNKNOWN]
+    return np.where(filled == _UNKNOWN, first[0] if len(first) else 0, filled)
+
+
+def _agree(track: _Track, right: int, wrong: int, others: list[_Track]) -> bool:
+    """Whether another stream has times near those of the packet `right` and none near those of `wrong`."""
+
+    def near(other: _Track, index: int) -> bool:
+        place = int(np.searchsorted(other.places, track.places[index]))
+        times = other.times[max(0, place - _NEIGHBOURS) : place + _NEIGHBOURS] * float(other.log.time_base)
+        return bool((np.abs(times - track.seconds(track.times[index])) < _SLACK).any())
+
+    return any(near(other, right) and not near(other, wrong) for other in others)
+
+
+def _gap(known: Ticks, step: int) -> int:
+    """Where a frame is missing among these times: after the longest interval's beginning, or at the end."""
+    if not len(known):
+        return 0
+    steps = np.diff(known)
+    if len(steps) and steps.max() > 1.5 * step:
+        return int(known[steps.argmax()]) + step
+    return int(known[-1]) + step
+
+
+class _Parts:
+    """The parts between restarts of the video's clock.
+
+    begins: the first packet of each in the video.
+    """
+
+    def __init__(self, main: _Track, breaks: Sequence[int]) -> None:
+        self.main = main
+        self.begins = [0, *breaks]
+        ends = [*breaks, len(main.times)]
+        ranges = [slice(*each) for each in zip(self.begins, ends, strict=True)]
+        self._shown = [main.shown[each][~main.wrong[each]] for each in ranges]
+        decoded = [main.times[each][~main.wrong[each]] for each in ranges]
+        self._clock = [main.seconds(each[0]) if len(each) else 0.0 for each in decoded]
+        self._last = [main.seconds(each[-1]) if len(each) else 0.0 for each in decoded]
+        self.offsets = [Fraction(0)]
+        self.starts: list[Fraction] = []
+
+    def shifts_of(self, track: _Track) -> list[int]:
+        """The offsets in the time base of a stream."""
+        return [round(offset / track.log.time_base) for offset in self.offsets]
+
+    def follow(self, track: _Track, breaks: Sequence[int]) -> tuple[list[int], list[int]]:
+        """The first packet of each part in another stream, and breaks of its own that no part explains."""
+        begins, own = [0], list(breaks)
+        times = track.times * float(track.log.time_base)
+        for number in range(1, len(self.begins)):
+            place, clock = self.main.places[self.begins[number]], self._clock[number]
+            following = self.main.places[self.begins[number + 1]] if number + 1 < len(self.begins) else np.inf
+            near = [n for n in own if n > begins[-1] and abs(times[n] - clock) < _SAME_CLOCK]
+            near = [n for n in near if track.places[n] < following]
+            if near:
+                begins.append(min(near, key=lambda n: abs(track.places[n] - place)))
+                own.remove(begins[-1])
+                continue
+            after = np.flatnonzero((track.places >= place) & (np.arange(len(times)) >= begins[-1]))
+            newer = np.abs(times[after] - clock) < np.abs(times[after] - self._last[number - 1])
+            begins.append(int(after[newer.argmax()]) if newer.any() else len(times))
+        return begins, own
+
+    def place(self, begins: Mapping[int, Sequence[int]], tracks: Mapping[int, _Track]) -> None:
+        """Find the offset of each part: it continues after the last frame of the part before."""
+        base = self.main.log.time_base
+        for number in range(1, len(self.begins)):
+            end = (int(self._shown[number - 1].max()) + self.main.step) * base + self.offsets[-1]
+            offset = end - int(self._shown[number].min()) * base
+            for index, firsts in begins.items():
+                track = tracks[index]
+                first = firsts[number]
+                if track.log.dense and firsts[number - 1] < first < len(track.times):
+                    heard = int(track.times[first - 1] + track.step) * track.log.time_base + self.offsets[-1]
+                    overlap = heard - (int(track.times[first]) * track.log.time_base + offset)
+                    if _OVERLAP < overlap < _SAME_CLOCK:
+                        offset += overlap
+            self.offsets.append(offset)
+            self.starts.append(int(self._shown[number].min()) * base + offset)
+
+    def correction(
+        self, track: _Track, begins: Sequence[int], own: Sequence[int], main: _Track
+    ) -> StreamCorrection:
+        """The correction of a stream that follows the parts, with restarts of its own."""
+        shifts = self.shifts_of(track)
+        for at in own:
+            part = max(n for n, begin in enumerate(begins) if begin <= at)
+            passed = main.elapsed(track.places[at - 1], track.places[at]) or 0.0
+            step = round(passed / float(track.log.time_base)) if passed > _LOST else track.step
+            moved = int(track.times[at - 1]) + shifts[part] + step - int(track.times[at])
+            begins = [*begins[: part + 1], at, *begins[part + 1 :]]
+            shifts = [*shifts[: part + 1], moved, *shifts[part + 1 :]]
+        found = track.correction(begins, shifts)
+        moved_times = track.times + np.repeat(shifts, np.diff([*begins, len(track.times)]))
+        dropped: set[int] = set()
+        for begin in begins[1:]:
+            if 0 < begin < len(moved_times):
+                late = np.flatnonzero(moved_times[:begin] >= moved_times[begin])
+                dropped.update(int(n) for n in late if track.log.dense)
+        begins, shifts = _without_empty(begins, shifts, len(track.times))
+        return StreamCorrection(tuple(begins), tuple(shifts), found.replaced, frozenset(dropped))
+
+
+def _without_empty(begins: Sequence[int], shifts: Sequence[int], count: int) -> tuple[list[int], list[int]]:
+    """Leaves out parts without packets, and those that move as the one before."""
+    kept: Iterable[tuple[int, int]] = zip(begins, shifts, strict=True)
+    firsts, moves = [0], [0]
+    for begin, shift in kept:
+        if begin >= count:
+            continue
+        if begin == firsts[-1]:
+            moves[-1] = shift
+        elif shift != moves[-1]:
+            firsts.append(begin)
+            moves.append(shift)
+    return firsts, moves
