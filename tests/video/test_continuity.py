@@ -7,7 +7,8 @@ from fractions import Fraction
 
 import pytest
 
-from hyperacuity.formats.video.continuity import Continuity, StampLog, find_corrections
+from hyperacuity.formats.video.continuity import find_corrections
+from hyperacuity.formats.video.corrections import Continuity, StampLog
 
 TICK = Fraction(1, 1000)
 VIDEO, SOUND = 0, 1
@@ -25,9 +26,9 @@ def logged(video: Sequence[int], sound: Sequence[int] = (), *, order: Sequence[i
     return logs
 
 
-def mended(logs: dict[int, StampLog], *, leaps: bool = True) -> list[list[int | None]]:
+def mended(logs: dict[int, StampLog], *, steady: bool = False) -> list[list[int | None]]:
     """The corrected dts of all streams, without dropped packets."""
-    found = find_corrections(logs, VIDEO, Fraction(40, 1000), leaps=leaps)
+    found = find_corrections(logs, VIDEO, Fraction(40, 1000), steady=steady)
     return [corrected(found, stream, list(log.dts)) for stream, log in logs.items()]
 
 
@@ -44,7 +45,7 @@ def evenly(start: int, count: int, step: int = 40) -> list[int]:
 
 def test_times_that_need_no_correction_stay() -> None:
     logs = logged([0, 33, 67, 100, 900, 5000, 14000], [0, 20, 40, 8000, 8020])
-    assert find_corrections(logs, VIDEO, Fraction(1, 30), leaps=True) == Continuity()
+    assert find_corrections(logs, VIDEO, Fraction(1, 30), steady=False) == Continuity()
 
 
 @pytest.mark.parametrize("start", [1480, 0, 7_200_000, 500, 1700])
@@ -84,7 +85,7 @@ def test_frames_stamped_hours_away_are_put_between_their_neighbours() -> None:
     times = evenly(1480, 50)
     for wrong in ([20], [20, 21], [31, 32, 33]):
         broken = [9_802_200 if n in wrong else time for n, time in enumerate(times)]
-        found = find_corrections(logged(broken), VIDEO, Fraction(1, 25), leaps=True)
+        found = find_corrections(logged(broken), VIDEO, Fraction(1, 25), steady=False)
         assert corrected(found, VIDEO, broken) == times
         assert [round(time / TICK) for time in found.outliers] == [times[n] for n in wrong]
         assert not found.restarts
@@ -130,7 +131,7 @@ def test_pauses_without_sound_are_honest_and_hours_are_not() -> None:
 def test_all_streams_leap_together() -> None:
     logs = logged(evenly(0, 50) + evenly(60_000, 50), evenly(0, 100, 20) + evenly(60_000, 100, 20))
     assert mended(logs) == [evenly(0, 100), evenly(0, 200, 20)]
-    assert mended(logs, leaps=False)[0] == evenly(0, 50) + evenly(60_000, 50)  # a sample table does not leap
+    assert mended(logs, steady=True)[0] == evenly(0, 50) + evenly(60_000, 50)  # a sample table does not leap
 
 
 def test_sparse_streams_follow_the_part_they_belong_to() -> None:

@@ -7,23 +7,18 @@ stays with the image. Single time stamps that are wrong are replaced by what the
 
 from __future__ import annotations
 
-from array import array
-from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hyperacuity.formats.video.corrections import Continuity, StampLog, StreamCorrection, Ticks
 from hyperacuity.formats.video.timeline import is_restart
 
-Ticks = NDArray[np.int64]
-
-_UNKNOWN = -(1 << 62)
 # Time stamps of one stream in a file go back by less only where a muxer was careless, in seconds.
-_BACK = 0.1
+_BACK, _BACK_STEADY = 0.1, 1.0
 # A step that is longer than the time that passed by more than this many seconds is a leap. Streams lie this far apart
 # in a file at most.
 _SLACK = 10.0
@@ -43,106 +38,35 @@ _LOST = 1.0
 _OVERLAP = Fraction(1, 10)
 
 
-@dataclass
-class StampLog:
-    """The time stamps of a stream's packets in the order of the file.
-
-    Args:
-        time_base: The unit of time stamps, in seconds.
-        dense: Whether packets follow each other without pauses, as those of video and sound do.
-    """
-
-    time_base: Fraction
-    dense: bool = True
-    dts: array[int] = field(default_factory=lambda: array("q"))
-    pts: array[int] = field(default_factory=lambda: array("q"))
-    places: array[int] = field(default_factory=lambda: array("q"))  # among the packets of all streams
-    keys: bytearray = field(default_factory=bytearray)
-    corrupt: bytearray = field(default_factory=bytearray)
-
-    def add(
-        self, place: int, dts: int | None, pts: int | None, *, key: bool = False, corrupt: bool = False
-    ) -> None:
-        """Record a packet; `place` is its index among the packets of all streams."""
-        self.dts.append(_UNKNOWN if dts is None else dts)
-        self.pts.append(_UNKNOWN if pts is None else pts)
-        self.places.append(place)
-        self.keys.append(key)
-        self.corrupt.append(corrupt)
-
-
-@dataclass(frozen=True)
-class StreamCorrection:
-    """How the time stamps of one stream are corrected, by the index of its packets.
-
-    Attributes:
-        begins: The first packet of each part.
-        shifts: What is added in each part, in units of the time base.
-        replaced: dts and pts of packets whose own are wrong.
-        dropped: Packets that overlap the next part.
-    """
-
-    begins: Sequence[int] = (0,)
-    shifts: Sequence[int] = (0,)
-    replaced: Mapping[int, tuple[int, int]] = field(default_factory=dict)
-    dropped: frozenset[int] = frozenset()
-
-    def correct(self, index: int, dts: int | None, pts: int | None) -> tuple[int | None, int | None]:
-        """Returns dts and pts of a packet, corrected."""
-        if index in self.replaced:
-            return self.replaced[index]
-        shift = self.shifts[bisect_right(self.begins, index) - 1]
-        return (None if dts is None else dts + shift), (None if pts is None else pts + shift)
-
-
-@dataclass(frozen=True)
-class Continuity:
-    """The corrections of a file.
-
-    Attributes:
-        streams: By the index of the stream; streams without corrections are missing.
-        restarts: When a part begins after a restart or leap of the clock, in seconds of the corrected time.
-        outliers: When the frames of the video with wrong time stamps are shown, in seconds of the corrected time.
-    """
-
-    streams: Mapping[int, StreamCorrection] = field(default_factory=dict)
-    restarts: Sequence[Fraction] = ()
-    outliers: Sequence[Fraction] = ()
-
-
-def find_corrections(logs: Mapping[int, StampLog], video: int, interval: Fraction, *, leaps: bool) -> Continuity:
+def find_corrections(logs: Mapping[int, StampLog], video: int, interval: Fraction, *, steady: bool) -> Continuity:
     """Returns what makes the time stamps of a file continuous.
 
     Args:
         logs: Of all streams.
         video: The index of the stream that the others follow.
         interval: The nominal interval of its frames, in seconds.
-        leaps: Whether the container's clock may leap ahead. If it cannot, long intervals are honest.
+        steady: Whether the container's own clock cannot leap ahead: then long intervals are honest, and the times of
+            decoding may be FFmpeg's guesses.
     """
     tracks = {index: _Track(log, interval) for index, log in logs.items() if len(log.dts)}
     if video not in tracks:
         return Continuity()
-    for index, track in tracks.items():
-        track.find_outliers([other for n, other in tracks.items() if n != index and other.log.dense])
-    breaks = {
-        index: track.find_breaks([o for n, o in tracks.items() if n != index and o.log.dense], leaps=leaps)
-        for index, track in tracks.items()
-        if track.log.dense
-    }
+    dense = {index: track for index, track in tracks.items() if track.log.dense}
+    others = {index: [other for other in dense.values() if other is not track] for index, track in tracks.items()}
+    if not steady:
+        for index, track in tracks.items():
+            track.find_outliers(others[index])
+    breaks = {index: track.find_breaks(others[index], steady=steady) for index, track in dense.items()}
     main = tracks[video]
     parts = _Parts(main, breaks.pop(video))
-    found = {
-        index: parts.follow(track, breaks.get(index, [])) for index, track in tracks.items() if track is not main
-    }
+    found = {index: parts.follow(track, breaks.get(index, [])) for index, track in tracks.items() if track is not main}
     parts.place({index: begins for index, (begins, _) in found.items()}, tracks)
     streams = {video: main.correction(parts.begins, parts.shifts_of(main))}
     for index, (begins, own) in found.items():
         streams[index] = parts.correction(tracks[index], begins, own, main)
     changed = {index: each for index, each in streams.items() if each != StreamCorrection()}
     replaced = streams[video].replaced.values()
-    return Continuity(
-        changed, tuple(parts.starts), tuple(sorted(pts * main.log.time_base for _, pts in replaced))
-    )
+    return Continuity(changed, tuple(parts.starts), tuple(sorted(pts * main.log.time_base for _, pts in replaced)))
 
 
 class _Track:
@@ -155,11 +79,9 @@ class _Track:
 
     def __init__(self, log: StampLog, interval: Fraction) -> None:
         self.log = log
-        dts, pts = np.array(log.dts, np.int64), np.array(log.pts, np.int64)
-        self.times = _filled(np.where(dts == _UNKNOWN, pts, dts))
-        self.shown = np.where(pts == _UNKNOWN, self.times, pts)
+        self.times, self.shown = log.decoded(), log.presented()
         self.places = np.array(log.places, np.int64)
-        self.wrong = np.zeros(len(dts), bool)
+        self.wrong = np.zeros(len(self.times), bool)
         steps = np.diff(np.sort(self.shown))
         steps = steps[steps > 0]
         self.step = int(np.median(steps)) if len(steps) else max(1, round(interval / log.time_base))
@@ -190,18 +112,19 @@ class _Track:
         # Frames are shown a few frames after they are decoded.
         self.wrong |= np.abs(self.shown - self.times) * self._base > _SLACK + _NEIGHBOURS * self.step * self._base
 
-    def find_breaks(self, others: list[_Track], *, leaps: bool) -> list[int]:
+    def find_breaks(self, others: list[_Track], *, steady: bool) -> list[int]:
         """The indices of packets before which the clock restarted or leapt."""
         right = np.flatnonzero(~self.wrong)
         steps = np.diff(self.times[right]) * self._base
+        back = _BACK_STEADY if steady else _BACK
         found = []
-        for n in np.flatnonzero((steps <= -_BACK) | (steps > _SLACK)):
+        for n in np.flatnonzero((steps <= -back) | (steps > _SLACK)):
             before, at = right[n], right[n + 1]
-            if steps[n] > 0 and not leaps:
+            if steps[n] > 0 and steady:
                 continue
             elapsed = [other.elapsed(self.places[before], self.places[at]) for other in others]
             known = [time for time in elapsed if time is not None]
-            if not is_restart(steps[n], max(known, default=0.0), back=_BACK, slack=_SLACK):
+            if not is_restart(steps[n], max(known, default=0.0), back=back, slack=_SLACK):
                 continue
             if steps[n] < 0 or known or steps[n] > _LONGEST_PAUSE or self._looks_joined(steps, n, before, at):
                 found.append(int(at))
@@ -229,21 +152,16 @@ class _Track:
         for begin, end, shift in zip(begins, limits, shifts, strict=True):
             for index in np.flatnonzero(self.wrong[begin:end]) + begin:
                 near = slice(max(begin, index - _NEIGHBOURS), min(end, index + _NEIGHBOURS + 1))
-                known = np.sort(self.shown[near][~self.wrong[near]])
-                own = _gap(known, self.step)
-                self.shown[index] = self.times[index] = own
+                right = ~self.wrong[near]
+                delay = np.median((self.shown[near] - self.times[near])[right])
+                earlier = np.flatnonzero(~self.wrong[begin:index]) + begin
+                before = self.times[earlier[-1]] + (index - earlier[-1] - 1) * self.step if len(earlier) else None
+                decoded = self.times[near][right].min() - self.step if before is None else before + self.step
+                own = _gap(np.sort(self.shown[near][right]), self.step, decoded + int(delay))
+                self.times[index], self.shown[index] = min(own, decoded), own
                 self.wrong[index] = False
-                before = self.times[index - 1] if index > begin else own - self.step
-                replaced[int(index)] = int(min(own, before + self.step)) + shift, int(own) + shift
+                replaced[int(index)] = int(self.times[index]) + shift, own + shift
         return StreamCorrection(tuple(begins), tuple(shifts), replaced)
-
-
-def _filled(times: Ticks) -> Ticks:
-    """Packets without a time stamp get that of the packet before."""
-    known = np.where(times == _UNKNOWN, 0, np.arange(len(times)))
-    filled = times[np.maximum.accumulate(known)]
-    first = filled[filled != _UNKNOWN]
-    return np.where(filled == _UNKNOWN, first[0] if len(first) else 0, filled)
 
 
 def _agree(track: _Track, right: int, wrong: int, others: list[_Track]) -> bool:
@@ -257,14 +175,11 @@ def _agree(track: _Track, right: int, wrong: int, others: list[_Track]) -> bool:
     return any(near(other, right) and not near(other, wrong) for other in others)
 
 
-def _gap(known: Ticks, step: int) -> int:
-    """Where a frame is missing among these times: after the longest interval's beginning, or at the end."""
-    if not len(known):
-        return 0
-    steps = np.diff(known)
-    if len(steps) and steps.max() > 1.5 * step:
-        return int(known[steps.argmax()]) + step
-    return int(known[-1]) + step
+def _gap(known: Ticks, step: int, expected: int) -> int:
+    """Where a frame is missing among these times, nearest to where it is expected."""
+    gaps = known[:-1][np.diff(known) > 1.5 * step] + step
+    candidates = [known[0] - step, *gaps, known[-1] + step]
+    return int(min(candidates, key=lambda time: abs(time - expected)))
 
 
 class _Parts:
@@ -324,9 +239,7 @@ class _Parts:
             self.offsets.append(offset)
             self.starts.append(int(self._shown[number].min()) * base + offset)
 
-    def correction(
-        self, track: _Track, begins: Sequence[int], own: Sequence[int], main: _Track
-    ) -> StreamCorrection:
+    def correction(self, track: _Track, begins: Sequence[int], own: Sequence[int], main: _Track) -> StreamCorrection:
         """The correction of a stream that follows the parts, with restarts of its own."""
         shifts = self.shifts_of(track)
         for at in own:

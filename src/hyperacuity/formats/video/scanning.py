@@ -1,0 +1,183 @@
+"""Reads the time stamps of a whole file, without decoding anything: what its streams say about time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from hyperacuity.formats.video.continuity import find_corrections
+from hyperacuity.formats.video.corrections import Continuity, StampLog, StreamCorrection
+from hyperacuity.formats.video.timeline import DecodingOrder
+
+if TYPE_CHECKING:
+    import av
+
+# Containers with a table of all samples or with times of their own, which never leap ahead.
+_STEADY = ("mov", "matroska")
+
+
+@dataclass(frozen=True)
+class StreamTimes:
+    """When a stream other than the video is presented, without what is hidden.
+
+    Attributes:
+        kind: "audio", "subtitle" ...
+        packets: How many.
+        first, last: When the earliest and the latest packet begin, in seconds.
+        end: When the last packet ends, in seconds; `last` if that is unknown.
+        hidden: The seconds before `first` that are decoded and not presented.
+    """
+
+    kind: str
+    packets: int
+    first: Fraction
+    last: Fraction
+    end: Fraction
+    hidden: Fraction = Fraction(0)
+
+
+@dataclass(frozen=True)
+class FileTimes:
+    """What the packets of a file say about time, after corrections.
+
+    Attributes:
+        continuity: The corrections.
+        time_base: The unit of `shown`, in seconds.
+        shown: When each frame of the video is shown, in order.
+        others: The other timed streams, by index; those without packets are missing.
+    """
+
+    continuity: Continuity
+    time_base: Fraction
+    shown: Sequence[int]
+    others: Mapping[int, StreamTimes] = field(default_factory=dict)
+
+
+class PacketCorrector:
+    """Corrects the time stamps of packets, read from the beginning of a file.
+
+    Args:
+        continuity: The corrections of the file.
+    """
+
+    def __init__(self, continuity: Continuity) -> None:
+        self._streams = continuity.streams
+        self._count: dict[int, int] = {}
+
+    def correct(self, packet: av.Packet[Any]) -> bool:
+        """Correct a packet in place; returns False if it is to be left out."""
+        stream = packet.stream_index
+        if packet.size == 0 or stream not in self._streams:
+            return True
+        index = self._count.get(stream, 0)
+        self._count[stream] = index + 1
+        own = self._streams[stream]
+        if index in own.dropped:
+            return False
+        packet.dts, packet.pts = own.correct(index, packet.dts, packet.pts)
+        return True
+
+
+def lacks_display_order(container: av.container.InputContainer) -> bool:
+    """Whether a container has only the order in which packets are decoded, and not when their frames are shown."""
+    return container.format.name == "avi" or lacks_time(container)
+
+
+def lacks_time(container: av.container.InputContainer) -> bool:
+    """Whether a container is a bare stream of packets without time stamps."""
+    import av
+
+    flag: Any = av.format.Flags.no_timestamps
+    return bool(container.format.flags & flag.value)
+
+
+def nominal_interval(stream: av.VideoStream, rate: Fraction) -> int:
+    """Returns the interval between frames at a rate, in units of the stream's time base."""
+    return max(1, round(1 / rate / (stream.time_base or Fraction(1, 1000))))
+
+
+def scan(container: av.container.InputContainer, video: int, rate: Fraction) -> FileTimes:
+    """Read the time stamps of a file; what is damaged ends it early.
+
+    Args:
+        container: The file, just opened.
+        video: The index of its video stream.
+        rate: Of the video, in frames per second, about.
+    """
+    logs = _read(container, video)
+    base = logs[video].time_base
+    if lacks_display_order(container):
+        stream: Any = container.streams[video]
+        order = DecodingOrder(nominal_interval(stream, rate), reorders=bool(stream.codec_context.has_b_frames))
+        known = not lacks_time(container)
+        shown = sorted(order.add(dts if known else None) for dts in logs[video].dts)
+        return FileTimes(Continuity(), base, shown, _summaries(container, logs, video, {}))
+    steady = container.format.name.split(",")[0] in _STEADY
+    found = find_corrections(logs, video, 1 / rate, steady=steady)
+    visible = ~np.array(logs[video].hidden, bool)
+    times = found.streams.get(video, StreamCorrection()).correct_all(logs[video].presented())
+    return FileTimes(found, base, np.sort(times[visible]).tolist(), _summaries(container, logs, video, found.streams))
+
+
+def _read(container: av.container.InputContainer, video: int) -> dict[int, StampLog]:
+    import av
+
+    covers = av.stream.Disposition.attached_pic
+    timed = [
+        stream
+        for stream in container.streams
+        if stream.time_base
+        and stream.type in ("video", "audio", "subtitle", "data")
+        and not stream.disposition & covers
+        and stream.discard != av.stream.Discard.all
+    ]
+    logs = {
+        stream.index: StampLog(Fraction(stream.time_base or 1), stream.type in ("video", "audio")) for stream in timed
+    }
+    place = 0
+    try:
+        for packet in container.demux(timed):
+            if packet.size == 0:
+                continue
+            logs[packet.stream_index].add(
+                place,
+                packet.dts,
+                packet.pts,
+                packet.duration or 0,
+                key=packet.is_keyframe,
+                corrupt=packet.is_corrupt,
+                hidden=packet.is_discard,
+            )
+            place += 1
+    except av.FFmpegError:
+        pass  # a warning is given when the frames are read
+    return logs
+
+
+def _summaries(
+    container: av.container.InputContainer,
+    logs: Mapping[int, StampLog],
+    video: int,
+    corrections: Mapping[int, StreamCorrection],
+) -> dict[int, StreamTimes]:
+    found = {}
+    for index, log in logs.items():
+        if index == video or not len(log.dts):
+            continue
+        own = corrections.get(index, StreamCorrection())
+        kept = np.ones(len(log.dts), bool)
+        kept[list(own.dropped)] = False
+        hidden = np.array(log.hidden, bool)[kept]
+        begins = own.correct_all(log.presented())
+        visible = begins[~hidden]
+        if not len(visible):
+            continue
+        ends = (begins + np.array(log.durations, np.int64)[kept])[~hidden]
+        first, last, end = (int(each) * log.time_base for each in (visible.min(), visible.max(), ends.max()))
+        before = int(visible.min() - begins.min()) * log.time_base
+        found[index] = StreamTimes(container.streams[index].type, len(visible), first, last, end, before)
+    return found
