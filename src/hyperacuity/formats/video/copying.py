@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
+from hyperacuity.formats.video.scanning import presented_packets
 from hyperacuity.formats.video.source import VideoSource
 
 if TYPE_CHECKING:
@@ -140,7 +141,7 @@ def earliest_time(video: VideoSource, begin: Fraction, indices: Sequence[int]) -
     with video.reopen() as source:
         copies = [StreamCopy(source.streams[index], source.streams[index]) for index in indices]
         found = begin
-        for packet in copied_packets(video, source, copies, begin, Fraction(0)) if copies else ():
+        for packet in copied_packets(video, source, copies, begin, Fraction(0), hides=False) if copies else ():
             if packet_time(packet) > begin + _INTERLEAVING:
                 break
             found = min(found, packet_time(packet))
@@ -218,6 +219,8 @@ def copied_packets(
     copies: Sequence[StreamCopy],
     begin: Fraction,
     origin: Fraction,
+    *,
+    hides: bool,
 ) -> Iterator[av.Packet[Any]]:
     """Yields the packets of the copied streams that lie in the part read, and counts them.
 
@@ -227,16 +230,17 @@ def copied_packets(
         copies: The streams to read.
         begin: Where the part begins, in seconds.
         origin: The source's time, in seconds, that becomes 0.
+        hides: Whether the result can hide what lies before 0.
     """
     import av
 
     by_index = {copy.source.index: copy for copy in copies}
     end = None if video.part.duration is None else begin + video.part.duration
-    if video.part.start and begin > _INTERLEAVING:
+    if video.part.start and begin > _INTERLEAVING and not video.continuity.streams:
         source.seek(int((begin - _INTERLEAVING) * 1_000_000))
     try:
-        for packet in source.demux([copy.source for copy in copies]):
-            if packet.size == 0 or packet.dts is None:
+        for packet in presented_packets(video.continuity, source, [copy.source for copy in copies], hides=hides):
+            if packet.dts is None:
                 continue
             copy = by_index[packet.stream_index]
             over = (

@@ -86,10 +86,10 @@ def mux(
         with opened.container as target:
             index = opened.video.index
             own = _encoded_packets(opened.video, packets, pts, shift, video.time_base, duration)
-            copies = opened.copies
-            others = (
-                copying.copied_packets(video, source, copies, begin, opened.origin) if source and copies else iter(())
-            )
+            copies, hides = opened.copies, kind not in NO_NEGATIVE_TIMES
+            others: Iterator[av.Packet[Any]] = iter(())
+            if source and copies:
+                others = copying.copied_packets(video, source, copies, begin, opened.origin, hides=hides)
             _interleave(target, own, others)
         shown = [time - shift for time in sorted(pts)]
         return MuxedFile(

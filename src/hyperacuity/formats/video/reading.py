@@ -96,8 +96,9 @@ class FrameReader:
         for frame in decoded:
             frame.pts = self._order.take() if self._order is not None else self._known_time(frame)
             self._last = frame.pts
-        record = PacketRecord(time, packet.is_keyframe, packet.is_corrupt, packet.is_discard, decodable)
-        return decoded, record
+        # Where recordings were joined, the demuxer marks a packet as corrupt although it is whole.
+        corrupt = packet.is_corrupt and not self._corrector.at_seam
+        return decoded, PacketRecord(time, packet.is_keyframe, corrupt, packet.is_discard, decodable)
 
     def _known_time(self, frame: av.VideoFrame) -> int:
         """The time stamp of a frame; without one, it follows the frame before."""
@@ -126,7 +127,8 @@ class FrameReader:
             return
         if video.part != WHOLE or not video.is_container:
             return
-        missing = tally.describe_missing(video.promised_frames, video.tagged_end, video.time_base)
+        promised = max(0, video.promised_frames - (self._order.empty if self._order else 0))
+        missing = tally.describe_missing(promised, video.tagged_end, video.time_base)
         if not missing and self._container.format.name == "yuv4mpegpipe" and _y4m_breaks_off(video.source, tally):
             missing = f"is cut short inside the frame after the first {tally.packets}"
         if missing and video.strict:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 
 # Containers with a table of all samples or with times of their own, which never leap ahead.
 _STEADY = ("mov", "matroska")
+# Within this many packets before a restart, the demuxer notices that others are missing.
+_SEAM = 3
+# How many packets at most a decoder is primed with.
+_PRIMING = 2
 
 
 @dataclass(frozen=True)
@@ -62,24 +66,84 @@ class PacketCorrector:
 
     Args:
         continuity: The corrections of the file.
+
+    Attributes:
+        at_seam: Whether the last packet is one of the last of its stream before a restart.
     """
 
     def __init__(self, continuity: Continuity) -> None:
         self._streams = continuity.streams
         self._count: dict[int, int] = {}
+        self.at_seam = False
 
     def correct(self, packet: av.Packet[Any]) -> bool:
         """Correct a packet in place; returns False if it is to be left out."""
         stream = packet.stream_index
+        self.at_seam = False
         if packet.size == 0 or stream not in self._streams:
             return True
         index = self._count.get(stream, 0)
         self._count[stream] = index + 1
         own = self._streams[stream]
+        self.at_seam = any(index < begin <= index + _SEAM for begin in own.begins)
         if index in own.dropped:
             return False
         packet.dts, packet.pts = own.correct(index, packet.dts, packet.pts)
         return True
+
+
+class HiddenPackets:
+    """Leaves out packets that a source hides, because they lie before or after the cut of an edit list.
+
+    The few packets that only prime a decoder are kept. Where a cut hides more, the last of them is kept if the result
+    can hide it again; if not, what is hidden would be heard.
+
+    Args:
+        hides: Whether the result can hide what lies before its beginning.
+    """
+
+    def __init__(self, *, hides: bool) -> None:
+        self._hides = hides
+        self._held: dict[int, list[av.Packet[Any]]] = {}
+        self._count: dict[int, int] = {}
+        self._begun: set[int] = set()
+
+    def pass_on(self, packet: av.Packet[Any]) -> list[av.Packet[Any]]:
+        """Returns the packets to copy, now that one more is known."""
+        stream = packet.stream_index
+        if packet.is_discard:
+            if stream not in self._begun:
+                self._held[stream] = [*self._held.get(stream, []), packet][-_PRIMING:]
+                self._count[stream] = self._count.get(stream, 0) + 1
+            return []
+        if stream in self._begun:
+            return [packet]
+        held, cut = self._held.pop(stream, []), self._count.get(stream, 0) > _PRIMING
+        if cut and not self._hides and packet.pts is not None and packet.pts < 0:
+            return []  # partly hidden
+        self._begun.add(stream)
+        return [*(held[-1:] if cut and self._hides else [] if cut else held), packet]
+
+
+def presented_packets(
+    continuity: Continuity,
+    container: av.container.InputContainer,
+    streams: Sequence[av.stream.Stream],
+    *,
+    hides: bool,
+) -> Iterator[av.Packet[Any]]:
+    """Yields the packets of some streams that are presented, with corrected time stamps.
+
+    Args:
+        continuity: The corrections of the file.
+        container: The file, just opened.
+        streams: Those to read.
+        hides: See `HiddenPackets`.
+    """
+    corrector, hidden = PacketCorrector(continuity), HiddenPackets(hides=hides)
+    for packet in container.demux(streams):
+        if packet.size and corrector.correct(packet):
+            yield from hidden.pass_on(packet)
 
 
 def lacks_display_order(container: av.container.InputContainer) -> bool:

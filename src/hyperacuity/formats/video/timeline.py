@@ -80,6 +80,9 @@ class DecodingOrder:
         interval: The nominal interval of frames, in units of the time base.
         reorders: Whether frames are shown in another order than they are decoded: such an encoder may hold back frames
             after the first, and the empty places that it leaves there are closed.
+
+    Attributes:
+        empty: How many places for frames were empty.
     """
 
     def __init__(self, interval: int, *, reorders: bool) -> None:
@@ -87,14 +90,18 @@ class DecodingOrder:
         self._times: list[int] = []  # a heap
         self._count = self._delay = 0
         self._next = 0  # the time of a packet or a frame without a time stamp
-        self._shown = 0
+        self._shown = -interval
+        self.empty = 0
 
     def add(self, dts: int | None) -> int:
         """Record a packet; returns its place among the times."""
         if dts is not None and self._count == 1 and self._reorders:
             gap = dts - self._next
             self._delay = gap if 0 < gap <= _ENCODER_DELAY * self._interval else 0
+            self.empty += self._delay // self._interval
         time = self._next if dts is None else dts - self._delay
+        if self._count:
+            self.empty += max(0, time - self._next) // self._interval
         self._count += 1
         self._next = time + self._interval
         heapq.heappush(self._times, time)
