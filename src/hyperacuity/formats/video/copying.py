@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
+from hyperacuity.formats.video.selecting import is_cover
 from hyperacuity.formats.video.source import VideoSource
 
 if TYPE_CHECKING:
@@ -157,13 +158,6 @@ def read_covers(video: VideoSource) -> dict[int, bytes]:
             if len(found) == len(streams):
                 break
     return found
-
-
-def is_cover(stream: av.stream.Stream) -> bool:
-    """Whether a stream is a cover image."""
-    import av
-
-    return bool(stream.disposition & av.stream.Disposition.attached_pic)
 
 
 def is_timeless(stream: av.stream.Stream) -> bool:

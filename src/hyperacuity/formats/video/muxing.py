@@ -19,6 +19,7 @@ from hyperacuity.formats.video.containers import BROADCAST, NO_NEGATIVE_TIMES
 from hyperacuity.formats.video.encoder import EncoderTarget
 from hyperacuity.formats.video.ffmpeg import keep_thread_priority
 from hyperacuity.formats.video.packets import StoredPacket
+from hyperacuity.formats.video.selecting import is_cover
 from hyperacuity.formats.video.source import VideoSource
 from hyperacuity.formats.video.timeline import decoding_times
 
@@ -171,7 +172,7 @@ def _open_file(
     for line in losses:
         warnings.warn(LossWarning(f"{name}: {line}"), stacklevel=5)
     for copy in copies:
-        if kind in copying.ISO and copying.is_cover(copy.source):
+        if kind in copying.ISO and is_cover(copy.source):
             copying.mux_cover(target, copy, covers[copy.source.index])
     return _OpenFile(target, encoded, timed, len(copies) - len(timed), origin)
 
