@@ -11,7 +11,10 @@ encoder        frames -> packets
 packets        packets in a file of their own, until the video is complete
 containers     the table of containers
 copying        sound, subtitles, covers, chapters and tags: which of them a container takes, and under which names
+projection     360 degree videos and stereo 3D
+opening        the beginning of a result, and what its container cannot hold
 muxing         all of these -> a file
+matroska       what FFmpeg's muxer leaves out of Matroska
 verifying      the file read back and compared
 y4m, folder    frames without a codec
 patterns, deinterlacing, ffmpeg    names of frames; whole frames of fields; FFmpeg's peculiarities

@@ -22,6 +22,7 @@ from hyperacuity.formats.video.ffmpeg import error_text, ffmpeg_path
 from hyperacuity.formats.video.frames import PlanarFrame, detect_format, from_av, has_alpha
 from hyperacuity.formats.video.hdr import read_hdr, unwritable_metadata
 from hyperacuity.formats.video.patterns import existing_frames, frame_numbers, is_pattern
+from hyperacuity.formats.video.projection import read_projection
 from hyperacuity.formats.video.selecting import choose_video, is_cover, tagged_end
 from hyperacuity.formats.video.timeline import WHOLE, Part, select
 
@@ -54,6 +55,7 @@ class VideoSource:
         aspect: Width of a pixel divided by its height; None if the video does not specify it.
         display_matrix: The nine numbers of the matrix that rotates or mirrors the frame when it is shown, or None.
         hdr: HDR10's metadata, or None.
+        projection: How it is seen in a headset, or None for an ordinary video.
         unwritable: Names of metadata that no result can hold.
         other_streams: The types of the file's other streams, such as "audio".
 
@@ -105,6 +107,7 @@ class VideoSource:
             container.close()
         self.display_matrix = _display_matrix(first)
         self.hdr = read_hdr(first)
+        self.projection = read_projection(first)
         self.unwritable = unwritable_metadata(first)
         self.frame_format = detect_format(first, centred=self.codec in CENTRED)
         if has_alpha(first):
