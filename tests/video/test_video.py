@@ -191,6 +191,10 @@ def test_names_with_a_special_meaning_to_ffmpeg_work(
     assert not is_pattern(photo)
     (folder / "1.png").rename("50%d.png")
     assert not is_pattern(Path("50%d.png"))
+    for name in ("Save 50%deal.mp4", "%d.mkv", "%05d.avi", "50%deal.png", "50%dépôt.png"):
+        assert not is_pattern(Path(name))
+    for name in ("%d.png", "%06d.jpg", "a%d-b.tif", "%04deal.png"):
+        assert is_pattern(Path(name))
 
 
 def test_grey_of_studio_range_becomes_black_and_white_in_images(tmp_path: Path) -> None:
@@ -316,3 +320,9 @@ def test_options_that_are_not_numbers_are_refused(upscaler: Upscaler, tmp_path: 
     with pytest.raises(UsageError, match="images and Y4M have no codec") as refused:
         video.upscale(upscaler, source, tmp_path / "b.y4m", Size(2), VideoOptions("h264", crf=20))
     assert refused.value.cures == (Use(codec=LEAVE_OUT, crf=LEAVE_OUT),)
+
+
+def test_a_percent_sign_in_a_name_is_no_pattern(upscaler: Upscaler, tmp_path: Path) -> None:
+    source = make(tmp_path / "Save 50%deal.mp4", moving_frames(3), codec="libx264")
+    video.upscale(upscaler, source, tmp_path / "Save 50%deal-x2.mp4", Size(2))
+    assert len(contents(tmp_path / "Save 50%deal-x2.mp4")[0]) == 3

@@ -22,6 +22,7 @@ from hyperacuity.formats.protocol import LossWarning
 from hyperacuity.formats.video.deinterlacing import Deinterlacer
 from hyperacuity.formats.video.ffmpeg import error_text
 from hyperacuity.formats.video.frames import FrameFormat, PlanarFrame, detect_format, from_av
+from hyperacuity.formats.video.selecting import choose_video
 from hyperacuity.formats.video.source import CENTRED
 from hyperacuity.live.addresses import PIPE, LiveSource
 from hyperacuity.live.backoff import Backoff
@@ -222,9 +223,9 @@ class SourceReader:
         return Unreachable("the connection was cut" if cut else error_text(error))
 
     def _read(self, container: av.container.InputContainer) -> None:
-        if not container.streams.video or container.streams.video[0].codec_context is None:
+        stream = choose_video(container)
+        if stream is None or stream.codec_context is None:
             raise UnsupportedFormat(f"{self.source.shown} has no video that can be decoded")
-        stream = container.streams.video[0]
         stream.thread_type = "SLICE"  # frame threads would delay frames
         sound = self._sound_stream(container)
         self._timeline.connect(paced=self.source.paced or container.format.name.split(",")[0] in _LUMPS)

@@ -93,7 +93,7 @@ class _Track:
     def find_outliers(self, others: list[_Track]) -> None:
         """Mark packets that are stamped far from their neighbours, which continue as if these were not there."""
         steps = np.diff(self.times) * self._base
-        for at in np.flatnonzero((steps <= -_BACK) | (steps > _SLACK)) + 1:
+        for at in (int(n) + 1 for n in np.flatnonzero((steps <= -_BACK) | (steps > _SLACK))):
             if self.wrong[at - 1]:
                 continue
             before = self.times[at - 1]
@@ -118,8 +118,8 @@ class _Track:
         steps = np.diff(self.times[right]) * self._base
         back = _BACK_STEADY if steady else _BACK
         found = []
-        for n in np.flatnonzero((steps <= -back) | (steps > _SLACK)):
-            before, at = right[n], right[n + 1]
+        for n in (int(n) for n in np.flatnonzero((steps <= -back) | (steps > _SLACK))):
+            before, at = int(right[n]), int(right[n + 1])
             if steps[n] > 0 and steady:
                 continue
             elapsed = [other.elapsed(self.places[before], self.places[at]) for other in others]
@@ -127,10 +127,10 @@ class _Track:
             if not is_restart(steps[n], max(known, default=0.0), back=back, slack=_SLACK):
                 continue
             if steps[n] < 0 or known or steps[n] > _LONGEST_PAUSE or self._looks_joined(steps, n, before, at):
-                found.append(int(at))
+                found.append(at)
         return found
 
-    def _looks_joined(self, steps: NDArray[Any], n: int, before: Any, at: Any) -> bool:
+    def _looks_joined(self, steps: NDArray[Any], n: int, before: int, at: int) -> bool:
         """Whether a long pause without any other stream is the seam between two recordings."""
         similar = np.count_nonzero(steps > steps[n] / _SIMILAR)
         often = similar > max(1, _FREQUENT * len(steps))

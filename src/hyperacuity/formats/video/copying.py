@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
+from hyperacuity.formats.video.containers import Discard, open_target
+from hyperacuity.formats.video.ffmpeg import keep_thread_priority
 from hyperacuity.formats.video.scanning import presented_packets
+from hyperacuity.formats.video.selecting import is_cover
 from hyperacuity.formats.video.source import VideoSource
 
 if TYPE_CHECKING:
@@ -15,7 +20,14 @@ if TYPE_CHECKING:
 
 # Tags that describe the file and not the video.
 _FILE_TAGS = {"major_brand", "minor_version", "compatible_brands", "encoder", "duration", "number_of_frames"}
+# Statistics of the old stream, with the language that some tools append.
+_STATISTICS = re.compile(r"(_STATISTICS_.*|BPS|NUMBER_OF_(FRAMES|BYTES)|DURATION)(-.*)?", re.IGNORECASE)
 ISO = ("mp4", "mov")
+# The tags of a stream with a field in MP4; those that say nothing in other containers; and those that are not tags, but
+# names of other properties.
+_ISO_STREAM_TAGS = {"title", "language", "handler_name", "timecode", "creation_time"}
+_ISO_DEFAULTS = {("handler_name", "VideoHandler"), ("handler_name", "SoundHandler"), ("vendor_id", "[0][0][0][0]")}
+_REPLACED_TAGS = {"name", "vendor_id", "stereo_mode", "alpha_mode", "filename", "mimetype", "rotate"}
 # Keys with a field in MP4 and QuickTime; other keys need FFmpeg's table of free ones.
 NAMED = {
     *("title", "artist", "album_artist", "composer", "album", "date", "comment", "genre", "copyright", "grouping"),
@@ -80,30 +92,80 @@ def kept_tags(metadata: dict[str, str]) -> dict[str, str]:
     return {
         key: value
         for key, value in metadata.items()
-        if key.lower() not in _FILE_TAGS and not key.startswith(("_STATISTICS", "BPS", "NUMBER_OF", "DURATION"))
+        if key.lower() not in _FILE_TAGS and not _STATISTICS.fullmatch(key)
     }
 
 
+def stream_tags(stream: av.stream.Stream, kind: str) -> dict[str, str]:
+    """Returns a stream's tags under the names that the container `kind` uses, without those that it cannot hold."""
+    tags = kept_tags(stream.metadata)
+    if "name" in tags:  # MP4's name of a track, which FFmpeg writes by another name than it reads
+        tags.setdefault("title", tags.pop("name"))
+    if kind not in ISO:
+        return {key: value for key, value in tags.items() if (key, value) not in _ISO_DEFAULTS}
+    named = {key.lower() if key.lower() in _ISO_STREAM_TAGS else key: value for key, value in tags.items()}
+    return {key: value for key, value in named.items() if key in _ISO_STREAM_TAGS}
+
+
+def lost_tags(stream: av.stream.Stream, kind: str) -> list[str]:
+    """Returns a clause that names the tags of a stream that the container `kind` cannot hold, if there are any."""
+    if kind not in ISO:
+        return []
+    lost = sorted(key for key in kept_tags(stream.metadata) if key.lower() not in _ISO_STREAM_TAGS | _REPLACED_TAGS)
+    cure = "Matroska (.mkv) holds them"
+    return [f"the tags {', '.join(lost)} of stream {stream.index} are left out; {cure}"] if lost else []
+
+
+def fits(stream: av.stream.Stream, kind: str, cover: bytes | None) -> str:
+    """Returns how a container takes a copy of a stream: "officially", "unofficially", or "" if it does not.
+
+    Args:
+        stream: Of the source.
+        kind: The container.
+        cover: The image, if the stream is a cover.
+    """
+    import av
+
+    if (stream.type == "attachment" and kind != "matroska") or (cover is not None and kind == "webm"):
+        return ""
+    if cover is not None and kind == "matroska":
+        return "officially"
+    for chained in (False, True) if kind == "matroska" and stream.type == "audio" else (False,):
+        discard = Discard()
+        target = open_target(discard, kind, {}, chained=chained)
+        try:
+            if begin_copy(target, kind, stream, cover) is not None:
+                with keep_thread_priority():
+                    target.start_encoding()  # support for some streams shows only when the header is written
+                return "unofficially" if chained else "officially"
+        except (ValueError, av.FFmpegError):
+            continue
+        finally:
+            discard.closed = True  # so that PyAV writes no trailer
+            with contextlib.suppress(ValueError, av.FFmpegError):
+                target.close()
+    return ""
+
+
 def begin_copy(
-    target: av.container.OutputContainer, stream: av.stream.Stream, cover: bytes | None
+    target: av.container.OutputContainer, kind: str, stream: av.stream.Stream, cover: bytes | None
 ) -> StreamCopy | None:
-    """Add a copy of a stream, still without packets; None if the container cannot hold it.
+    """Add a copy of a stream, still without packets; None if PyAV knows that the container cannot hold it.
 
     Args:
         target: The file being written.
+        kind: Its container.
         stream: Of the source.
         cover: The image, if the stream is a cover.
     """
-    kind = target.format.name
-    if (stream.type == "attachment" and kind != "matroska") or (cover is not None and kind == "webm"):
-        return None
     if cover is not None and kind == "matroska":
         return StreamCopy(stream, target.add_attachment(*_attachment_name(stream), cover))  # not a second video
     try:
         copy = target.add_stream_from_template(stream, opaque=True)
     except ValueError:
         return None
-    copy.metadata.update(kept_tags(stream.metadata))
+    copy.metadata.clear()
+    copy.metadata.update(stream_tags(stream, kind))
     copy.disposition = stream.disposition
     if kind in ISO and stream.type == "audio":
         _set_channel_layout(copy.codec_context)
@@ -124,16 +186,20 @@ def file_tags(source: av.container.InputContainer, kind: str) -> dict[str, str]:
     return kept_tags(named)
 
 
-def copy_metadata(target: av.container.OutputContainer, source: av.container.InputContainer, origin: Fraction) -> None:
-    """Copy tags and chapters; `origin` is the source's time, in seconds, that becomes 0."""
-    target.metadata.update(file_tags(source, target.format.name))
+def copy_tags(target: av.container.OutputContainer, kind: str, source: av.container.InputContainer) -> None:
+    """Copy the tags of the file."""
+    target.metadata.update(file_tags(source, kind))
+
+
+def shifted_chapters(source: av.container.InputContainer, origin: Fraction) -> list[Any]:
+    """Returns the chapters of a file; `origin` is its time, in seconds, that becomes 0."""
     chapters = []
     for chapter in source.chapters():
         base = chapter["time_base"] or Fraction(1, 1000)
         moved = round(origin / base)
         if chapter["end"] > moved:
             chapters.append({**chapter, "start": max(0, chapter["start"] - moved), "end": chapter["end"] - moved})
-    target.set_chapters(chapters)  # type: ignore[arg-type]
+    return chapters
 
 
 def earliest_time(video: VideoSource, begin: Fraction, indices: Sequence[int]) -> Fraction:
@@ -158,13 +224,6 @@ def read_covers(video: VideoSource) -> dict[int, bytes]:
             if len(found) == len(streams):
                 break
     return found
-
-
-def is_cover(stream: av.stream.Stream) -> bool:
-    """Whether a stream is a cover image."""
-    import av
-
-    return bool(stream.disposition & av.stream.Disposition.attached_pic)
 
 
 def is_timeless(stream: av.stream.Stream) -> bool:

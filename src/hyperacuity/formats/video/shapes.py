@@ -68,12 +68,13 @@ def fitted_size(
         size: (height, width) of the whole frame.
         chroma: How many luma samples (down, across) one chroma sample covers: sides are multiples of these.
     """
-    proportion = (shape.width * shape.aspect / shape.height) / (first.width * first.aspect / first.height)
+    proportion: Fraction = (shape.width * shape.aspect / shape.height) / (first.width * first.aspect / first.height)
     if abs(proportion - 1) <= _ROUNDING:
         return size
     height, width = size
     down, across = chroma or (1, 1)
-    sides = Fraction(height) / max(proportion, 1), Fraction(width) * min(proportion, 1)
+    wider = proportion > 1
+    sides = height / proportion if wider else Fraction(height), Fraction(width) if wider else width * proportion
     fitted = round(sides[0] / down) * down, round(sides[1] / across) * across
     return min(max(down, fitted[0]), height), min(max(across, fitted[1]), width)
 

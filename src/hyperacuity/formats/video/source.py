@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import re
 import secrets
 import struct
 import warnings
@@ -16,13 +15,16 @@ from typing import IO, TYPE_CHECKING, Any
 from hyperacuity.errors import LEAVE_OUT, DamagedFile, UnsupportedFormat, UsageError, Use
 from hyperacuity.formats import video
 from hyperacuity.formats.protocol import LossWarning
+from hyperacuity.formats.video import probing
 from hyperacuity.formats.video.corrections import Continuity
 from hyperacuity.formats.video.ffmpeg import error_text, ffmpeg_path
 from hyperacuity.formats.video.frames import PlanarFrame, detect_format, has_alpha
 from hyperacuity.formats.video.hdr import read_hdr, unwritable_metadata
 from hyperacuity.formats.video.patterns import existing_frames, frame_numbers, is_pattern
+from hyperacuity.formats.video.projection import read_projection
 from hyperacuity.formats.video.reading import FrameReader
 from hyperacuity.formats.video.scanning import FileTimes, lacks_display_order, scan
+from hyperacuity.formats.video.selecting import choose_video, is_cover, tagged_end
 from hyperacuity.formats.video.shapes import FrameShape
 from hyperacuity.formats.video.timeline import WHOLE, Part, select
 
@@ -54,6 +56,7 @@ class VideoSource:
         aspect: Width of a pixel divided by its height; None if the video does not specify it.
         display_matrix: The nine numbers of the matrix that rotates or mirrors the frame when it is shown, or None.
         hdr: HDR10's metadata, or None.
+        projection: How it is seen in a headset, or None for an ordinary video.
         unwritable: Names of metadata that no result can hold.
         other_streams: The types of the file's other streams, such as "audio".
         promised_frames: How many frames there are according to the file; 0 if it does not say.
@@ -79,13 +82,17 @@ class VideoSource:
         video.require()
         self.source, self.part, self.deinterlace, self.strict = source, part, deinterlace, strict
         self.name = str(source) if isinstance(source, Path) else "standard input"
-        self._options: dict[str, str] = {}
+        self._options = dict(probing.OPTIONS)
         self._demuxer: str | None = None  # None: FFmpeg detects it
         if not isinstance(source, Path):
             self._demuxer = "yuv4mpegpipe"
         elif is_pattern(source):
             self._demuxer = "image2"
-            self._options = {"framerate": str(rate or 25), "start_number": str(frame_numbers(source)[0])}
+            self._options = {
+                "protocol_whitelist": "file",
+                "framerate": str(rate or 25),
+                "start_number": str(frame_numbers(source)[0]),
+            }
         if rate is not None and self._demuxer != "image2":
             raise UsageError(
                 f"{self.name} has its own time stamps; a frame rate is for frames in a folder, such as %06d.png",
@@ -103,6 +110,7 @@ class VideoSource:
             container.close()
         self.display_matrix = _display_matrix(first)
         self.hdr = read_hdr(first)
+        self.projection = read_projection(first)
         self.unwritable = unwritable_metadata(first)
         self.frame_format = detect_format(first, centred=self.codec in CENTRED)
         self.shape = FrameShape(first.height, first.width, Fraction(self.aspect or 1))
@@ -117,24 +125,19 @@ class VideoSource:
         self, container: av.container.InputContainer, stream: av.VideoStream, rate: Fraction | None
     ) -> None:
         """The properties of the video before a frame is decoded."""
-        import av
-
         self.time_base = Fraction(stream.time_base or Fraction(1, 1000))
         self.rate = Fraction(rate or stream.average_rate or stream.guessed_rate or 25)
         self.aspect = stream.sample_aspect_ratio or None
         self.codec = stream.codec_context.name
         self.index = stream.index
-        covers = av.stream.Disposition.attached_pic
-        self.other_streams = sorted(
-            {each.type for each in container.streams if each != stream and not each.disposition & covers}
-        )
+        self.other_streams = sorted({each.type for each in container.streams if each != stream and not is_cover(each)})
         self._start = stream.start_time or 0
         self._format = container.format.name.split(",")[0]
         self.can_seek = self._demuxer != "yuv4mpegpipe" and not lacks_display_order(container)
         numbered = isinstance(self.source, Path) and self._demuxer == "image2"
         self.promised_frames = len(frame_numbers(self.source)) if numbered else stream.frames  # type: ignore[arg-type]
         self._seconds = _seconds(container, stream)
-        self.tagged_end = _tagged_end(stream)
+        self.tagged_end = tagged_end(stream)
 
     @property
     def frames(self) -> int:
@@ -195,20 +198,19 @@ class VideoSource:
         except PermissionError as error:
             raise UsageError(f"{self.name} may not be read; check its permissions") from error
         except (av.FFmpegError, ValueError) as error:
+            if isinstance(error, av.ArgumentError):  # not in `probing.OPTIONS`
+                raise UnsupportedFormat(f"{self.name} is not a video; what is read: {video.READS}") from error
             raise DamagedFile(f"{self.name} is damaged or cut short: {error_text(error)}") from error
         return container
 
     def _video(self, container: av.container.InputContainer) -> av.VideoStream:
-        import av
-
-        covers = av.stream.Disposition.attached_pic
-        streams = [stream for stream in container.streams.video if not stream.disposition & covers]
-        if not streams:
+        stream = choose_video(container)
+        if stream is None:
             raise UnsupportedFormat(f"{self.name} has no video stream; it may hold only sound")
-        if streams[0].codec_context is None:
+        if stream.codec_context is None:
             raise UnsupportedFormat(f"{self.name}: its video codec is unknown")
-        streams[0].thread_type = "SLICE"  # with frame threads, an error could not be attributed to its packet
-        return streams[0]
+        stream.thread_type = "SLICE"  # with frame threads, an error could not be attributed to its packet
+        return stream
 
     def _first(self, container: av.container.InputContainer, stream: av.VideoStream) -> av.VideoFrame:
         import av
@@ -292,12 +294,6 @@ def _seconds(container: av.container.InputContainer, stream: av.VideoStream) -> 
     if stream.duration is not None and stream.time_base is not None:
         return stream.duration * stream.time_base
     return None if container.duration is None else Fraction(container.duration, 1_000_000)
-
-
-def _tagged_end(stream: av.VideoStream) -> Fraction:
-    """When the video ends according to Matroska's tags, in seconds; 0 without them."""
-    match = re.fullmatch(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)", stream.metadata.get("DURATION", ""))
-    return 3600 * Fraction(match[1]) + 60 * Fraction(match[2]) + Fraction(match[3]) if match else Fraction(0)
 
 
 def _display_matrix(frame: av.VideoFrame) -> tuple[int, ...] | None:

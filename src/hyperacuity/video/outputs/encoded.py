@@ -14,6 +14,7 @@ from hyperacuity.formats.video.codecs import CODECS, Encoding, nearest_format
 from hyperacuity.formats.video.containers import CONTAINERS, check_container
 from hyperacuity.formats.video.encoder import Encoder, EncoderTarget
 from hyperacuity.formats.video.muxing import mux
+from hyperacuity.formats.video.opening import check_result
 from hyperacuity.formats.video.source import VideoSource
 from hyperacuity.formats.video.timeline import last_duration
 from hyperacuity.formats.video.verifying import verify
@@ -49,6 +50,8 @@ class EncodedOutput(VideoOutput):
             warnings.warn(LossWarning(message), stacklevel=2)
         Encoder(self._target)  # raises if the encoder does not start
         check_container(target, self._target)
+        for loss in check_result(CONTAINERS[target.suffix.lower()], video, self._target, str(target)):
+            warnings.warn(LossWarning(f"{target}: {loss}"), stacklevel=2)
         self._encoder: Encoder | None = None
         self._segment: OpenSegment | None = None
         self._segment_frames = 0
