@@ -12,7 +12,6 @@ from fractions import Fraction
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hyperacuity.formats.video.corrections import Continuity, StampLog, StreamCorrection, Ticks
 from hyperacuity.formats.video.timeline import is_restart
@@ -28,6 +27,8 @@ _LONGEST_PAUSE = 600.0
 _SIMILAR, _FREQUENT = 4, 0.1
 # So many packets at most with wrong time stamps between right ones are corrected; more are a part of their own.
 _OUTLIERS = 5
+# Within this many packets before a seam, the demuxer notices that others are missing.
+_SEAM = 3
 # How many neighbours on both sides show where a frame is missing.
 _NEIGHBOURS = 16
 # How far apart the streams of one part begin, in seconds.
@@ -109,8 +110,11 @@ class _Track:
                     self.wrong[:at] = True
                 elif len(self.times) - at <= _OUTLIERS < at and _agree(self, at - 1, at, others):
                     self.wrong[at:] = True
-        # Frames are shown a few frames after they are decoded.
-        self.wrong |= np.abs(self.shown - self.times) * self._base > _SLACK + _NEIGHBOURS * self.step * self._base
+        # A frame is shown at most a few frames after it is decoded.
+        padded = np.concatenate([self.times, np.full(_NEIGHBOURS, self.times[-1])])
+        soon = np.lib.stride_tricks.sliding_window_view(padded, _NEIGHBOURS + 1).max(1)
+        far = self.shown - soon, self.times - self.shown
+        self.wrong |= np.maximum(*far) * self._base > _SLACK + _NEIGHBOURS * self.step * self._base
 
     def find_breaks(self, others: list[_Track], *, steady: bool) -> list[int]:
         """The indices of packets before which the clock restarted or leapt."""
@@ -126,15 +130,12 @@ class _Track:
             known = [time for time in elapsed if time is not None]
             if not is_restart(steps[n], max(known, default=0.0), back=back, slack=_SLACK):
                 continue
-            if steps[n] < 0 or known or steps[n] > _LONGEST_PAUSE or self._looks_joined(steps, n, before, at):
+            if steps[n] > 0 and np.count_nonzero(steps > steps[n] / _SIMILAR) > max(1, _FREQUENT * len(steps)):
+                continue  # such pauses are usual here
+            joined = bool(self.log.keys[at]) and any(self.log.corrupt[max(0, at - _SEAM) : at])
+            if steps[n] < 0 or known or joined or steps[n] > _LONGEST_PAUSE:
                 found.append(at)
         return found
-
-    def _looks_joined(self, steps: NDArray[Any], n: int, before: int, at: int) -> bool:
-        """Whether a long pause without any other stream is the seam between two recordings."""
-        similar = np.count_nonzero(steps > steps[n] / _SIMILAR)
-        often = similar > max(1, _FREQUENT * len(steps))
-        return bool(self.log.keys[at]) and bool(self.log.corrupt[before]) and not often
 
     def elapsed(self, begin: Any, end: Any) -> float | None:
         """The seconds that this stream advanced between two places of the file; None where it has no packets."""

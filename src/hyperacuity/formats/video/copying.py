@@ -48,12 +48,14 @@ class StreamSummary:
         kind: "audio", "subtitle" ...
         packets: How many; of PCM, which MP4 cuts into other packets, the bytes.
         first, last: When the earliest and the latest packet begin, in seconds; of PCM the earliest twice.
+        index: The stream's, in the source.
     """
 
     kind: str
     packets: int
     first: Fraction
     last: Fraction
+    index: int
 
 
 @dataclass
@@ -77,7 +79,8 @@ class StreamCopy:
     @property
     def summary(self) -> StreamSummary:
         """The counts so far."""
-        return StreamSummary(self.source.type, self.packets, self.first or Fraction(0), self.last or Fraction(0))
+        first, last = self.first or Fraction(0), self.last or Fraction(0)
+        return StreamSummary(self.source.type, self.packets, first, last, self.source.index)
 
 
 def packet_time(packet: av.Packet[Any]) -> Fraction:

@@ -98,13 +98,13 @@ class StreamCorrection:
 
     def correct_all(self, begins: Ticks) -> Ticks:
         """Returns when all packets of the stream are presented, corrected, without those that are dropped."""
-        corrected: Ticks = begins + np.repeat(self.shifts, np.diff([*self.begins, len(begins)]))
+        corrected = begins + np.repeat(self.shifts, np.diff([*self.begins, len(begins)]))
         for index, (_, pts) in self.replaced.items():
             corrected[index] = pts
         kept = np.ones(len(begins), bool)
         kept[list(self.dropped)] = False
-        corrected = corrected[kept]
-        return corrected
+        presented: Ticks = corrected[kept]
+        return presented
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,7 @@ class MuxedFile:
         time_base: The unit of these, in seconds.
         copies: The copied streams.
         attached: How many covers and attachments.
+        origin: The source's time, in seconds, that became 0.
     """
 
     index: int
@@ -39,6 +40,7 @@ class MuxedFile:
     time_base: Fraction
     copies: Sequence[copying.StreamSummary]
     attached: int
+    origin: Fraction
 
 
 def mux(
@@ -90,9 +92,8 @@ def mux(
         if opened.chapters:
             add_chapters(path, opened.chapters)
         shown = [time - shift for time in sorted(pts)]
-        return MuxedFile(
-            index, shown, video.time_base, [copy.summary for copy in copies if copy.packets], opened.attached
-        )
+        summaries = [copy.summary for copy in copies if copy.packets]
+        return MuxedFile(index, shown, video.time_base, summaries, opened.attached, shift * video.time_base)
     except av.FFmpegError as error:
         if isinstance(error, OSError):
             raise  # of the disk

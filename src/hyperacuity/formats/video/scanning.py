@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from hyperacuity.formats.video.comparing import StreamSpan
 from hyperacuity.formats.video.continuity import find_corrections
 from hyperacuity.formats.video.corrections import Continuity, StampLog, StreamCorrection
 from hyperacuity.formats.video.timeline import DecodingOrder
@@ -16,32 +17,10 @@ from hyperacuity.formats.video.timeline import DecodingOrder
 if TYPE_CHECKING:
     import av
 
-# Containers with a table of all samples or with times of their own, which never leap ahead.
-_STEADY = ("mov", "matroska")
 # Within this many packets before a restart, the demuxer notices that others are missing.
 _SEAM = 3
 # How many packets at most a decoder is primed with.
 _PRIMING = 2
-
-
-@dataclass(frozen=True)
-class StreamTimes:
-    """When a stream other than the video is presented, without what is hidden.
-
-    Attributes:
-        kind: "audio", "subtitle" ...
-        packets: How many.
-        first, last: When the earliest and the latest packet begin, in seconds.
-        end: When the last packet ends, in seconds; `last` if that is unknown.
-        hidden: The seconds before `first` that are decoded and not presented.
-    """
-
-    kind: str
-    packets: int
-    first: Fraction
-    last: Fraction
-    end: Fraction
-    hidden: Fraction = Fraction(0)
 
 
 @dataclass(frozen=True)
@@ -53,12 +32,14 @@ class FileTimes:
         time_base: The unit of `shown`, in seconds.
         shown: When each frame of the video is shown, in order.
         others: The other timed streams, by index; those without packets are missing.
+        key: When the first key frame is shown; None if there is none, or if the container lacks times.
     """
 
     continuity: Continuity
     time_base: Fraction
     shown: Sequence[int]
-    others: Mapping[int, StreamTimes] = field(default_factory=dict)
+    others: Mapping[int, StreamSpan] = field(default_factory=dict)
+    key: int | None = None
 
 
 class PacketCorrector:
@@ -146,6 +127,11 @@ def presented_packets(
             yield from hidden.pass_on(packet)
 
 
+def has_sample_table(container: av.container.InputContainer) -> bool:
+    """Whether a container lists the times of all its packets (MP4, QuickTime), so that none can be wrong."""
+    return container.format.name.startswith("mov,")
+
+
 def lacks_display_order(container: av.container.InputContainer) -> bool:
     """Whether a container has only the order in which packets are decoded, and not when their frames are shown."""
     return container.format.name == "avi" or lacks_time(container)
@@ -179,12 +165,15 @@ def scan(container: av.container.InputContainer, video: int, rate: Fraction) -> 
         order = DecodingOrder(nominal_interval(stream, rate), reorders=bool(stream.codec_context.has_b_frames))
         known = not lacks_time(container)
         shown = sorted(order.add(dts if known else None) for dts in logs[video].dts)
-        return FileTimes(Continuity(), base, shown, _summaries(container, logs, video, {}))
-    steady = container.format.name.split(",")[0] in _STEADY
-    found = find_corrections(logs, video, 1 / rate, steady=steady)
+        return FileTimes(Continuity(), base, shown, _spans(container, logs, video, {}))
+    found = Continuity()
+    if not has_sample_table(container):
+        found = find_corrections(logs, video, 1 / rate, steady=container.format.name.startswith("matroska"))
     visible = ~np.array(logs[video].hidden, bool)
     times = found.streams.get(video, StreamCorrection()).correct_all(logs[video].presented())
-    return FileTimes(found, base, np.sort(times[visible]).tolist(), _summaries(container, logs, video, found.streams))
+    keys = times[visible & np.array(logs[video].keys, bool)]
+    spans = _spans(container, logs, video, found.streams)
+    return FileTimes(found, base, np.sort(times[visible]).tolist(), spans, int(keys[0]) if len(keys) else None)
 
 
 def _read(container: av.container.InputContainer, video: int) -> dict[int, StampLog]:
@@ -222,12 +211,12 @@ def _read(container: av.container.InputContainer, video: int) -> dict[int, Stamp
     return logs
 
 
-def _summaries(
+def _spans(
     container: av.container.InputContainer,
     logs: Mapping[int, StampLog],
     video: int,
     corrections: Mapping[int, StreamCorrection],
-) -> dict[int, StreamTimes]:
+) -> dict[int, StreamSpan]:
     found = {}
     for index, log in logs.items():
         if index == video or not len(log.dts):
@@ -241,7 +230,12 @@ def _summaries(
         if not len(visible):
             continue
         ends = (begins + np.array(log.durations, np.int64)[kept])[~hidden]
-        first, last, end = (int(each) * log.time_base for each in (visible.min(), visible.max(), ends.max()))
-        before = int(visible.min() - begins.min()) * log.time_base
-        found[index] = StreamTimes(container.streams[index].type, len(visible), first, last, end, before)
+        base = float(log.time_base)
+        found[index] = StreamSpan(
+            container.streams[index].type,
+            float(visible.min()) * base,
+            float(ends.max()) * base,
+            float(visible.min() - begins.min()) * base,
+            float((ends - visible).max()) * base,
+        )
     return found
