@@ -138,5 +138,8 @@ class Continuity:
             )
         lost = sum(len(each.dropped) for each in self.streams.values())
         if lost:
-            clauses.append(f"{lost} packets of other streams overlap the next recording and are left out")
+            packets = f"{lost} packet{'s' if lost > 1 else ''}"
+            clauses.append(
+                f"where the next recording begins, {packets} of other streams would overlap it and are left out"
+            )
         return clauses

@@ -81,7 +81,10 @@ class FrameReader:
         decoded: list[av.VideoFrame] = []
         decodable = True
         try:
-            decoded = packet.decode()
+            if self._corrector.after_seam and packet.is_keyframe:
+                decoded = self._stream.codec_context.decode(None)  # what the decoder holds belongs before the seam
+                self._stream.codec_context.flush_buffers()
+            decoded += packet.decode()
         except (av.InvalidDataError, av.error.PatchWelcomeError) as error:
             if self._video.strict:
                 message = f"{self._video.name}: the frame at {self._time(time)}: {error_text(error)}"
