@@ -17,6 +17,8 @@ from hyperacuity.formats.video.timeline import DecodingOrder
 if TYPE_CHECKING:
     import av
 
+# A higher rate of a codec is not that of its frames.
+_FASTEST = 300
 # Within this many packets before a restart, the demuxer notices that others are missing.
 _SEAM = 3
 # How many packets at most a decoder is primed with.
@@ -145,6 +147,14 @@ def lacks_time(container: av.container.InputContainer) -> bool:
 
     flag: Any = av.format.Flags.no_timestamps
     return bool(container.format.flags & flag.value)
+
+
+def frame_rate(container: av.container.InputContainer, stream: av.VideoStream) -> Fraction:
+    """Returns the frames per second of a stream, about; where it has no times, as its codec says, or 25."""
+    if lacks_time(container):
+        coded = Fraction(stream.codec_context.framerate or 0)
+        return coded if 1 <= coded <= _FASTEST else Fraction(stream.average_rate or 25)
+    return Fraction(stream.average_rate or stream.guessed_rate or 25)
 
 
 def nominal_interval(stream: av.VideoStream, rate: Fraction) -> int:

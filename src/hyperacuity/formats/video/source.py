@@ -23,7 +23,7 @@ from hyperacuity.formats.video.hdr import read_hdr, unwritable_metadata
 from hyperacuity.formats.video.patterns import existing_frames, frame_numbers, is_pattern
 from hyperacuity.formats.video.projection import read_projection
 from hyperacuity.formats.video.reading import FrameReader
-from hyperacuity.formats.video.scanning import FileTimes, lacks_display_order, scan
+from hyperacuity.formats.video.scanning import FileTimes, frame_rate, lacks_display_order, scan
 from hyperacuity.formats.video.selecting import choose_video, is_cover, tagged_end
 from hyperacuity.formats.video.shapes import FrameShape
 from hyperacuity.formats.video.timeline import WHOLE, Part, select
@@ -126,7 +126,7 @@ class VideoSource:
     ) -> None:
         """The properties of the video before a frame is decoded."""
         self.time_base = Fraction(stream.time_base or Fraction(1, 1000))
-        self.rate = Fraction(rate or stream.average_rate or stream.guessed_rate or 25)
+        self.rate = Fraction(rate or frame_rate(container, stream))
         self.aspect = stream.sample_aspect_ratio or None
         self.codec = stream.codec_context.name
         self.index = stream.index
