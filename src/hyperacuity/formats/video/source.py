@@ -23,7 +23,7 @@ from hyperacuity.formats.video.frames import PlanarFrame, detect_format, from_av
 from hyperacuity.formats.video.hdr import read_hdr, unwritable_metadata
 from hyperacuity.formats.video.patterns import existing_frames, frame_numbers, is_pattern
 from hyperacuity.formats.video.projection import read_projection
-from hyperacuity.formats.video.selecting import choose_video, is_cover, tagged_end
+from hyperacuity.formats.video.selecting import choose_video, is_cover, marks_alpha, tagged_end
 from hyperacuity.formats.video.timeline import WHOLE, Part, select
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ class VideoSource:
         self.projection = read_projection(first)
         self.unwritable = unwritable_metadata(first)
         self.frame_format = detect_format(first, centred=self.codec in CENTRED)
-        if has_alpha(first):
+        if has_alpha(first) or marks_alpha(stream):
             warnings.warn(LossWarning(f"{self.name}: videos keep no alpha; it is left out"), stacklevel=2)
         if not deinterlace and (first.interlaced_frame or stream.codec_context.field_order not in _PROGRESSIVE):
             raise UsageError(
@@ -209,6 +209,7 @@ class VideoSource:
         import av
 
         self._interlaced = self._resized = 0
+        self._later: dict[str, None] = {}
         container = self._open()
         try:
             stream = self._video(container)
@@ -234,6 +235,8 @@ class VideoSource:
         if self._interlaced and not self.deinterlace:
             message = f"{self.name}: {self._interlaced} frames are interlaced, and can be made whole frames"
             warnings.warn(LossWarning(message, Use(deinterlace=True)), stacklevel=3)
+        if late := [name for name in self._later if name not in self.unwritable]:
+            warnings.warn(LossWarning(f"{self.name}: {' and '.join(late)} left out"), stacklevel=3)
         if self._resized:
             size = f"{self.frame_format.width}x{self.frame_format.height}"
             message = f"{self.name}: {self._resized} frames differ in size from the first, and are resized to {size}"
@@ -298,6 +301,7 @@ class VideoSource:
 
     def _planar(self, frame: av.VideoFrame) -> PlanarFrame:
         assert frame.pts is not None
+        self._later.update(dict.fromkeys(unwritable_metadata(frame)))
         self._resized += (frame.height, frame.width) != self.frame_format.shapes[0]
         return PlanarFrame(from_av(frame, self.frame_format), frame.pts, frame.duration or 0)
 
