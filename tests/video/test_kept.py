@@ -212,22 +212,25 @@ def test_matroska_keeps_sound_of_other_containers(codec: str, upscaler: Upscaler
     assert codec == "libopencore_amrnb" or np.array_equal(*heard)  # an edit list hides its beginning
 
 
-def sounding(path: Path, codec: str) -> Path:
+def sounding(path: Path, codec: str, count: int = 10) -> Path:
     """A video with sound of a codec."""
     with av.open(str(path), "w") as container:
         stream: Any = container.add_stream("mpeg4", rate=25)
         stream.height, stream.width, stream.pix_fmt = 36, 48, "yuv420p"
         sound: Any = container.add_stream(codec, rate=8000)
         sound.layout = "mono"
-        for picture in moving_frames(10):
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
-        container.mux(stream.encode(None))
-        wave = (8000 * np.sin(np.arange(3200) / 9)).astype(np.int16)[None]
-        frame = av.AudioFrame.from_ndarray(wave, format="s16", layout="mono")
-        frame.sample_rate, frame.pts = 8000, 0
+        container.start_encoding()
         resampler = av.AudioResampler(sound.format, "mono", 8000, sound.codec_context.frame_size or None)
-        for each in [*resampler.resample(frame), *resampler.resample(None)]:
+        for n, picture in enumerate(moving_frames(count)):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+            wave = (8000 * np.sin(np.arange(320 * n, 320 * n + 320) / 9)).astype(np.int16)[None]
+            frame = av.AudioFrame.from_ndarray(wave, format="s16", layout="mono")
+            frame.sample_rate, frame.pts = 8000, 320 * n
+            for each in resampler.resample(frame):
+                container.mux(sound.encode(each))
+        for each in resampler.resample(None):
             container.mux(sound.encode(each))
+        container.mux(stream.encode(None))
         container.mux(sound.encode(None))
     return path
 

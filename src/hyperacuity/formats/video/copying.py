@@ -89,7 +89,7 @@ def packet_time(packet: av.Packet[Any]) -> Fraction:
 
 
 def kept_tags(metadata: dict[str, str]) -> dict[str, str]:
-    """Returns tags without those of the old file: its brands, the statistics that mkvmerge adds, a date that is unset."""
+    """Returns tags without those of the old file: its brands, mkvmerge's statistics, a date that was never set."""
     return {
         key: value
         for key, value in metadata.items()

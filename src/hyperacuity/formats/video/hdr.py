@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import av
 
-# FFmpeg's names of side data that is kept (`read_hdr`, `projection`, the display matrix), and of what describes only how
-# the old packets were coded.
+# FFmpeg's names of side data that is kept (`read_hdr`, `projection`, the display matrix), and of what describes only
+# how the old packets were coded.
 _KEPT = {"MASTERING_DISPLAY_METADATA", "CONTENT_LIGHT_LEVEL", "SPHERICAL", "STEREO3D", "DISPLAYMATRIX"}
 _OF_CODING = {"MOTION_VECTORS", "VIDEO_ENC_PARAMS", "VIDEO_HINT", "GOP_TIMECODE"}
 # What the others are; all are left out, also those without a line here.
@@ -72,8 +72,10 @@ def unwritable_metadata(frame: av.VideoFrame) -> list[str]:
     found: dict[str, None] = {}
     for data in frame.side_data:
         name = getattr(data.type, "name", str(data.type))  # type: ignore[attr-defined]
-        settings = name == "SEI_UNREGISTERED" and bytes(data)[:16].hex() in _SETTINGS  # type: ignore[arg-type]
-        if name not in _KEPT | _OF_CODING and not settings:
+        content = bytes(data)  # type: ignore[arg-type]
+        settings = name == "SEI_UNREGISTERED" and content[:16].hex() in _SETTINGS
+        whole = name == "PANSCAN" and not any(content[12:])  # no part is chosen: all offsets are 0
+        if name not in _KEPT | _OF_CODING and not settings and not whole:
             found[_UNWRITABLE.get(name, name.lower().replace("_", " "))] = None
     return list(found)
 
