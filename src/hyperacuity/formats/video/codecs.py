@@ -25,6 +25,7 @@ class Codec:
         stores_aspect: Whether the bitstream itself holds the shape of pixels.
         parameters: FFmpeg's option for parameters that only the encoder knows, among them HDR10's.
         options: Further settings, as FFmpeg names them.
+        fastest: The most frames per second that the encoder accepts; time stamps stay as they are.
     """
 
     encoder: str
@@ -34,6 +35,7 @@ class Codec:
     stores_aspect: bool = False
     parameters: str | None = None
     options: Mapping[str, str] = field(default_factory=dict)
+    fastest: int = 1000
 
 
 # Slower presets than these cost more time than they save in size.
@@ -48,7 +50,7 @@ CODECS = {
         parameters="x265-params",
         options={"x265-params": "log-level=error"},
     ),
-    "av1": Codec("libsvtav1", 24, "8", parameters="svtav1-params"),
+    "av1": Codec("libsvtav1", 24, "8", parameters="svtav1-params", fastest=240),
     "ffv1": Codec("ffv1", None, None, options={"level": "3", "slicecrc": "1"}),
 }
 _ALIASES = {"hevc": "h265", "avc": "h264", "x264": "h264", "x265": "h265"} | {

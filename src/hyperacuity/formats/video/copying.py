@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 _FILE_TAGS = {"major_brand", "minor_version", "compatible_brands", "encoder", "duration", "number_of_frames"}
 # Statistics of the old stream, with the language that some tools append.
 _STATISTICS = re.compile(r"(_STATISTICS_.*|BPS|NUMBER_OF_(FRAMES|BYTES)|DURATION)(-.*)?", re.IGNORECASE)
+# How MP4's clock reads if it was not set.
+_UNSET_TIME = ("1970-01-01T00:00:00", "1904-01-01T00:00:00")
 ISO = ("mp4", "mov")
 # The tags of a stream with a field in MP4; those that say nothing in other containers; and those that are not tags, but
 # names of other properties.
@@ -91,11 +93,11 @@ def packet_time(packet: av.Packet[Any]) -> Fraction:
 
 
 def kept_tags(metadata: dict[str, str]) -> dict[str, str]:
-    """Returns tags without those of the old file: its brands, and the statistics that mkvmerge adds."""
+    """Returns tags without those of the old file: its brands, mkvmerge's statistics, a date that was never set."""
     return {
         key: value
         for key, value in metadata.items()
-        if key.lower() not in _FILE_TAGS and not _STATISTICS.fullmatch(key)
+        if key.lower() not in _FILE_TAGS and not _STATISTICS.fullmatch(key) and not value.startswith(_UNSET_TIME)
     }
 
 
@@ -112,10 +114,14 @@ def stream_tags(stream: av.stream.Stream, kind: str) -> dict[str, str]:
 
 def lost_tags(stream: av.stream.Stream, kind: str) -> list[str]:
     """Returns a clause that names the tags of a stream that the container `kind` cannot hold, if there are any."""
-    if kind not in ISO:
-        return []
-    lost = sorted(key for key in kept_tags(stream.metadata) if key.lower() not in _ISO_STREAM_TAGS | _REPLACED_TAGS)
-    cure = "Matroska (.mkv) holds them"
+    tags = kept_tags(stream.metadata)
+    if kind in ISO:
+        lost = sorted(key for key in tags if key.lower() not in _ISO_STREAM_TAGS | _REPLACED_TAGS)
+        cure = "Matroska (.mkv) holds them"
+    else:  # Matroska has one date for all streams
+        ours = stream.container.metadata.get("creation_time")
+        lost = [key for key in tags if key.lower() == "creation_time" and tags[key] != ours]
+        cure = "MP4 holds them"
     return [f"the tags {', '.join(lost)} of stream {stream.index} are left out; {cure}"] if lost else []
 
 
@@ -129,7 +135,7 @@ def fits(stream: av.stream.Stream, kind: str, cover: bytes | None) -> str:
     """
     import av
 
-    if (stream.type == "attachment" and kind != "matroska") or (cover is not None and kind == "webm"):
+    if (stream.type == "attachment" and kind != "matroska") or (cover is not None and kind in ("webm", "mov")):
         return ""
     if cover is not None and kind == "matroska":
         return "officially"
@@ -247,11 +253,13 @@ def is_timecode(stream: av.stream.Stream) -> bool:
     return stream.type == "data" and "timecode" in stream.metadata
 
 
-def describe_loss(stream: av.stream.Stream, kind: str) -> str:
-    """Returns a clause about a stream that the container `kind` cannot hold."""
-    codec = f" as {stream.codec_context.name}" if stream.codec_context else ""
+def describe_loss(stream: av.stream.Stream, kind: str, cover: bytes | None) -> str:
+    """Returns a clause about a stream that the container `kind` cannot hold, with one that can."""
+    named = f" {stream.name}" if stream.type == "attachment" and stream.name else ""
+    codec = f" as {stream.codec_context.name}" if stream.codec_context else named
     language = f", {stream.language}" if stream.language not in (None, "und") else ""
-    cure = "" if kind == "matroska" else "; Matroska (.mkv) holds most"
+    holders = {"matroska": "Matroska (.mkv)", "mov": "QuickTime (.mov)", "mp4": "MP4 (.mp4)"}
+    cure = next((f"; {name} holds it" for other, name in holders.items() if fits(stream, other, cover)), "")
     what = f"stream {stream.index} ({stream.type}{codec}{language})"
     return f"{what} does not fit into this container and is left out{cure}"
 

@@ -76,7 +76,7 @@ class EncoderTarget:
 
     def describe(self, context: Any) -> None:
         """Set what a stream says of the packets: their rate, colours and shape of pixels."""
-        context.framerate = self.rate
+        context.framerate = min(self.rate, Fraction(self.codec.fastest))
         colour = self.frame_format.colour
         context.colorspace, context.color_range = colour.matrix, colour.range
         context.color_primaries, context.color_trc = colour.primaries, colour.transfer

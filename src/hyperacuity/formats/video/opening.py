@@ -109,7 +109,7 @@ def open_result(
     for stream in streams:
         copy = copying.begin_copy(target, kind, stream, covers.get(stream.index)) if holds[stream.index] else None
         if copy is None:
-            losses.append(copying.describe_loss(stream, kind))
+            losses.append(copying.describe_loss(stream, kind, covers.get(stream.index)))
             continue
         if stream.type == "video" and not is_cover(stream):
             losses.append(f"stream {stream.index} is a second video; it is copied unchanged")
@@ -207,8 +207,7 @@ def _add_video(
         stream.set_display_matrix(video.display_matrix)
     if like is not None:
         tags = copying.stream_tags(like, kind)
-        tags.pop("alpha_mode", None)
-        stream.metadata.update(tags)
+        stream.metadata.update({key: value for key, value in tags.items() if key.lower() != "alpha_mode"})
         stream.disposition = like.disposition
         losses += copying.lost_tags(like, kind)
     if projection is not None and projection.stereo_mode and kind in MATROSKA:

@@ -15,6 +15,7 @@ from hyperacuity.formats.video.damage import DamageMender, LeadIn, PacketRecord,
 from hyperacuity.formats.video.deinterlacing import Deinterlacer
 from hyperacuity.formats.video.ffmpeg import error_text
 from hyperacuity.formats.video.frames import PlanarFrame, from_av
+from hyperacuity.formats.video.hdr import unwritable_metadata
 from hyperacuity.formats.video.scanning import PacketCorrector, lacks_display_order, lacks_time, nominal_interval
 from hyperacuity.formats.video.shapes import FrameShape, ShapeTracker, fit
 from hyperacuity.formats.video.timeline import WHOLE, DecodingOrder
@@ -48,6 +49,7 @@ class FrameReader:
         self._lead_in = LeadIn()
         self._shapes: ShapeTracker | None = None
         self._interlaced = self._shaped = 0
+        self._later: dict[str, None] = {}  # names of metadata that appear in any frame and that no result can hold
         self._other_shape: tuple[FrameShape, int] | None = None  # the first of another shape, and when it is shown
         self._last: int | None = None  # the time stamp of the last frame decoded
 
@@ -141,6 +143,7 @@ class FrameReader:
 
     def _planar(self, frame: av.VideoFrame) -> PlanarFrame:
         assert frame.pts is not None
+        self._later.update(dict.fromkeys(unwritable_metadata(frame)))
         wanted, coded = self._video.shape, self._stream.codec_context.sample_aspect_ratio
         if self._shapes is None:
             self._shapes = ShapeTracker(wanted, coded)
@@ -163,6 +166,8 @@ class FrameReader:
         if self._interlaced and not self._video.deinterlace:
             message = f"{name}: {self._interlaced} frames are interlaced, and can be made whole frames"
             found.append(LossWarning(message, Use(deinterlace=True)))
+        if late := [each for each in self._later if each not in self._video.unwritable]:
+            found.append(LossWarning(f"{name}: {' and '.join(late)} left out"))
         if self._other_shape is not None:
             shape, pts = self._other_shape
             frames = "1 frame differs" if self._shaped == 1 else f"{self._shaped} frames differ"

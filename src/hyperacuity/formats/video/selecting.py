@@ -57,6 +57,11 @@ def _is_still(stream: av.VideoStream) -> bool:
     return stream.frames == 1 or bool(stream.disposition & av.stream.Disposition.still_image)
 
 
+def marks_alpha(stream: av.VideoStream) -> bool:
+    """Whether Matroska marks a stream as having alpha, which VP8 and VP9 hold in a second image beside each frame."""
+    return any(key.lower() == "alpha_mode" and value == "1" for key, value in stream.metadata.items())
+
+
 def tagged_end(stream: av.VideoStream) -> Fraction:
     """When a stream ends according to Matroska's tags, in seconds; 0 without them."""
     match = re.fullmatch(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)", stream.metadata.get("DURATION", ""))

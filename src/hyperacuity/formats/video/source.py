@@ -24,7 +24,7 @@ from hyperacuity.formats.video.patterns import existing_frames, frame_numbers, i
 from hyperacuity.formats.video.projection import read_projection
 from hyperacuity.formats.video.reading import FrameReader
 from hyperacuity.formats.video.scanning import FileTimes, frame_rate, lacks_display_order, scan
-from hyperacuity.formats.video.selecting import choose_video, is_cover, tagged_end
+from hyperacuity.formats.video.selecting import choose_video, is_cover, marks_alpha, tagged_end
 from hyperacuity.formats.video.shapes import FrameShape
 from hyperacuity.formats.video.timeline import WHOLE, Part, select
 
@@ -114,7 +114,7 @@ class VideoSource:
         self.unwritable = unwritable_metadata(first)
         self.frame_format = detect_format(first, centred=self.codec in CENTRED)
         self.shape = FrameShape(first.height, first.width, Fraction(self.aspect or 1))
-        if has_alpha(first):
+        if has_alpha(first) or marks_alpha(stream):
             warnings.warn(LossWarning(f"{self.name}: videos keep no alpha; it is left out"), stacklevel=2)
         if not deinterlace and (first.interlaced_frame or stream.codec_context.field_order not in _PROGRESSIVE):
             raise UsageError(
