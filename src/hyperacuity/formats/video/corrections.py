@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 Ticks = NDArray[np.int64]
 
 _UNKNOWN = -(1 << 62)
+# If more than this share of packets has no pts, they have it only at key frames.
+_MANY = 0.05
 # How many restarts a message lists.
 _NAMED = 3
 
@@ -58,19 +60,33 @@ class StampLog:
         self.hidden.append(hidden)
 
     def decoded(self) -> Ticks:
-        """Returns when each packet is decoded: dts, or pts where it is missing, or the time of the packet before."""
+        """Returns when each packet is decoded: dts, or pts; without both, it follows the packet before."""
         dts, pts = np.array(self.dts, np.int64), np.array(self.pts, np.int64)
         times = np.where(dts == _UNKNOWN, pts, dts)
         known = np.flatnonzero(times != _UNKNOWN)
         if not len(known):
             return np.zeros_like(times)
-        last = np.maximum.accumulate(np.where(times == _UNKNOWN, known[0], np.arange(len(times))))
-        return times[last]
+        durations = np.array(self.durations, np.int64)
+        durations = durations[durations > 0]
+        step = int(np.median(durations)) if len(durations) else 0
+        index = np.arange(len(times))
+        last = np.maximum.accumulate(np.where(times == _UNKNOWN, known[0], index))
+        followed: Ticks = times[last] + step * (index - last)
+        return followed
 
     def presented(self) -> Ticks:
-        """Returns when each packet is presented: pts, or the time of decoding where it is missing."""
-        pts = np.array(self.pts, np.int64)
-        return np.where(pts == _UNKNOWN, self.decoded(), pts)
+        """Returns when each packet is presented: pts; where it is missing, as long after decoding as others are.
+
+        If many are missing, these times are right as a whole and not for each packet.
+        """
+        pts, times = np.array(self.pts, np.int64), self.decoded()
+        missing = pts == _UNKNOWN
+        if not missing.any():
+            return pts
+        if missing.all():
+            return times
+        delay = pts[~missing].min() - times[~missing].min()
+        return times + delay if missing.mean() > _MANY else np.where(missing, times + delay, pts)
 
 
 @dataclass(frozen=True)

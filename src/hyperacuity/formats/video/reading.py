@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,7 @@ from hyperacuity.formats.video.deinterlacing import Deinterlacer
 from hyperacuity.formats.video.ffmpeg import error_text
 from hyperacuity.formats.video.frames import PlanarFrame, from_av
 from hyperacuity.formats.video.hdr import unwritable_metadata
-from hyperacuity.formats.video.scanning import PacketCorrector, lacks_display_order, lacks_time, nominal_interval
+from hyperacuity.formats.video.scanning import PacketCorrector, demux, lacks_display_order, lacks_time, nominal_interval
 from hyperacuity.formats.video.shapes import FrameShape, ShapeTracker, fit
 from hyperacuity.formats.video.timeline import WHOLE, DecodingOrder
 
@@ -110,7 +110,7 @@ class FrameReader:
         if frame.pts is not None:
             return frame.pts
         if self._last is None:
-            return frame.dts or 0
+            return self._video.start if frame.dts is None else frame.dts
         return self._last + nominal_interval(self._stream, self._video.rate)
 
     def _packets(self) -> Iterator[av.Packet[Any]]:
@@ -119,17 +119,19 @@ class FrameReader:
 
         video, tally = self._video, PacketTally()
         try:
-            for packet in self._container.demux(self._stream):
-                if not self._corrector.correct(packet):
-                    continue
-                tally.add(packet.pts, packet.duration or 0, packet.size)
-                yield packet
+            more = yield from self._counted_packets(tally)
         except av.FFmpegError as error:
             if video.strict:
                 raise DamagedFile(f"{video.name} ends early: {error_text(error)}") from error
             message = f"{video.name} is damaged and ends early: {error_text(error)}"
             warnings.warn(LossWarning(message), stacklevel=2)
             return
+        if more:
+            message = (
+                f"{video.name}: further streams begin inside the file, as in recordings joined from different sources; "
+                "they are left out"
+            )
+            warnings.warn(LossWarning(message), stacklevel=2)
         if video.part != WHOLE or not video.is_container:
             return
         promised = max(0, video.promised_frames - (self._order.empty if self._order else 0))
@@ -140,6 +142,18 @@ class FrameReader:
             raise DamagedFile(f"{video.name} {missing}")
         if missing:
             warnings.warn(LossWarning(f"{video.name} {missing}"), stacklevel=2)
+
+    def _counted_packets(self, tally: PacketTally) -> Generator[av.Packet[Any], None, bool]:
+        """The video's packets with corrected time stamps; returns whether further streams have begun."""
+        packets = demux(self._container, [self._stream])
+        while True:
+            try:
+                packet = next(packets)
+            except StopIteration as end:
+                return bool(end.value) and self._video.is_container
+            if self._corrector.correct(packet):
+                tally.add(packet.pts, packet.duration or 0, packet.size)
+                yield packet
 
     def _planar(self, frame: av.VideoFrame) -> PlanarFrame:
         assert frame.pts is not None

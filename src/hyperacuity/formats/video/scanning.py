@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
@@ -110,6 +110,17 @@ class HiddenPackets:
         return [*(held[-1:] if cut and self._hides else [] if cut else held), packet]
 
 
+def demux(
+    container: av.container.InputContainer, streams: Sequence[av.stream.Stream]
+) -> Generator[av.Packet[Any], None, bool]:
+    """Yields the packets of some streams; returns whether further streams have begun inside the file."""
+    try:
+        yield from container.demux(streams)
+    except IndexError:  # of PyAV, at the end of such a file
+        return True
+    return False
+
+
 def presented_packets(
     continuity: Continuity,
     container: av.container.InputContainer,
@@ -126,7 +137,7 @@ def presented_packets(
         hides: See `HiddenPackets`.
     """
     corrector, hidden = PacketCorrector(continuity), HiddenPackets(hides=hides)
-    for packet in container.demux(streams):
+    for packet in demux(container, streams):
         if packet.size and corrector.correct(packet):
             yield from hidden.pass_on(packet)
 
@@ -205,7 +216,7 @@ def _read(container: av.container.InputContainer, video: int) -> dict[int, Stamp
     }
     place = 0
     try:
-        for packet in container.demux(timed):
+        for packet in demux(container, timed):
             if packet.size == 0:
                 continue
             logs[packet.stream_index].add(

@@ -82,7 +82,8 @@ class VideoSource:
         video.require()
         self.source, self.part, self.deinterlace, self.strict = source, part, deinterlace, strict
         self.name = str(source) if isinstance(source, Path) else "standard input"
-        self._options = dict(probing.OPTIONS)
+        # Joined MPEG streams may number their streams anew.
+        self._options = {**probing.OPTIONS, "merge_pmt_versions": "1"}
         self._demuxer: str | None = None  # None: FFmpeg detects it
         if not isinstance(source, Path):
             self._demuxer = "yuv4mpegpipe"
@@ -154,6 +155,11 @@ class VideoSource:
         """Whether its file may hold sound and other streams."""
         return self._demuxer is None
 
+    @property
+    def has_fixed_rate(self) -> bool:
+        """Whether it is Y4M, which has no time stamps."""
+        return self._format == "yuv4mpegpipe"
+
     @functools.cached_property
     def times(self) -> FileTimes:
         """What the packets of its file say about time; reads the whole file at the first use."""
@@ -163,14 +169,18 @@ class VideoSource:
     @property
     def continuity(self) -> Continuity:
         """The corrections of the file's time stamps, if there is anything to correct."""
-        unbroken = not self.is_container or self._format == "mov" or (self._format == "matroska" and self.part != WHOLE)
-        return Continuity() if unbroken else self.times.continuity
+        return self.times.continuity if self._is_scanned else Continuity()
+
+    @property
+    def _is_scanned(self) -> bool:
+        """Whether the time stamps of its file are read before the frames."""
+        part_of_matroska = self._format == "matroska" and self.part != WHOLE
+        return self.is_container and self._format != "mov" and not (self.has_fixed_rate or part_of_matroska)
 
     @property
     def start(self) -> int:
         """When the video begins, in units of the time base."""
-        corrected = self.continuity.streams.get(self.index)
-        return self._start if corrected is None else self.times.shown[0]
+        return self.times.shown[0] if self._is_scanned and self.times.shown else self._start
 
     def reopen(self) -> av.container.InputContainer:
         """Returns its file, opened again, for the caller to close."""

@@ -54,7 +54,7 @@ def verify(path: Path, name: str, muxed: MuxedFile, video: VideoSource) -> None:
     """
     found = _read_back(path, name, muxed.index)
     _compare_with_muxed(name, found, muxed)
-    if not video.is_container:
+    if not video.is_container or video.has_fixed_rate:
         return
     base, times = float(video.time_base), video.times
     origin = float(muxed.origin)
