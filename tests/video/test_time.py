@@ -345,3 +345,25 @@ def test_real_cases_by_another_reader(
     if sounds:
         assert abs(sounds[0] - times[0]) < 0.04
         assert sounds[-1] - sounds[0] == pytest.approx(seconds, abs=0.05)
+
+
+def test_the_delay_of_opus_moves_nothing_in_matroska(upscaler: Upscaler, tmp_path: Path) -> None:
+    """Its sound begins before 0, which Matroska says as the delay of the codec."""
+    with av.open(str(tmp_path / "a.webm"), "w") as container:
+        stream: Any = container.add_stream("libvpx-vp9", rate=25)
+        stream.height, stream.width, stream.pix_fmt = 36, 48, "yuv420p"
+        audio: Any = container.add_stream("libopus", rate=48000, layout="mono")
+        for picture in moving_frames(10):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        container.mux(stream.encode(None))
+        chunk = av.AudioFrame.from_ndarray(np.zeros((1, 19200), np.int16), format="s16", layout="mono")
+        chunk.sample_rate, chunk.pts = 48000, 0
+        container.mux(audio.encode(chunk))
+        container.mux(audio.encode(None))
+    assert packets(tmp_path / "a.webm", "audio")[0][0][0] < 0
+    for name in ("b.webm", "b.mkv"):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            video.upscale(upscaler, tmp_path / "a.webm", tmp_path / name, Size(1))
+        assert packets(tmp_path / name, "audio") == packets(tmp_path / "a.webm", "audio")
+        assert contents(tmp_path / name)[1] == contents(tmp_path / "a.webm")[1]
