@@ -42,7 +42,9 @@ class Deinterlacer:
         import av
 
         graph = av.filter.Graph()
-        buffer = graph.add_buffer(width=width, height=height, format=av.VideoFormat(pixel_format), time_base=self._time_base)
+        buffer = graph.add_buffer(
+            width=width, height=height, format=av.VideoFormat(pixel_format), time_base=self._time_base
+        )
         self._nodes = (buffer, graph.add("bwdif", "mode=send_frame:parity=auto:deint=all"), graph.add("buffersink"))
         graph.link_nodes(*self._nodes).configure()
         self._graph, self._shape = graph, (width, height, pixel_format)
