@@ -542,7 +542,9 @@ def test_a_change_of_size_keeps_the_size_of_the_result(bicubic: Upscaler, tmp_pa
     small, wide = transport(20), transport(20, 36, 96, start=20)
     with Camera(small + wide) as camera:
         sink = live.sink(str(tmp_path / "a.ts"))
-        live.run([bicubic], live.source(camera.url), sink, Size(2), LiveOptions(duration=1.2))
+        with pytest.warns(LossWarning, match="its frames are 96x36 instead of 48x36; .* with black bars") as warned:
+            live.run([bicubic], live.source(camera.url), sink, Size(2), LiveOptions(duration=1.2))
+    assert len(warned) == 1
     frames, _, _ = played(tmp_path / "a.ts")
     assert {frame.shape for frame in frames} == {(72, 96, 3)}
     black = [bool(frame[:16].max() < 24) for frame in frames]

@@ -220,7 +220,9 @@ def test_losses_of_outputs_with_only_frames_give_a_warning(name: str, upscaler: 
 def test_frames_of_several_sizes_give_a_warning(upscaler: Upscaler, tmp_path: Path) -> None:
     for n, size in enumerate(((48, 36), (60, 60), (48, 36))):
         PIL.Image.new("RGB", size, "red").save(tmp_path / f"{n}.png")
-    with pytest.warns(LossWarning, match="1 frames differ in size from the first, and are resized to 48x36"):
+    with pytest.warns(
+        LossWarning, match=r"1 frame differs in shape from the first \(at 0\.04 s: 60x60 instead of 48x36\)"
+    ):
         video.upscale(upscaler, tmp_path / "%d.png", tmp_path / "b.mkv", Size(1), VideoOptions("ffv1"))
 
 

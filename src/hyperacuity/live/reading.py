@@ -23,6 +23,7 @@ from hyperacuity.formats.video.deinterlacing import Deinterlacer
 from hyperacuity.formats.video.ffmpeg import error_text
 from hyperacuity.formats.video.frames import FrameFormat, PlanarFrame, detect_format, from_av
 from hyperacuity.formats.video.selecting import choose_video
+from hyperacuity.formats.video.shapes import FrameShape, ShapeTracker, fit
 from hyperacuity.formats.video.source import CENTRED
 from hyperacuity.live.addresses import PIPE, LiveSource
 from hyperacuity.live.backoff import Backoff
@@ -114,7 +115,8 @@ class SourceReader:
         self._timeline = Timeline()
         self._backoff = Backoff()
         self._holder: Any = None  # the container that owns the template of the sound
-        self._interlaced = False
+        self._interlaced = self._reshaped = False
+        self._shapes: ShapeTracker | None = None
         self.thread = threading.Thread(target=self._run, name=f"hyperacuity reads {source.kind}", daemon=True)
 
     def start(self) -> None:
@@ -283,9 +285,30 @@ class SourceReader:
             if early and self._stop.wait(early):
                 return
             arrival = self._clock()
-        look = self.stream.layout.resized(frame.height, frame.width)  # the result keeps the size of the first frame
+        planes, look = self._fitted(frame, self.stream.layout, stream.codec_context.sample_aspect_ratio, arrival)
         self.statistics.arrived += 1
-        self.latest.put(ArrivedFrame(PlanarFrame(from_av(frame, look), 0), look, arrival, place))
+        self.latest.put(ArrivedFrame(PlanarFrame(planes, 0), look, arrival, place))
+
+    def _fitted(
+        self, frame: av.VideoFrame, first: FrameFormat, coded: Fraction | None, arrival: float
+    ) -> tuple[tuple[Any, ...], FrameFormat]:
+        """The planes of a frame and their format; the result keeps the shape of the first frame."""
+        if self._shapes is None:
+            assert self.stream is not None
+            self._shape = FrameShape(first.height, first.width, Fraction(self.stream.aspect or 1))
+            self._shapes = ShapeTracker(self._shape, coded)
+        shape = self._shapes.shape_of(frame, coded)
+        if shape != self._shape and not self._reshaped:
+            self._reshaped = True
+            message = (
+                f"{self.source.shown}: from {arrival:.2f} s on its frames are {shape} instead of {self._shape}; such "
+                "frames are fitted into the first shape with black bars"
+            )
+            self.warnings.append(LossWarning(message))
+        if shape.aspect != self._shape.aspect:
+            return fit(frame, shape, first, self._shape), first
+        look = first.resized(frame.height, frame.width)
+        return from_av(frame, look), look
 
     def _sound_stream(self, container: av.container.InputContainer) -> av.AudioStream | None:
         """The audio stream to copy: the first one, if it has the same format as in the first connection."""

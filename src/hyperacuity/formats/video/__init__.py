@@ -2,9 +2,15 @@
 
 probing        which files are videos; what FFmpeg may open
 selecting      which stream of a file is the video
-source         a file -> frames with time stamps (`VideoSource`)
-timeline       time stamps as plain numbers: parts, order, durations; without FFmpeg
-damage         what replaces damaged and missing frames; without FFmpeg
+source         a file, opened (`VideoSource`)
+reading        its packets -> frames with time stamps
+scanning       the time stamps of a whole file
+continuity     where a file's clock restarts or leaps; without FFmpeg, like the next four
+corrections    time stamps as they are stored, and how they are corrected
+timeline       time stamps as plain numbers: parts, order, durations, restarts
+damage         what replaces damaged and missing frames
+comparing      the times of a result and of its source
+shapes         frames of another shape than the first
 frames, hdr    FFmpeg's frames <-> planes; HDR metadata
 codecs         the table of codecs: which formats and settings each takes
 encoder        frames -> packets
@@ -15,7 +21,7 @@ projection     360 degree videos and stereo 3D
 opening        the beginning of a result, and what its container cannot hold
 muxing         all of these -> a file
 matroska       what FFmpeg's muxer leaves out of Matroska
-verifying      the file read back and compared
+verifying      the file read back, and compared with what was muxed and with its source
 y4m, folder    frames without a codec
 patterns, deinterlacing, ffmpeg    names of frames; whole frames of fields; FFmpeg's peculiarities
 

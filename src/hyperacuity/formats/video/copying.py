@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from hyperacuity.formats.video.containers import Discard, open_target
 from hyperacuity.formats.video.ffmpeg import keep_thread_priority
+from hyperacuity.formats.video.scanning import presented_packets
 from hyperacuity.formats.video.selecting import is_cover
 from hyperacuity.formats.video.source import VideoSource
 
@@ -49,12 +50,14 @@ class StreamSummary:
         kind: "audio", "subtitle" ...
         packets: How many; of PCM, which MP4 cuts into other packets, the bytes.
         first, last: When the earliest and the latest packet begin, in seconds; of PCM the earliest twice.
+        index: The stream's, in the source.
     """
 
     kind: str
     packets: int
     first: Fraction
     last: Fraction
+    index: int
 
 
 @dataclass
@@ -78,7 +81,8 @@ class StreamCopy:
     @property
     def summary(self) -> StreamSummary:
         """The counts so far."""
-        return StreamSummary(self.source.type, self.packets, self.first or Fraction(0), self.last or Fraction(0))
+        first, last = self.first or Fraction(0), self.last or Fraction(0)
+        return StreamSummary(self.source.type, self.packets, first, last, self.source.index)
 
 
 def packet_time(packet: av.Packet[Any]) -> Fraction:
@@ -212,7 +216,7 @@ def earliest_time(video: VideoSource, begin: Fraction, indices: Sequence[int]) -
     with video.reopen() as source:
         copies = [StreamCopy(source.streams[index], source.streams[index]) for index in indices]
         found = begin
-        for packet in copied_packets(video, source, copies, begin, Fraction(0)) if copies else ():
+        for packet in copied_packets(video, source, copies, begin, Fraction(0), hides=False) if copies else ():
             if packet_time(packet) > begin + _INTERLEAVING:
                 break
             found = min(found, packet_time(packet))
@@ -285,6 +289,8 @@ def copied_packets(
     copies: Sequence[StreamCopy],
     begin: Fraction,
     origin: Fraction,
+    *,
+    hides: bool,
 ) -> Iterator[av.Packet[Any]]:
     """Yields the packets of the copied streams that lie in the part read, and counts them.
 
@@ -294,16 +300,17 @@ def copied_packets(
         copies: The streams to read.
         begin: Where the part begins, in seconds.
         origin: The source's time, in seconds, that becomes 0.
+        hides: Whether the result can hide what lies before 0.
     """
     import av
 
     by_index = {copy.source.index: copy for copy in copies}
     end = None if video.part.duration is None else begin + video.part.duration
-    if video.part.start and begin > _INTERLEAVING:
+    if video.part.start and begin > _INTERLEAVING and not video.continuity.streams:
         source.seek(int((begin - _INTERLEAVING) * 1_000_000))
     try:
-        for packet in source.demux([copy.source for copy in copies]):
-            if packet.size == 0 or packet.dts is None:
+        for packet in presented_packets(video.continuity, source, [copy.source for copy in copies], hides=hides):
+            if packet.dts is None:
                 continue
             copy = by_index[packet.stream_index]
             over = (

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from hyperacuity.errors import BadOutput
 from hyperacuity.formats.video import copying
+from hyperacuity.formats.video.containers import NO_NEGATIVE_TIMES
 from hyperacuity.formats.video.encoder import EncoderTarget
 from hyperacuity.formats.video.matroska import add_chapters
 from hyperacuity.formats.video.opening import begin_time, open_result
@@ -31,6 +32,7 @@ class MuxedFile:
         time_base: The unit of these, in seconds.
         copies: The copied streams.
         attached: How many covers and attachments.
+        origin: The source's time, in seconds, that became 0.
     """
 
     index: int
@@ -38,6 +40,7 @@ class MuxedFile:
     time_base: Fraction
     copies: Sequence[copying.StreamSummary]
     attached: int
+    origin: Fraction
 
 
 def mux(
@@ -81,17 +84,16 @@ def mux(
         with opened.container as target:
             index = opened.video.index
             own = _encoded_packets(opened.video, packets, pts, shift, video.time_base, duration)
-            copies = opened.copies
-            others = (
-                copying.copied_packets(video, source, copies, begin, opened.origin) if source and copies else iter(())
-            )
+            copies, hides = opened.copies, kind not in NO_NEGATIVE_TIMES
+            others: Iterator[av.Packet[Any]] = iter(())
+            if source and copies:
+                others = copying.copied_packets(video, source, copies, begin, opened.origin, hides=hides)
             _interleave(target, own, others)
         if opened.chapters:
             add_chapters(path, opened.chapters)
         shown = [time - shift for time in sorted(pts)]
-        return MuxedFile(
-            index, shown, video.time_base, [copy.summary for copy in copies if copy.packets], opened.attached
-        )
+        summaries = [copy.summary for copy in copies if copy.packets]
+        return MuxedFile(index, shown, video.time_base, summaries, opened.attached, shift * video.time_base)
     except av.FFmpegError as error:
         if isinstance(error, OSError):
             raise  # of the disk

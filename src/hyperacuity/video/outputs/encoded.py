@@ -135,7 +135,7 @@ class EncodedOutput(VideoOutput):
                 duration=folder.segments[-1].duration,
                 name=name,
             )
-            verify(folder.result, name, muxed)
+            verify(folder.result, name, muxed, self._video)
             with folder.result.open("rb") as file:
                 os.fsync(file.fileno())
             os.replace(folder.result, os.path.realpath(self._path))
