@@ -192,7 +192,12 @@ class VideoSource:
             return [secrets.token_hex()]
         if self._demuxer == "image2":
             return [_fingerprint(path) for path in existing_frames(self.source).values()]
-        return [_fingerprint(self.source)]
+        return self.fingerprint(self.source)
+
+    @staticmethod
+    def fingerprint(path: Path) -> list[Any]:
+        """Returns an identifier of a file without reading all of it."""
+        return [_fingerprint(path)]
 
     def _open(self) -> av.container.InputContainer:
         import av
