@@ -1,4 +1,4 @@
-"""Finds a second file behind the first, as when videos were joined byte by byte: of some, FFmpeg reads the first only."""
+"""Finds a second file behind the first, as when videos were joined byte by byte. FFmpeg may read the first only."""
 
 from __future__ import annotations
 

@@ -111,7 +111,7 @@ class FrameReader:
         if frame.pts is not None:
             return frame.pts
         if self._last is None:
-            return self._video.start if frame.dts is None else frame.dts
+            return frame.dts if self._video.part.start and frame.dts is not None else self._video.start
         return self._last + nominal_interval(self._stream, self._video.rate)
 
     def _packets(self) -> Iterator[av.Packet[Any]]:
@@ -161,6 +161,8 @@ class FrameReader:
                 return bool(end.value) and self._video.is_container
             if self._corrector.correct(packet):
                 tally.add(packet.pts, packet.duration or 0, packet.size, packet.pos or 0)
+                if self._corrector.replaced:
+                    packet.pts = None  # it is known of several frames only as a whole; the decoder knows their order
                 yield packet
 
     def _planar(self, frame: av.VideoFrame) -> PlanarFrame:
