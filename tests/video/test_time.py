@@ -373,3 +373,14 @@ def test_the_delay_of_opus_moves_nothing_in_matroska(upscaler: Upscaler, tmp_pat
             video.upscale(upscaler, tmp_path / "a.webm", tmp_path / name, Size(1))
         assert packets(tmp_path / name, "audio") == packets(tmp_path / "a.webm", "audio")
         assert contents(tmp_path / name)[1] == contents(tmp_path / "a.webm")[1]
+
+
+def test_a_clock_that_wraps_around_goes_on(upscaler: Upscaler, tmp_path: Path) -> None:
+    """MPEG's counts 33 bits of 1/90000 s, a little over 26.5 hours."""
+    source = recorded(tmp_path / "a.ts", 30, start=(1 << 33) / 90_000 - 0.5)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        video.upscale(upscaler, source, tmp_path / "b.mkv", Size(1), FFV1)
+    assert len(contents(tmp_path / "b.mkv")[0]) == 30
+    assert intervals(tmp_path / "b.mkv") == {0.04}
+    assert abs(offset(tmp_path / "b.mkv")) < 0.04

@@ -25,7 +25,7 @@ _SLACK = 10.0
 _LONGEST_PAUSE = 600.0
 # A pause that is not longer than this many times the frequent ones is one of them; and how frequent they are.
 _SIMILAR, _FREQUENT = 4, 0.1
-# So many packets at most with wrong time stamps between right ones are corrected; more are a part of their own.
+# At most this number of packets with wrong time stamps between right ones is corrected; more are a part of their own.
 _OUTLIERS = 5
 # Within this many packets before a seam, the demuxer notices that others are missing.
 _SEAM = 3
