@@ -17,6 +17,8 @@ from hyperacuity.formats.video.timeline import DecodingOrder
 if TYPE_CHECKING:
     import av
 
+# How far behind a part its last packets may lie, in seconds.
+_MARGIN = 10
 # A higher rate of a codec is not that of its frames.
 _FASTEST = 300
 # Within this many packets before a restart, the demuxer notices that others are missing.
@@ -175,15 +177,19 @@ def nominal_interval(stream: av.VideoStream, rate: Fraction) -> int:
     return max(1, round(1 / rate / (stream.time_base or Fraction(1, 1000))))
 
 
-def scan(container: av.container.InputContainer, video: int, rate: Fraction) -> FileTimes:
+def scan(
+    container: av.container.InputContainer, video: int, rate: Fraction, *, part: tuple[Fraction, Fraction | None] | None
+) -> FileTimes:
     """Read the time stamps of a file; what is damaged ends it early.
 
     Args:
         container: The file, just opened.
         video: The index of its video stream.
         rate: Of the video, in frames per second, about.
+        part: Where the part of interest begins and ends, in seconds, in a file that can be entered anywhere; None for
+            the whole file.
     """
-    logs = _read(container, video)
+    logs = _read(container, video, part)
     base = logs[video].time_base
     if lacks_display_order(container):
         stream: Any = container.streams[video]
@@ -201,7 +207,9 @@ def scan(container: av.container.InputContainer, video: int, rate: Fraction) -> 
     return FileTimes(found, base, np.sort(times[visible]).tolist(), spans, int(keys[0]) if len(keys) else None)
 
 
-def _read(container: av.container.InputContainer, video: int) -> dict[int, StampLog]:
+def _read(
+    container: av.container.InputContainer, video: int, part: tuple[Fraction, Fraction | None] | None
+) -> dict[int, StampLog]:
     import av
 
     covers = av.stream.Disposition.attached_pic
@@ -216,11 +224,15 @@ def _read(container: av.container.InputContainer, video: int) -> dict[int, Stamp
     logs = {
         stream.index: StampLog(Fraction(stream.time_base or 1), stream.type in ("video", "audio")) for stream in timed
     }
-    place = 0
+    place, end = 0, part[1] if part is not None else None
     try:
+        if part is not None and part[0] > 0:
+            container.seek(int(part[0] * 1_000_000))
         for packet in demux(container, timed):
             if packet.size == 0:
                 continue
+            if end is not None and packet.dts is not None and packet.dts * packet.time_base > end + _MARGIN:
+                break
             logs[packet.stream_index].add(
                 place,
                 packet.dts,

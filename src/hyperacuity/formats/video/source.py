@@ -143,7 +143,7 @@ class VideoSource:
     @property
     def frames(self) -> int:
         """About how many frames there are; 0 if unknown."""
-        known = len(self.times.shown) if "times" in self.__dict__ else self.promised_frames
+        known = len(self.times.shown) if self._is_scanned and "times" in self.__dict__ else self.promised_frames
         return self.part.count_frames(known or round((self._seconds or 0) * self.rate), self.rate)
 
     @property
@@ -163,9 +163,16 @@ class VideoSource:
 
     @functools.cached_property
     def times(self) -> FileTimes:
-        """What the packets of its file say about time; reads the whole file at the first use."""
+        """What the packets of its file, or of the part of it, say about time; reads the file at the first use."""
+        part = None
+        if not self._is_scanned and self.part != WHOLE:
+            first, end = (
+                None if each is None else each * self.time_base
+                for each in self.part.bounds(self._start, self.time_base)
+            )
+            part = (first or Fraction(0), end)
         with self._open() as container:
-            return scan(container, self.index, self.rate)
+            return scan(container, self.index, self.rate, part=part)
 
     @property
     def continuity(self) -> Continuity:
