@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import IO, Any
 
 from hyperacuity.formats.protocol import LossWarning
 from hyperacuity.formats.video.codecs import CODECS, Encoding, nearest_format
-from hyperacuity.formats.video.containers import CONTAINERS, check_container
+from hyperacuity.formats.video.containers import CONTAINERS, MATROSKA, check_container
 from hyperacuity.formats.video.encoder import Encoder, EncoderTarget
 from hyperacuity.formats.video.muxing import mux
 from hyperacuity.formats.video.opening import check_result
@@ -38,8 +39,9 @@ class EncodedOutput(VideoOutput):
     ) -> None:
         assert isinstance(target, Path)
         self._path, self._video = target, video
-        encoding = encoding.resolved(target.suffix.lower())
-        self.frame_format = nearest_format(video.frame_format.resized(*size), encoding)
+        encoding = encoding.resolved(target.suffix.lower(), alpha=video.alpha)
+        alpha = video.alpha and CONTAINERS[target.suffix.lower()] in MATROSKA
+        self.frame_format = nearest_format(replace(video.frame_format.resized(*size), alpha=alpha), encoding)
         warn_of_format_losses(video, size, self.frame_format)
         self._target = EncoderTarget(encoding, self.frame_format, video.time_base, video.rate, aspect, video.hdr)
         if video.hdr is not None and CODECS[encoding.codec].parameters is None:
