@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shutil
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -10,6 +12,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import IO, Any
 
+from hyperacuity.errors import HyperacuityWarning
 from hyperacuity.formats.protocol import LossWarning
 from hyperacuity.formats.video.codecs import CODECS, Encoding, nearest_format
 from hyperacuity.formats.video.containers import CONTAINERS, MATROSKA, check_container
@@ -24,6 +27,9 @@ from hyperacuity.video.enlarging import EnlargedFrame
 from hyperacuity.video.outputs.protocol import Totals, VideoOutput, warn_of_format_losses
 from hyperacuity.video.segments import SEGMENT_FRAMES, OpenSegment, SegmentFolder, SegmentSummary
 from hyperacuity.video.unchanged import Savings
+
+# By how much codecs usually reduce raw frames.
+_LOSSLESS, _LOSSY = 3, 100
 
 
 class EncodedOutput(VideoOutput):
@@ -54,10 +60,25 @@ class EncodedOutput(VideoOutput):
         check_container(target, self._target)
         for loss in check_result(CONTAINERS[target.suffix.lower()], video, self._target, str(target)):
             warnings.warn(LossWarning(f"{target}: {loss}"), stacklevel=2)
+        self._warn_of_space()
         self._encoder: Encoder | None = None
         self._segment: OpenSegment | None = None
         self._segment_frames = 0
         self._last: tuple[EnlargedFrame, Totals] | None = None
+
+    def _warn_of_space(self) -> None:
+        """Warn if the disk is clearly too full: finished segments and the result exist at the same time."""
+        kind = self.frame_format
+        raw = self._video.frames * sum(height * width for height, width in kind.shapes) * kind.dtype.itemsize
+        needed = 2 * raw // (_LOSSLESS if CODECS[self._target.encoding.codec].crf is None else _LOSSY)
+        with contextlib.suppress(OSError):
+            free = shutil.disk_usage(self._path.resolve().parent).free
+            if free < needed:
+                message = (
+                    f"{self._path}: the work may need about {needed / 2**30:.1f} GiB, and its disk has "
+                    f"{free / 2**30:.1f} GiB left"
+                )
+                warnings.warn(HyperacuityWarning(message), stacklevel=3)
 
     @classmethod
     def accepts(cls, target: Path | IO[bytes]) -> bool:
