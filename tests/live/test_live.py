@@ -587,3 +587,21 @@ def test_a_full_disk_is_an_error(bicubic: Upscaler, pieces: list[bytes], tmp_pat
     sink, settings = live.sink(str(tmp_path / "a.ts")), LiveOptions(duration=2, force=True)
     with Camera(pieces) as camera, pytest.raises(UsageError, match="disk is full"):
         live.run([bicubic], live.source(camera.url), sink, Size(2), settings)
+
+
+def test_a_file_without_times_of_presentation_is_played_at_its_own_rate(bicubic: Upscaler, tmp_path: Path) -> None:
+    """AVI has only the order of decoding, and raw H.264 no time at all."""
+    for name in ("a.avi", "a.h264"):
+        with av.open(str(tmp_path / name), "w") as container:
+            stream: Any = container.add_stream("libx264", rate=25, options={"bf": "2"})
+            stream.height, stream.width, stream.pix_fmt = 36, 48, "yuv420p"
+            for n in range(20):
+                grey = np.full((36, 48, 3), 8 * n, np.uint8)
+                container.mux(stream.encode(av.VideoFrame.from_ndarray(grey, format="rgb24")))
+            container.mux(stream.encode(None))
+        sink = live.sink(str(tmp_path / "b.mkv"))
+        status = live.run([bicubic], live.source(str(tmp_path / name)), sink, Size(1), LiveOptions(force=True))
+        with av.open(str(tmp_path / "b.mkv")) as container:
+            times = [frame.time for frame in container.decode(video=0)]
+        assert len(times) + status.dropped == 20
+        assert times[-1] - times[0] == pytest.approx(0.76, abs=0.05)

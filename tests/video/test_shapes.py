@@ -114,3 +114,26 @@ def test_frames_of_another_shape_get_bars(
         light = frame > 128
         assert (light.any(1).sum(), light.any(0).sum()) == (2 * inner[0], 2 * inner[1])
         assert abs(int(light.any(1).argmax()) - (144 - 2 * inner[0]) // 2) <= 4
+
+
+def test_interlaced_frames_of_another_shape_are_not_stretched_either(tmp_path: Path) -> None:
+    def fields(path: Path, width: int) -> bytes:
+        with av.open(str(path), "w") as container:
+            stream: Any = container.add_stream("mpeg2video", rate=25, options={"flags": "+ildct+ilme"})
+            stream.height, stream.width, stream.pix_fmt = 72, width, "yuv420p"
+            for _ in range(6):
+                white = av.VideoFrame.from_ndarray(np.full((72, width, 3), 235, np.uint8), format="rgb24")
+                container.mux(stream.encode(white))
+            container.mux(stream.encode(None))
+        return path.read_bytes()
+
+    source = tmp_path / "c.ts"
+    source.write_bytes(fields(tmp_path / "a.ts", 96) + fields(tmp_path / "b.ts", 128))
+    options = VideoOptions("ffv1", deinterlace=True)
+    with pytest.warns(LossWarning) as warned:
+        outcome = video.upscale(load("bicubic"), source, tmp_path / "d.mkv", Size(1), options)
+    assert any("6 frames differ in shape" in str(one.message) for one in warned)
+    assert outcome.frames == 12
+    with av.open(str(tmp_path / "d.mkv")) as container:
+        light = [frame.to_ndarray(format="gray") > 128 for frame in container.decode(video=0)]
+    assert [int(frame.any(1).sum()) for frame in light] == [72] * 6 + [54] * 6

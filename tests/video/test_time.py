@@ -7,7 +7,7 @@ import json
 import shutil
 import subprocess
 import warnings
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -122,8 +122,8 @@ def test_a_resumed_run_of_joined_recordings_gives_the_same(
     assert (tmp_path / "a.mp4").read_bytes() == (tmp_path / "b.mp4").read_bytes()
 
 
-def restamped(source: Path, target: Path, frame: int, ticks: int) -> Path:
-    """Copy an MPEG-TS without B frames; one frame of the video gets another time stamp."""
+def restamped(source: Path, target: Path, frames: Collection[int], ticks: int) -> Path:
+    """Copy an MPEG-TS; some packets of the video get another time stamp."""
     data = bytearray(source.read_bytes())
     seen = -1
     for at in range(0, len(data), 188):
@@ -132,27 +132,33 @@ def restamped(source: Path, target: Path, frame: int, ticks: int) -> Path:
         if not (begins and which == 256 and data[payload : payload + 3] == b"\0\0\1"):
             continue
         seen += 1
-        if seen == frame:
-            assert data[payload + 7] >> 6 == 2  # pts alone
-            data[payload + 9 : payload + 14] = [
-                0x21 | ticks >> 29 & 0xE,
-                ticks >> 22 & 255,
-                ticks >> 14 & 255 | 1,
-                ticks >> 7 & 255,
-                ticks << 1 & 255 | 1,
-            ]
+        if seen in frames:
+            which = data[payload + 7] >> 6  # pts, or pts and dts
+            for at_stamp, marker in ((9, which), (14, 1))[: which - 1]:
+                data[payload + at_stamp : payload + at_stamp + 5] = [
+                    marker << 4 | ticks >> 29 & 0xE | 1,
+                    ticks >> 22 & 255,
+                    ticks >> 14 & 255 | 1,
+                    ticks >> 7 & 255,
+                    ticks << 1 & 255 | 1,
+                ]
     target.write_bytes(data)
     return target
 
 
-def test_a_frame_stamped_hours_away_is_shown_between_its_neighbours(upscaler: Upscaler, tmp_path: Path) -> None:
-    source = recorded(tmp_path / "a.ts", 30, codec="mpeg4")
-    restamped(source, tmp_path / "b.ts", 12, 9802 * 90000)
-    with pytest.warns(LossWarning, match=r"b\.ts: wrong time stamps of 1 frame at 0\.48 s are replaced"):
+@pytest.mark.parametrize("wrong", [(12,), (0,), (29,), (12, 13), (7, 8, 9)])
+def test_frames_stamped_hours_away_are_shown_between_their_neighbours(
+    wrong: tuple[int, ...], upscaler: Upscaler, tmp_path: Path
+) -> None:
+    source = recorded(tmp_path / "a.ts", 30)
+    restamped(source, tmp_path / "b.ts", wrong, 9802 * 90000)
+    with pytest.warns(LossWarning, match=rf"b\.ts: wrong time stamps of {len(wrong)} frame"):
         video.upscale(upscaler, tmp_path / "b.ts", tmp_path / "c.mkv", Size(1), FFV1)
-    assert len(contents(tmp_path / "c.mkv")[0]) == 30
+    frames, _ = contents(tmp_path / "c.mkv")
     assert intervals(tmp_path / "c.mkv") == {0.04}
     assert offset(tmp_path / "c.mkv") == pytest.approx(offset(source), abs=0.002)
+    for one, other in zip(contents(source)[0], frames, strict=True):
+        assert np.array_equal(one, other)
 
 
 @pytest.mark.parametrize(("codec", "options"), [("libx264", {"bf": "2"}), ("mpeg4", {"bf": "2"}), ("mpeg4", {})])
@@ -345,3 +351,25 @@ def test_real_cases_by_another_reader(
     if sounds:
         assert abs(sounds[0] - times[0]) < 0.04
         assert sounds[-1] - sounds[0] == pytest.approx(seconds, abs=0.05)
+
+
+def test_the_delay_of_opus_moves_nothing_in_matroska(upscaler: Upscaler, tmp_path: Path) -> None:
+    """Its sound begins before 0, which Matroska says as the delay of the codec."""
+    with av.open(str(tmp_path / "a.webm"), "w") as container:
+        stream: Any = container.add_stream("libvpx-vp9", rate=25)
+        stream.height, stream.width, stream.pix_fmt = 36, 48, "yuv420p"
+        audio: Any = container.add_stream("libopus", rate=48000, layout="mono")
+        for picture in moving_frames(10):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        container.mux(stream.encode(None))
+        chunk = av.AudioFrame.from_ndarray(np.zeros((1, 19200), np.int16), format="s16", layout="mono")
+        chunk.sample_rate, chunk.pts = 48000, 0
+        container.mux(audio.encode(chunk))
+        container.mux(audio.encode(None))
+    assert packets(tmp_path / "a.webm", "audio")[0][0][0] < 0
+    for name in ("b.webm", "b.mkv"):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            video.upscale(upscaler, tmp_path / "a.webm", tmp_path / name, Size(1))
+        assert packets(tmp_path / name, "audio") == packets(tmp_path / "a.webm", "audio")
+        assert contents(tmp_path / name)[1] == contents(tmp_path / "a.webm")[1]

@@ -22,9 +22,11 @@ from hyperacuity.formats.protocol import LossWarning
 from hyperacuity.formats.video.deinterlacing import Deinterlacer
 from hyperacuity.formats.video.ffmpeg import error_text
 from hyperacuity.formats.video.frames import FrameFormat, PlanarFrame, detect_format, from_av
+from hyperacuity.formats.video.scanning import frame_rate, lacks_display_order, lacks_time, nominal_interval
 from hyperacuity.formats.video.selecting import choose_video
 from hyperacuity.formats.video.shapes import FrameShape, ShapeTracker, fit
 from hyperacuity.formats.video.source import CENTRED
+from hyperacuity.formats.video.timeline import DecodingOrder
 from hyperacuity.live.addresses import PIPE, LiveSource
 from hyperacuity.live.backoff import Backoff
 from hyperacuity.live.latest import LatestItem
@@ -117,6 +119,7 @@ class SourceReader:
         self._holder: Any = None  # the container that owns the template of the sound
         self._interlaced = self._reshaped = False
         self._shapes: ShapeTracker | None = None
+        self._order: DecodingOrder | None = None  # where the container does not say when frames are shown
         self.thread = threading.Thread(target=self._run, name=f"hyperacuity reads {source.kind}", daemon=True)
 
     def start(self) -> None:
@@ -232,6 +235,10 @@ class SourceReader:
         sound = self._sound_stream(container)
         self._timeline.connect(paced=self.source.paced or container.format.name.split(",")[0] in _LUMPS)
         fields = Deinterlacer(stream) if self._deinterlace else None
+        self._order = None
+        if lacks_display_order(container) and (not lacks_time(container) or self.source.kind == "file"):
+            interval = nominal_interval(stream, frame_rate(container, stream))
+            self._order = DecodingOrder(interval, reorders=bool(stream.codec_context.has_b_frames))
         came = time.monotonic()
         for packet in container.demux([stream, sound] if sound else [stream]):
             if self._stop.is_set():
@@ -251,11 +258,17 @@ class SourceReader:
     def _decoded(self, packet: av.Packet[Any]) -> list[Any]:
         import av
 
+        place = self._order.add(packet.dts) if self._order is not None and packet.dts is not None else None
         try:
             frames: list[Any] = packet.decode()
         except (av.InvalidDataError, av.error.PatchWelcomeError):
             self.statistics.damaged += 1
+            if self._order is not None and place is not None:
+                self._order.remove(place)
             return []
+        if self._order is not None:
+            for frame in frames:
+                frame.pts = self._order.take()
         good = [frame for frame in frames if not frame.is_corrupt]
         self.statistics.damaged += len(frames) - len(good)
         return good

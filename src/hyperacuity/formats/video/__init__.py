@@ -5,7 +5,8 @@ selecting      which stream of a file is the video
 source         a file, opened (`VideoSource`)
 reading        its packets -> frames with time stamps
 scanning       the time stamps of a whole file
-continuity     where a file's clock restarts or leaps; without FFmpeg, like the next four
+continuity     where a file's clock restarts or leaps; without FFmpeg, like the next five
+appended       a second file behind the first
 corrections    time stamps as they are stored, and how they are corrected
 timeline       time stamps as plain numbers: parts, order, durations, restarts
 damage         what replaces damaged and missing frames

@@ -38,6 +38,8 @@ NAMED = {
 }
 # The usual layout for each number of channels.
 _CHANNEL_LAYOUTS = {1: "mono", 2: "stereo", 6: "5.1", 8: "7.1"}
+# Matroska rounds times to milliseconds.
+_TICK = Fraction(1, 1000)
 # How far apart packets of one time may lie in a file, in seconds.
 _INTERLEAVING = 10
 
@@ -219,8 +221,21 @@ def earliest_time(video: VideoSource, begin: Fraction, indices: Sequence[int]) -
         for packet in copied_packets(video, source, copies, begin, Fraction(0), hides=False) if copies else ():
             if packet_time(packet) > begin + _INTERLEAVING:
                 break
-            found = min(found, packet_time(packet))
+            found = min(found, packet_time(packet) + _opus_delay(source.streams[packet.stream_index]))
     return found
+
+
+def _opus_delay(stream: av.stream.Stream) -> Fraction:
+    """How many seconds of Opus before 0 Matroska hides, by its header (RFC 7845, section 5.1)."""
+    context = stream.codec_context
+    header = (
+        bytes(getattr(context, "extradata", None) or b"") if context is not None and context.name == "opus" else b""
+    )
+    return (
+        Fraction(int.from_bytes(header[10:12], "little"), 48_000) + _TICK
+        if header.startswith(b"OpusHead")
+        else Fraction(0)
+    )
 
 
 def read_covers(video: VideoSource) -> dict[int, bytes]:

@@ -140,16 +140,19 @@ class PacketTally:
         packets: How many, hidden ones too: MP4 counts them.
         length: Their bytes.
         end: When the last of them ends, in units of the time base.
+        place: Where the last of them begins in the file, in bytes; 0 if unknown.
     """
 
     packets: int = 0
     length: int = 0
     end: int = 0
+    place: int = 0
 
-    def add(self, pts: int | None, duration: int, size: int) -> None:
+    def add(self, pts: int | None, duration: int, size: int, place: int = 0) -> None:
         """Count one packet; the empty one at the end of a file counts by its time alone."""
         if pts is not None:
             self.end = max(self.end, pts + duration)
+        self.place = max(self.place, place)
         self.packets += size > 0
         self.length += size
 

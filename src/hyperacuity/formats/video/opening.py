@@ -167,8 +167,8 @@ def begin_time(video: VideoSource, source: av.container.InputContainer | None, f
         return first * video.time_base
     if source is None or source.format.name not in BROADCAST:
         return Fraction(0)
-    starts = [s.start_time * s.time_base for s in source.streams if s.start_time is not None and s.time_base]
-    return _floored(min(starts, default=Fraction(0)), video)
+    ticks = (round(each.first / float(video.time_base)) for each in video.times.others.values())
+    return min([video.start, *ticks]) * video.time_base
 
 
 def _origin(video: VideoSource, begin: Fraction, indices: Sequence[int], kind: str) -> Fraction:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from hyperacuity.errors import DamagedFile, Use
 from hyperacuity.formats.protocol import LossWarning
+from hyperacuity.formats.video.appended import has_second_file
 from hyperacuity.formats.video.damage import DamageMender, LeadIn, PacketRecord, PacketTally
 from hyperacuity.formats.video.deinterlacing import Deinterlacer
 from hyperacuity.formats.video.ffmpeg import error_text
@@ -111,7 +112,7 @@ class FrameReader:
         if frame.pts is not None:
             return frame.pts
         if self._last is None:
-            return self._video.start if frame.dts is None else frame.dts
+            return frame.dts if self._video.part.start and frame.dts is not None else self._video.start
         return self._last + nominal_interval(self._stream, self._video.rate)
 
     def _packets(self) -> Iterator[av.Packet[Any]]:
@@ -135,6 +136,13 @@ class FrameReader:
             warnings.warn(LossWarning(message), stacklevel=2)
         if video.part != WHOLE or not video.is_container:
             return
+        assert isinstance(video.source, Path)
+        if has_second_file(video.source, self._container.format.name, tally.place):
+            message = (
+                f"{video.name}: a second file follows the first, as if videos had been joined byte by byte, which this "
+                "container does not allow; it is left out"
+            )
+            warnings.warn(LossWarning(message), stacklevel=2)
         promised = max(0, video.promised_frames - (self._order.empty if self._order else 0))
         missing = tally.describe_missing(promised, video.tagged_end, video.time_base)
         if not missing and self._container.format.name == "yuv4mpegpipe" and _y4m_breaks_off(video.source, tally):
@@ -153,7 +161,9 @@ class FrameReader:
             except StopIteration as end:
                 return bool(end.value) and self._video.is_container
             if self._corrector.correct(packet):
-                tally.add(packet.pts, packet.duration or 0, packet.size)
+                tally.add(packet.pts, packet.duration or 0, packet.size, packet.pos or 0)
+                if self._corrector.replaced:
+                    packet.pts = None  # it is known of several frames only as a whole; the decoder knows their order
                 yield packet
 
     def _planar(self, frame: av.VideoFrame) -> PlanarFrame:

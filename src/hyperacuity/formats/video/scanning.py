@@ -53,17 +53,18 @@ class PacketCorrector:
     Attributes:
         at_seam: Whether the last packet is one of the last of its stream before a restart.
         after_seam: Whether it is the first after one.
+        replaced: Whether its own time stamps were wrong.
     """
 
     def __init__(self, continuity: Continuity) -> None:
         self._streams = continuity.streams
         self._count: dict[int, int] = {}
-        self.at_seam = self.after_seam = False
+        self.at_seam = self.after_seam = self.replaced = False
 
     def correct(self, packet: av.Packet[Any]) -> bool:
         """Correct a packet in place; returns False if it is to be left out."""
         stream = packet.stream_index
-        self.at_seam = self.after_seam = False
+        self.at_seam = self.after_seam = self.replaced = False
         if packet.size == 0 or stream not in self._streams:
             return True
         index = self._count.get(stream, 0)
@@ -71,6 +72,7 @@ class PacketCorrector:
         own = self._streams[stream]
         self.at_seam = any(index < begin <= index + _SEAM for begin in own.begins)
         self.after_seam = index > 0 and index in own.begins
+        self.replaced = index in own.replaced
         if index in own.dropped:
             return False
         packet.dts, packet.pts = own.correct(index, packet.dts, packet.pts)

@@ -147,7 +147,8 @@ class VideoSource:
     @property
     def frames(self) -> int:
         """About how many frames there are; 0 if unknown."""
-        return self.part.count_frames(self.promised_frames or round((self._seconds or 0) * self.rate), self.rate)
+        known = len(self.times.shown) if "times" in self.__dict__ else self.promised_frames
+        return self.part.count_frames(known or round((self._seconds or 0) * self.rate), self.rate)
 
     @property
     def swaps_sides(self) -> bool:
