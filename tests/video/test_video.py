@@ -6,8 +6,10 @@ import contextlib
 import os
 import sys
 import time
+import warnings
 from fractions import Fraction
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import av
@@ -326,3 +328,19 @@ def test_a_percent_sign_in_a_name_is_no_pattern(upscaler: Upscaler, tmp_path: Pa
     source = make(tmp_path / "Save 50%deal.mp4", moving_frames(3), codec="libx264")
     video.upscale(upscaler, source, tmp_path / "Save 50%deal-x2.mp4", Size(2))
     assert len(contents(tmp_path / "Save 50%deal-x2.mp4")[0]) == 3
+
+
+def test_a_full_disk_is_named_before_the_work(
+    upscaler: Upscaler, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = make(tmp_path / "a.mp4", moving_frames(30), codec="libx264")
+    for free, options, warned in (
+        (2000, VideoOptions(), True),
+        (10_000, VideoOptions(), False),
+        (10_000, LOSSLESS, True),
+    ):
+        monkeypatch.setattr("shutil.disk_usage", lambda path, free=free: SimpleNamespace(free=free))
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            video.upscale(upscaler, source, tmp_path / "b.mp4", Size(2), options, force=True)
+        assert any("its disk has" in str(each.message) for each in caught) is warned

@@ -21,6 +21,9 @@ from hyperacuity.formats.video.timeline import decoding_times
 if TYPE_CHECKING:
     import av
 
+# FFmpeg's number for what Matroska stores next to a packet.
+_BLOCK_ADDITIONAL = 15
+
 
 @dataclass(frozen=True)
 class MuxedFile:
@@ -124,6 +127,10 @@ def _encoded_packets(
         new.time_base = time_base
         new.is_keyframe = packet.key
         new.stream = stream
+        if packet.beside:
+            beside: Any = av.packet.PacketSideData(_BLOCK_ADDITIONAL, len(packet.beside))  # type: ignore[call-arg]
+            beside.update(packet.beside)
+            new.set_sidedata(beside)
         yield new
 
 

@@ -210,6 +210,8 @@ def _add_video(
         stream.metadata.update({key: value for key, value in tags.items() if key.lower() != "alpha_mode"})
         stream.disposition = like.disposition
         losses += copying.lost_tags(like, kind)
+    if encoder.frame_format.alpha and encoder.encoding.codec == "vp9":
+        stream.metadata["alpha_mode"] = "1"
     if projection is not None and projection.stereo_mode and kind in MATROSKA:
         stream.metadata["stereo_mode"] = projection.stereo_mode
     return stream

@@ -15,7 +15,7 @@ from hyperacuity.formats.video.appended import has_second_file
 from hyperacuity.formats.video.damage import DamageMender, LeadIn, PacketRecord, PacketTally
 from hyperacuity.formats.video.deinterlacing import Deinterlacer
 from hyperacuity.formats.video.ffmpeg import error_text
-from hyperacuity.formats.video.frames import PlanarFrame, from_av
+from hyperacuity.formats.video.frames import PlanarFrame, alpha_plane, from_av
 from hyperacuity.formats.video.hdr import unwritable_metadata
 from hyperacuity.formats.video.scanning import PacketCorrector, demux, lacks_display_order, lacks_time, nominal_interval
 from hyperacuity.formats.video.shapes import FrameShape, ShapeTracker, fit
@@ -41,6 +41,7 @@ class FrameReader:
 
     def __init__(self, video: VideoSource, container: av.container.InputContainer, stream: av.VideoStream) -> None:
         self._video, self._container, self._stream = video, container, stream
+        self._decoder = video.decoder(stream)
         self._corrector = PacketCorrector(video.continuity)
         self._order: DecodingOrder | None = None
         if lacks_display_order(container) and video.is_container:
@@ -85,9 +86,9 @@ class FrameReader:
         decodable = True
         try:
             if self._corrector.after_seam and packet.is_keyframe:
-                decoded = self._stream.codec_context.decode(None)  # what the decoder holds belongs before the seam
-                self._stream.codec_context.flush_buffers()
-            decoded += packet.decode()
+                decoded = self._decoder.decode(None)  # what the decoder holds belongs before the seam
+                self._decoder.flush_buffers()
+            decoded += self._decoder.decode(packet)
         except (av.InvalidDataError, av.error.PatchWelcomeError) as error:
             if self._video.strict:
                 message = f"{self._video.name}: the frame at {self._time(time)}: {error_text(error)}"
@@ -172,11 +173,13 @@ class FrameReader:
         if self._shapes is None:
             self._shapes = ShapeTracker(wanted, coded)
         shape = self._shapes.shape_of(frame, coded)
+        alpha = alpha_plane(frame, self._video.frame_format) if self._video.alpha else None
         if shape == wanted:
-            return PlanarFrame(from_av(frame, self._video.frame_format), frame.pts, frame.duration or 0)
+            return PlanarFrame(from_av(frame, self._video.frame_format), frame.pts, frame.duration or 0, alpha=alpha)
         self._shaped += 1
         self._other_shape = self._other_shape or (shape, frame.pts)
-        return PlanarFrame(fit(frame, shape, self._video.frame_format, wanted), frame.pts, frame.duration or 0)
+        planes = fit(frame, shape, self._video.frame_format, wanted)
+        return PlanarFrame(planes, frame.pts, frame.duration or 0, alpha=alpha)
 
     def _time(self, pts: int | None) -> str:
         if pts is None:

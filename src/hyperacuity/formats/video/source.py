@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import secrets
@@ -55,6 +56,7 @@ class VideoSource:
         rate: Frames per second, about.
         aspect: Width of a pixel divided by its height; None if the video does not specify it.
         display_matrix: The nine numbers of the matrix that rotates or mirrors the frame when it is shown, or None.
+        alpha: Whether its frames have alpha.
         hdr: HDR10's metadata, or None.
         projection: How it is seen in a headset, or None for an ordinary video.
         unwritable: Names of metadata that no result can hold.
@@ -115,8 +117,10 @@ class VideoSource:
         self.unwritable = unwritable_metadata(first)
         self.frame_format = detect_format(first, centred=self.codec in CENTRED)
         self.shape = FrameShape(first.height, first.width, Fraction(self.aspect or 1))
-        if has_alpha(first) or marks_alpha(stream):
-            warnings.warn(LossWarning(f"{self.name}: videos keep no alpha; it is left out"), stacklevel=2)
+        self.alpha = has_alpha(first)
+        if marks_alpha(stream) and not self.alpha:
+            message = f"{self.name}: its alpha is left out; there is none in its frames, or this FFmpeg lacks libvpx"
+            warnings.warn(LossWarning(message), stacklevel=2)
         if not deinterlace and (first.interlaced_frame or stream.codec_context.field_order not in _PROGRESSIVE):
             raise UsageError(
                 f"{self.name} is interlaced, and its fields can be made whole frames", Use(deinterlace=True)
@@ -235,15 +239,27 @@ class VideoSource:
         stream.thread_type = "SLICE"  # with frame threads, an error could not be attributed to its packet
         return stream
 
+    def decoder(self, stream: av.VideoStream) -> Any:
+        """Returns the decoder of its stream: libvpx for VP8 and VP9 with alpha, which FFmpeg's own decoders ignore."""
+        import av
+
+        own = stream.codec_context
+        if marks_alpha(stream) and own.name in ("vp8", "vp9"):
+            with contextlib.suppress(ValueError):  # this FFmpeg lacks it
+                decoder = av.CodecContext.create({"vp8": "libvpx", "vp9": "libvpx-vp9"}[own.name], "r")
+                decoder.extradata = own.extradata
+                return decoder
+        return own
+
     def _first(self, container: av.container.InputContainer, stream: av.VideoStream) -> av.VideoFrame:
         import av
 
-        packets = container.demux(stream)
+        packets, decoder = container.demux(stream), self.decoder(stream)
         while True:
             try:
-                packet = next(packets)
-                for frame in packet.decode():
-                    return frame
+                for frame in decoder.decode(next(packets)):
+                    first: av.VideoFrame = frame
+                    return first
             except StopIteration:
                 raise DamagedFile(f"{self.name}: none of its frames can be decoded") from None
             except av.FFmpegError:
