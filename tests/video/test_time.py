@@ -101,6 +101,20 @@ def test_a_part_of_joined_recordings_counts_their_whole_time(upscaler: Upscaler,
     assert abs(offset(tmp_path / "b.mkv")) < 0.08
 
 
+def test_a_part_behind_a_restart_is_read_from_the_beginning(upscaler: Upscaler, tmp_path: Path) -> None:
+    """Even where the file could be entered in the middle."""
+    source = make(tmp_path / "a.flv", moving_frames(60), codec="flv1")
+    data = source.read_bytes()
+    parts = [data, data[13:]]  # without the second header, FFmpeg reads on
+    (tmp_path / "b.flv").write_bytes(b"".join(parts))
+    options = VideoOptions("ffv1", start="3.6")
+    with pytest.warns(LossWarning, match="joined recordings"):
+        outcome = video.upscale(upscaler, tmp_path / "b.flv", tmp_path / "c.mkv", Size(1), options)
+    assert outcome.frames == 30
+    for one, other in zip(contents(source)[0][30:], contents(tmp_path / "c.mkv")[0], strict=True):
+        assert np.array_equal(one, other)
+
+
 def test_a_resumed_run_of_joined_recordings_gives_the_same(
     upscaler: Upscaler, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

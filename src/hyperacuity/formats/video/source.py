@@ -274,7 +274,9 @@ class VideoSource:
         try:
             stream = self._video(container)
             first, end = self.part.bounds(self.start, self.time_base)
-            if self.part.start and self.can_seek and not _seek(first, container, stream):
+            # Corrections count packets from the beginning.
+            can_seek = self.can_seek and not self.continuity.streams
+            if self.part.start and can_seek and not _seek(first, container, stream):
                 container.close()
                 container = self._open()
                 stream = self._video(container)
