@@ -6,9 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Protocol
 
+from hyperacuity import formats
 from hyperacuity.api import Upscaler
 from hyperacuity.task import Outcome, Progress, Stop, Task
 from hyperacuity.tasks import image, video
+from hyperacuity.video import is_animation
 
 
 class Kind(Protocol):
@@ -59,6 +61,9 @@ KINDS: dict[str, Kind] = {
 }
 
 
-def find_kind(source: Path | IO[bytes]) -> str:
-    """Returns the name in `KINDS` of a source's kind."""
-    return next(name for name in reversed(KINDS) if KINDS[name].accepts(source))
+def find_kind(source: Path | IO[bytes], target: Path | IO[bytes] | None = None) -> str:
+    """Returns the name in `KINDS` of a source's kind; an animated image is a video if its target is one."""
+    name = next(name for name in reversed(KINDS) if KINDS[name].accepts(source))
+    if name == "video" or not (isinstance(source, Path) and isinstance(target, Path)):
+        return name
+    return "video" if formats.names_video(target) and is_animation(source) else name

@@ -85,7 +85,7 @@ def _run(task: Task, observer: Observer, stop: Stop, pipes: Pipes, upscalers: Up
         with storing(target):
             if task.skip_existing and target.exists():
                 return Outcome(task.source, task.target, skipped=True)
-    kind = find_kind(source)
+    kind = find_kind(source, target)
     upscaler = upscalers.get(task.options)
     if isinstance(target, Path):
         with storing(target):

@@ -12,13 +12,16 @@ unchanged           tiles that did not change from frame to frame are not comput
 concurrency         reading, network and writing at the same time
 options             `task.VideoOptions` as the formats take them
 images, previewing  frames as 8-bit images; one of them before and after: `preview`
+animations          animated images as videos
+rotation            how a video is turned when it is shown
 kind                which files are videos: `is_video`
 """
 
 from __future__ import annotations
 
+from hyperacuity.video.animations import is_animation
 from hyperacuity.video.kind import is_video
 from hyperacuity.video.previewing import preview
 from hyperacuity.video.run import upscale
 
-__all__ = ["is_video", "preview", "upscale"]
+__all__ = ["is_animation", "is_video", "preview", "upscale"]
