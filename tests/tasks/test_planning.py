@@ -1,14 +1,16 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from hyperacuity import formats
-from hyperacuity.errors import UsageError, Use
-from hyperacuity.tasks import Naming, Route, plan
+from hyperacuity.errors import LEAVE_OUT, UsageError, Use
+from hyperacuity.task import ImageOptions, Task, VideoOptions
+from hyperacuity.tasks import Naming, Route, fit_options, plan
 
 PIPE = Path("-")
 NAMING = Naming(suffix=None, default="-x2", extension=None)
@@ -160,4 +162,58 @@ def test_a_folder_that_may_not_be_read_is_reported(tree: Path, monkeypatch: pyte
 def test_an_empty_folder_is_named(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no images or videos in") as raised:
         plan([str(tmp_path)], None, NAMING, recursive=False)
+    assert raised.value.cures == ()
+    (tmp_path / "deep/er").mkdir(parents=True)
+    (tmp_path / "deep/er/a.jpg").touch()
+    with pytest.raises(UsageError, match="no images or videos in") as raised:
+        plan([str(tmp_path)], None, NAMING, recursive=False)
     assert raised.value.cures == (Use(recursive=True),)
+
+
+def test_what_systems_put_into_folders_is_passed_over_also_among_named_files(tree: Path) -> None:
+    for name in ("Thumbs.db", "desktop.ini", "._a.jpg", "@eaDir/a.jpg", "__MACOSX/a.jpg", ".thumbnails/a.jpg", "a.xmp"):
+        Path("deep", name).parent.mkdir(exist_ok=True)
+        Path("deep", name).touch()
+    assert planned(["deep"], "out", recursive=True) == {"deep/a.jpg out/a.jpg", "deep/er/c.webp out/er/c.webp"}
+    named = ["deep/Thumbs.db", "deep/._a.jpg", "deep/@eaDir", "deep/a.jpg"]
+    assert planned(named, "out") == {"deep/a.jpg out/a.jpg"}
+
+
+def test_what_is_not_read_is_planned_but_in_nobodys_way(tree: Path) -> None:
+    for name in ("a.heic", "a.PSD", "b.NEF", "scan.pdf"):
+        Path("deep", name).touch()
+    routes = plan(["deep"], "out", Naming(None, "-x2", ".png"), recursive=False)
+    assert {route.source.name for route in routes} == {"a.jpg", "a.heic", "a.PSD", "b.NEF", "scan.pdf"}
+
+
+def test_links_to_folders_are_followed_once(tree: Path) -> None:
+    Path("deep/loop").symlink_to(tree / "deep", target_is_directory=True)
+    Path("other").mkdir()
+    Path("other/z.png").touch()
+    Path("deep/other").symlink_to(tree / "other", target_is_directory=True)
+    Path("deep/broken.png").symlink_to("nowhere")
+    sources = {route.source.as_posix() for route in plan(["deep"], "out", NAMING, recursive=True)}
+    assert sources == {"deep/a.jpg", "deep/er/c.webp", "deep/other/z.png", "deep/broken.png"}
+
+
+def test_only_cures_that_work_are_given_for_two_results_of_one_name(tree: Path) -> None:
+    Path("deep/a.png").touch()
+    with pytest.raises(UsageError, match=r"deep/a\.jpg and deep/a\.png would both become") as raised:
+        plan(["deep"], "out", Naming(None, "-x2", ".png"), recursive=False)
+    assert raised.value.cures == (Use(ext=LEAVE_OUT), Use(keep_ending=True))
+    with pytest.raises(UsageError, match="would both become") as raised:
+        plan(["a.jpg", "deep/a.jpg"], "out", NAMING, recursive=False)
+    assert raised.value.cures == (Use(output=LEAVE_OUT),)
+
+
+def test_one_file_by_two_names_is_one_source(tree: Path) -> None:
+    assert len(plan(["a.jpg", str(tree / "a.jpg"), "deep/../a.jpg"], "out", NAMING, recursive=False)) == 1
+
+
+def test_options_are_those_of_the_kind_where_both_kinds_are_planned(tree: Path) -> None:
+    Path("deep/v.y4m").write_bytes(b"YUV4MPEG2 W2 H2 F25:1\nFRAME\n")
+    images, videos = ImageOptions(quality=3), VideoOptions(crf=30)
+    still = Task("a.jpg", "b.jpg", image=images, video=videos)
+    moving = Task("deep/v.y4m", "b.mkv", image=images, video=videos)
+    assert fit_options([still]) == [still]
+    assert fit_options([still, moving]) == [replace(still, video=None), replace(moving, image=None)]

@@ -1,4 +1,4 @@
-"""Displays a batch: a line for each file, a bar while it runs, the failures at the end."""
+"""Displays a batch: a line for each file, a bar while it runs, what is left out at the end."""
 
 from __future__ import annotations
 
@@ -16,6 +16,9 @@ from hyperacuity.cli.streams import escape_unprintable, print_line
 from hyperacuity.cli.wording import describe
 from hyperacuity.task import Message, Outcome, Progress, Task
 from hyperacuity.tasks import PIPE, Observer
+
+# How many files the summary names for each reason.
+_NAMED = 3
 
 
 class Display(Observer):
@@ -97,17 +100,20 @@ class Display(Observer):
         self._print("stopping; press Ctrl-C again to stop at once", sys.stderr)
 
     def summarise(self, outcomes: Sequence[Outcome]) -> None:
-        """Print the failures of a batch, or the summary for programs."""
+        """Print how many files of a batch are done and which are left out, or the summary for programs."""
         failed = [outcome for outcome in outcomes if outcome.error]
         if self._json:
-            content = {"files": [record(outcome) for outcome in outcomes], "failed": len(failed)}
+            content = {
+                "files": [record(outcome) for outcome in outcomes],
+                "done": len(outcomes) - len(failed),
+                "failed": len(failed),
+                "left_out": [{"input": _to_utf8(one.source), "reason": reason(one)} for one in failed],
+            }
             # ASCII, so that it is valid JSON in any encoding of the terminal.
             self._print(json.dumps(content, indent=2), self._stream)
-        elif failed and len(outcomes) > 1:
+        elif failed and self._total > 1:
             # If quiet, the failures are the only lines that were printed.
-            self._print(f"{len(failed)} of {len(outcomes)} files failed" + ("" if self._quiet else ":"), sys.stderr)
-            for outcome in failed if not self._quiet else ():
-                self._print(f"  {complaint(outcome).splitlines()[0]}", sys.stderr)
+            self._print(summary(outcomes, named=not self._quiet), sys.stderr)
 
     def _rate(self, task: Task, progress: Progress) -> str:
         """Megapixels a second of the batch where pixels are counted, else frames a second of this video."""
@@ -166,6 +172,30 @@ def complaint(outcome: Outcome) -> str:
     error = describe(outcome.error) if outcome.error else ""
     source = _shown_source(outcome.source)
     return error if error.startswith(source) else f"{source}: {error}"
+
+
+def reason(outcome: Outcome) -> str:
+    """Returns the first line of a file's error without the file's name, by which files are grouped."""
+    text = describe(outcome.error).splitlines()[0] if outcome.error else ""
+    text = text.removeprefix(outcome.source).removeprefix(Path(outcome.source).name).lstrip(": ").removeprefix("is ")
+    return text.partition("; what is read: ")[0]  # the line of the file itself lists the formats
+
+
+def summary(outcomes: Sequence[Outcome], *, named: bool = True) -> str:
+    """Returns one line: how many files are done, how many are left out, and if `named` which ones and why."""
+    left_out: dict[str, list[str]] = {}
+    for outcome in sorted(outcomes, key=lambda one: one.source):
+        if outcome.error:
+            left_out.setdefault(reason(outcome), []).append(Path(outcome.source).name)
+    count = sum(map(len, left_out.values()))
+    parts = [f"{_shortened(names)} ({text})" for text, names in left_out.items()]
+    return f"{len(outcomes) - count} done, {count} left out" + (f": {'; '.join(parts)}" if named else "")
+
+
+def _shortened(names: Sequence[str]) -> str:
+    """The first few names, and how many more there are."""
+    more = len(names) - _NAMED
+    return ", ".join(names[:_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def record(outcome: Outcome) -> dict[str, Any]:

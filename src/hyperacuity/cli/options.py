@@ -102,6 +102,14 @@ Output = Annotated[
 ]
 ModelFolder = Annotated[Path, typer.Option("-o", "--output", help="Folder for the model.")]
 Suffix = Annotated[str | None, typer.Option(help="Suffix for each name, such as -large.", rich_help_panel=OUTPUT)]
+KeepEnding = Annotated[
+    bool,
+    typer.Option(
+        "--keep-ending",
+        help="Keep the input's ending in the name where it changes: a.jpg.png.",
+        rich_help_panel=OUTPUT,
+    ),
+]
 Ext = Annotated[
     str,
     typer.Option(

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -27,6 +29,7 @@ from hyperacuity.cli.options import (
     Inputs,
     Jobs,
     Json,
+    KeepEnding,
     Megapixels,
     Model,
     ModelPath,
@@ -53,6 +56,9 @@ from hyperacuity.errors import UsageError
 from hyperacuity.size import Size
 from hyperacuity.task import ImageOptions, Options, Stopped, Task, VideoOptions
 
+if TYPE_CHECKING:
+    from hyperacuity.tasks import Naming
+
 
 def command(
     inputs: Inputs = None,
@@ -68,6 +74,7 @@ def command(
     output: Output = None,
     suffix: Suffix = None,
     ext: Ext = "auto",
+    keep_ending: KeepEnding = False,
     quality: Quality = None,
     force: Force = False,
     skip_existing: SkipExisting = False,
@@ -138,31 +145,30 @@ def command(
         force,
         skip_existing,
     )
-    tasks = _plan(everything, output if preview is None else str(preview), suffix, extension, template, recursive)
+    naming = _naming(suffix, template.size, extension, keep_ending)
+    tasks = _plan(everything, output if preview is None else _read_preview(preview), naming, template, recursive)
     raise typer.Exit(_run(tasks, jobs, quiet=quiet, as_json=as_json))
 
 
-def _plan(
-    inputs: Sequence[str],
-    output: str | None,
-    suffix: str | None,
-    extension: str | None,
-    template: Task,
-    recursive: bool,
-) -> list[Task]:
+def _naming(suffix: str | None, size: Size, extension: str | None, keep_ending: bool) -> Naming:
+    from hyperacuity.api import size_suffix
+    from hyperacuity.tasks import Naming
+
+    return Naming(suffix, size_suffix(size), extension, keep_ending)
+
+
+def _plan(inputs: Sequence[str], output: str | None, naming: Naming, template: Task, recursive: bool) -> list[Task]:
     """The tasks of all inputs: each is the template with a source and a target."""
     from dataclasses import replace
 
-    from hyperacuity.api import size_suffix
-    from hyperacuity.tasks import Naming, plan
+    from hyperacuity.tasks import fit_options, plan
 
-    naming = Naming(suffix, size_suffix(template.size), extension)
     try:
         routes = plan(inputs, output, naming, recursive=recursive)
     except OSError as error:
         where = error.filename or "the current folder"
         raise UsageError(f"{where}: {(error.strerror or str(error)).lower()}") from error
-    return [replace(template, source=str(route.source), target=str(route.target)) for route in routes]
+    return fit_options([replace(template, source=str(route.source), target=str(route.target)) for route in routes])
 
 
 def _run(tasks: Sequence[Task], jobs: int, *, quiet: bool, as_json: bool) -> int:
@@ -187,6 +193,14 @@ def _run(tasks: Sequence[Task], jobs: int, *, quiet: bool, as_json: bool) -> int
             return interruption.code
     display.summarise(outcomes)
     return 1 if any(outcome.error for outcome in outcomes) else 0
+
+
+def _read_preview(path: Path) -> str:
+    from hyperacuity import formats
+
+    if not formats.knows(path):
+        raise UsageError(f"--preview {path}: give the name of an image, such as preview.png")
+    return str(path)
 
 
 def _read_rate(text: str) -> Fraction:
