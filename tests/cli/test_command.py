@@ -156,6 +156,16 @@ def test_an_output_without_an_ending_is_a_folder(photos: Path) -> None:
     assert (photos / "named.webp").is_file()
 
 
+def test_width_with_height_says_that_it_stretches_and_fit_does_not(photos: Path) -> None:
+    result = run("upscale", "a.png", "--width", "100", "--height", "100", folder=photos)
+    assert (result.returncode, result.stderr.count("\n")) == (0, 1)
+    assert "a.png: warning: 100 x 100 pixels stretch an image of 64 x 48: add --fit" in result.stderr
+    result = run("upscale", "a.png", "--width", "100", "--height", "100", "--fit", "-o", "b.png", folder=photos)
+    assert (result.returncode, result.stderr) == (0, "")
+    with PIL.Image.open(photos / "b.png") as fitted:
+        assert fitted.size == (100, 75)
+
+
 def test_short_options_of_other_programs_work(photos: Path) -> None:
     result = run("upscale", "-i", "a.png", "-o", "o.png", "-n", "FSRCNN_x2", "-s", "3.5", "-t", "32", "--fp32", "-x",
                  folder=photos)  # fmt: skip

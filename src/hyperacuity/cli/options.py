@@ -47,6 +47,12 @@ Scale = Annotated[
 ]
 Width = Annotated[int | None, typer.Option(help="Final width in pixels.", rich_help_panel=SIZE)]
 Height = Annotated[int | None, typer.Option(help="Final height in pixels.", rich_help_panel=SIZE)]
+Fit = Annotated[
+    bool,
+    typer.Option(
+        "--fit", help="Keep the proportions within --width and --height; both stretch without.", rich_help_panel=SIZE
+    ),
+]
 Megapixels = Annotated[float | None, typer.Option(help="Final area, such as 24.", rich_help_panel=SIZE)]
 
 Model = Annotated[

@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from hyperacuity.cli.interruption import interruptible
 from hyperacuity.cli.values import settings
 from hyperacuity.cli.wording import describe
 from hyperacuity.errors import MissingDependency, UsageError
+from hyperacuity.task import Stopped
 
 if TYPE_CHECKING:
     from hyperacuity.train import Recipe, TrainingProgress
@@ -81,19 +83,30 @@ def command(
         return
     folder = output or Path("runs", record.model.name)
     # Only the first of several processes prints.
-    if int(os.environ.get("RANK", "0")) > 0:
-        for _ in trainer.train(record, folder, resume=resume, device=device):
-            pass
+    is_first = int(os.environ.get("RANK", "0")) == 0
+    _run(trainer, record, folder, resume=resume, device=device, shown=is_first)
+    if not is_first:
         return
-    try:
-        _show(record, trainer.train(record, folder, resume=resume, device=device), folder)
-    except KeyboardInterrupt:
-        typer.echo("interrupted: the same command with --resume continues from the last validation", err=True)
-        raise
     models = sorted(folder.glob(f"{record.model.name}*.safetensors"))
     report = _report(record, recipe, folder, models)
     typer.echo("\n".join([*map(str, models), str(report)]))
     typer.echo(f"try it: hyperacuity upscale -m {models[0]} photo.jpg")
+
+
+def _run(trainer: Any, record: Recipe, folder: Path, *, resume: bool, device: str, shown: bool) -> None:
+    """Train until the end or a signal, which ends the command."""
+    with interruptible() as interruption:
+        training = trainer.train(record, folder, resume=resume, device=device, stop=interruption.stop)
+        try:
+            if shown:
+                _show(record, training, folder)
+            else:
+                for _ in training:
+                    pass
+        except Stopped:
+            if shown:
+                typer.echo("interrupted: the same command with --resume continues from the last validation", err=True)
+            raise typer.Exit(interruption.code) from None
 
 
 def _own_images(folders: list[Path]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Sized
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -98,7 +98,7 @@ def find_error(path: Path) -> HyperacuityError | None:
     return None
 
 
-def check_any_left(left: Sequence[object], left_out: Sequence[LeftOut], folder: Path) -> None:
+def check_any_left(left: Sized, left_out: Sequence[LeftOut], folder: Path) -> None:
     """Raise `UsageError` if nothing is left of a folder."""
     if not left and left_out:
         count = f"none of the {len(left_out)} images" if len(left_out) > 1 else "the only image"

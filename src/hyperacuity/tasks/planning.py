@@ -125,7 +125,7 @@ def _find_in_folder(name: str, folder: Path, recursive: bool, output: str | None
     results = None if output is None else Path(output).resolve()
     if results is not None and folder.resolve().is_relative_to(results):
         results = None
-    wanted = []
+    wanted: list[tuple[Path, Path | None]] = []
     for path in walk(folder, recursive=recursive):
         if path == folder:
             raise UsageError(f"{name} may not be read; check its permissions")
