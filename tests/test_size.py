@@ -120,4 +120,4 @@ def test_width_and_height_stretch_or_fit(box: tuple[int, int], fitted: tuple[int
 def test_fit_needs_both_sides() -> None:
     for sides in ({}, {"width": 9}, {"scale": 2}):
         with pytest.raises(UsageError, match="needs a width and a height"):
-            Size(fit=True, **sides)  # type: ignore[arg-type]
+            Size(fit=True, **sides)

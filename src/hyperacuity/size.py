@@ -20,7 +20,7 @@ class StretchWarning(HyperacuityWarning):
 class Size:
     """The requested size: a scale, a width and/or a height, or an area; x2 if nothing is given.
 
-    Width or height by itself keeps the proportions; both together set each side, or with `fit` the most that each may be.
+    Width or height by itself keeps the proportions; both together set each side, or with `fit` the most that it may be.
 
     Args:
         scale: Output pixels per input pixel along a side, an integer or a fraction.

@@ -117,6 +117,20 @@ def test_what_a_person_expects_and_is_left_out_is_counted_in_one_line(photos: Pa
     assert all(one["reason"] for one in summary["left_out"])
 
 
+def test_what_is_passed_over_is_mentioned_but_is_no_failure(photos: Path) -> None:
+    (photos / "notes.txt").write_text("text")
+    (photos / "deep").mkdir()
+    (photos / "b.jpg").rename(photos / "deep/b.jpg")
+    for name in ("cut.png", "page.jpg", "empty.png"):
+        (photos / name).unlink()
+    result = run("upscale", ".", "-o", "out", folder=photos)
+    assert (result.returncode, result.stderr) == (0, "not searched: deep (add -r)\n")
+    result = run("upscale", "a.png", "notes.txt", "-o", "out", "--force", folder=photos)
+    assert (result.returncode, result.stderr) == (0, "passed over: notes.txt (neither images nor videos)\n")
+    summary = json.loads(run("upscale", ".", "-o", "out", "--force", "--json", folder=photos).stdout)
+    assert (summary["passed_over"], summary["not_searched"]) == ([], ["deep"])
+
+
 def test_a_folder_of_heic_alone_says_what_they_are(photos: Path) -> None:
     (photos / "in").mkdir()
     (photos / "in/a.HEIC").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic")

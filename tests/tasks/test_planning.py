@@ -10,7 +10,7 @@ import pytest
 from hyperacuity import formats
 from hyperacuity.errors import LEAVE_OUT, UsageError, Use
 from hyperacuity.task import ImageOptions, Task, VideoOptions
-from hyperacuity.tasks import Naming, Route, fit_options, plan
+from hyperacuity.tasks import Naming, Route, find_unplanned, fit_options, plan
 
 PIPE = Path("-")
 NAMING = Naming(suffix=None, default="-x2", extension=None)
@@ -141,6 +141,12 @@ def test_a_name_without_an_ending_gets_the_requested_one(tree: Path) -> None:
     assert planned(["a.jpg"], "b.WEBP", webp) == {"a.jpg b.WEBP"}
 
 
+def test_without_an_ending_an_output_is_a_folder(tree: Path) -> None:
+    assert planned(["a.jpg"], "larger") == {"a.jpg larger/a.jpg"}
+    assert planned(["a.jpg"], "v1.2") == {"a.jpg v1.2/a.jpg"}
+    assert planned(["-"], "larger") == {"- larger"}
+
+
 def test_a_folder_that_may_not_be_read_is_reported(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     real = os.scandir
 
@@ -177,6 +183,24 @@ def test_what_systems_put_into_folders_is_passed_over_also_among_named_files(tre
     assert planned(["deep"], "out", recursive=True) == {"deep/a.jpg out/a.jpg", "deep/er/c.webp out/er/c.webp"}
     named = ["deep/Thumbs.db", "deep/._a.jpg", "deep/@eaDir", "deep/a.jpg"]
     assert planned(named, "out") == {"deep/a.jpg out/a.jpg"}
+
+
+def test_files_that_are_not_expected_are_passed_over_among_others_and_mentioned(tree: Path) -> None:
+    Path("a.json").write_text("{}")
+    Path("Thumbs.db").touch()
+    named = ["b.PNG", "notes.txt", "a.json", "Thumbs.db", "deep"]
+    assert planned(named, "out") == {"b.PNG out/b.PNG", "deep/a.jpg out/a.jpg"}
+    assert find_unplanned(named, "out", recursive=True) == ([Path("notes.txt"), Path("a.json")], [])
+    assert find_unplanned(["notes.txt"], None, recursive=False) == ([], [])
+    assert planned(["notes.txt", "a.json"], "out") == {"notes.txt out/notes.png", "a.json out/a.png"}
+
+
+def test_folders_that_are_not_searched_are_mentioned(tree: Path) -> None:
+    Path("texts").mkdir()
+    Path("texts/a.txt").touch()
+    assert find_unplanned(["."], "out", recursive=False).unsearched == [Path("deep")]
+    assert find_unplanned(["."], "deep", recursive=False).unsearched == []
+    assert find_unplanned(["."], "out", recursive=True).unsearched == []
 
 
 def test_what_is_not_read_is_planned_but_in_nobodys_way(tree: Path) -> None:

@@ -221,6 +221,6 @@ def test_a_file_that_is_not_there_any_more_is_replaced_too(folder: Path, monkeyp
     with pytest.warns(datasets.LeftOutWarning, match=r"a\.png does not exist"):
         _ = [made[n] for n in range(4)]
     (folder / "b.png").unlink()
-    made._load.cache_clear()  # type: ignore[attr-defined]
+    made._load.cache_clear()
     with pytest.warns(datasets.LeftOutWarning), pytest.raises(UsageError, match="none of the images to learn from"):
         _ = [made[n] for n in range(9)]

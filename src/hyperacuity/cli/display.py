@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from hyperacuity.cli.streams import escape_unprintable, print_line
-from hyperacuity.cli.wording import describe
+from hyperacuity.cli.wording import describe, describe_cure
+from hyperacuity.errors import Use
 from hyperacuity.task import Message, Outcome, Progress, Task
-from hyperacuity.tasks import PIPE, Observer
+from hyperacuity.tasks import PIPE, Observer, Unplanned
 
 # How many files the summary names for each reason.
 _NAMED = 3
@@ -99,8 +100,8 @@ class Display(Observer):
         """Print how to stop at once."""
         self._print("stopping; press Ctrl-C again to stop at once", sys.stderr)
 
-    def summarise(self, outcomes: Sequence[Outcome]) -> None:
-        """Print how many files of a batch are done and which are left out, or the summary for programs."""
+    def summarise(self, outcomes: Sequence[Outcome], unplanned: Unplanned) -> None:
+        """Print how many files of a batch are done and what is left out, or the summary for programs."""
         failed = [outcome for outcome in outcomes if outcome.error]
         if self._json:
             content = {
@@ -108,10 +109,19 @@ class Display(Observer):
                 "done": len(outcomes) - len(failed),
                 "failed": len(failed),
                 "left_out": [{"input": _to_utf8(one.source), "reason": reason(one)} for one in failed],
+                "passed_over": [_to_utf8(str(path)) for path in unplanned.unexpected],
+                "not_searched": [_to_utf8(str(path)) for path in unplanned.unsearched],
             }
             # ASCII, so that it is valid JSON in any encoding of the terminal.
             self._print(json.dumps(content, indent=2), self._stream)
-        elif failed and self._total > 1:
+            return
+        if not self._quiet and unplanned.unexpected:
+            names = _shortened([path.name for path in unplanned.unexpected])
+            self._print(f"passed over: {names} (neither images nor videos)", sys.stderr)
+        if not self._quiet and unplanned.unsearched:
+            cure = describe_cure(Use(recursive=True))
+            self._print(f"not searched: {_shortened(list(map(str, unplanned.unsearched)))} ({cure})", sys.stderr)
+        if failed and self._total > 1:
             # If quiet, the failures are the only lines that were printed.
             self._print(summary(outcomes, named=not self._quiet), sys.stderr)
 
@@ -156,15 +166,16 @@ class Display(Observer):
 
 def line(outcome: Outcome) -> str:
     """Returns the line for a file that did not fail."""
+    source, target = _one_line(outcome.source), _one_line(outcome.target)
     if outcome.skipped:
-        return f"{outcome.source}  exists as {outcome.target}"
+        return f"{source}  exists as {target}"
     size = f"{outcome.before[1]}x{outcome.before[0]} -> {outcome.after[1]}x{outcome.after[0]}"
     frames = f"  {outcome.frames} frames" if outcome.frames > 1 else ""
     note = _note(outcome)
     frames += f" ({note})" if note else ""
     models = " + ".join(outcome.models) or "same size"
-    target = "" if outcome.target == PIPE else f"  {outcome.target}"
-    return f"{outcome.source}  {size}{frames}  {models}  {outcome.seconds:.1f} s{target}"
+    target = "" if outcome.target == PIPE else f"  {target}"
+    return f"{source}  {size}{frames}  {models}  {outcome.seconds:.1f} s{target}"
 
 
 def complaint(outcome: Outcome) -> str:
@@ -188,7 +199,7 @@ def summary(outcomes: Sequence[Outcome], *, named: bool = True) -> str:
         if outcome.error:
             left_out.setdefault(reason(outcome), []).append(Path(outcome.source).name)
     count = sum(map(len, left_out.values()))
-    parts = [f"{_shortened(names)} ({text})" for text, names in left_out.items()]
+    parts = [f"{_shortened([*map(_one_line, names)])} ({text})" for text, names in left_out.items()]
     return f"{len(outcomes) - count} done, {count} left out" + (f": {'; '.join(parts)}" if named else "")
 
 
@@ -226,6 +237,10 @@ def _note(outcome: Outcome) -> str:
     if outcome.unchanged >= 0.005:
         parts.append(f"{outcome.unchanged:.0%} did not change")
     return ", ".join(parts)
+
+
+def _one_line(name: str) -> str:
+    return name.replace("\n", "\\n").replace("\r", "\\r")
 
 
 def _shown_source(source: str) -> str:

@@ -58,7 +58,7 @@ from hyperacuity.size import Size
 from hyperacuity.task import ImageOptions, Options, Stopped, Task, VideoOptions
 
 if TYPE_CHECKING:
-    from hyperacuity.tasks import Naming
+    from hyperacuity.tasks import Naming, Unplanned
 
 
 def command(
@@ -107,6 +107,8 @@ def command(
     hyperacuity upscale video.mp4 -o larger.mp4      a video with its sound, subtitles and chapters
     hyperacuity upscale - -o - --ext png < a > b     in a pipe
     """
+    from hyperacuity.tasks import find_unplanned
+
     everything = [*(inputs or []), *(more_inputs or [])]
     if not everything:
         raise UsageError("say what to upscale: hyperacuity upscale photo.jpg")
@@ -148,8 +150,10 @@ def command(
         skip_existing,
     )
     naming = _naming(suffix, template.size, extension, keep_ending)
-    tasks = _plan(everything, output if preview is None else _read_preview(preview), naming, template, recursive)
-    raise typer.Exit(_run(tasks, jobs, quiet=quiet, as_json=as_json))
+    output = output if preview is None else _read_preview(preview)
+    tasks = _plan(everything, output, naming, template, recursive)
+    unplanned = find_unplanned(everything, output, recursive=recursive)
+    raise typer.Exit(_run(tasks, unplanned, jobs, quiet=quiet, as_json=as_json))
 
 
 def _naming(suffix: str | None, size: Size, extension: str | None, keep_ending: bool) -> Naming:
@@ -173,7 +177,7 @@ def _plan(inputs: Sequence[str], output: str | None, naming: Naming, template: T
     return fit_options([replace(template, source=str(route.source), target=str(route.target)) for route in routes])
 
 
-def _run(tasks: Sequence[Task], jobs: int, *, quiet: bool, as_json: bool) -> int:
+def _run(tasks: Sequence[Task], unplanned: Unplanned, jobs: int, *, quiet: bool, as_json: bool) -> int:
     """Run all tasks and show them. Returns the exit code."""
     from hyperacuity.cli.display import Display
     from hyperacuity.tasks import PIPE, Pipes, Upscalers, batch
@@ -193,7 +197,7 @@ def _run(tasks: Sequence[Task], jobs: int, *, quiet: bool, as_json: bool) -> int
                 )
         except Stopped:
             return interruption.code
-    display.summarise(outcomes)
+    display.summarise(outcomes, unplanned)
     return 1 if any(outcome.error for outcome in outcomes) else 0
 
 

@@ -26,7 +26,7 @@ from hyperacuity.tasks.kinds import KINDS, Kind
 from hyperacuity.tasks.naming import Naming
 from hyperacuity.tasks.observer import Observer
 from hyperacuity.tasks.pipes import PIPE, Pipes
-from hyperacuity.tasks.planning import Route, fit_options, plan
+from hyperacuity.tasks.planning import Route, Unplanned, find_unplanned, fit_options, plan
 from hyperacuity.tasks.run import run
 from hyperacuity.tasks.upscalers import Upscalers
 
@@ -38,8 +38,10 @@ __all__ = [
     "Observer",
     "Pipes",
     "Route",
+    "Unplanned",
     "Upscalers",
     "batch",
+    "find_unplanned",
     "fit_options",
     "plan",
     "run",

@@ -70,8 +70,8 @@ class Naming:
             if _names_file(folder) and not is_folder:
                 raise UsageError(f"{output} names one file for several images", Use(output=f"{output}/"))
             return self.name(source, folder / source.parent.relative_to(root) if root else folder)
-        if self.extension is None and not folder.suffix and not piped:
-            return self.name(source, folder)  # "larger" names a folder that does not exist yet
+        if self.extension is None and not piped and _names_folder(folder):
+            return self.name(source, folder)
         if self.extension is None or folder.suffix.lower() == self.extension:
             return folder
         if _names_file(folder):
@@ -101,6 +101,11 @@ def _is_readable(source: Path) -> bool:
     except HyperacuityError:
         return False
     return True
+
+
+def _names_folder(path: Path) -> bool:
+    """Whether a path that does not exist yet names a folder: it has no ending, such as "larger" or "v1.2"."""
+    return not path.suffix or path.suffix[1:].isdigit()
 
 
 def _names_file(path: Path) -> bool:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hyperacuity.errors import LEAVE_OUT, OTHER, Cure, UsageError, Use
-from hyperacuity.formats.expected import Expected, classify, is_system_file, walk
+from hyperacuity.formats.expected import Expected, classify, is_clutter, is_system_file, walk
 from hyperacuity.formats.video.patterns import is_pattern
 from hyperacuity.task import Task
 from hyperacuity.tasks.kinds import find_kind
@@ -26,6 +26,30 @@ class Route(NamedTuple):
 
     source: Path
     target: Path
+
+
+class Unplanned(NamedTuple):
+    """What inputs name and no task does, although nothing is wrong with it.
+
+    Attributes:
+        unexpected: Files among several inputs that are neither images nor videos, such as those that "photos/*" names.
+        unsearched: Folders with images or videos in the folders that are searched, if `recursive` is not requested.
+    """
+
+    unexpected: list[Path]
+    unsearched: list[Path]
+
+
+def find_unplanned(inputs: Sequence[str], output: str | None, *, recursive: bool) -> Unplanned:
+    """Find what `plan` passes over and should be mentioned; the arguments are those of `plan`."""
+    unexpected = [Path(name) for name in _unexpected(inputs) if not is_clutter(Path(Path(name).name))]
+    results = None if output is None else Path(output).resolve()
+    unsearched = []
+    for folder in [Path(name) for name in inputs if not recursive and name and Path(name).is_dir()]:
+        for below in sorted(path for path in folder.iterdir() if path.is_dir() and not is_clutter(Path(path.name))):
+            if below.resolve() != results and any(_is_wanted(path, None) for path in walk(below, recursive=False)):
+                unsearched.append(below)
+    return Unplanned(unexpected, unsearched)
 
 
 def plan(inputs: Sequence[str], output: str | None, naming: Naming, *, recursive: bool) -> list[Route]:
@@ -75,9 +99,8 @@ def fit_options(tasks: Sequence[Task]) -> list[Task]:
 def _find_all(inputs: Sequence[str], output: str | None, *, recursive: bool) -> dict[Path, Path | None]:
     """All sources, each with the folder in which it was found."""
     found: dict[str, tuple[Path, Path | None]] = {}
-    if len(inputs) > 1:  # as a shell expands "photos/*"
-        inputs = [name for name in inputs if not is_system_file(Path(name))] or inputs
-    for name in inputs:
+    unexpected = _unexpected(inputs)
+    for name in [name for name in inputs if name not in unexpected]:
         for source, root in _find(name, recursive, output):
             found.setdefault(PIPE if source == _PIPE else os.path.abspath(source), (source, root))
     if not found:
@@ -85,6 +108,16 @@ def _find_all(inputs: Sequence[str], output: str | None, *, recursive: bool) -> 
         cures = (Use(recursive=True),) if below else ()
         raise UsageError(f"no images or videos in {', '.join(inputs)}", *cures)
     return dict(found.values())
+
+
+def _unexpected(inputs: Sequence[str]) -> set[str]:
+    """The inputs that are not expected to be enlarged, unless there are no others: a shell expands "photos/*"."""
+    found = {
+        name
+        for name in inputs
+        if is_system_file(Path(name)) or (Path(name).is_file() and classify(Path(name)) is Expected.NOTHING)
+    }
+    return found if len(found) < len({*inputs}) else set()
 
 
 def _name(found: Mapping[Path, Path | None], output: str | None, naming: Naming) -> list[Route]:
