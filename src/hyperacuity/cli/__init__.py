@@ -5,6 +5,7 @@ options                     the options that several commands share
 wording                     errors and their cures as options
 display, streams            what is printed; standard input and output
 interruption                Ctrl-C as a request to stop
+warning_lines               warnings as lines
 values                      KEY=VALUE and spans of time
 """
 
@@ -16,7 +17,6 @@ import os
 import shlex
 import signal
 import sys
-import warnings
 from types import FrameType
 from typing import Annotated, Any
 
@@ -24,7 +24,8 @@ import typer
 from typer.core import TyperGroup
 
 import hyperacuity
-from hyperacuity.cli.streams import OutputError, discard_output, occupy_closed_streams, print_line
+from hyperacuity.cli.streams import OutputError, discard_output, occupy_closed_streams
+from hyperacuity.cli.warning_lines import warnings_as_lines
 from hyperacuity.cli.wording import describe
 
 # Each is the name of a module here whose `command` is the command.
@@ -82,8 +83,7 @@ def main() -> None:
         if number is not None and signal.getsignal(number) == signal.SIG_DFL:
             signal.signal(number, _terminate)
     try:
-        with warnings.catch_warnings():
-            warnings.showwarning = _show_warning
+        with warnings_as_lines():
             _add(sys.argv[1:2])
             app()
     except hyperacuity.HyperacuityError as error:
@@ -102,14 +102,6 @@ def _add(asked: list[str]) -> None:
     for name in [each for each in asked if each in COMMANDS] or COMMANDS:
         module = importlib.import_module(f"hyperacuity.cli.{name}{'_' * keyword.iskeyword(name)}")
         app.command(name, cls=getattr(module, "SeveralValues", None))(module.command)
-
-
-def _show_warning(message: Warning | str, category: type[Warning], *rest: Any, **named: Any) -> None:
-    """Print a warning of ours in one line, and those of libraries as Python does."""
-    if isinstance(message, hyperacuity.HyperacuityWarning):
-        print_line(f"warning: {describe(message)}", sys.stderr)
-    else:
-        print_line(warnings.formatwarning(message, category, *rest[:2]).rstrip(), sys.stderr)
 
 
 def _terminate(number: int, frame: FrameType | None) -> None:

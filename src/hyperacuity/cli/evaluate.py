@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import sys
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from fractions import Fraction
@@ -17,8 +16,9 @@ from typer.core import TyperCommand
 from hyperacuity.cli import options
 from hyperacuity.cli.options import Device, Engine, Force, ModelPaths, Models, Tta
 from hyperacuity.cli.values import seconds
-from hyperacuity.cli.wording import describe
-from hyperacuity.errors import LEAVE_OUT, UsageError, Use
+from hyperacuity.cli.warning_lines import warnings_above
+from hyperacuity.cli.wording import describe_cure
+from hyperacuity.errors import LEAVE_OUT, UsageError, Use, worded
 
 if TYPE_CHECKING:
     from hyperacuity.api import Upscaler
@@ -207,7 +207,7 @@ def command(
             report.store(path, content())
     if left_out:
         scored = sum(each.count for each in found)
-        reasons = "; ".join(describe(one.error) for one in left_out)
+        reasons = "; ".join(worded(one.reason, one.error.cures, describe_cure) for one in left_out)
         typer.echo(f"{scored} scored, {len(left_out)} left out: {reasons}", err=True)
         raise typer.Exit(1)
 
@@ -325,8 +325,7 @@ def _progress(settings: Sequence[EvaluationSetting]) -> Iterator[Callable[[], No
 
     console = Console(stderr=True)
     total = sum(setting.images.count for setting in settings)
-    with Progress(console=console, transient=True, disable=not sys.stderr.isatty()) as bar, warnings.catch_warnings():
-        warnings.showwarning = lambda message, *_, **__: console.print(f"warning: {describe(message)}", highlight=False)
+    with Progress(console=console, transient=True, disable=not sys.stderr.isatty()) as bar, warnings_above(console):
         task = bar.add_task("images", total=total or None)
         yield lambda: bar.advance(task)
 

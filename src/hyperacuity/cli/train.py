@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,7 +12,7 @@ import typer
 
 from hyperacuity.cli.interruption import interruptible
 from hyperacuity.cli.values import settings
-from hyperacuity.cli.wording import describe
+from hyperacuity.cli.warning_lines import warnings_above
 from hyperacuity.errors import MissingDependency, UsageError
 from hyperacuity.task import Stopped
 
@@ -148,7 +146,7 @@ def _show(record: Recipe, training: Iterator[TrainingProgress], folder: Path) ->
     ]
     with (
         Progress(*columns, console=console, disable=not sys.stderr.isatty()) as bar,
-        _warnings_above(console),
+        warnings_above(console),
         Log(folder) as log,
     ):
         task = bar.add_task("reading images", total=record.steps, status="")
@@ -165,14 +163,6 @@ def _show(record: Recipe, training: Iterator[TrainingProgress], folder: Path) ->
                 console.print(
                     f"step {progress.step}: {progress.validation:.3f} dB (best {progress.best:.3f})", highlight=False
                 )
-
-
-@contextmanager
-def _warnings_above(console: Any) -> Iterator[None]:
-    """Print warnings as lines above the bar."""
-    with warnings.catch_warnings():
-        warnings.showwarning = lambda message, *_, **__: console.print(f"warning: {describe(message)}", highlight=False)
-        yield
 
 
 def _report(record: Recipe, recipe: Path, folder: Path, models: list[Path]) -> Path:

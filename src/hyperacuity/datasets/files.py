@@ -36,6 +36,11 @@ class LeftOut:
     path: Path
     error: HyperacuityError
 
+    @property
+    def reason(self) -> str:
+        """The message of the error, without the list of formats that are read."""
+        return self.error.message.partition("; what is read: ")[0]
+
 
 def list_images(folder: Path) -> list[Path]:
     """List all images below a folder by their names, sorted, without opening them.
@@ -103,16 +108,17 @@ def check_any_left(left: Sized, left_out: Sequence[LeftOut], folder: Path) -> No
     if not left and left_out:
         count = f"none of the {len(left_out)} images" if len(left_out) > 1 else "the only image"
         verb = "can" if len(left_out) > 1 else "cannot"
-        raise UsageError(f"{count} in {folder} {verb} be read: {left_out[0].error.message}")
+        raise UsageError(f"{count} in {folder} {verb} be read: {left_out[0].reason}", *left_out[0].error.cures)
 
 
 def warn_left_out(left_out: Sequence[LeftOut]) -> None:
     """Name the files that are left out, if there are any, in one warning."""
     if left_out:
-        named = "; ".join(one.error.message for one in left_out[:_NAMED])
+        named = "; ".join(one.reason for one in left_out[:_NAMED])
         more = f"; and {len(left_out) - _NAMED} more" if len(left_out) > _NAMED else ""
         count = "1 image is" if len(left_out) == 1 else f"{len(left_out)} images are"
-        warnings.warn(LeftOutWarning(f"{count} left out: {named}{more}"), stacklevel=3)
+        cures = dict.fromkeys(cure for one in left_out for cure in one.error.cures)
+        warnings.warn(LeftOutWarning(f"{count} left out: {named}{more}", *cures), stacklevel=3)
 
 
 def read_image(path: Path) -> Pixels8:
