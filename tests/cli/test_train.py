@@ -119,7 +119,7 @@ def test_each_mistake_is_reported_in_one_line(arguments: list[str], message: str
     assert not (folder / "runs").exists()
 
 
-def test_images_that_cannot_be_read_are_named_once_and_do_not_end_a_training(folder: Path) -> None:
+def test_images_that_cannot_be_read_are_named_and_do_not_end_a_training(folder: Path) -> None:
     whole = (folder / "images/a.png").read_bytes()
     (folder / "images/b.png").write_bytes(whole[:-300])
     (folder / "images/c.png").write_bytes(b"\0\5\26\7")
@@ -128,7 +128,8 @@ def test_images_that_cannot_be_read_are_named_once_and_do_not_end_a_training(fol
     result = run("train", "tiny.toml", folder=folder)
     assert result.returncode == 0, result.stderr
     warned = [line for line in result.stderr.splitlines() if line.startswith("warning")]
-    assert len(warned) == 2
+    assert len(warned) == len({*warned})
+    assert not any("._a" in line or "Thumbs" in line for line in warned)
     assert "c.png is of an unknown format" in warned[0]
     assert "b.png is damaged" in warned[1]
     (folder / "images/a.png").unlink()

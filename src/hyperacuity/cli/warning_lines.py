@@ -39,5 +39,6 @@ def _shown(show: Callable[[str], None]) -> Iterator[None]:
             show(text.rstrip())
 
     with warnings.catch_warnings():
+        warnings.simplefilter("always", HyperacuityWarning)
         warnings.showwarning = receive
         yield
