@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from hyperacuity import formats
 from hyperacuity.errors import LEAVE_OUT, UsageError, Use
 from hyperacuity.task import ImageOptions, Task, VideoOptions
 from hyperacuity.tasks import Naming, Route, find_unplanned, fit_options, plan
+from hyperacuity.tasks.naming import find_windows_fault
 
 PIPE = Path("-")
 NAMING = Naming(suffix=None, default="-x2", extension=None)
@@ -241,3 +243,28 @@ def test_options_are_those_of_the_kind_where_both_kinds_are_planned(tree: Path) 
     moving = Task("deep/v.y4m", "b.mkv", image=images, video=videos)
     assert fit_options([still]) == [still]
     assert fit_options([still, moving]) == [replace(still, video=None), replace(moving, image=None)]
+
+
+@pytest.mark.parametrize(
+    ("name", "fault"),
+    [
+        ("con.png", "CON, the name of a device"),
+        ("Com1.tar.png", "COM1, the name of a device"),
+        ("a:b.png", "the character ':'"),
+        ("a\nb.png", "the character"),
+        ("a.png ", "a space or dot at the end"),
+        ("contact.png", None),
+        ("com.png", None),
+        ("größe 50%.png", None),
+    ],
+)
+def test_names_that_windows_cannot_store_are_known(name: str, fault: str | None) -> None:
+    found = find_windows_fault(name)
+    assert (found is None) == (fault is None)
+    assert fault is None or fault in str(found)
+
+
+def test_a_name_that_windows_cannot_store_is_an_error_there(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "platform", "win32")
+    with pytest.raises(UsageError, match=r"Windows cannot store nul\.png: it has NUL, the name of a device"):
+        plan(["a.jpg"], "nul.png", NAMING, recursive=False)

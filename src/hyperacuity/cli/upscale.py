@@ -205,7 +205,7 @@ def _read_preview(path: Path) -> str:
     from hyperacuity import formats
 
     if not formats.knows(path):
-        raise UsageError(f"--preview {path}: give the name of an image, such as preview.png")
+        raise UsageError(f"--preview {path} does not name an image: give one such as preview.png")
     return str(path)
 
 

@@ -10,6 +10,9 @@ from hyperacuity.errors import LEAVE_OUT, OTHER, HyperacuityError, UsageError, U
 from hyperacuity.formats.expected import is_foreign
 from hyperacuity.tasks.pipes import PIPE
 
+# Names that Windows gives to devices, with any ending; so are COM1 to COM9 and LPT1 to LPT9.
+_DEVICES = ("CON", "PRN", "AUX", "NUL")
+
 
 @dataclass(frozen=True)
 class Naming:
@@ -101,6 +104,17 @@ def _is_readable(source: Path) -> bool:
     except HyperacuityError:
         return False
     return True
+
+
+def find_windows_fault(name: str) -> str | None:
+    """Returns what keeps Windows from storing a file of this name, or None."""
+    characters = sorted({*name} & {*'<>:"/\\|?*'} | {one for one in name if ord(one) < 32})
+    if characters:
+        return f"the character {characters[0]!r}"
+    stem = name.partition(".")[0].rstrip().upper()
+    if stem in _DEVICES or (stem[:-1] in ("COM", "LPT") and stem[-1] in "123456789"):
+        return f"{stem}, the name of a device"
+    return "a space or dot at the end" if name != name.rstrip(" .") else None
 
 
 def _names_folder(path: Path) -> bool:

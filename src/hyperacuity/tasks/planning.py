@@ -15,7 +15,7 @@ from hyperacuity.formats.expected import Expected, classify, is_clutter, is_syst
 from hyperacuity.formats.video.patterns import is_pattern
 from hyperacuity.task import Task
 from hyperacuity.tasks.kinds import find_kind
-from hyperacuity.tasks.naming import Naming
+from hyperacuity.tasks.naming import Naming, find_windows_fault
 from hyperacuity.tasks.pipes import PIPE
 
 _PIPE = Path(PIPE)
@@ -183,11 +183,18 @@ def _identify(path: Path) -> str:
 
 
 def _check(routes: Sequence[Route]) -> None:
-    """Raise an error if a result would replace an input."""
+    """Raise an error if a result would replace an input, or has a name that Windows cannot store."""
     sources = {_identify(route.source) for route in routes if route.source != _PIPE}
     for route in routes:
-        if route.target != _PIPE and _identify(route.target) in sources:
+        if route.target == _PIPE:
+            continue
+        if _identify(route.target) in sources:
             raise UsageError(f"{route.target} is an input", Use(output=OTHER), Use(suffix=OTHER))
+        fault = find_windows_fault(route.target.name) if sys.platform == "win32" else None
+        if fault is not None:
+            raise UsageError(
+                f"Windows cannot store {route.target}: it has {fault}", Use(output=OTHER), Use(suffix=OTHER)
+            )
 
 
 def _find_repeated(routes: Iterable[Route]) -> tuple[Path, Path, Path] | None:
