@@ -42,7 +42,10 @@ class Unplanned(NamedTuple):
 
 def find_unplanned(inputs: Sequence[str], output: str | None, *, recursive: bool) -> Unplanned:
     """Find what `plan` passes over and should be mentioned; the arguments are those of `plan`."""
-    unexpected = [Path(name) for name in _unexpected(inputs) if not is_clutter(Path(Path(name).name))]
+    aside = _unexpected(inputs)
+    unexpected = [
+        Path(name) for name in dict.fromkeys(inputs) if name in aside and not is_clutter(Path(Path(name).name))
+    ]
     results = None if output is None else Path(output).resolve()
     unsearched = []
     for folder in [Path(name) for name in inputs if not recursive and name and Path(name).is_dir()]:
