@@ -99,21 +99,20 @@ def test_json_prints_a_summary(photos: Path) -> None:
 def test_what_a_person_expects_and_is_left_out_is_counted_in_one_line(photos: Path) -> None:
     (photos / "in").mkdir()
     (photos / "a.png").rename(photos / "in/a.png")
-    heic = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"
-    for name in ("IMG_1.HEIC", "IMG_2.heic", "a.heic", "b.heic"):
-        (photos / "in" / name).write_bytes(heic)
-    (photos / "in/a.psd").write_bytes(b"8BPS\0\1")
+    for name in ("IMG_1.PSD", "IMG_2.psd", "a.psd", "b.psd"):
+        (photos / "in" / name).write_bytes(b"8BPS\0\1")
+    (photos / "in/a.pdf").write_bytes(b"%PDF-1.7")
     (photos / "in/notes.txt").write_text("not expected")
     result = run("upscale", "in", "-o", "out", "--ext", "png", folder=photos)
     assert result.returncode == 1
     assert names(photos / "out") == {"a.png"}
     last = result.stderr.splitlines()[-1]
-    assert last.startswith("1 done, 5 left out: IMG_1.HEIC, IMG_2.heic, a.heic and 1 more (a HEIC image")
-    assert "a.psd (a Photoshop document" in last
+    assert last.startswith("1 done, 5 left out: IMG_1.PSD, IMG_2.psd, a.psd and 1 more (a Photoshop document")
+    assert "; a.pdf (a PDF document" in last
     assert "notes.txt" not in result.stderr
     summary = json.loads(run("upscale", "in", "-o", "out", "--force", "--json", folder=photos).stdout)
     assert (summary["done"], summary["failed"]) == (1, 5)
-    assert {Path(one["input"]).name for one in summary["left_out"]} >= {"IMG_1.HEIC", "a.psd"}
+    assert {Path(one["input"]).name for one in summary["left_out"]} >= {"IMG_1.PSD", "a.pdf"}
     assert all(one["reason"] for one in summary["left_out"])
 
 
@@ -131,12 +130,13 @@ def test_what_is_passed_over_is_mentioned_but_is_no_failure(photos: Path) -> Non
     assert (summary["passed_over"], summary["not_searched"]) == ([], ["deep"])
 
 
-def test_a_folder_of_heic_alone_says_what_they_are(photos: Path) -> None:
+@pytest.mark.parametrize("name", ["a.HEIC", "a.psd", "a.CR3"])
+def test_a_folder_of_formats_that_are_not_read_says_so(name: str, photos: Path) -> None:
     (photos / "in").mkdir()
-    (photos / "in/a.HEIC").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic")
+    (photos / "in" / name).write_bytes({"a.HEIC": b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"}.get(name, b"8BPS\0\1"))
     result = run("upscale", "in", folder=photos)
     assert result.returncode == 1
-    assert "HEIC image" in result.stderr
+    assert name in result.stderr
     assert "-r" not in result.stderr.split()
 
 

@@ -90,7 +90,7 @@ def test_a_folder_of_finished_images_is_measured_as_a_model_is(sets: Path) -> No
 
 def test_damaged_images_are_named_and_the_others_scored(sets: Path) -> None:
     (sets / "A/cut.png").write_bytes((sets / "A/p.png").read_bytes()[:-99])
-    (sets / "A/IMG.HEIC").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic")
+    (sets / "A/IMG.PSD").write_bytes(b"8BPS\0\1")
     for name in ("._p.png", ".DS_Store", "Thumbs.db", "notes.txt"):
         (sets / "A" / name).write_bytes(b"\0\5\26\7")
     result = run("-n", "bicubic", "--data", "A", "--csv", "t.csv", folder=sets)
@@ -98,7 +98,7 @@ def test_damaged_images_are_named_and_the_others_scored(sets: Path) -> None:
     assert len(result.stderr.splitlines()) == 1
     assert result.stderr.startswith("1 scored, 2 left out: ")
     assert "cut.png" in result.stderr
-    assert "IMG.HEIC is a HEIC image" in result.stderr
+    assert "IMG.PSD is a Photoshop document" in result.stderr
     with (sets / "t.csv").open() as file:
         assert [row["pictures"] for row in csv.DictReader(file)] == ["1"]
     (sets / "A/p.png").unlink()

@@ -123,8 +123,10 @@ def test_what_is_no_image_is_passed_over(tmp_path: Path) -> None:
 def test_images_that_cannot_be_read_are_named_once(tmp_path: Path) -> None:
     folder = folder_of(tmp_path, "a.png")
     (folder / "b.png").write_bytes(b"\0\5\26\7")
-    (folder / "c.heic").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic")
-    with pytest.warns(datasets.LeftOutWarning, match=r"2 images are left out: .*b\.png .*c\.heic is a HEIC") as warned:
+    (folder / "c.psd").write_bytes(b"8BPS\0\1")
+    with pytest.warns(
+        datasets.LeftOutWarning, match=r"2 images are left out: .*b\.png .*c\.psd is a Photoshop"
+    ) as warned:
         assert datasets.files([folder]) == [folder / "a.png"]
     assert len(warned) == 1
     (folder / "a.png").unlink()

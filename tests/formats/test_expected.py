@@ -15,7 +15,7 @@ from hyperacuity.formats.expected import Expected, classify, is_clutter, walk
         ("a.jp2", Expected.IMAGE),
         ("a.MOV", Expected.VIDEO),
         ("a.avi", Expected.VIDEO),
-        ("a.HEIC", Expected.FOREIGN_IMAGE),
+        ("a.PSD", Expected.FOREIGN_IMAGE),
         ("a.CR3", Expected.FOREIGN_IMAGE),
         ("a.xcf", Expected.FOREIGN_IMAGE),
         ("a.pdf", Expected.DOCUMENT),

@@ -7,6 +7,7 @@ together, for the trainer and the evaluation.
 from __future__ import annotations
 
 from hyperacuity.datasets.files import (
+    UNREADABLE,
     LeftOut,
     LeftOutWarning,
     Pixels8,
@@ -26,6 +27,7 @@ from hyperacuity.datasets.pairing import find_lr, pair_files, pair_results
 from hyperacuity.datasets.pairs import Pair, check_headers, check_pair, pair, read_pair, with_lr
 
 __all__ = [
+    "UNREADABLE",
     "LeftOut",
     "LeftOutWarning",
     "Pair",

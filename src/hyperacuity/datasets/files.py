@@ -12,10 +12,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hyperacuity import colour, formats
-from hyperacuity.errors import HyperacuityError, HyperacuityWarning, UsageError
+from hyperacuity.errors import (
+    DamagedFile,
+    HyperacuityError,
+    HyperacuityWarning,
+    MissingDependency,
+    UnsupportedFormat,
+    UsageError,
+)
 from hyperacuity.formats.expected import Expected, classify, is_foreign, walk
 
 Pixels8 = NDArray[np.uint8]
+# What reading a file raises if it is damaged, or not of a format that is read here.
+UNREADABLE = (DamagedFile, UnsupportedFormat, MissingDependency)
 # How many of the files that are left out a warning names.
 _NAMED = 5
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from hyperacuity import datasets
 from hyperacuity.datasets import LeftOut, Pair, Pixels8
-from hyperacuity.errors import DamagedFile, UnsupportedFormat, UsageError
+from hyperacuity.errors import UsageError
 from hyperacuity.evaluate.sets import ImageSet
 
 
@@ -57,7 +57,7 @@ class FinishedImages:
             result = found[hr_path]
             try:
                 _check_size(datasets.read_image(result), datasets.read_image(hr_path), scale, result, hr_path)
-            except (DamagedFile, UnsupportedFormat) as error:
+            except datasets.UNREADABLE as error:
                 self.left_out.append(LeftOut(result, error))
             else:
                 self._paths[name] = result

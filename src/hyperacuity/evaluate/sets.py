@@ -9,7 +9,7 @@ from pathlib import Path
 
 from hyperacuity import datasets
 from hyperacuity.datasets import LeftOut, Pair, Pixels8
-from hyperacuity.errors import LEAVE_OUT, DamagedFile, UnsupportedFormat, UsageError, Use
+from hyperacuity.errors import LEAVE_OUT, UsageError, Use
 from hyperacuity.metrics import Metric
 
 
@@ -106,7 +106,7 @@ def find_images(folder: Path, scales: Sequence[int], metrics: Sequence[Metric], 
         member = ImageSetMember(named.relative_to(folder).as_posix(), path, given.get(path))
         try:
             _check(member, scales, metrics)
-        except (DamagedFile, UnsupportedFormat) as error:
+        except datasets.UNREADABLE as error:
             left_out.append(LeftOut(path, error))
         else:
             members.append(member)

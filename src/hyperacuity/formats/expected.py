@@ -69,7 +69,7 @@ def is_system_file(path: Path) -> bool:
 
 def is_foreign(path: Path) -> bool:
     """Returns whether the ending of a name is that of a format that may not be read."""
-    return path.suffix.lower() in (*FOREIGN_IMAGES, *FOREIGN_DOCUMENTS) and not files.readable(path)
+    return path.suffix.lower() in (*FOREIGN_IMAGES, *FOREIGN_DOCUMENTS)
 
 
 def classify(path: Path) -> Expected:

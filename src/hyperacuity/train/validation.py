@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from hyperacuity import datasets
 from hyperacuity.datasets import LeftOut, Pixels8
 from hyperacuity.engines import pad_to_multiple
-from hyperacuity.errors import DamagedFile, UnsupportedFormat, UsageError
+from hyperacuity.errors import UsageError
 from hyperacuity.metrics import SSIM_SHORTEST_SIDE, psnr, ssim
 from hyperacuity.metrics.protocols import CLASSIC
 from hyperacuity.networks import as_network
@@ -58,7 +58,7 @@ def held_out(images: Sequence[TrainingImage], scale: int, channels: int, degrada
         try:
             hr = datasets.to_channels(datasets.read_image(image.hr), channels)
             given = None if image.lr is None else datasets.to_channels(datasets.read_image(image.lr), channels)
-        except (DamagedFile, UnsupportedFormat) as error:
+        except datasets.UNREADABLE as error:
             left_out.append(LeftOut(image.hr, error))
             continue
         if given is not None and image.lr is not None:
