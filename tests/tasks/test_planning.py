@@ -65,6 +65,9 @@ def test_a_folder_into_itself_adds_the_size(tree: Path) -> None:
 
 def test_patterns_are_expanded_unless_a_file_has_that_name(tree: Path) -> None:
     assert planned(["*.jpg"]) == {"a.jpg a-x2.jpg"}
+    Path("deep/Thumbs.db").touch()
+    Path("deep/a.txt").touch()
+    assert planned(["deep/*"]) == {"deep/a.jpg deep/a-x2.jpg"}
     assert planned(["odd [1] 50%.png"]) == {"odd [1] 50%.png odd [1] 50%-x2.png"}
 
 

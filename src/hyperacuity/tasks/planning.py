@@ -154,7 +154,8 @@ def _find(name: str, recursive: bool, output: str | None) -> Sequence[tuple[Path
         if path.exists():
             raise UsageError(f"{name} is neither a file nor a folder: pipe its content into standard input, -")
         raise UsageError(f"{name} is a broken link" if path.is_symlink() else f"there is no {name}")
-    return [(match, None) for match in matches]
+    expected = [match for match in matches if not is_system_file(match) and classify(match) is not Expected.NOTHING]
+    return [(match, None) for match in expected or matches]
 
 
 def _find_in_folder(name: str, folder: Path, recursive: bool, output: str | None) -> list[tuple[Path, Path | None]]:
