@@ -7,6 +7,7 @@ import functools
 import os
 import tempfile
 import threading
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -20,7 +21,7 @@ from hyperacuity.errors import LEAVE_OUT, OutOfMemory, UsageError, Use
 from hyperacuity.image import Image, Strips
 from hyperacuity.pipeline import Pipeline, Stage
 from hyperacuity.resize import Kernel
-from hyperacuity.size import Size
+from hyperacuity.size import Size, StretchWarning
 from hyperacuity.storage import may_write
 from hyperacuity.task import Options, Outcome, Progress, Stop
 from hyperacuity.zoo import Card, ChainStep, Model
@@ -95,6 +96,7 @@ def upscale(
     width: int | None = None,
     height: int | None = None,
     megapixels: float | None = None,
+    fit: bool = False,
     output: str | os.PathLike[str] | None = None,
     force: bool = False,
     engine: str = "auto",
@@ -112,6 +114,7 @@ def upscale(
         width: The final width in pixels, instead of a scale. Without a height it keeps the proportions.
         height: The final height in pixels.
         megapixels: The final area, instead of a scale. Without any size the scale is 2.
+        fit: Keep the proportions within width and height, instead of stretching.
         output: The file to write if `x` is a path; by default "photo-x2.jpg" next to "photo.jpg".
         force: Overwrite `output` if it exists.
         model, engine, device, precision, tile, tta: See `load`.
@@ -129,7 +132,7 @@ def upscale(
         (35, 42, 3)
     """
     upscaler = load(model, engine=engine, device=device, precision=precision, tile=tile, tta=tta)
-    size = Size(scale, width, height, megapixels)
+    size = Size(scale, width, height, megapixels, fit)
     if isinstance(x, str):
         return str(_upscale_path(upscaler, Path(x), output, size, force))
     if isinstance(x, Path):
@@ -289,6 +292,8 @@ class Upscaler:
                 strips = self.stream(image, size)
                 before = image.header.height, image.header.width
                 after = strips.header.height, strips.header.width
+                if frame == 0:
+                    _warn_of_stretching(size, before, target)
                 sink.write(_observed(strips, frame, opened.frames, observe, stop))
             name = "-" if isinstance(source, bytes) else str(source)
             return Outcome(
@@ -364,6 +369,12 @@ def _observed(strips: Strips, frame: int, frames: int, observe: Callable[[Progre
             observe(Progress(share, frame=frame, frames=frames, pixels=len(block) * strips.header.width))
 
     return Strips(strips.header, rows())
+
+
+def _warn_of_stretching(size: Size | float, before: tuple[int, int], target: Path) -> None:
+    if isinstance(size, Size) and size.stretches(*before):
+        message = f"{target.name}: {size.width} x {size.height} pixels stretch an image of {before[1]} x {before[0]}"
+        warnings.warn(StretchWarning(message, Use(fit=True)), stacklevel=4)
 
 
 def ending(path: Path) -> str:

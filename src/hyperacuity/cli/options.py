@@ -47,6 +47,12 @@ Scale = Annotated[
 ]
 Width = Annotated[int | None, typer.Option(help="Final width in pixels.", rich_help_panel=SIZE)]
 Height = Annotated[int | None, typer.Option(help="Final height in pixels.", rich_help_panel=SIZE)]
+Fit = Annotated[
+    bool,
+    typer.Option(
+        "--fit", help="Keep the proportions within --width and --height; both stretch without.", rich_help_panel=SIZE
+    ),
+]
 Megapixels = Annotated[float | None, typer.Option(help="Final area, such as 24.", rich_help_panel=SIZE)]
 
 Model = Annotated[
@@ -102,6 +108,14 @@ Output = Annotated[
 ]
 ModelFolder = Annotated[Path, typer.Option("-o", "--output", help="Folder for the model.")]
 Suffix = Annotated[str | None, typer.Option(help="Suffix for each name, such as -large.", rich_help_panel=OUTPUT)]
+KeepEnding = Annotated[
+    bool,
+    typer.Option(
+        "--keep-ending",
+        help="Keep the input's ending in the name where it changes: a.jpg.png.",
+        rich_help_panel=OUTPUT,
+    ),
+]
 Ext = Annotated[
     str,
     typer.Option(

@@ -62,7 +62,7 @@ def pixel_aspect(video: VideoSource, size: Size, stored: tuple[int, int]) -> Fra
         size: The requested size.
         stored: The (height, width) of the result.
     """
-    if size.width is None or size.height is None:
+    if size.width is None or size.height is None or size.fit:
         return video.aspect
     before = (video.aspect or 1) * Fraction(video.frame_format.width, video.frame_format.height)
     return before / Fraction(stored[1], stored[0])
