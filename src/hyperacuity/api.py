@@ -39,7 +39,7 @@ def models() -> Mapping[str, Card]:
         >>> models()["fsrcnn-x2"].scale
         2
     """
-    return {name: model.card for name, model in zoo.models().items()}
+    return {name: model.card for name, model in zoo.installed().items()}
 
 
 def load(

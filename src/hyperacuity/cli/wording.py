@@ -12,6 +12,7 @@ from hyperacuity.task import Message
 NAMES = {
     "changes": "--set",
     "encoder": "-e",
+    "from_file": "--from",
     "model": "-n",
     "model_path": "-m",
     "output": "-o",

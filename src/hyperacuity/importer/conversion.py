@@ -53,6 +53,7 @@ def convert(
     settings: Mapping[str, Any] | None = None,
     licence: str | None = None,
     trained_on: str | None = None,
+    source: str | None = None,
     force: bool = False,
 ) -> Card:
     """Write the weights of a checkpoint as a model: NAME.safetensors and NAME.onnx.
@@ -67,6 +68,7 @@ def convert(
         settings: Config fields that the weights do not determine, see `networks.Undetermined`.
         licence: Of the weights, for the card; by default that of a card in the file, else "unknown".
         trained_on: Like `licence`.
+        source: Where the file was downloaded, for the card.
         force: Overwrite a model of that name.
 
     Returns:
@@ -92,6 +94,7 @@ def convert(
         name=name,
         licence=known.licence if licence is None else licence,
         trained_on=known.trained_on if trained_on is None else trained_on,
+        source=known.source if source is None else source,
         architecture=found.architecture,
         config=found.config,
         scale=described_network.scale,
