@@ -279,7 +279,7 @@ def test_a_proxy_is_used_and_named(part: Path, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_a_full_disk_is_noticed_before_and_during(part: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shutil, "disk_usage", lambda folder: shutil._ntuple_diskusage(10, 9, 1))  # type: ignore[attr-defined]
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: shutil._ntuple_diskusage(10, 9, 1))
     fails(lambda h: h.part(CONTENT), part, UsageError, "MB free, and the file needs")
     monkeypatch.undo()
     part.write_bytes(CONTENT[:100])

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from hyperacuity.errors import Run, UnknownModel, nearest
 
+FILE = Path(__file__).parent / "catalogue.csv"
 # SPDX identifiers of licences under which everyone may use the weights for any purpose.
 _FREE = {"Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "CC-BY-4.0", "CC0-1.0", "MIT", "Unlicense"}
 
@@ -72,7 +73,7 @@ def read_catalogue() -> Mapping[str, PublishedWeights]:
         >>> read_catalogue()["RealESRGAN_x4plus"].licence
         'BSD-3-Clause'
     """
-    with (Path(__file__).parent / "catalogue.csv").open(encoding="utf-8", newline="") as file:
+    with FILE.open(encoding="utf-8", newline="") as file:
         return {row["name"]: _entry(row) for row in csv.DictReader(file)}
 
 
