@@ -88,6 +88,9 @@ def test_a_foreign_config_is_refused() -> None:
     [
         ("srcnn", {"middle": 2}),
         ("srcnn", {"padding": "mirror"}),
+        ("srcnn", {"channels": 2}),
+        ("msrresnet", {"scale": 8}),
+        ("msrresnet", {"upscaled": "relu"}),
         ("espcn", {"activation": "gelu"}),
         ("espcn", {"padding": "mirror"}),
         ("srresnet", {"scale": 5}),

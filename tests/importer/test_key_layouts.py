@@ -126,6 +126,44 @@ TAKEN_BACK: dict[str, tuple[str, dict[str, Any], Callable[[Weights], Weights]]] 
             ]
         ),
     ),
+    "edsr MMagic": (
+        "edsr",
+        {"scale": 4, "rgb_range": 1.0},
+        back(
+            [
+                ("head", "generator.conv_first"),
+                (r"body\.(\d+)\.first", r"generator.body.\1.conv1"),
+                (r"body\.(\d+)\.second", r"generator.body.\1.conv2"),
+                ("joint", "generator.conv_after_body"),
+                (r"upscale\.0", "generator.upsample.0.upsample_conv"),
+                (r"upscale\.2", "generator.upsample.1.upsample_conv"),
+                ("tail", "generator.conv_last"),
+            ]
+        ),
+    ),
+    "srcnn MMagic": (
+        "srcnn",
+        {"channels": 3, "padding": "zeros"},
+        back([(name, f"generator.conv{n}") for n, name in enumerate(("extract", "map", "reconstruct"), 1)]),
+    ),
+    "msrresnet BasicSR": ("msrresnet", {"scale": 3, "upscaled": "leakyrelu"}, dict),
+    "msrresnet MMagic": (
+        "msrresnet",
+        {"scale": 4, "upscaled": "none"},
+        back(
+            [
+                (r"body\.(\d+)\.", r"generator.trunk_net.\1."),
+                (r"upconv(\d)", r"generator.upsample\1.upsample_conv"),
+                (r"", r"generator."),
+            ]
+        ),
+    ),
+    "msrresnet mmsr": (
+        "msrresnet",
+        {"scale": 2},
+        back([("body", "recon_trunk"), ("conv_hr", "HRconv"), ("", "")]),
+    ),
+    "rrdb MMagic": ("rrdb", {"blocks": 2}, back([("", "generator.")])),
     "mdsr authors": ("mdsr", {"scales": (2, 3, 4), "scale": 3}, mdsr_authors),
     "rrdb first": (
         "rrdb",
@@ -192,7 +230,8 @@ def test_the_names_of_others(case: str, tmp_path: Path) -> None:
     again = build(architecture, found.config)
     for field in ("rgb_mean", "rgb_range"):
         if field in found.config:
-            assert found.config[field] == pytest.approx(getattr(network.Config(), field))  # type: ignore[operator]
+            expected = config.get(field, getattr(network.Config(), field))  # type: ignore[operator]
+            assert found.config[field] == pytest.approx(expected)
     again.load_state_dict(found.weights)
 
 

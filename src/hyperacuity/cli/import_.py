@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Annotated
 
@@ -9,7 +10,8 @@ import typer
 
 from hyperacuity.cli.options import ForceModel, ModelFolder
 from hyperacuity.cli.values import settings
-from hyperacuity.errors import MissingDependency
+from hyperacuity.cli.wording import describe
+from hyperacuity.errors import HyperacuityWarning, MissingDependency
 
 
 def command(
@@ -43,17 +45,21 @@ def command(
     except ModuleNotFoundError as error:
         raise MissingDependency(f"importing needs {error.name}: pip install 'hyperacuity[train]'") from error
 
-    card = importer.convert(
-        file,
-        output,
-        name=name,
-        architecture=architecture,
-        scale=scale,
-        settings=settings(changes or [], "activation=relu"),
-        licence=licence,
-        trained_on=trained_on,
-        force=force,
-    )
+    with warnings.catch_warnings(record=True) as noted:
+        card = importer.convert(
+            file,
+            output,
+            name=name,
+            architecture=architecture,
+            scale=scale,
+            settings=settings(changes or [], "activation=relu"),
+            licence=licence,
+            trained_on=trained_on,
+            force=force,
+        )
+    for warning in noted:
+        if isinstance(warning.message, HyperacuityWarning):
+            typer.echo(f"warning: {describe(warning.message)}", err=True)
     path = output / f"{card.name}.safetensors"
     typer.echo(
         f"{path}\n{card.architecture}, x{card.scale}, {card.channels}, {card.parameters:,} parameters\n"

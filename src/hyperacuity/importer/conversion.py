@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 from torch import nn
 
 from hyperacuity import export, zoo
-from hyperacuity.errors import LEAVE_OUT, UsageError, Use, WeightsError
+from hyperacuity.errors import LEAVE_OUT, HyperacuityWarning, UsageError, Use, WeightsError
 from hyperacuity.importer.reading import Checkpoint, read
 from hyperacuity.importer.recognition import Found, fit_own, recognise
 from hyperacuity.networks import NETWORKS, as_network, build
@@ -74,6 +75,9 @@ def convert(
     Returns:
         The model's card.
 
+    Warns:
+        HyperacuityWarning: The file holds several networks; it says which was taken.
+
     Raises:
         UsageError: Something is left open, the weights contradict an argument, or the model exists.
         WeightsError: The file holds no weights of a network of ours.
@@ -103,6 +107,8 @@ def convert(
         **measured,
     )
     export.write_model(network, card, folder)
+    if found.note:
+        warnings.warn(HyperacuityWarning(f"{path} holds several networks; taken: {found.note}"), stacklevel=2)
     return zoo.open_model(written).card
 
 
@@ -140,9 +146,10 @@ def _recognise(
                     f"its card says {card.architecture}, x{card.scale}", Use(scale=LEAVE_OUT, architecture=LEAVE_OUT)
                 )
             return fit_own(checkpoint.weights, card.architecture, {**card.config, **(settings or {})})
-        return recognise(
+        found = recognise(
             checkpoint.weights, architecture=architecture, scale=scale, hint=scale_in(path.stem), settings=settings
         )
+        return replace(found, note=found.note or checkpoint.note)
     except (UsageError, WeightsError) as error:
         raise error.within(str(path)) from error
 
