@@ -157,7 +157,7 @@ def _upscale_path(
 
 def _family(options: Options) -> list[Model]:
     if options.model_path is not None:
-        return [zoo.open_model(Path(options.model_path))]
+        return [engines.open_file(Path(options.model_path))]
     return zoo.find_models(zoo.DEFAULT if options.model is None else options.model)
 
 

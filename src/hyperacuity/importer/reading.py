@@ -173,14 +173,16 @@ class _Settings(dict[Any, Any]):
 
 def _harmless() -> list[Any]:
     """What a checkpoint may build besides tensors: numbers and arrays of NumPy, and settings, which stay empty."""
-    core = "numpy.core.multiarray", "numpy._core.multiarray"
-    arrays = [(np.dtype, "numpy.dtype"), (np.ndarray, "numpy.ndarray")]
-    arrays += [(np._core.multiarray.scalar, f"{module}.scalar") for module in core]  # type: ignore[attr-defined]
-    arrays += [(np._core.multiarray._reconstruct, f"{module}._reconstruct") for module in core]
-    kinds = [
-        type(np.dtype(kind)) for kind in (np.float64, np.float32, np.float16, np.int64, np.int32, np.uint8, np.bool_)
+    # NumPy 1 and 2 keep these functions in different modules.
+    scalar: Any = np.float64(1).__reduce__()[0]
+    rebuild: Any = np.zeros(1).__reduce__()[0]
+    cores = "numpy.core.multiarray", "numpy._core.multiarray"
+    functions = [(function, f"{core}.{function.__name__}") for function in (scalar, rebuild) for core in cores]
+    kinds = [type(np.dtype(kind)) for kind in "efd?bBhHiIlL"]
+    return [
+        *[(np.dtype, "numpy.dtype"), (np.ndarray, "numpy.ndarray"), *functions, *kinds],
+        *((_Settings, name) for name in _SETTINGS),
     ]
-    return [*arrays, *kinds, *((_Settings, name) for name in _SETTINGS)]
 
 
 def _short(error: Exception) -> str:
