@@ -9,7 +9,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-TYPES = {np.float32: TensorProto.FLOAT, np.float16: TensorProto.FLOAT16, np.uint8: TensorProto.UINT8}
+TYPES: dict[Any, int] = {np.float32: TensorProto.FLOAT, np.float16: TensorProto.FLOAT16, np.uint8: TensorProto.UINT8}
 
 
 def write(
@@ -17,7 +17,7 @@ def write(
     *,
     scale: int = 2,
     channels: int = 3,
-    dtype: type = np.float32,
+    dtype: Any = np.float32,
     layout: str = "NCHW",
     white: float = 1.0,
     sides: tuple[Any, Any] = ("h", "w"),
@@ -32,7 +32,7 @@ def write(
     What goes beyond 0 to white is cut off; a network for 0 to 255 rounds to whole numbers, so that 0 to 1 would show.
     """
     compute = np.float32 if dtype is np.uint8 else dtype
-    weight = np.zeros((channels, channels, kernel, kernel), compute)
+    weight: Any = np.zeros((channels, channels, kernel, kernel), compute)
     for c in range(channels):
         weight[channels - 1 - c if swapped else c, c] = 1 / kernel**2
     constants = {
@@ -42,7 +42,8 @@ def write(
         "scales": np.array([1, 1, scale, scale], np.float32),
         "all": np.array([2, 3], np.int64),
     }
-    nodes, last = [], "picture"
+    nodes: list[Any] = []
+    last = "picture"
 
     def then(operator: str, *more: str, **attributes: Any) -> None:
         nonlocal last

@@ -89,6 +89,8 @@ def test_a_foreign_config_is_refused() -> None:
         ("srcnn", {"middle": 2}),
         ("srcnn", {"padding": "mirror"}),
         ("srcnn", {"channels": 2}),
+        ("rcan", {"scale": 5}),
+        ("plksr", {"activation": "relu"}),
         ("msrresnet", {"scale": 8}),
         ("msrresnet", {"upscaled": "relu"}),
         ("espcn", {"activation": "gelu"}),

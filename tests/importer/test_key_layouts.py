@@ -88,6 +88,21 @@ def span_authors(ours: Weights) -> Weights:
     return ours | stale | {name.replace("weight", "bias"): torch.zeros(len(value)) for name, value in stale.items()}
 
 
+def plksr_authors(mixer: str, dropout: int) -> Callable[[Weights], Weights]:
+    """RealPLKSR has a dropout, which is a module without weights, before its last convolution."""
+
+    def rename(ours: Weights) -> Weights:
+        blocks = count_modules(ours, "blocks")
+        numbers = [(rf"blocks\.{n}\.", n + 1) for n in range(blocks)]
+        rules = [("head", "feats.0"), ("tail", f"feats.{blocks + 1 + dropout}")]
+        rules += [(rf"{block}mixer", f"feats.{n}.{mixer}") for block, n in numbers]
+        rules += [(rf"{block}lk", f"feats.{n}.lk.conv") for block, n in numbers]
+        rules += [(rf"{block}attention", f"feats.{n}.attn.f") for block, n in numbers]
+        return back(rules + [(block, f"feats.{n}.") for block, n in numbers])(ours)
+
+    return rename
+
+
 RDB = r"body\.(\d+)\.rdb(\d)\.conv(\d)"
 
 
@@ -162,6 +177,34 @@ TAKEN_BACK: dict[str, tuple[str, dict[str, Any], Callable[[Weights], Weights]]] 
         "msrresnet",
         {"scale": 2},
         back([("body", "recon_trunk"), ("conv_hr", "HRconv"), ("", "")]),
+    ),
+    "rcan authors": ("rcan", {"scale": 4, "rgb_range": 255.0}, with_mean),
+    "rcan BasicSR": (
+        "rcan",
+        {"scale": 3, "groups": 2},
+        back(
+            [
+                (r"head\.0", "conv_first"),
+                (r"body\.(\d+)\.body\.(\d+)\.body\.3\.conv_du\.0", r"body.\1.residual_group.\2.rcab.3.attention.1"),
+                (r"body\.(\d+)\.body\.(\d+)\.body\.3\.conv_du\.2", r"body.\1.residual_group.\2.rcab.3.attention.3"),
+                (r"body\.(\d+)\.body\.(\d+)\.body\.", r"body.\1.residual_group.\2.rcab."),
+                (r"body\.(\d+)\.body\.2\.", r"body.\1.conv."),
+                (r"body\.2\.", "conv_after_body."),
+                (r"tail\.0\.", "upsample."),
+                (r"tail\.1", "conv_last"),
+            ]
+        ),
+    ),
+    "plksr authors": ("plksr", {"scale": 3, "mixer": (3, 1), "activation": "gelu"}, plksr_authors("channe_mixer", 0)),
+    "plksr without attention": (
+        "plksr",
+        {"attention": False, "mixer": (1, 3)},
+        plksr_authors("channe_mixer", 0),
+    ),
+    "RealPLKSR": (
+        "plksr",
+        {"scale": 4, "mixer": (3, 3), "activation": "mish", "norm": True},
+        plksr_authors("channel_mixer", 1),
     ),
     "rrdb MMagic": ("rrdb", {"blocks": 2}, back([("", "generator.")])),
     "mdsr authors": ("mdsr", {"scales": (2, 3, 4), "scale": 3}, mdsr_authors),

@@ -186,7 +186,7 @@ def _texture(channels: int, height: int, width: int) -> Batch:
     y, x = np.mgrid[:height, :width].astype(np.float32)
     planes = []
     for _ in range(channels):
-        a, b, phase = (*chance.uniform(0.1, 0.3, 2).tolist(), chance.uniform(0, 6))
+        a, b, phase = (float(chance.uniform(low, high)) for low, high in ((0.1, 0.3), (0.1, 0.3), (0, 6)))
         planes.append(0.5 + 0.35 * np.sin(a * x + b * y + phase))
     return np.stack(planes)[None].astype(np.float32)
 

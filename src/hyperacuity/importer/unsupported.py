@@ -47,15 +47,24 @@ UNSUPPORTED: tuple[tuple[tuple[str, ...], str], ...] = (
     ((r"m_body\.0\.trans_block\.ln1\.weight",), "SCUNet, which removes noise"),
     ((r"encoder_level1\.0\.attn\.temperature",), "Restormer, which removes noise and blur"),
     # Convolutions.
-    ((r"feats\.1\.lk\.conv\.weight", r"feats\.1\.channel_mixer\.0\.weight"), "RealPLKSR"),
+    (
+        (r"feats\.1\.lk\.conv\.weight", r"feats\.1\.channel_mixer\.0\.weight"),
+        "RealPLKSR of another form than the one here, such as with DySample",
+    ),
     (
         (r"feats\.1\.lk\.mn_conv\.weight", r"feats\.1\.channel?_mixer\.0\.weight"),
         "PLKSR with sparse or several kernels",
     ),
-    ((r"feats\.1\.lk\..*conv.*\.weight", r"feats\.1\.channe_mixer\.0\.weight"), "PLKSR"),
+    (
+        (r"feats\.1\.lk\..*conv.*\.weight", r"feats\.1\.channe_mixer\.0\.weight"),
+        "PLKSR of another form than the one here",
+    ),
     ((r"gblocks\.0\.weight", r"gblocks\.1\.fc1\.weight"), "MoSR"),
     ((r"unet1\.conv1\.conv\.0\.weight", r"unet2\.conv_bottom\.weight"), "Real-CUGAN"),
-    ((r"body\.0\.body\.0\.body\.3\.conv_du\.0\.weight",), "RCAN"),
+    (
+        (r"body\.0\.body\.0\.body\.3\.conv_du\.0\.weight",),
+        "RCAN of another form than the one here, such as with pixel-unshuffle",
+    ),
     ((r"to_feat\.weight", r"feats\.0\.safm\.mfr\.0\.weight"), "SAFMN"),
     ((r"body\.0\..*LKA\.X3\.weight",), "MAN"),
     ((r"blocks\.0\.pconvs\.0\.plk\..+", r"blocks\.0\.attn\.to_qkv\.weight"), "ESC"),
