@@ -178,6 +178,11 @@ TAKEN_BACK: dict[str, tuple[str, dict[str, Any], Callable[[Weights], Weights]]] 
         {"scale": 2},
         back([("body", "recon_trunk"), ("conv_hr", "HRconv"), ("", "")]),
     ),
+    "espcn of PyTorch's tutorial": (
+        "espcn",
+        {"scale": 3, "activation": "relu", "deeper": 1, "n1": 64},
+        back([("extract", "conv1"), (r"deeper\.0", "conv2"), ("map", "conv3"), ("expand", "conv4")]),
+    ),
     "rcan authors": ("rcan", {"scale": 4, "rgb_range": 255.0}, with_mean),
     "rcan BasicSR": (
         "rcan",
