@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -114,3 +115,31 @@ def test_nothing_is_asked_of_a_network_without_the_command(tmp_path: Path, cache
     result = subprocess.run([*program, "upscale", "a.png", "-n", "fast"], cwd=tmp_path, capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
     assert not cache.exists()
+
+
+def test_a_terminal_asks_and_shows_the_time_that_is_left(cache: Path, tmp_path: Path) -> None:
+    pty = pytest.importorskip("pty", reason="needs a terminal of Unix")
+    content = os.urandom(100_000)
+    with serving(slowly(content, 8, 0.06)) as server:
+        terminal, program = pty.openpty()
+        environment = {"HYPERACUITY_MIRROR": server.address, "HYPERACUITY_CACHE": str(cache), "TERM": "xterm"}
+        with subprocess.Popen(
+            [*COMMAND, "fetch", "EDSR_baseline_x2"],
+            cwd=tmp_path,
+            env=os.environ | environment,
+            stdin=program,
+            stdout=program,
+            stderr=program,
+        ) as process:
+            os.close(program)
+            os.write(terminal, b"y\n")
+            shown = b""
+            with contextlib.suppress(OSError):  # the end of a terminal is an error
+                while data := os.read(terminal, 4096):
+                    shown += data
+            os.close(terminal)
+        assert process.returncode == 1
+    text = shown.decode()
+    for words in ("unstated (the code is MIT)", "Do you agree", "downloading", "kB/s", "0:00:0", "nothing has read it"):
+        assert words in text
+    assert files(cache) == set()

@@ -120,9 +120,8 @@ def _downloaded(entry: PublishedWeights, offline: bool, observe: Observe, patien
     try:
         download(address, part, size=entry.size, observe=observe, patience=patience)
         try:
-            check(part, entry)
+            _check_or_remove(part, entry)
         except WeightsError:
-            part.unlink(missing_ok=True)
             if not resumed:
                 raise
             # What an earlier run left may have been the beginning of another file.
@@ -138,9 +137,9 @@ def _downloaded(entry: PublishedWeights, offline: bool, observe: Observe, patien
 def _check_or_remove(part: Path, entry: PublishedWeights) -> None:
     try:
         check(part, entry)
-    except WeightsError:
+    except WeightsError as error:
         part.unlink(missing_ok=True)
-        raise
+        raise WeightsError(f"{error.message}; it was removed, and nothing has read it") from error
 
 
 def _check_given(file: Path, entry: PublishedWeights) -> None:
