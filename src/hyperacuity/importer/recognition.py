@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -180,6 +181,12 @@ def shapes(architecture: str, config: Mapping[str, Any]) -> dict[str, tuple[int,
     return {name: tuple(value.shape) for name, value in network.state_dict().items()}
 
 
+@functools.cache
+def _default_shapes(architecture: str) -> Mapping[str, tuple[int, ...]]:
+    """`shapes` of the default config, kept: a large network takes a second."""
+    return shapes(architecture, {})
+
+
 class _Uninitialised(TorchFunctionMode):
     """Leaves out what fills fresh weights: on tensors without memory it takes seconds, and gives nothing."""
 
@@ -259,7 +266,7 @@ def nearest_architecture(weights: Weights) -> str:
     words, sides = _words(" ".join(weights)), _sides(tuple(value.shape) for value in weights.values())
 
     def likeness(architecture: str) -> float:
-        ours = shapes(architecture, {})
+        ours = _default_shapes(architecture)
         others = (layout.words for layout in NETWORKS[architecture].layouts)
         named = max(_overlap(words, _words(text)) for text in (" ".join(ours), *others))
         return 2 * named + _overlap(sides, _sides(ours.values()))
