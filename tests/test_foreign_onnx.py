@@ -10,7 +10,7 @@ import onnx
 import pytest
 
 import hyperacuity
-from hyperacuity import engines
+from hyperacuity import engines, zoo
 from hyperacuity.engines import probing
 from hyperacuity.engines.foreign import ForeignNetwork
 from hyperacuity.errors import HyperacuityError, HyperacuityWarning, UsageError, WeightsError
@@ -96,8 +96,6 @@ def test_a_small_fixed_size_warns_of_seams(tmp_path: Path) -> None:
 
 
 def test_our_own_file_without_its_weights_still_runs(tmp_path: Path) -> None:
-    from hyperacuity import zoo
-
     own = zoo.models()["fsrcnn-x2"]
     assert own.onnx is not None
     (tmp_path / "copy.onnx").write_bytes(own.onnx.read_bytes())
@@ -109,6 +107,21 @@ def test_our_own_file_without_its_weights_still_runs(tmp_path: Path) -> None:
         for m in (own, engines.open_file(tmp_path / "copy.onnx"))
     )
     np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize("name", ["fsrcnn-x3", "acute-10k-x2"])
+def test_probing_finds_what_our_own_cards_say(name: str, tmp_path: Path) -> None:
+    own = zoo.models()[name]
+    assert own.onnx is not None
+    model = onnx.load(own.onnx)
+    del model.metadata_props[:]
+    onnx.save(model, tmp_path / "theirs.onnx")
+    card = engines.open_file(tmp_path / "theirs.onnx").card
+    assert card.architecture == "onnx"
+    assert (card.scale, card.channels, card.multiple) == (own.card.scale, own.card.channels, own.card.multiple)
+    assert card.halo == own.card.halo
+    assert not card.whole
+    assert (card.config["gain"], card.config["output_gain"]) == (1.0, 1.0)
 
 
 def two_inputs(path: Path) -> None:
