@@ -88,6 +88,8 @@ def test_what_was_found_out_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def test_a_network_that_sees_everything_says_so(tmp_path: Path) -> None:
     card = engines.open_file(write(tmp_path / "net.onnx", whole=True)).card
     assert card.whole
+    assert card.halo <= 64
+    assert card.activation_bytes < 20_000
 
 
 def test_a_small_fixed_size_warns_of_seams(tmp_path: Path) -> None:

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import shutil
+import ssl
 import threading
+from email.message import Message
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError, URLError
+from urllib.request import Request
 
 import pytest
 
 from hyperacuity.errors import DamagedFile, HyperacuityError, Unreachable, UsageError
+from hyperacuity.fetch import transfer
+from hyperacuity.fetch.failures import explain, explain_status
 from hyperacuity.fetch.partial import PartialDownload
 from hyperacuity.fetch.transfer import Patience, download
 from hyperacuity.storage import storing
@@ -300,3 +307,31 @@ def test_two_processes_do_not_write_one_file(part: Path) -> None:
             PartialDownload(part)
     assert part.read_bytes() == b"abc"
     assert os.listdir(part.parent) == [part.name]
+
+
+def test_https_never_becomes_http() -> None:
+    request = Request("https://weights.invalid/net.pth")
+    redirect = transfer._Redirects().redirect_request
+    with pytest.raises(HTTPError, match="not allowed") as caught:
+        redirect(request, io.BytesIO(), 302, "Found", Message(), "http://weights.invalid/net.pth")
+    explained = explain_status(caught.value, "weights.invalid")
+    assert isinstance(explained, Unreachable)
+    assert "never used" in str(explained)
+    following = redirect(request, io.BytesIO(), 302, "Found", Message(), "https://elsewhere.invalid/net.pth")
+    assert following is not None
+    caught.value.close()
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (ssl.SSLCertVerificationError(1, "certificate verify failed"), "SSL_CERT_FILE"),
+        (OSError("Tunnel connection failed: 407 Proxy Authentication Required"), "the proxy does not connect"),
+        (TimeoutError(), "does not answer in time"),
+        (ConnectionResetError(104, "reset"), "the connection failed"),
+    ],
+)
+def test_failures_to_connect_are_explained(error: OSError, message: str) -> None:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        error.verify_message = "self-signed certificate"
+    assert message in str(explain(URLError(error), "weights.invalid"))

@@ -32,6 +32,8 @@ _LEVELS = ((1.0, 0.0), (255.0, 0.0), (2.0, -1.0))
 # The mean difference of a result, made small again, from the image; beyond it the network is no enlargement.
 _CREDIBLE = 0.25
 _LARGEST_SCALE = 16
+# Where a network that sees the whole image must be tiled for lack of memory, no halo is right; this is a compromise.
+_WHOLE_HALO = 64
 
 
 def probe(path: Path) -> Card:
@@ -54,13 +56,12 @@ def probe(path: Path) -> Card:
     form["least"] = least
     before = psutil.Process().memory_info().rss
     adapter = Adapter(session, form)
-    halo, whole = _halo(adapter, channels, multiple, least, fixed)
+    halo, whole, pixels = _halo(adapter, channels, multiple, least, fixed)
     grown = psutil.Process().memory_info().rss - before
     if not (fixed or whole):
         multiple = _period(adapter, channels, multiple, least, halo)
         whole = multiple > _MULTIPLES[-1]
         multiple = min(multiple, _MULTIPLES[-1])
-    pixels = _SIDES[0] ** 2 if fixed is None else fixed[0] * fixed[1]
     if fixed and halo > min(fixed) // 4:
         warnings.warn(
             HyperacuityWarning(
@@ -222,15 +223,15 @@ def _levels(
     form |= next(choice for off, choice in found if off <= 1.5 * best + 0.01)
 
 
-def _halo(adapter: Adapter, channels: int, multiple: int, least: int, fixed: list[int] | None) -> tuple[int, bool]:
-    """From how far a pixel influences the result, and whether it is from everywhere."""
+def _halo(adapter: Adapter, channels: int, multiple: int, least: int, fixed: list[int] | None) -> tuple[int, bool, int]:
+    """From how far a pixel influences the result, whether it is from everywhere, and the pixels of the last probe."""
     sizes = [fixed] if fixed else [_square(side, multiple, least) for side in _SIDES]
     reach = 0
     for height, width in sizes:
         reach = _reach(adapter, channels, height, width, multiple)
         if reach < min(height, width) // 2 - multiple:
-            return reach, False
-    return reach, True
+            return reach, False, height * width
+    return min(reach, _WHOLE_HALO), True, height * width
 
 
 def _reach(adapter: Adapter, channels: int, height: int, width: int, multiple: int) -> int:
