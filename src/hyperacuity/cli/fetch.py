@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hyperacuity.cli.options import Quiet
+from hyperacuity.cli.wording import printed_warnings
 from hyperacuity.errors import UsageError
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def command(
         raise UsageError("--from is one file: give one name with it")
     for entry in entries:
         accepted = accept_licence or _agreed(entry, quiet=quiet)
-        with _shown(entry, quiet=quiet) as observe:
+        with printed_warnings(), _shown(entry, quiet=quiet) as observe:
             installed = fetch.install(
                 entry.name,
                 from_file=from_file,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 from typing import Annotated
 
@@ -10,8 +9,8 @@ import typer
 
 from hyperacuity.cli.options import ForceModel, ModelFolder
 from hyperacuity.cli.values import settings
-from hyperacuity.cli.wording import describe
-from hyperacuity.errors import HyperacuityWarning, MissingDependency
+from hyperacuity.cli.wording import printed_warnings
+from hyperacuity.errors import MissingDependency
 
 
 def command(
@@ -45,7 +44,7 @@ def command(
     except ModuleNotFoundError as error:
         raise MissingDependency(f"importing needs {error.name}: pip install 'hyperacuity[train]'") from error
 
-    with warnings.catch_warnings(record=True) as noted:
+    with printed_warnings():
         card = importer.convert(
             file,
             output,
@@ -57,9 +56,6 @@ def command(
             trained_on=trained_on,
             force=force,
         )
-    for warning in noted:
-        if isinstance(warning.message, HyperacuityWarning):
-            typer.echo(f"warning: {describe(warning.message)}", err=True)
     path = output / f"{card.name}.safetensors"
     typer.echo(
         f"{path}\n{card.architecture}, x{card.scale}, {card.channels}, {card.parameters:,} parameters\n"

@@ -77,11 +77,9 @@ def install(
     source = from_file or _downloaded(entry, offline or is_offline(), observe, patience)
     if from_file is not None:
         _check_given(from_file, entry)
-    try:
-        _convert(source, entry)
-    finally:
-        if from_file is None and all(file.is_file() for file in files):
-            source.unlink(missing_ok=True)  # the models hold the same numbers
+    _convert(source, entry)
+    if from_file is None:
+        source.unlink(missing_ok=True)  # the models hold the same numbers
     return Installed(entry, files)
 
 
