@@ -212,6 +212,10 @@ def test_a_scale_that_cannot_be_is_refused() -> None:
         build("compact", {"activation": "gelu"})
     with pytest.raises(WeightsError, match="there are pixelshuffledirect"):
         build("swinir", {"upsampler": "nearest"})
+    with pytest.raises(WeightsError, match="not x3"):
+        build("swinir", {"scale": 3, "upsampler": "nearest+conv"})
+    with pytest.raises(WeightsError, match="there are 1conv"):
+        build("swinir", {"joint": "2conv"})
 
 
 @pytest.mark.parametrize("activation", ["prelu", "relu", "leakyrelu"])

@@ -258,6 +258,12 @@ TAKEN_BACK: dict[str, tuple[str, dict[str, Any], Callable[[Weights], Weights]]] 
         lambda ours: ours | {"no_norm": torch.zeros(1)},
     ),
     "swinir light": ("swinir", {"scale": 3}, swinir_authors),
+    "swinir for photos": ("swinir", {"scale": 4, "upsampler": "nearest+conv"}, swinir_authors),
+    "swinir for photos, large": (
+        "swinir",
+        {"scale": 2, "upsampler": "nearest+conv", "joint": "3conv"},
+        swinir_authors,
+    ),
     "swinir classical": ("swinir", {"scale": 4, "upsampler": "pixelshuffle", "groups": 2}, swinir_authors),
 }
 

@@ -42,7 +42,10 @@ KEYS = {
     "SAFMN": ["to_feat.weight", "feats.0.safm.mfr.0.weight", "to_img.0.weight"],
     "ESC": ["proj.weight", "blocks.0.pconvs.0.plk.dwc_proj.1.weight", "blocks.0.attn.to_qkv.weight"],
     "NAFNet": ["intro.weight", "ending.weight", "encoders.0.0.beta"],
-    "the one for photos": ["patch_embed.norm.weight", "conv_first.weight", "conv_up1.weight", "conv_last.weight"],
+    "SwinIR that only restores": [
+        *("patch_embed.norm.weight", "conv_first.weight", "conv_last.weight"),
+        "layers.0.residual_group.blocks.0.attn.qkv.weight",
+    ],
 }
 
 

@@ -18,11 +18,6 @@ UNSUPPORTED: tuple[tuple[tuple[str, ...], str], ...] = (
     ((r"feats\.\d+\.block_1\.c1_r\..+",), "SPANPlus, whose blocks are grouped otherwise than SPAN's"),
     ((r"block_1\.c1_r\.weight", r"block_1\.esa\.conv1\.weight"), "RLFN"),
     (
-        (r"layers\.0\.conv\.2\.weight", r"patch_embed\.norm\.weight"),
-        "SwinIR with three convolutions after each group, the large one",
-    ),
-    ((r"patch_embed\.norm\.weight", r"conv_up1\.weight"), "SwinIR with nearest-neighbour steps, the one for photos"),
-    (
         (
             r"patch_embed\.norm\.weight",
             r"conv_first\.weight",
