@@ -93,8 +93,9 @@ def test_a_network_that_sees_everything_says_so(tmp_path: Path) -> None:
 
 
 def test_a_small_fixed_size_warns_of_seams(tmp_path: Path) -> None:
+    model = engines.open_file(write(tmp_path / "net.onnx", sides=(16, 16), kernel=11))
     with pytest.warns(HyperacuityWarning, match="takes images of 16x16 only"):
-        engines.open_file(write(tmp_path / "net.onnx", sides=(16, 16), kernel=11))
+        engines.open(model)
 
 
 def test_our_own_file_without_its_weights_still_runs(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ import numpy as np
 from hyperacuity import machine, storage, zoo
 from hyperacuity.engines.padding import pad_to_multiple
 from hyperacuity.engines.protocol import Batch, CardFields
-from hyperacuity.errors import HyperacuityError, OutOfMemory, UsageError, WeightsError
+from hyperacuity.errors import HyperacuityError, HyperacuityWarning, OutOfMemory, UsageError, WeightsError
 from hyperacuity.zoo import Card, Model
 
 if TYPE_CHECKING:
@@ -130,6 +131,15 @@ class ForeignNetwork(CardFields):
         self._adapter = Adapter(session, config)
         self._fixed: tuple[int, int] | None = tuple(config["fixed"]) if config.get("fixed") else None
         self._least = int(config.get("least", 1))
+        if self._fixed and self.halo > min(self._fixed) // 4:
+            height, width = self._fixed
+            warnings.warn(
+                HyperacuityWarning(
+                    f"{model.card.name} takes images of {width}x{height} only and sees farther than a quarter of that: "
+                    "where its tiles meet may show"
+                ),
+                stacklevel=2,
+            )
 
     def available(self) -> int:
         return machine.available_memory()

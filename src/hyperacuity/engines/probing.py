@@ -7,7 +7,6 @@ and white are, and how far the network sees. What cannot be found out is assumed
 from __future__ import annotations
 
 import itertools
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +15,7 @@ import psutil
 
 from hyperacuity.engines.foreign import DTYPES, FOREIGN, Adapter
 from hyperacuity.engines.protocol import Batch
-from hyperacuity.errors import HyperacuityWarning, WeightsError
+from hyperacuity.errors import WeightsError
 from hyperacuity.zoo import Card
 
 if TYPE_CHECKING:
@@ -62,14 +61,6 @@ def probe(path: Path) -> Card:
         multiple = _period(adapter, channels, multiple, least, halo)
         whole = multiple > _MULTIPLES[-1]
         multiple = min(multiple, _MULTIPLES[-1])
-    if fixed and halo > min(fixed) // 4:
-        warnings.warn(
-            HyperacuityWarning(
-                f"{path.name} takes images of {fixed[1]}x{fixed[0]} only and sees farther than a quarter of that: "
-                "where its tiles meet may show"
-            ),
-            stacklevel=2,
-        )
     return Card(
         name=path.stem,
         architecture=FOREIGN,
