@@ -14,7 +14,19 @@ import pytest
 from hyperacuity.zoo import catalogue
 from tests.fetch.server import Handler, Server, serving
 
-COLUMNS = ("name", "network", "scales", "file", "address", "sha256", "bytes", "licence", "source", "note")
+COLUMNS = (
+    "name",
+    "network",
+    "scales",
+    "file",
+    "address",
+    "sha256",
+    "bytes",
+    "about_megabytes",
+    "licence",
+    "source",
+    "note",
+)
 
 
 @dataclass(frozen=True)
@@ -36,7 +48,19 @@ class Offer:
         digest = self.sha256 or hashlib.sha256(self.content).hexdigest()
         address = f"https://weights.invalid/{self.file}"
         size = str(len(self.content))
-        return self.name, self.network, self.scales, self.file, address, digest, size, self.licence, "them/theirs", ""
+        return (
+            self.name,
+            self.network,
+            self.scales,
+            self.file,
+            address,
+            digest,
+            size,
+            "",
+            self.licence,
+            "them/theirs",
+            "",
+        )
 
 
 def saved(network: str, **config: object) -> bytes:

@@ -23,6 +23,7 @@ def test_every_entry_is_complete(name: str) -> None:
     assert entry.licence
     assert re.fullmatch(r"[\w-]+/[\w-]+", entry.source)
     assert entry.size is None or entry.size > 1_000_000
+    assert entry.megabytes != "unknown"
     assert all(model not in zoo.models() for model in entry.model_names)
 
 

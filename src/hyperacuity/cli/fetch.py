@@ -71,9 +71,8 @@ def _agreed(entry: PublishedWeights, *, quiet: bool) -> bool:
 @contextmanager
 def _shown(entry: PublishedWeights, *, quiet: bool) -> Iterator[Observe]:
     """Say what is fetched, and draw a bar with the time that is left while it is downloaded."""
-    size = f", {entry.size / 1e6:.1f} MB" if entry.size else ""
     if not quiet:
-        typer.echo(f"{entry.name}: licence {entry.licence}{size}, {entry.address}", err=True)
+        typer.echo(f"{entry.name}: licence {entry.licence}, {entry.megabytes} MB, {entry.address}", err=True)
     if quiet or not sys.stderr.isatty():
         yield lambda done, total: None
         return

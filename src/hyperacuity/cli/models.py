@@ -74,12 +74,11 @@ def _table_of_installed() -> Table:
 def _table_of_published() -> Table:
     table = _empty("name", "network", "scale", "MB", "licence", "from", "also")
     for name, entry in _published().items():
-        size = entry["size"]
         table.add_row(
             name,
             entry["network"],
             ", ".join(f"x{scale}" for scale in entry["scales"]) or "-",
-            f"{size / 1e6:.1f}" if size else "-",
+            entry["megabytes"],
             entry["licence"],
             entry["source"],
             ", ".join(filter(None, (entry["note"], "installed" if entry["installed"] else ""))),
@@ -93,7 +92,12 @@ def _published() -> dict[str, dict[str, Any]]:
 
     there = zoo.fetched_models().keys()
     return {
-        name: asdict(entry) | {"free": entry.is_free, "installed": bool(entry.scales) and there >= {*entry.model_names}}
+        name: asdict(entry)
+        | {
+            "megabytes": entry.megabytes,
+            "free": entry.is_free,
+            "installed": bool(entry.scales) and there >= {*entry.model_names},
+        }
         for name, entry in zoo.read_catalogue().items()
     }
 

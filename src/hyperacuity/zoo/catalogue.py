@@ -31,6 +31,7 @@ class PublishedWeights:
         address: Where they offer it.
         sha256: The hash of the file in hexadecimal digits, or the first eight of them.
         size: In bytes; None if it is not known.
+        about: If the size is not known, the megabytes of as many numbers as the network has; the file may hold more.
         licence: An SPDX identifier, or a sentence.
         source: The project, as owner/name on GitHub.
         note: What it is for, in a few words.
@@ -43,6 +44,7 @@ class PublishedWeights:
     address: str
     sha256: str
     size: int | None
+    about: float | None
     licence: str
     source: str
     note: str = ""
@@ -51,6 +53,13 @@ class PublishedWeights:
     def family(self) -> str:
         """The name without its scale: "EDSR" of "EDSR_x2"."""
         return self.name.removesuffix(f"_x{self.scales[0]}") if len(self.scales) == 1 else self.name
+
+    @property
+    def megabytes(self) -> str:
+        """The size in words, such as "67.0" or "about 163"."""
+        if self.size is not None:
+            return f"{self.size / 1e6:.1f}"
+        return "unknown" if self.about is None else f"about {self.about:g}"
 
     @property
     def is_free(self) -> bool:
@@ -80,8 +89,9 @@ def read_catalogue() -> Mapping[str, PublishedWeights]:
 def _entry(row: Mapping[str, str]) -> PublishedWeights:
     scales = tuple(int(scale) for scale in row["scales"].split())
     size = int(row["bytes"]) if row["bytes"] else None
+    about = float(row["about_megabytes"]) if row["about_megabytes"] else None
     texts = {name: row[name] for name in ("name", "network", "file", "address", "sha256", "licence", "source", "note")}
-    return PublishedWeights(**texts, scales=scales, size=size)
+    return PublishedWeights(**texts, scales=scales, size=size, about=about)
 
 
 def published_as(name: str) -> list[PublishedWeights]:
