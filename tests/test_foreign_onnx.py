@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import onnx
+import PIL.Image
 import pytest
 
 import hyperacuity
@@ -14,6 +15,7 @@ from hyperacuity import engines, zoo
 from hyperacuity.engines import probing
 from hyperacuity.engines.foreign import ForeignNetwork
 from hyperacuity.errors import HyperacuityError, HyperacuityWarning, UsageError, WeightsError
+from tests.cli.process import run
 from tests.foreign_onnx import write
 
 
@@ -74,6 +76,16 @@ def test_upscaling_by_one_is_tiled_without_seams(tmp_path: Path) -> None:
     whole, tiled = (hyperacuity.upscale(image, 2, model=path, tile=tile) for tile in (0, 24))
     np.testing.assert_allclose(tiled, whole, atol=1e-6)
     assert hyperacuity.upscale(image, 3.5, model=str(path)).shape == (214, 291, 3)
+
+
+def test_the_command_takes_them_as_they_are(tmp_path: Path) -> None:
+    write(tmp_path / "net.onnx", dtype=np.float16, layout="NHWC", sides=(16, 24))
+    PIL.Image.new("RGB", (30, 21), "teal").save(tmp_path / "a.png")
+    result = run("upscale", "-m", "net.onnx", "--scale", "4", "a.png", folder=tmp_path)
+    assert result.returncode == 0, result.stderr
+    with PIL.Image.open(tmp_path / "a-x4.png") as larger:
+        assert larger.size == (120, 84)
+        assert larger.getpixel((60, 42)) == (0, 128, 128)
 
 
 def test_what_was_found_out_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
