@@ -40,7 +40,7 @@ def models() -> Mapping[str, Card]:
         >>> models()["fsrcnn-x2"].scale
         2
     """
-    return {name: model.card for name, model in zoo.models().items()}
+    return {name: model.card for name, model in zoo.installed().items()}
 
 
 def load(
@@ -160,7 +160,7 @@ def _upscale_path(
 
 def _family(options: Options) -> list[Model]:
     if options.model_path is not None:
-        return [zoo.open_model(Path(options.model_path))]
+        return [engines.open_file(Path(options.model_path))]
     return zoo.find_models(zoo.DEFAULT if options.model is None else options.model)
 
 

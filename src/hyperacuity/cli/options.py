@@ -60,7 +60,13 @@ Model = Annotated[
     typer.Option("-n", "--model", "--model-name", help="A name from `hyperacuity models`.", rich_help_panel=MODEL),
 ]
 ModelPath = Annotated[
-    Path | None, typer.Option("-m", "--model-path", help="A model file instead of a name.", rich_help_panel=MODEL)
+    Path | None,
+    typer.Option(
+        "-m",
+        "--model-path",
+        help="A model file instead of a name; also an ONNX file of another project.",
+        rich_help_panel=MODEL,
+    ),
 ]
 Models = Annotated[
     list[str] | None,

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import sys
 from pathlib import Path
 
 from hyperacuity import machine, storage
@@ -15,14 +13,7 @@ from hyperacuity.zoo import Model
 
 def cache_file() -> Path:
     """Returns where measured choices are kept: one JSON object, from `key` to the name of an engine."""
-    home = Path.home()
-    if sys.platform == "win32":
-        cache = Path(os.environ.get("LOCALAPPDATA") or home / "AppData" / "Local")
-    elif sys.platform == "darwin":
-        cache = home / "Library" / "Caches"
-    else:
-        cache = Path(os.environ.get("XDG_CACHE_HOME") or home / ".cache")
-    return cache / "hyperacuity" / "engines.json"
+    return machine.cache_folder() / "engines.json"
 
 
 def recall(model: Model) -> str | None:

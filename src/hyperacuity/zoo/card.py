@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -29,6 +30,7 @@ class Card:
         licence: Of the weights.
         trained_on: The training data, in words.
         paper: Of the architecture.
+        source: Where published weights were downloaded, an address; empty for the models of the package.
         config: The fields of the network's `Config`.
         enlarged: For networks that sharpen an image which bicubic has enlarged (SRCNN, VDSR; their own scale is 1): the
             scales by which it may have been enlarged.
@@ -64,6 +66,7 @@ class Card:
     steps: int = 0
     seed: int = 0
     recipe: str = ""
+    source: str = ""
     data_fingerprint: str = ""
     quality: Mapping[str, float] = field(default_factory=dict)
     ssim: Mapping[str, float] = field(default_factory=dict)
@@ -75,7 +78,7 @@ class Card:
     @property
     def family(self) -> str:
         """The name without its scale: "fsrcnn" of "fsrcnn-x2"."""
-        return self.name.removesuffix(f"-x{self.scale}")
+        return re.sub(rf"[-_]x{self.scale}$", "", self.name)
 
     @property
     def channel_count(self) -> int:
@@ -117,7 +120,7 @@ class Card:
 
     def _is_sound(self) -> bool:
         """Whether every field has its type and range; otherwise it would fail, or mislead, only where it is used."""
-        texts = (self.name, self.architecture, self.licence, self.trained_on, self.paper, self.recipe)
+        texts = (self.name, self.architecture, self.licence, self.trained_on, self.paper, self.recipe, self.source)
         counts = (self.halo, self.activation_bytes, self.parameters, self.multiply_adds, self.steps, self.seed)
         factors = (1 if self.scale is None else self.scale, self.multiple, *self.enlarged)
         tables = (self.config, self.quality, self.ssim)
