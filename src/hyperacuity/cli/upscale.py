@@ -18,6 +18,7 @@ from hyperacuity.cli.options import (
     Duration,
     Encoder,
     Engine,
+    Explain,
     Ext,
     Force,
     Fp32,
@@ -28,7 +29,7 @@ from hyperacuity.cli.options import (
     Jobs,
     Json,
     Megapixels,
-    Model,
+    ModelOrAuto,
     ModelPath,
     MoreInputs,
     Output,
@@ -41,6 +42,7 @@ from hyperacuity.cli.options import (
     Scale,
     SkipExisting,
     Start,
+    Strength,
     Strict,
     Suffix,
     Tile,
@@ -62,8 +64,10 @@ def command(
     width: Width = None,
     height: Height = None,
     megapixels: Megapixels = None,
-    model: Model = None,
+    model: ModelOrAuto = None,
     model_path: ModelPath = None,
+    strength: Strength = None,
+    explain: Explain = False,
     tta: Tta = False,
     output: Output = None,
     suffix: Suffix = None,
@@ -102,6 +106,8 @@ def command(
     if not everything:
         raise UsageError("say what to upscale: hyperacuity upscale photo.jpg")
     shared.check_model(model, model_path)
+    if explain and (model_path is not None or model not in (None, "auto")):
+        raise UsageError("--explain is about the choice of a model: leave -n and -m out")
     if suffix and {"/", "\\"} & set(suffix):
         raise UsageError(f"--suffix {suffix}: a suffix is part of a file name; use -o for another folder")
     if preview is not None and (output is not None or len(everything) > 1):
@@ -114,6 +120,7 @@ def command(
         precision=shared.read_precision(precision, fp32),
         tile=shared.read_tile(tile),
         tta=tta,
+        strength=strength,
     )
     videos = VideoOptions(
         codec=codec or "auto",
@@ -137,6 +144,7 @@ def command(
         videos if videos != VideoOptions() else None,
         force,
         skip_existing,
+        explain,
     )
     tasks = _plan(everything, output if preview is None else str(preview), suffix, extension, template, recursive)
     raise typer.Exit(_run(tasks, jobs, quiet=quiet, as_json=as_json))
@@ -168,6 +176,7 @@ def _plan(
 def _run(tasks: Sequence[Task], jobs: int, *, quiet: bool, as_json: bool) -> int:
     """Run all tasks and show them. Returns the exit code."""
     from hyperacuity.cli.display import Display
+    from hyperacuity.inspection import choose_model
     from hyperacuity.tasks import PIPE, Pipes, Upscalers, batch
 
     piped = any(task.target == PIPE for task in tasks)
@@ -175,8 +184,11 @@ def _run(tasks: Sequence[Task], jobs: int, *, quiet: bool, as_json: bool) -> int
         source_pipe() if any(task.source == PIPE for task in tasks) else None, target_pipe() if piped else None
     )
     upscalers = Upscalers()
-    upscalers.get(tasks[0].options)  # they share the options, so invalid ones raise one error and not one for each
-    display = Display(sys.stderr if piped else sys.stdout, len(tasks), quiet=quiet, json=as_json)
+    # They share the options, so invalid ones raise one error and not one for each.
+    upscalers.get(choose_model(tasks[0].options, lambda: None)[0])
+    display = Display(
+        sys.stderr if piped else sys.stdout, len(tasks), quiet=quiet, json=as_json, explain=tasks[0].explain
+    )
     with interruptible() as interruption:
         try:
             with display.shown():

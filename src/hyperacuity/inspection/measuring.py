@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,16 +22,20 @@ from hyperacuity.inspection.record import Inspection
 from hyperacuity.inspection.sampling import is_graphic, luma_crops
 from hyperacuity.inspection.spectrum import measure_bandwidth
 
+if TYPE_CHECKING:
+    import PIL.Image
 
-def inspect(x: str | os.PathLike[str] | bytes | NDArray[Any]) -> Inspection:
+
+def inspect(x: str | os.PathLike[str] | bytes | NDArray[Any] | PIL.Image.Image) -> Inspection:
     """Measure how clean an image is: its compression, noise, blocks, and how much of its spectrum it fills.
 
     A sample of up to 512 x 512 pixels is measured, so that an image of any size takes about 20 milliseconds besides
     reading it; of a file of more than 6 megapixels only the first rows are read.
 
     Args:
-        x: The path of a file; the bytes of one; or an array (H, W) or (H, W, C) of uint8, uint16 or floats in [0, 1]
-            with C = 1 (grey), 2 (grey and alpha), 3 (RGB) or 4 (RGB and alpha). Of an animation the first frame counts.
+        x: The path of a file; the bytes of one; a PIL image; or an array (H, W) or (H, W, C) of uint8, uint16, or
+            floats in [0, 1], with C = 1 (grey), 2 (grey and alpha), 3 (RGB) or 4 (RGB and alpha). Of
+            an animation the first frame counts.
 
     Returns:
         The measurements; the same file always has the same ones. `inspection.decide` judges them.
@@ -47,6 +51,8 @@ def inspect(x: str | os.PathLike[str] | bytes | NDArray[Any]) -> Inspection:
     """
     if isinstance(x, np.ndarray):
         return inspect_image(_image(x))
+    if not isinstance(x, str | bytes | os.PathLike):
+        return inspect_image(_image(np.asarray(x.convert("RGBA" if x.has_transparency_data else "RGB"))))
     data = x if isinstance(x, bytes) else Path(x)
     image, (height, width) = read_part(data)
     found = replace(inspect_image(image), height=height, width=width)
