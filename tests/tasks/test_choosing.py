@@ -94,7 +94,7 @@ def test_a_strength_is_for_images_that_are_not_clean(photo_zoo: Path, folder: Pa
 
 def test_a_pipe_is_inspected_too(photo_zoo: Path, folder: Path) -> None:
     result = io.BytesIO()
-    pipes = Pipes(io.BufferedReader(io.BytesIO((folder / "dirty.jpg").read_bytes())), result)  # type: ignore[arg-type]
+    pipes = Pipes(io.BufferedReader(io.BytesIO((folder / "dirty.jpg").read_bytes())), result)
     outcome = run(Task("-", "-", Size(2)), pipes=pipes)
     assert (outcome.error, outcome.models) == (None, ("photo-x2",))
     assert PIL.Image.open(io.BytesIO(result.getvalue())).size == (256, 192)
@@ -116,9 +116,9 @@ def test_files_that_cannot_be_read_fail_as_before(
 def test_the_functions_of_the_library_choose_too(photo_zoo: Path, folder: Path) -> None:
     photo = made.photo(48, 64)
     dirty = made.decoded(made.jpeg(made.noisy(photo, 10), 90))
-    for x in (dirty, PIL.Image.fromarray(dirty)):
-        expected = hyperacuity.upscale(x, 2, model="photo")
-        assert np.array_equal(np.asarray(hyperacuity.upscale(x, 2)), np.asarray(expected))
+    expected = hyperacuity.upscale(dirty, 2, model="photo")
+    assert np.array_equal(hyperacuity.upscale(dirty, 2), expected)
+    assert np.array_equal(np.asarray(hyperacuity.upscale(PIL.Image.fromarray(dirty), 2)), expected)
     assert not np.array_equal(hyperacuity.upscale(dirty, 2, model="acute-100k"), hyperacuity.upscale(dirty, 2))
     data = (folder / "dirty.jpg").read_bytes()
     assert hyperacuity.upscale(data, 2, model="auto") == hyperacuity.upscale(data, 2, model="photo")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hyperacuity.errors import UsageError
 from hyperacuity.formats.video.timeline import Part
 from hyperacuity.task import VideoOptions
 from hyperacuity.video.images import rgb_frames
@@ -34,7 +36,8 @@ def sample_frames(source: Path, options: VideoOptions) -> list[NDArray[np.uint8]
     starts = [begin + Fraction(length * (2 * n + 1), 2 * FRAMES) for n in range(FRAMES)] if video.frames else []
     frames = []
     for start in starts:
-        frames += _first(source, options, Part(start))
+        with contextlib.suppress(UsageError):  # the length is an estimate, and the video may end before
+            frames += _first(source, options, Part(start))
     return frames or _first(source, options, Part(begin))
 
 
