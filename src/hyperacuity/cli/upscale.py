@@ -176,7 +176,7 @@ def _plan(
 def _run(tasks: Sequence[Task], jobs: int, *, quiet: bool, as_json: bool) -> int:
     """Run all tasks and show them. Returns the exit code."""
     from hyperacuity.cli.display import Display
-    from hyperacuity.inspection import choose_model
+    from hyperacuity.inspection import clean_options
     from hyperacuity.tasks import PIPE, Pipes, Upscalers, batch
 
     piped = any(task.target == PIPE for task in tasks)
@@ -185,7 +185,7 @@ def _run(tasks: Sequence[Task], jobs: int, *, quiet: bool, as_json: bool) -> int
     )
     upscalers = Upscalers()
     # They share the options, so invalid ones raise one error and not one for each.
-    upscalers.get(choose_model(tasks[0].options, lambda: None)[0])
+    upscalers.get(clean_options(tasks[0].options))
     display = Display(
         sys.stderr if piped else sys.stdout, len(tasks), quiet=quiet, json=as_json, explain=tasks[0].explain
     )

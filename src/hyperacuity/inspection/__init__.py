@@ -11,7 +11,7 @@ noise, blockiness, spectrum   one measurement each, from the crops
 
 from __future__ import annotations
 
-from hyperacuity.inspection.choosing import choose_model
+from hyperacuity.inspection.choosing import choose_model, clean_options
 from hyperacuity.inspection.decision import CRITERIA, Verdict, decide, describe_limits, describe_reason
 from hyperacuity.inspection.measuring import inspect, inspect_frames
 from hyperacuity.inspection.record import Inspection
@@ -21,6 +21,7 @@ __all__ = [
     "Inspection",
     "Verdict",
     "choose_model",
+    "clean_options",
     "decide",
     "describe_limits",
     "describe_reason",

@@ -14,6 +14,11 @@ from hyperacuity.inspection.record import Inspection
 from hyperacuity.task import Choice, Options
 
 
+def clean_options(options: Options) -> Options:
+    """Returns the options with which a clean image is computed: unchanged if they name a model."""
+    return options if _names_model(options) else replace(options, model=None, strength=None)
+
+
 def choose_model(
     options: Options, measure: Callable[[], Inspection | None], *, explain: bool = False
 ) -> tuple[Options, Choice | None]:
@@ -28,7 +33,7 @@ def choose_model(
     Returns:
         The options with the model, and why it was chosen; None if nothing was measured.
     """
-    if options.model_path is not None or options.model not in (None, zoo.AUTO):
+    if _names_model(options):
         return options, None
     found = None
     if explain or zoo.has_roles():
@@ -43,6 +48,10 @@ def choose_model(
     choice = Choice(family, verdict, describe_reason(found), describe_limits(found), _measurements(found))
     model = None if family == zoo.DEFAULT else family
     return replace(options, model=model, strength=options.strength if strong else None), choice
+
+
+def _names_model(options: Options) -> bool:
+    return options.model_path is not None or options.model not in (None, zoo.AUTO)
 
 
 def _measurements(found: Inspection) -> dict[str, Any]:
