@@ -3,8 +3,7 @@
     python benchmarks/inspection.py
 
 Each row of results/inspection.csv is one degradation of all 24 images: how many of them count as clean, between and
-dirty, the medians of the measurements, and the milliseconds of an inspection. The thresholds in inspection/decision.py
-were set by these rows. The last ones are the kinds of the trainer (train/degrade/everyday_kinds.py), each image with
+dirty, and the medians of the measurements. The thresholds in inspection/decision.py were set by these rows. The last ones are the kinds of the trainer (train/degrade/everyday_kinds.py), each image with
 random strengths, at full and at half size.
 """
 
@@ -12,7 +11,6 @@ from __future__ import annotations
 
 import io
 import statistics
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -60,9 +58,7 @@ def _made() -> Iterator[tuple[str, Maker]]:
 
 
 def _row(name: str, made: list[Made]) -> dict[str, Any]:
-    start = time.perf_counter()
     found: list[Inspection] = [inspect(each) for each in made]
-    taken = (time.perf_counter() - start) / len(made)
     verdicts = Counter(decide(each) for each in found)
     bandwidths = [each.bandwidth for each in found if each.bandwidth is not None]
     return {
@@ -71,7 +67,6 @@ def _row(name: str, made: list[Made]) -> dict[str, Any]:
         "noise": f"{statistics.median(each.noise for each in found):.2f}",
         "blockiness": f"{statistics.median(each.blockiness for each in found):.2f}",
         "bandwidth": f"{statistics.median(bandwidths):.2f}",
-        "milliseconds": f"{1000 * taken:.0f}",
     }
 
 
