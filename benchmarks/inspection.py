@@ -3,8 +3,9 @@
     python benchmarks/inspection.py
 
 Each row of results/inspection.csv is one degradation of all 24 images: how many of them count as clean, between and
-dirty, and the medians of the measurements. The thresholds in inspection/decision.py were set by these rows. The last ones are the kinds of the trainer (train/degrade/everyday_kinds.py), each image with
-random strengths, at full and at half size.
+dirty, and the medians of the measurements. The thresholds in inspection/decision.py were set by these rows. The last
+ones are the kinds of the trainer (train/degrade/everyday_kinds.py), each image with random strengths, at full and at
+half size.
 """
 
 from __future__ import annotations

@@ -178,6 +178,15 @@ def test_what_is_no_image_is_an_error(pixels: Any) -> None:
         inspect(pixels)
 
 
+def test_other_types_are_an_error(photo: made.Pixels) -> None:
+    with pytest.raises(UsageError, match="cannot inspect a list"):
+        inspect([1, 2])  # type: ignore[arg-type]
+
+
+def test_a_pil_image_has_the_measurements_of_its_pixels(photo: made.Pixels) -> None:
+    assert inspect(PIL.Image.fromarray(photo)) == inspect(photo)
+
+
 def test_files_that_cannot_be_read_are_errors(tmp_path: Path, photo: made.Pixels) -> None:
     with pytest.raises(UsageError, match="does not exist"):
         inspect(tmp_path / "a.png")

@@ -51,9 +51,14 @@ def inspect(x: str | os.PathLike[str] | bytes | NDArray[Any] | PIL.Image.Image) 
     """
     if isinstance(x, np.ndarray):
         return inspect_image(_image(x))
-    if not isinstance(x, str | bytes | os.PathLike):
+    if isinstance(x, str | bytes | os.PathLike):
+        return _inspect_file(x if isinstance(x, bytes) else Path(x))
+    if hasattr(x, "getbands"):  # a PIL image, recognised without importing PIL
         return inspect_image(_image(np.asarray(x.convert("RGBA" if x.has_transparency_data else "RGB"))))
-    data = x if isinstance(x, bytes) else Path(x)
+    raise UsageError(f"cannot inspect a {type(x).__name__}: give a path, bytes, a PIL image or a numpy array")
+
+
+def _inspect_file(data: Path | bytes) -> Inspection:
     image, (height, width) = read_part(data)
     found = replace(inspect_image(image), height=height, width=width)
     header = read_jpeg_header(data)
