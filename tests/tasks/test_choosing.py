@@ -12,7 +12,7 @@ import pytest
 
 import hyperacuity
 from hyperacuity import Size, inspection, zoo
-from hyperacuity.task import Choice, Options, Outcome, Task, VideoOptions
+from hyperacuity.task import Choice, Options, Outcome, Task
 from hyperacuity.tasks import Pipes, batch, run
 from tests.inspection import made
 from tests.video.videos import make
@@ -141,17 +141,3 @@ def test_a_video_is_decided_once_if_asked_for(
     assert (outcome.choice is None) == (model is None)
     if isinstance(outcome.choice, Choice):
         assert outcome.choice.reason.startswith("noise")
-
-
-def test_frames_are_sampled_from_the_part_that_is_upscaled(tmp_path: Path) -> None:
-    from hyperacuity.video import sample_frames
-
-    levels = [np.full((32, 48, 3), 20 + 8 * n, np.uint8) for n in range(25)]
-    source = make(tmp_path / "a.mkv", levels)
-    found = [int(frame.mean()) for frame in sample_frames(source, VideoOptions())]
-    assert len(found) == 5
-    assert found == sorted(found)
-    assert found[-1] - found[0] > 100
-    late = [int(frame.mean()) for frame in sample_frames(source, VideoOptions(start="0.6", duration="0.2"))]
-    assert min(late) > 20 + 8 * 14
-    assert max(late) < 20 + 8 * 21
