@@ -14,6 +14,7 @@ import torch
 
 import hyperacuity
 from hyperacuity import UsageError, WeightsError, engines, zoo
+from hyperacuity.engines import tuning
 from hyperacuity.errors import LEAVE_OUT, Use
 from hyperacuity.networks import build
 from hyperacuity.zoo import Card
@@ -102,6 +103,12 @@ def test_files_exist_as_long_as_the_model(restorers: Path) -> None:
     del model
     gc.collect()
     assert not folder.exists()
+
+
+def test_an_engine_measured_for_the_model_counts_at_every_strength(restorers: Path, untuned: None) -> None:
+    model = zoo.open_model(restorers / "photo-x2.onnx")
+    tuning.remember(model, "onnxruntime")
+    assert tuning.recall(blend(model, 0.5)) == "onnxruntime"
 
 
 def test_the_weights_of_an_onnx_file_are_all_found() -> None:

@@ -101,7 +101,7 @@ def blend(model: Model, strength: float) -> Model:
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
-    blended = replace(model, safetensors=weights, onnx=onnx, int8=None)
+    blended = replace(model, safetensors=weights, onnx=onnx, int8=None, blended_from=model.onnx)
     weakref.finalize(blended, shutil.rmtree, folder, ignore_errors=True)
     return blended
 
