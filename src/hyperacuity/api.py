@@ -19,6 +19,7 @@ from hyperacuity import engines, formats, zoo
 from hyperacuity.engines import Engine, Precision
 from hyperacuity.errors import LEAVE_OUT, OutOfMemory, UsageError, Use
 from hyperacuity.image import Image, Strips
+from hyperacuity.inspection import choose_model, inspect
 from hyperacuity.pipeline import Pipeline, Stage
 from hyperacuity.resize import Kernel
 from hyperacuity.size import Size, StretchWarning
@@ -51,16 +52,20 @@ def load(
     precision: Precision = "auto",
     tile: int | None = None,
     tta: bool = False,
+    strength: float | None = None,
 ) -> Upscaler:
     """Open a model, to be used many times.
 
     Args:
-        model: A name ("fsrcnn-x2"), a family ("fsrcnn"), the path of a model file, or None for the default model.
+        model: A name ("fsrcnn-x2"), a family ("fsrcnn"), the path of a model file, or None or "auto" for the default
+            model, which is for clean images.
         engine: What runs the network, such as "onnxruntime" or "pytorch"; "auto" for the fastest. See `engines.open`.
         device: "auto", "cpu", "cuda", "cuda:1" or "mps".
         precision: "auto", "fp32", "fp16", "bf16" or "int8".
         tile: The largest side of a tile in input pixels; 0 for no tiles; None for as large as memory allows.
         tta: Average over the eight flips and rotations: eight times slower, and a little better.
+        strength: For models that have a natural partner, such as "photo": from 0 (natural) to 1 (sharpest); None for
+            the model's default.
 
     Raises:
         UnknownModel: No model has that name.
@@ -73,19 +78,13 @@ def load(
         >>> upscaler.array(np.zeros((10, 12, 3), np.uint8), 2).shape
         (20, 24, 3)
     """
+    return Upscaler(_options(model, engine, device, precision, tile, tta, strength))
+
+
+def _options(model: str | os.PathLike[str] | None, *others: Any) -> Options:
     # Names in the zoo contain no folders; a string with the ending of a model file is a path even without a folder.
     named = isinstance(model, str) and Path(model).suffix.lower() not in (*zoo.MODEL_SUFFIXES, *zoo.CHECKPOINT_SUFFIXES)
-    return Upscaler(
-        Options(
-            cast("str", model) if named else None,
-            None if named or model is None else str(Path(model)),
-            engine,
-            device,
-            precision,
-            tile,
-            tta,
-        )
-    )
+    return Options(cast("str", model) if named else None, None if named or model is None else str(Path(model)), *others)
 
 
 def upscale(
@@ -104,6 +103,7 @@ def upscale(
     precision: Precision = "auto",
     tile: int | None = None,
     tta: bool = False,
+    strength: float | None = None,
 ) -> ImageLike:
     """Enlarge an image. Returns the same type as `x`.
 
@@ -117,7 +117,8 @@ def upscale(
         fit: Keep the proportions within width and height, instead of stretching.
         output: The file to write if `x` is a path; by default "photo-x2.jpg" next to "photo.jpg".
         force: Overwrite `output` if it exists.
-        model, engine, device, precision, tile, tta: See `load`.
+        model: See `load`; None or "auto" chooses by what the image needs, see `inspect`.
+        engine, device, precision, tile, tta, strength: See `load`.
 
     Returns:
         The enlarged image; for a path the path of the file that was written.
@@ -131,7 +132,8 @@ def upscale(
         >>> upscale(np.zeros((10, 12, 3), np.uint8), scale=3.5).shape
         (35, 42, 3)
     """
-    upscaler = load(model, engine=engine, device=device, precision=precision, tile=tile, tta=tta)
+    options = _options(model, engine, device, precision, tile, tta, strength)
+    upscaler = Upscaler(choose_model(options, lambda: inspect(x))[0])
     size = Size(scale, width, height, megapixels, fit)
     if isinstance(x, str):
         return str(_upscale_path(upscaler, Path(x), output, size, force))
@@ -161,7 +163,7 @@ def _upscale_path(
 def _family(options: Options) -> list[Model]:
     if options.model_path is not None:
         return [engines.open_file(Path(options.model_path))]
-    return zoo.find_models(zoo.DEFAULT if options.model is None else options.model)
+    return zoo.find_models(zoo.DEFAULT if options.model in (None, zoo.AUTO) else options.model)
 
 
 @contextlib.contextmanager
@@ -193,7 +195,10 @@ class Upscaler:
 
     def __init__(self, options: Options) -> None:
         self.options = options
-        self.family = _family(options)
+        named = _family(options)
+        self.family = zoo.blend_family(named, options.strength)
+        if options.precision == "int8" and self.family != named:
+            raise UsageError("8 bits exist only at full strength", Use(strength=1), Use(precision=LEAVE_OUT))
         self._open = functools.partial(
             engines.open,
             engine=options.engine,

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
+from hyperacuity.cli.explaining import explanation
 from hyperacuity.cli.streams import escape_unprintable, print_line
 from hyperacuity.cli.wording import describe, describe_cure
 from hyperacuity.errors import Use
@@ -30,9 +31,11 @@ class Display(Observer):
         total: The number of tasks.
         quiet: Whether to print errors only.
         json: Whether to print a summary for programs at the end.
+        explain: Whether to print what was measured of each file.
     """
 
-    def __init__(self, stream: TextIO | None, total: int, *, quiet: bool, json: bool) -> None:
+    def __init__(self, stream: TextIO | None, total: int, *, quiet: bool, json: bool, explain: bool = False) -> None:
+        self._explain = explain
         self._stream, self._total, self._quiet, self._json = stream, total, quiet or json, json
         self._bar: Any = None
         self._row: Any = None
@@ -95,6 +98,8 @@ class Display(Observer):
             self._print(complaint(outcome), sys.stderr)
         elif not self._quiet:
             self._print(line(outcome), self._stream)
+            for sentence in explanation(outcome.choice, full=self._explain):
+                self._print(f"  {sentence}", self._stream)
 
     def stopping(self) -> None:
         """Print how to stop at once."""
@@ -174,6 +179,7 @@ def line(outcome: Outcome) -> str:
     note = _note(outcome)
     frames += f" ({note})" if note else ""
     models = " + ".join(outcome.models) or "same size"
+    models += f" ({outcome.choice.reason})" if outcome.choice else ""
     target = "" if outcome.target == PIPE else f"  {target}"
     return f"{source}  {size}{frames}  {models}  {outcome.seconds:.1f} s{target}"
 
@@ -220,6 +226,7 @@ def record(outcome: Outcome) -> dict[str, Any]:
         "output_size": outcome.after[::-1],
         "frames": outcome.frames,
         "models": outcome.models,
+        "choice": outcome.choice.to_json() if outcome.choice else None,
         "seconds": round(outcome.seconds, 3),
     }
 

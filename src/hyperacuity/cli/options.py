@@ -59,6 +59,29 @@ Model = Annotated[
     str | None,
     typer.Option("-n", "--model", "--model-name", help="A name from `hyperacuity models`.", rich_help_panel=MODEL),
 ]
+ModelOrAuto = Annotated[
+    str | None,
+    typer.Option(
+        "-n",
+        "--model",
+        "--model-name",
+        help="A name from `hyperacuity models`; auto = by what each file needs, the default for images.",
+        rich_help_panel=MODEL,
+    ),
+]
+Strength = Annotated[
+    float | None,
+    typer.Option(
+        min=0,
+        max=1,
+        help="Of restoring models: 0 = natural, 1 = sharpest.",
+        rich_help_panel=MODEL,
+    ),
+]
+Explain = Annotated[
+    bool,
+    typer.Option("--explain", help="Print what was measured, and why a model was chosen.", rich_help_panel=MODEL),
+]
 ModelPath = Annotated[
     Path | None,
     typer.Option(

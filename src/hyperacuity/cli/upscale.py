@@ -20,6 +20,7 @@ from hyperacuity.cli.options import (
     Duration,
     Encoder,
     Engine,
+    Explain,
     Ext,
     Fit,
     Force,
@@ -32,7 +33,7 @@ from hyperacuity.cli.options import (
     Json,
     KeepEnding,
     Megapixels,
-    Model,
+    ModelOrAuto,
     ModelPath,
     MoreInputs,
     Output,
@@ -45,6 +46,7 @@ from hyperacuity.cli.options import (
     Scale,
     SkipExisting,
     Start,
+    Strength,
     Strict,
     Suffix,
     Tile,
@@ -70,8 +72,10 @@ def command(
     height: Height = None,
     fit: Fit = False,
     megapixels: Megapixels = None,
-    model: Model = None,
+    model: ModelOrAuto = None,
     model_path: ModelPath = None,
+    strength: Strength = None,
+    explain: Explain = False,
     tta: Tta = False,
     output: Output = None,
     suffix: Suffix = None,
@@ -113,6 +117,8 @@ def command(
     if not everything:
         raise UsageError("say what to upscale: hyperacuity upscale photo.jpg")
     shared.check_model(model, model_path)
+    if explain and (model_path is not None or model not in (None, "auto")):
+        raise UsageError("--explain is about the choice of a model: leave -n and -m out")
     if suffix and {"/", "\\"} & set(suffix):
         raise UsageError(f"--suffix {suffix}: a suffix is part of a file name; use -o for another folder")
     if preview is not None and (output is not None or len(everything) > 1):
@@ -125,6 +131,7 @@ def command(
         precision=shared.read_precision(precision, fp32),
         tile=shared.read_tile(tile),
         tta=tta,
+        strength=strength,
     )
     videos = VideoOptions(
         codec=codec or "auto",
@@ -148,6 +155,7 @@ def command(
         videos if videos != VideoOptions() else None,
         force,
         skip_existing,
+        explain,
     )
     naming = _naming(suffix, template.size, extension, keep_ending)
     output = output if preview is None else _read_preview(preview)
@@ -180,6 +188,7 @@ def _plan(inputs: Sequence[str], output: str | None, naming: Naming, template: T
 def _run(tasks: Sequence[Task], unplanned: Unplanned, jobs: int, *, quiet: bool, as_json: bool) -> int:
     """Run all tasks and show them. Returns the exit code."""
     from hyperacuity.cli.display import Display
+    from hyperacuity.inspection import clean_options
     from hyperacuity.tasks import PIPE, Pipes, Upscalers, batch
 
     piped = any(task.target == PIPE for task in tasks)
@@ -187,8 +196,11 @@ def _run(tasks: Sequence[Task], unplanned: Unplanned, jobs: int, *, quiet: bool,
         source_pipe() if any(task.source == PIPE for task in tasks) else None, target_pipe() if piped else None
     )
     upscalers = Upscalers()
-    upscalers.get(tasks[0].options)  # they share the options, so invalid ones raise one error and not one for each
-    display = Display(sys.stderr if piped else sys.stdout, len(tasks), quiet=quiet, json=as_json)
+    # They share the options, so invalid ones raise one error and not one for each.
+    upscalers.get(clean_options(tasks[0].options))
+    display = Display(
+        sys.stderr if piped else sys.stdout, len(tasks), quiet=quiet, json=as_json, explain=tasks[0].explain
+    )
     with interruptible() as interruption:
         try:
             with display.shown():

@@ -42,9 +42,10 @@ def remember(model: Model, engine: str) -> bool:
 
 def key(model: Model) -> str:
     """Returns a key for everything a measurement depends on: model file, versions of the engines, processor, cores."""
-    assert model.onnx is not None
+    file = model.blended_from or model.onnx  # at every strength it is the same work
+    assert file is not None
     versions = [f"{backend.package} {_version(backend.package)}" for backend in ENGINES.values()]
-    facts = [hashlib.sha256(model.onnx.read_bytes()).hexdigest(), *versions, machine.processor(), str(machine.cores())]
+    facts = [hashlib.sha256(file.read_bytes()).hexdigest(), *versions, machine.processor(), str(machine.cores())]
     return f"{model.card.name} {hashlib.sha256('|'.join(facts).encode()).hexdigest()[:16]}"
 
 

@@ -8,6 +8,7 @@ from typing import IO, Protocol
 
 from hyperacuity import formats
 from hyperacuity.api import Upscaler
+from hyperacuity.inspection import Inspection
 from hyperacuity.task import Outcome, Progress, Stop, Task
 from hyperacuity.tasks import image, video
 from hyperacuity.video import is_animation
@@ -21,6 +22,22 @@ class Kind(Protocol):
 
         Args:
             source: A path, or a buffered stream; of a stream only peek (`pipes.peek`).
+        """
+        ...
+
+    def inspect(self, task: Task, source: Path | IO[bytes]) -> tuple[Inspection | None, Path | IO[bytes]]:
+        """Measure a source, so that a model can be chosen for it.
+
+        Args:
+            task: The task; its options name no model.
+            source: The path of the source, or the stream in its place.
+
+        Returns:
+            The measurements, None if this kind or this source gets the default model; and the source from which `run`
+            reads, since a stream can be read only once.
+
+        Raises:
+            HyperacuityError: The source cannot be read.
         """
         ...
 

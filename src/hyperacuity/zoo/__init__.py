@@ -10,20 +10,24 @@ scale. "fast", "balanced" and "best" are presets: other names of families.
 `catalogue.csv` lists published weights of other projects; those that the user has fetched are models in the cache
 folder.
 
-`card`, `files`, `shipped` (the package's own models), `catalogue`, `fetched`, `names` and `chain` hold the parts.
+`card`, `files`, `shipped` (the package's own models), `catalogue`, `fetched`, `names`, `chain`, `roles` (which family
+`auto` takes) and `blending` (a model between two models, with `onnx_weights`) hold the parts.
 """
 
 from __future__ import annotations
 
+from hyperacuity.zoo.blending import blend, blend_family
 from hyperacuity.zoo.card import CLASSICAL, Card
 from hyperacuity.zoo.catalogue import PublishedWeights, find_published, read_catalogue
 from hyperacuity.zoo.chain import LARGEST_SCALE, ChainStep, chain_steps, plan_chain
 from hyperacuity.zoo.fetched import fetched_folder, fetched_models
 from hyperacuity.zoo.files import CHECKPOINT_SUFFIXES, MODEL_SUFFIXES, Model, int8_path, open_model
 from hyperacuity.zoo.names import DEFAULT, PRESETS, find_models, installed
+from hyperacuity.zoo.roles import AUTO, ROLES, find_role, has_roles
 from hyperacuity.zoo.shipped import FOLDER, RESAMPLERS, models, speed, verify
 
 __all__ = [
+    "AUTO",
     "CHECKPOINT_SUFFIXES",
     "CLASSICAL",
     "DEFAULT",
@@ -32,15 +36,20 @@ __all__ = [
     "MODEL_SUFFIXES",
     "PRESETS",
     "RESAMPLERS",
+    "ROLES",
     "Card",
     "ChainStep",
     "Model",
     "PublishedWeights",
+    "blend",
+    "blend_family",
     "chain_steps",
     "fetched_folder",
     "fetched_models",
     "find_models",
     "find_published",
+    "find_role",
+    "has_roles",
     "installed",
     "int8_path",
     "models",
