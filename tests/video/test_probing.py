@@ -129,7 +129,7 @@ def test_other_files_are_never_opened_as_videos(tmp_path: Path) -> None:
     for name, data in files.items():
         (tmp_path / name).write_bytes(data)
         assert not video.is_video(tmp_path / name), name
-        with pytest.raises(UnsupportedFormat, match="what is read: videos: MP4"):
+        with pytest.raises(UnsupportedFormat, match=r"what is read: .*; videos: MP4"):
             formats.read(tmp_path / name)
         with pytest.raises(HyperacuityError):
             VideoSource(tmp_path / name)

@@ -31,9 +31,7 @@ def read(data: Path | bytes) -> Source:
     if video.accepts(content.head, content.data):
         raise UnsupportedFormat(f"{content.name} is a video: use video.upscale, which reads its frames")
     known = ", ".join(name for each in table.FORMATS for name in each.READS)
-    raise UnsupportedFormat(
-        f"{content.name} is {foreign.describe(content.head)}; what is read: {video.READS}; images: {known}"
-    )
+    raise UnsupportedFormat(f"{content.name} is {foreign.describe(content.head)}; what is read: {known}; {video.READS}")
 
 
 def write(path: Path, like: Source | None, *, quality: int | None = None) -> Sink:
