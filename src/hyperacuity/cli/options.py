@@ -168,7 +168,7 @@ SkipExisting = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print a summary as JSON, for programs.", rich_help_panel=OUTPUT)]
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Print errors only.", rich_help_panel=OUTPUT)]
 
-Codec = Annotated[str | None, typer.Option(help="h264, h265, av1, ffv1 ...; h264 if missing.", rich_help_panel=VIDEO)]
+Codec = Annotated[str | None, typer.Option(help="h264, h265, av1, vp9, ffv1; h264 if missing.", rich_help_panel=VIDEO)]
 Crf = Annotated[
     float | None, typer.Option(help="Quality on the codec's own scale; smaller is better.", rich_help_panel=VIDEO)
 ]

@@ -33,9 +33,7 @@ def read(data: Path | bytes, *, strict: bool = False) -> Source:
     if video.accepts(content.head, content.data):
         raise UnsupportedFormat(f"{content.name} is a video: use video.upscale, which reads its frames")
     known = ", ".join(name for each in table.FORMATS for name in each.READS)
-    raise UnsupportedFormat(
-        f"{content.name} is {foreign.describe(content.head)}; what is read: {video.READS}; images: {known}"
-    )
+    raise UnsupportedFormat(f"{content.name} is {foreign.describe(content.head)}; what is read: {known}; {video.READS}")
 
 
 def list_items(data: Path | bytes) -> tuple[Item, ...]:

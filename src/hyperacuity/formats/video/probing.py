@@ -21,8 +21,8 @@ CONTAINERS_READ = (
 )
 # Video without a container. Other data may look like one of these, so a frame must be decodable, too.
 RAW_READ = ("h264", "hevc", "vvc", "m4v", "mpegvideo", "obu", "av1", "vc1", "vc1test", "cavsvideo", "dirac", "dnxhd")
-# A video is one local file: a playlist in disguise can name no other file and no address.
-OPTIONS = {"protocol_whitelist": "file", "format_whitelist": ",".join((*CONTAINERS_READ, *RAW_READ))}
+# A video is one local file, or a part of it ("subfile"): a playlist in disguise can name no other file and no address.
+OPTIONS = {"protocol_whitelist": "file,subfile", "format_whitelist": ",".join((*CONTAINERS_READ, *RAW_READ))}
 # How many packets of raw video may precede the first frame that can be decoded.
 _PACKETS = 200
 

@@ -102,6 +102,7 @@ class VideoSource:
                 Use(fps=LEAVE_OUT),
             )
         self._pipe: av.container.InputContainer | None = None
+        self._skipped = 0  # bytes at the beginning of the file that are not read
         container = self._open()
         stream = self._video(container)
         self._read_header(container, stream, rate)
@@ -109,7 +110,17 @@ class VideoSource:
             self._pipe = container
             first = _blank(stream)
         else:
-            first = self._first(container, stream)
+            try:
+                first = self._first(container, stream)
+            except DamagedFile:
+                if not self._skips_padding():
+                    raise
+                container.close()
+                container = self._open()
+                stream = self._video(container)
+                first = self._first(container, stream)
+                message = f"{self.name} is damaged: its index is off by {self._skipped} bytes, which was corrected"
+                warnings.warn(LossWarning(message), stacklevel=2)
             container.close()
         self.display_matrix = _display_matrix(first)
         self.hdr = read_hdr(first)
@@ -219,6 +230,8 @@ class VideoSource:
         try:
             file = self.source
             name = ffmpeg_path(file, pattern=self._demuxer == "image2") if isinstance(file, Path) else file
+            if self._skipped:
+                name = f"subfile,,start,{self._skipped},end,0,,:{name}"
             container = av.open(name, "r", format=self._demuxer, options=self._options)
         except FileNotFoundError as error:
             raise UsageError(f"{self.name} does not exist") from error
@@ -250,6 +263,17 @@ class VideoSource:
                 decoder.extradata = own.extradata
                 return decoder
         return own
+
+    def _skips_padding(self) -> bool:
+        """Skip padding that was put before an MP4 without a correction of its index; returns whether there is any."""
+        if not (isinstance(self.source, Path) and self._demuxer is None):
+            return False
+        with self.source.open("rb") as file:
+            size, kind = struct.unpack(">I4s", file.read(8).ljust(8, b"\0"))
+            file.seek(size)
+            found = kind in (b"free", b"skip", b"wide") and file.read(8)[4:] == b"ftyp"
+        self._skipped = size if found else 0
+        return found
 
     def _first(self, container: av.container.InputContainer, stream: av.VideoStream) -> av.VideoFrame:
         import av
