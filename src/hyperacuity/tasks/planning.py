@@ -90,7 +90,7 @@ def plan(inputs: Sequence[str], output: str | None, naming: Naming, *, recursive
 
 def fit_options(tasks: Sequence[Task]) -> list[Task]:
     """Leave out, where there are tasks for images and for videos, the options of the other kind of each task."""
-    kinds = [find_kind(Path(task.source)) if task.source != PIPE else "" for task in tasks]
+    kinds = [find_kind(Path(task.source), Path(task.target)) if task.source != PIPE else "" for task in tasks]
     if len({*kinds}) < 2:
         return list(tasks)
     return [
