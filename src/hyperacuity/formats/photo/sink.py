@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -16,7 +17,7 @@ from hyperacuity.formats.photo import fitting, vips
 from hyperacuity.formats.photo.encoder import Encode, EncoderInput
 from hyperacuity.formats.photo.spool import Page, Spool, bands
 from hyperacuity.formats.protocol import Capacity, LossWarning, Source
-from hyperacuity.image import Array, Header, Metadata, Strips, convert
+from hyperacuity.image import Array, Header, Strips, convert
 from hyperacuity.storage import Partial, storing
 
 
@@ -69,7 +70,7 @@ class PhotoSink:
         self._like = like
         self._quality = quality
         self._pages: list[Page] = []
-        self._metadata = Metadata()
+        self._losses: set[str] = set()
         self._flattened = False
         self._failed = False
         self._out: Partial | None = None
@@ -91,11 +92,10 @@ class PhotoSink:
         self._failed = True
         header = strips.header
         self._check_size(header)
-        stored = fitting.stored_header(self._holds, header)
+        stored = replace(fitting.stored_header(self._holds, header), metadata=header.metadata)
         if self._pages:
             self._check_like_the_first(stored)
-        else:
-            self._metadata = header.metadata
+        if not self._pages or self._holds.pages:
             same = self._like is not None and self._like.suffix == self.path.suffix.lower()
             losses = fitting.lost_pixels(self._holds, header, same_format=same)
             for loss in losses + fitting.lost_metadata(self._holds, header):
@@ -124,12 +124,19 @@ class PhotoSink:
 
     def _input(self, pages: list[Page]) -> EncoderInput:
         assert self._out is not None
-        metadata, losses = fitting.fitting_metadata(self._holds, self._metadata, pages[0].header)
-        for loss in losses:
-            self._warn(loss)
+        # Only pages have metadata of their own; all frames of an animation share those of the first.
+        described = pages if self._holds.pages else pages[:1]
+        pages = [self._fitted(page) for page in described] + pages[len(described) :]
         loop = self._like.loop if self._like is not None else None
         lossless = self._like.lossless if self._like is not None else True
-        return EncoderInput(self._out, pages, metadata, self._quality, loop or 0, lossless)
+        return EncoderInput(self._out, pages, pages[0].header.metadata, self._quality, loop or 0, lossless)
+
+    def _fitted(self, page: Page) -> Page:
+        """The page with the metadata that the format keeps."""
+        metadata, losses = fitting.fitting_metadata(self._holds, page.header.metadata, page.header)
+        for loss in losses:
+            self._warn(loss)
+        return replace(page, header=replace(page.header, metadata=metadata))
 
     def _finish(self) -> None:
         import pyvips
@@ -179,14 +186,17 @@ class PhotoSink:
         first = self._pages[0].header
         if not (self._holds.animated or self._holds.pages):
             raise UsageError(f"{self.path}: {self._holds.name} holds one image; this is the second")
-        if (stored.shape, stored.dtype) != (first.shape, first.dtype):
+        if not self._holds.pages and (stored.shape, stored.dtype) != (first.shape, first.dtype):
             raise UsageError(
-                f"{self.path}: all frames and pages must have one size and type, and this one has {stored.shape} of "
+                f"{self.path}: all frames must have one size and type, and this one has {stored.shape} of "
                 f"{stored.dtype} after {first.shape} of {first.dtype}; write each to a separate file"
             )
 
     def _warn(self, loss: str) -> None:
-        warnings.warn(LossWarning(f"{self.path.name}: {loss}"), stacklevel=4)
+        """Name a loss once, however many pages it concerns."""
+        if loss not in self._losses:
+            self._losses.add(loss)
+            warnings.warn(LossWarning(f"{self.path.name}: {loss}"), stacklevel=4)
 
     def _conformed(self, header: Header, stored: Header, strips: Strips) -> Iterator[Array]:
         """Rows as the file will hold them, a few megabytes at a time: never a second copy of the image."""
