@@ -8,6 +8,7 @@ from hyperacuity.errors import UnsupportedFormat, nearest
 from hyperacuity.formats import foreign, table, video
 from hyperacuity.formats.content import HEAD, open_content
 from hyperacuity.formats.protocol import Sink, Source
+from hyperacuity.image import Item
 
 
 def read(data: Path | bytes) -> Source:
@@ -32,6 +33,24 @@ def read(data: Path | bytes) -> Source:
         raise UnsupportedFormat(f"{content.name} is a video: use video.upscale, which reads its frames")
     known = ", ".join(name for each in table.FORMATS for name in each.READS)
     raise UnsupportedFormat(f"{content.name} is {foreign.describe(content.head)}; what is read: {known}")
+
+
+def list_items(data: Path | bytes) -> tuple[Item, ...]:
+    """List everything that an image file holds besides its main pixels, without decoding them.
+
+    Args:
+        data: The path of a file, or the bytes of one.
+
+    Raises:
+        UsageError: If the file cannot be opened.
+        UnsupportedFormat: If no format accepts it.
+        DamagedFile: If its structure is damaged.
+    """
+    content = open_content(data)
+    for each in table.FORMATS:
+        if each.accepts(content):
+            return each.inventory(content)
+    raise UnsupportedFormat(f"{content.name} is {foreign.describe(content.head)}")
 
 
 def write(path: Path, like: Source | None, *, quality: int | None = None) -> Sink:

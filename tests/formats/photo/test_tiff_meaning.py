@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from hyperacuity import formats
 from tests.formats.samples import enlarge, load, noise
 
 tifffile = pytest.importorskip("tifffile", reason="the independent reader, tifffile, is not installed")
@@ -210,12 +211,13 @@ def test_photoshop_resources_keep_what_stays_true(tmp_path: Path) -> None:
     block = resource(1036, b"thumbnail") + iptc + resource(1032, guides) + resource(1050, b"slices") + path
     tifffile.imwrite(tmp_path / "a.tif", noise(), metadata=None, extratags=[(34377, 7, len(block), block, True)])
     (warning,) = enlarge(tmp_path / "a.tif", tmp_path / "b.tif")
-    assert "Photoshop's slices" in warning
+    assert "Photoshop slices" in warning
     moved = struct.pack(">4I", 1, 576, 576, 2) + struct.pack(">IBIB", 640, 0, 128, 1)
     with tifffile.TiffFile(tmp_path / "b.tif") as file:
         tag = file.pages[0].tags[34377]
         found = (tmp_path / "b.tif").read_bytes()[tag.valueoffset : tag.valueoffset + tag.count]
     assert found == iptc + resource(1032, moved) + path
+    assert tags(tmp_path / "b.tif")[33723] == b"\x1c\x02\x78\0\x05hello"
 
 
 def test_a_turned_page_swaps_its_resolution(tmp_path: Path) -> None:
@@ -230,3 +232,47 @@ def test_a_turned_page_swaps_its_resolution(tmp_path: Path) -> None:
     found = tags(enlarged(tmp_path / "a.tif"))
     assert (found[282], found[283]) == ((50, 1), (100, 1))
     assert found.get(274, 1) == 1
+
+
+def test_iptc_of_tiff_is_carried_to_jpeg_and_back(tmp_path: Path) -> None:
+    records = b"\x1c\x02\x19\0\x06bridge"
+    tifffile.imwrite(tmp_path / "a.tif", noise(), metadata=None, extratags=[(33723, 7, len(records), records, True)])
+    assert not enlarge(tmp_path / "a.tif", tmp_path / "b.jpg")
+    assert not enlarge(tmp_path / "b.jpg", tmp_path / "c.tif")
+    assert tags(tmp_path / "c.tif")[33723] == records
+
+
+def test_what_png_cannot_hold_is_named(tmp_path: Path) -> None:
+    tifffile.imwrite(
+        tmp_path / "a.tif",
+        noise(1, np.uint8)[..., 0],
+        imagej=True,
+        metadata={"unit": "um"},
+        extratags=[(65000, 7, 4, b"abcd", True)],
+    )
+    (warning,) = enlarge(tmp_path / "a.tif", tmp_path / "b.png")
+    assert "cannot hold the source's ImageJ's calibration, tag 65000" in warning
+
+
+def test_every_tag_is_listed_with_its_page(tmp_path: Path) -> None:
+    with tifffile.TiffWriter(tmp_path / "a.tif") as file:
+        for number in range(2):
+            file.write(
+                noise(), description=f"page {number}", metadata=None, extratags=[*GEO, (65000, 3, 1, number, True)]
+            )
+    items = {item.key: item.carrier for item in formats.list_items(tmp_path / "a.tif")}
+    for place in ("", "page 2 "):
+        assert items[f"{place}tag 270"] == "exif"
+        assert items[f"{place}tag 65000"] == "native"
+        assert items[f"{place}tag 33550"] is None
+
+
+def test_masks_are_named_and_previews_are_not(tmp_path: Path) -> None:
+    with tifffile.TiffWriter(tmp_path / "a.tif") as file:
+        file.write(noise(), metadata=None, software=False)
+        file.write(noise(height=5, width=6), subfiletype=1, metadata=None, software=False)
+        file.write(noise(1, np.uint8)[..., 0] > 99, subfiletype=4, metadata=None, software=False)
+    (warning,) = enlarge(tmp_path / "a.tif", tmp_path / "b.tif")
+    assert "transparency mask" in warning
+    with tifffile.TiffFile(tmp_path / "b.tif") as result:
+        assert len(result.pages) == 1

@@ -19,7 +19,7 @@ from hyperacuity.formats.photo.sink import PhotoSink
 from hyperacuity.formats.photo.source import Contents, PhotoSource, open_source
 from hyperacuity.formats.photo.upright import upright_image
 from hyperacuity.formats.protocol import UNLIMITED, Capacity, Source
-from hyperacuity.image import Image
+from hyperacuity.image import Image, Item
 
 SUFFIXES = (".avif",)
 ONLY_READ = ()
@@ -49,6 +49,11 @@ def accepts(content: Content) -> bool:
 def read(content: Content) -> PhotoSource:
     """Open an AVIF file."""
     return open_source(content, ".avif", _contents)
+
+
+def inventory(content: Content) -> tuple[Item, ...]:
+    """List what the file holds besides its pixels."""
+    return ()
 
 
 def write(path: Path, like: Source | None, *, quality: int | None = None) -> PhotoSink:

@@ -14,6 +14,7 @@ from hyperacuity.formats.photo.encoder import EncoderInput
 from hyperacuity.formats.photo.sink import PhotoSink
 from hyperacuity.formats.photo.source import Contents, PhotoSource, open_source
 from hyperacuity.formats.protocol import UNLIMITED, Capacity, Source
+from hyperacuity.image import Item
 
 SUFFIXES = (".bmp",)
 ONLY_READ = (".dib",)
@@ -31,6 +32,11 @@ def accepts(content: Content) -> bool:
 def read(content: Content) -> PhotoSource:
     """Open a BMP file."""
     return open_source(content, ".bmp", _contents)
+
+
+def inventory(content: Content) -> tuple[Item, ...]:
+    """List what the file holds besides its pixels."""
+    return ()
 
 
 def write(path: Path, like: Source | None, *, quality: int | None = None) -> PhotoSink:

@@ -21,7 +21,7 @@ from hyperacuity.formats.photo.limits import check_size
 from hyperacuity.formats.photo.sink import PhotoSink
 from hyperacuity.formats.photo.source import Contents, PhotoSource, open_source
 from hyperacuity.formats.protocol import Capacity, Source
-from hyperacuity.image import Image
+from hyperacuity.image import Image, Item
 
 SUFFIXES = (".gif",)
 ONLY_READ = ()
@@ -37,6 +37,11 @@ def accepts(content: Content) -> bool:
 def read(content: Content) -> PhotoSource:
     """Open a GIF file."""
     return open_source(content, ".gif", _contents)
+
+
+def inventory(content: Content) -> tuple[Item, ...]:
+    """List what the file holds besides its pixels."""
+    return ()
 
 
 def write(path: Path, like: Source | None, *, quality: int | None = None) -> PhotoSink:

@@ -11,6 +11,7 @@ from hyperacuity.formats.content import Bytes, Content
 from hyperacuity.formats.photo import pillow
 from hyperacuity.formats.photo.source import Contents, PhotoSource, open_source
 from hyperacuity.formats.protocol import Source
+from hyperacuity.image import Item
 
 SUFFIXES = ()
 ONLY_READ = (".jp2", ".j2k", ".j2c", ".jpf", ".jpx")
@@ -29,6 +30,11 @@ def accepts(content: Content) -> bool:
 def read(content: Content) -> PhotoSource:
     """Open a JPEG 2000 file, whose copy is a PNG."""
     return open_source(content, ".png", _contents)
+
+
+def inventory(content: Content) -> tuple[Item, ...]:
+    """List what the file holds besides its pixels."""
+    return ()
 
 
 def write(path: Path, like: Source | None, *, quality: int | None = None) -> NoReturn:

@@ -20,7 +20,7 @@ from hyperacuity.formats.photo.limits import check_size
 from hyperacuity.formats.photo.sink import PhotoSink
 from hyperacuity.formats.photo.source import Contents, PhotoSource, open_source
 from hyperacuity.formats.protocol import Capacity, Source
-from hyperacuity.image import Array, Header, Image
+from hyperacuity.image import Array, Header, Image, Item
 
 SUFFIXES = (".ppm", ".pgm", ".pnm", ".pfm")
 ONLY_READ = (".pbm", ".pam")
@@ -44,6 +44,11 @@ def accepts(content: Content) -> bool:
 def read(content: Content) -> PhotoSource:
     """Open a file of the Netpbm family."""
     return open_source(content, _SUFFIXES.get(content.head[:2], ".pgm"), _contents)
+
+
+def inventory(content: Content) -> tuple[Item, ...]:
+    """List what the file holds besides its pixels."""
+    return ()
 
 
 def write(path: Path, like: Source | None, *, quality: int | None = None) -> PhotoSink:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -17,7 +16,7 @@ from hyperacuity.formats.photo import fitting, vips
 from hyperacuity.formats.photo.encoder import Encode, EncoderInput
 from hyperacuity.formats.photo.spool import Page, Spool, bands
 from hyperacuity.formats.protocol import Capacity, LossWarning, Source
-from hyperacuity.image import Array, Header, Strips, convert
+from hyperacuity.image import Array, Header, Metadata, Strips, convert
 from hyperacuity.storage import Partial, storing
 
 
@@ -70,7 +69,8 @@ class PhotoSink:
         self._like = like
         self._quality = quality
         self._pages: list[Page] = []
-        self._losses: set[str] = set()
+        self._metadata: list[Metadata] = []
+        self._named: set[str] = set()
         self._flattened = False
         self._failed = False
         self._out: Partial | None = None
@@ -92,14 +92,14 @@ class PhotoSink:
         self._failed = True
         header = strips.header
         self._check_size(header)
-        stored = replace(fitting.stored_header(self._holds, header), metadata=header.metadata)
-        if self._pages:
+        stored = fitting.stored_header(self._holds, header)
+        if self._pages and not self._holds.mixed:
             self._check_like_the_first(stored)
-        if not self._pages or self._holds.pages:
-            same = self._like is not None and self._like.suffix == self.path.suffix.lower()
-            losses = fitting.lost_pixels(self._holds, header, same_format=same)
-            for loss in losses + fitting.lost_metadata(self._holds, header):
-                self._warn(loss)
+        same = self._like is not None and self._like.suffix == self.path.suffix.lower()
+        losses = fitting.lost_pixels(self._holds, header, same_format=same)
+        for loss in losses + fitting.lost_metadata(self._holds, header):
+            self._warn(loss)
+        self._metadata.append(header.metadata)
         with storing(self.path):
             follow = self._begin if self._follows and not self._pages else None
             self._pages.append(self._spool.add(stored, self._conformed(header, stored, strips), follow))
@@ -124,19 +124,19 @@ class PhotoSink:
 
     def _input(self, pages: list[Page]) -> EncoderInput:
         assert self._out is not None
-        # Only pages have metadata of their own; all frames of an animation share those of the first.
-        described = pages if self._holds.pages else pages[:1]
-        pages = [self._fitted(page) for page in described] + pages[len(described) :]
+        fitted: list[Metadata] = []
+        for index, page in enumerate(pages):
+            # The frames of an animation share theirs.
+            if index and self._metadata[index] == self._metadata[index - 1] and self._same_size(pages, index):
+                fitted.append(fitted[-1])
+                continue
+            metadata, losses = fitting.fitting_metadata(self._holds, self._metadata[index], page.header)
+            for loss in losses:
+                self._warn(loss)
+            fitted.append(metadata)
         loop = self._like.loop if self._like is not None else None
         lossless = self._like.lossless if self._like is not None else True
-        return EncoderInput(self._out, pages, pages[0].header.metadata, self._quality, loop or 0, lossless)
-
-    def _fitted(self, page: Page) -> Page:
-        """The page with the metadata that the format keeps."""
-        metadata, losses = fitting.fitting_metadata(self._holds, page.header.metadata, page.header)
-        for loss in losses:
-            self._warn(loss)
-        return replace(page, header=replace(page.header, metadata=metadata))
+        return EncoderInput(self._out, pages, fitted, self._quality, loop or 0, lossless)
 
     def _finish(self) -> None:
         import pyvips
@@ -186,17 +186,22 @@ class PhotoSink:
         first = self._pages[0].header
         if not (self._holds.animated or self._holds.pages):
             raise UsageError(f"{self.path}: {self._holds.name} holds one image; this is the second")
-        if not self._holds.pages and (stored.shape, stored.dtype) != (first.shape, first.dtype):
+        if (stored.shape, stored.dtype) != (first.shape, first.dtype):
             raise UsageError(
-                f"{self.path}: all frames must have one size and type, and this one has {stored.shape} of "
+                f"{self.path}: all frames and pages must have one size and type, and this one has {stored.shape} of "
                 f"{stored.dtype} after {first.shape} of {first.dtype}; write each to a separate file"
             )
 
+    @staticmethod
+    def _same_size(pages: list[Page], index: int) -> bool:
+        return pages[index].header.shape == pages[index - 1].header.shape
+
     def _warn(self, loss: str) -> None:
-        """Name a loss once, however many pages it concerns."""
-        if loss not in self._losses:
-            self._losses.add(loss)
-            warnings.warn(LossWarning(f"{self.path.name}: {loss}"), stacklevel=4)
+        """Name a loss, once for all pages."""
+        if loss in self._named:
+            return
+        self._named.add(loss)
+        warnings.warn(LossWarning(f"{self.path.name}: {loss}"), stacklevel=4)
 
     def _conformed(self, header: Header, stored: Header, strips: Strips) -> Iterator[Array]:
         """Rows as the file will hold them, a few megabytes at a time: never a second copy of the image."""

@@ -9,21 +9,21 @@ tiff_writer    how pages are written
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from hyperacuity.formats.content import Bytes, Content
-from hyperacuity.formats.photo import tiff_meaning
+from hyperacuity.formats.photo import tiff_enlarged, tiff_meaning
 from hyperacuity.formats.photo.encoder import EncoderInput
 from hyperacuity.formats.photo.sink import PhotoSink
 from hyperacuity.formats.photo.source import Contents, PhotoSource, open_source
-from hyperacuity.formats.photo.tiff_pages import pages_of
+from hyperacuity.formats.photo.tiff_pages import TiffPage, orientation_of, pages_of
 from hyperacuity.formats.photo.tiff_reading import check_readable, decoded
 from hyperacuity.formats.photo.tiff_tags import Tiff
 from hyperacuity.formats.photo.tiff_writer import write_pages
-from hyperacuity.formats.protocol import UNLIMITED, Capacity, LossWarning, Source
-from hyperacuity.image import Image
+from hyperacuity.formats.protocol import UNLIMITED, Capacity, Source
+from hyperacuity.image import Image, Item, Metadata
 
 SUFFIXES = (".tif", ".tiff")
 ONLY_READ = ()
@@ -33,7 +33,8 @@ HOLDS = Capacity(
     depths=(8, 16, 32),
     alpha=True,
     pages=True,
-    metadata={"icc": UNLIMITED, "exif": UNLIMITED, "xmp": UNLIMITED, "dpi": UNLIMITED, "native": UNLIMITED},
+    mixed=True,
+    metadata=dict.fromkeys(("icc", "exif", "xmp", "iptc", "dpi", "native"), UNLIMITED),
 )
 
 
@@ -55,25 +56,41 @@ def write(path: Path, like: Source | None, *, quality: int | None = None) -> Pho
     return PhotoSink(path, like, quality, HOLDS, _encode)
 
 
+def inventory(content: Content) -> tuple[Item, ...]:
+    """List what the file holds besides its pixels, page by page."""
+    tiff = Tiff(content.whole())
+    pages, lost = pages_of(tiff)
+    return tuple(item for metadata in _described(tiff, pages, lost) for item in metadata.items)
+
+
+def _described(tiff: Tiff, pages: list[TiffPage], lost: list[Item]) -> list[Metadata]:
+    """The metadata of each page; those of the first name the images that are left out."""
+    found = [
+        tiff_meaning.metadata_of(
+            tiff, page.tags, f"page {index + 1} " if index else "", orientation_of(tiff, page.tags)
+        )
+        for index, page in enumerate(pages)
+    ]
+    return [replace(found[0], items=(*found[0].items, *lost)), *found[1:]]
+
+
 def _contents(raw: Bytes) -> Contents:
     tiff = Tiff(raw)
     pages, lost = pages_of(tiff)
     for page in pages:
         check_readable(tiff, page.tags)
+    described = _described(tiff, pages, lost)
 
     def decode() -> Iterator[Image]:
-        for name in lost:
-            warnings.warn(LossWarning(f"{name} is left out"), stacklevel=2)
-        for page in pages:
-            yield decoded(raw, tiff, page)
+        for page, metadata in zip(pages, described, strict=True):
+            yield decoded(raw, tiff, page, metadata)
 
     lossless = not any(tiff.integer(page.tags, 259, 1) in (6, 7) for page in pages)
     return Contents(len(pages), None, lossless, decode)
 
 
 def _encode(job: EncoderInput) -> None:
+    order = tiff_enlarged.byte_order(job.metadata)
     headers = [page.header for page in job.pages]
-    metadata = [header.metadata for header in headers]
-    order = tiff_meaning.byte_order(metadata)
-    tags = tiff_meaning.for_pages(headers, order, job.out.path.name)
-    write_pages(job.out, job.pages, tags, order, compress=not tiff_meaning.is_imagej(metadata))
+    tags = tiff_enlarged.tags_of(headers, job.page_metadata, order, job.out.path.name)
+    write_pages(job.out, job.pages, tags, order, compress=not tiff_enlarged.is_imagej(job.metadata))

@@ -1,30 +1,28 @@
 """What each tag of a TIFF page means for its enlarged copy: kept, changed with the size, or left out and named.
 
 Tags that state how pixels are stored are written anew. Descriptions and cameras' tags travel in the EXIF block, the
-colour profile and XMP in fields of their own. Everything else that stays true is kept as `Native`, tag by tag.
+colour profile, IPTC and XMP in fields of their own. Everything else that stays true is kept as `Native`, tag by tag.
 """
 
 from __future__ import annotations
 
 import json
 import struct
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
 from hyperacuity.formats.photo import imagej, ome, photoshop
 from hyperacuity.formats.photo import metadata as meta
-from hyperacuity.formats.photo.tiff_tags import DIRECTORIES, Directory, Entry, Tiff, number, packed, text, tree
-from hyperacuity.formats.photo.tiff_writer import PageTags
-from hyperacuity.image import Header, Metadata, Native
+from hyperacuity.formats.photo.tiff_tags import EXIF, GPS, INTEROP, Directory, Entry, Tiff, number, packed
+from hyperacuity.image import Item, Metadata, Native
 
 FORMAT = "TIFF"
+DESCRIPTION, XMP, IPTC, PHOTOSHOP, ICC = 270, 700, 33723, 34377, 34675
+RESOLUTION = (282, 283, 296)
+IMAGEJ, OME = "ImageJ's calibration", "OME metadata"
 
-_DESCRIPTION, _IPTC, _PHOTOSHOP = 270, 33723, 34377
-_RESOLUTION = (282, 283, 296)
-_LARGEST = 2**32 - 1
-
-# Tags that state how the pixels are stored, and those that other fields of `Metadata` carry.
+# Tags that state how the pixels are stored, and those of other directories.
 _WRITTEN_ANEW = meta.STRUCTURAL | frozenset(range(254, 269)) | {280, 281, 288, 289, 290, 291, 292, 293, 321, 326, 327}
 _WRITTEN_ANEW |= {
     328,
@@ -45,129 +43,172 @@ _WRITTEN_ANEW |= {
     32995,
     32996,
 }
-_WRITTEN_ANEW |= {32997, 32998, 34908, 34909, 34910, 50674, 50675} | set(DIRECTORIES)
-_WRITTEN_ANEW -= {_IPTC, _PHOTOSHOP, *_RESOLUTION}
-_IN_EXIF = meta.DESCRIPTIVE
-
+_WRITTEN_ANEW |= {32997, 32998, 34908, 34909, 34910, 50674, 50675}
 # What is left out, since it holds for the pixels of the source alone, by its name.
-_GEO = "the georeference (GeoTIFF: coordinate system, position and size of a pixel)"
+_GEO = "georeference (GeoTIFF: coordinate system, position, size of a pixel)"
+_MICROSCOPE = "settings of the microscope with the size of a pixel"
+_RAW = "tags of a raw image (DNG)"
 _LOST: dict[int, str] = {
     **dict.fromkeys((33550, 33920, 33922, 34264, 34735, 34736, 34737, 50844), _GEO),
     42112: "GDAL's metadata",
-    42113: "the no-data value (GDAL)",
-    301: "the transfer function",
-    333: "the names of inks",
+    42113: "no-data value (GDAL)",
+    301: "transfer function",
+    333: "names of inks",
     32932: "annotations (Wang)",
     50255: "annotations",
-    **dict.fromkeys((33628, 33629, 33630, 33631), "MetaMorph's settings, with the size of a pixel (STK)"),
-    **dict.fromkeys((34361, 34362, 34386), "FluoView's settings, with the size of a pixel"),
-    34412: "the microscope's settings, with the size of a pixel (Zeiss LSM)",
-    34118: "the microscope's settings, with the size of a pixel (Zeiss SEM)",
-    **dict.fromkeys((34680, 34682), "the microscope's settings, with the size of a pixel (FEI)"),
-    **dict.fromkeys((33471, 33560), "the microscope's settings, with the size of a pixel (Olympus SIS)"),
-    51123: "MicroManager's metadata, with the size of a pixel",
-    **dict.fromkeys(range(65006, 65028), "DigitalMicrograph's settings, with the size of a pixel"),
-    **dict.fromkeys(range(65420, 65460), "the scanner's settings (Hamamatsu NDPI)"),
+    **dict.fromkeys((33628, 33629, 33630, 33631), f"{_MICROSCOPE} (MetaMorph STK)"),
+    **dict.fromkeys((34361, 34362, 34386), f"{_MICROSCOPE} (FluoView)"),
+    34412: f"{_MICROSCOPE} (Zeiss LSM)",
+    34118: f"{_MICROSCOPE} (Zeiss SEM)",
+    **dict.fromkeys((34680, 34682), f"{_MICROSCOPE} (FEI)"),
+    **dict.fromkeys((33471, 33560), f"{_MICROSCOPE} (Olympus SIS)"),
+    51123: "MicroManager's metadata with the size of a pixel",
+    **dict.fromkeys(range(65006, 65028), f"{_MICROSCOPE} (DigitalMicrograph)"),
+    **dict.fromkeys(range(65420, 65460), "settings of the scanner (Hamamatsu NDPI)"),
     37724: "Photoshop's layers",
-    52545: "the C2PA manifest, which does not hold for an enlarged image",
-    **dict.fromkeys(
-        (*range(50706, 50742), *range(50778, 50833), *range(50931, 50976)), "the tags of a raw image (DNG)"
-    ),
-    **dict.fromkeys(
-        (*range(51008, 51042), *range(51107, 51113), *range(52525, 52545)), "the tags of a raw image (DNG)"
-    ),
+    52545: "Content Credentials (C2PA), which do not hold for an enlarged image",
+    **dict.fromkeys((*range(50706, 50742), *range(50778, 50833), *range(50931, 50976)), _RAW),
+    **dict.fromkeys((*range(51008, 51042), *range(51107, 51113), *range(52525, 52545)), _RAW),
 }
 # What is kept and other formats cannot hold, by its name; others by their numbers.
 _KEPT = {
-    _IPTC: "IPTC",
-    _PHOTOSHOP: "Photoshop resources",
-    286: "the position on the page",
-    287: "the position on the page",
-    297: "the number of the page",
-    337: "the target printer",
-    imagej.DATA: "ImageJ's metadata",
-    imagej.COUNTS: "",
+    286: "position on the page",
+    287: "position on the page",
+    297: "number of the page",
+    337: "target printer",
 }
-_IMAGEJ, _OME = "ImageJ's calibration", "OME metadata"
+# What other fields of `Metadata` carry: its label and the field.
+_IN_FIELDS = {XMP: ("XMP", "xmp")} | dict.fromkeys((*meta.DESCRIPTIVE, EXIF, GPS, INTEROP), ("EXIF", "exif"))
+_COLOURS = {5: "CMYK", 8: "Lab", 9: "Lab"}
 
 
-@dataclass(frozen=True)
-class Meaning:
-    """What a page says besides its pixels and the fields that other formats share.
+@dataclass
+class _Found:
+    """What is found in a page, by where it goes."""
 
-    Args:
-        native: Tags that its enlarged copy keeps.
-        lost: The names of what it does not keep.
-    """
+    kept: Directory = field(default_factory=dict)
+    items: list[Item] = field(default_factory=list)
+    iptc: bytes | None = None
 
-    native: Native
-    lost: tuple[str, ...]
+    def add(self, place: str, label: str, carrier: str | None = None) -> None:
+        self.items.append(Item(place, label, carrier))
 
 
-def of_page(tiff: Tiff, page: Directory, turned: bool) -> Meaning:
-    """Return what a page says.
+def metadata_of(tiff: Tiff, page: Directory, place: str, orientation: int) -> Metadata:
+    """Return what a page holds besides its pixels, except for the EXIF block.
 
     Args:
         tiff: The file.
         page: Its tags.
-        turned: Whether its rows become columns, since it is shown upright.
+        place: What precedes the key of its items, such as "page 2 ".
+        orientation: How it is turned to be shown upright, 1 to 8.
     """
-    lost: dict[str, None] = {}
-    kept: Directory = {}
-    labels: dict[str, None] = {}
-    program = program_of(page)
+    found = _Found()
+    inks = _COLOURS.get(tiff.integer(page, 262, 1))
+    if inks:
+        found.add(f"{place}tag 262", f"{inks} colours (converted to sRGB)")
     for tag, entry in page.items():
-        if tag in _LOST:
-            lost[_LOST[tag]] = None
-        elif tag == _PHOTOSHOP:
-            resources, gone = photoshop.kept(entry.raw)
-            lost |= dict.fromkeys(gone)
-            if resources:
-                kept[tag] = Entry(7, len(resources), resources, 0)
-                labels[_KEPT[tag]] = None
-        elif tag == imagej.DATA:
-            gone = imagej.lost(tiff, page)
-            lost |= dict.fromkeys(gone)
-            kept |= imagej.kept(tiff, page)
-            labels[_KEPT[tag]] = None
-        elif tag == _DESCRIPTION and program is not None:
-            kept[tag] = entry
-            labels[program] = None
-        elif tag == imagej.COUNTS or tag in _IN_EXIF or (tag in _WRITTEN_ANEW and tag not in _RESOLUTION):
-            continue
-        elif entry.kind in (13, 18):
-            lost[f"the directory under tag {tag}"] = None
+        _sort(found, tiff, page, tag, entry, place, orientation)
+    icc, xmp = page.get(ICC), page.get(XMP)
+    dpi = tiff.dpi(page)
+    return Metadata(
+        icc=icc.raw if icc and not inks else None,
+        xmp=xmp.raw.rstrip(b"\0") or None if xmp else None,
+        iptc=found.iptc,
+        dpi=dpi,
+        density_ratio=None if dpi else _density_ratio(page, tiff.order),
+        native=_native(tiff, page, found.kept, turned=orientation >= 5),
+        items=tuple(found.items),
+    )
+
+
+def _sort(found: _Found, tiff: Tiff, page: Directory, tag: int, entry: Entry, place: str, orientation: int) -> None:
+    """Put one tag where it goes, and list it."""
+    key = f"{place}tag {tag}"
+    if tag in _LOST:
+        found.add(key, _LOST[tag])
+    elif tag == ICC:
+        inks = _COLOURS.get(tiff.integer(page, 262, 1))
+        found.add(key, f"{inks} profile" if inks else "ICC", None if inks else "icc")
+    elif tag == DESCRIPTION and (program := program_of(page)) is not None:
+        found.kept[tag] = entry
+        # The shape of an array is not worth a warning.
+        found.add(key if program else f"structure {key}", program or "shape of the array", "native")
+    elif tag in _IN_FIELDS:
+        found.add(key, *_IN_FIELDS[tag])
+    elif tag == IPTC:
+        found.iptc = _records(entry)
+        found.add(key, "IPTC", "iptc")
+    elif tag == PHOTOSHOP:
+        _add_resources(found, entry.raw, place, orientation)
+    elif tag == imagej.DATA:
+        _add_imagej(found, tiff, page, key)
+    elif tag in RESOLUTION:
+        found.kept[tag] = entry
+    elif tag in _WRITTEN_ANEW or tag == imagej.COUNTS:
+        return
+    elif entry.kind in (13, 18):
+        found.add(key, f"directory under tag {tag}")
+    else:
+        found.kept[tag] = entry
+        found.add(key, _KEPT.get(tag, f"tag {tag}"), "native")
+
+
+def _records(entry: Entry) -> bytes:
+    """IPTC as bytes: some programs declare it as integers, whose bytes others then exchange."""
+    raw = entry.raw
+    exchanged = entry.swapped().raw if entry.kind == 4 else raw
+    return exchanged if raw[:1] != b"\x1c" and exchanged[:1] == b"\x1c" else raw
+
+
+def _add_resources(found: _Found, block: bytes, place: str, orientation: int) -> None:
+    """Take what stays true from Photoshop's resources, and guides and paths, which the size or nothing changes."""
+    kept = b""
+    for resource, content, whole in photoshop.resources(block):
+        stays = photoshop.holds_for_any_size(resource) or resource == photoshop.IPTC
+        stays |= orientation == 1 and photoshop.holds_if_enlarged(resource)
+        kept += whole if stays else b""
+        if resource == photoshop.IPTC:
+            found.iptc = found.iptc or content
+            found.add(f"{place}{photoshop.key(resource)}", "IPTC", "iptc")
         else:
-            kept[tag] = entry
-            if tag not in _RESOLUTION:
-                labels[_KEPT.get(tag, f"tag {tag}")] = None
-    return Meaning(_native(tiff, page, kept, turned, ", ".join(filter(None, labels))), tuple(lost))
+            found.add(f"{place}{photoshop.key(resource)}", photoshop.label(resource), "native" if stays else None)
+    if kept:
+        found.kept[PHOTOSHOP] = Entry(7, len(kept), kept, 0)
 
 
-def _native(tiff: Tiff, page: Directory, kept: Directory, turned: bool, label: str) -> Native:
+def _add_imagej(found: _Found, tiff: Tiff, page: Directory, key: str) -> None:
+    for name in imagej.lost(tiff, page):
+        found.add(f"{key} {name}", name)
+    found.kept |= imagej.kept(tiff, page)
+    if imagej.DATA in found.kept:
+        found.add(key, "ImageJ's metadata", "native")
+
+
+def _native(tiff: Tiff, page: Directory, kept: Directory, turned: bool) -> Native:
     """The tags as a TIFF structure, in the file's byte order, with the size that they belong to."""
     height, width = tiff.integer(page, 257, 0), tiff.integer(page, 256, 0)
     if turned:
         height, width = width, height
-        swapped = {282: kept.get(283), 283: kept.get(282)}
-        kept = {tag: e for tag, e in kept.items() if tag not in swapped} | {t: e for t, e in swapped.items() if e}
+        exchanged = {282: kept.get(283), 283: kept.get(282)}
+        kept = {tag: e for tag, e in kept.items() if tag not in exchanged} | {t: e for t, e in exchanged.items() if e}
     kept = kept | {256: number(tiff.order, width), 257: number(tiff.order, height)}
     head = struct.pack(tiff.order + "2sHI", b"II" if tiff.order == "<" else b"MM", 42, 8)
-    return Native(FORMAT, head + packed(kept, 8, tiff.order), label)
+    return Native(FORMAT, head + packed(kept, 8, tiff.order))
 
 
 def program_of(page: Directory) -> str | None:
     """Return what a page's description states that is rewritten for the enlarged image; None for other texts."""
-    description = page[_DESCRIPTION].raw if _DESCRIPTION in page else b""
+    description = page[DESCRIPTION].raw if DESCRIPTION in page else b""
     if imagej.accepts(description):
-        return _IMAGEJ
+        return IMAGEJ
     if ome.accepts(description):
-        return _OME
-    return "" if _shape(description) else None
+        return OME
+    return "" if shape_in(description) else None
 
 
-def _shape(description: bytes) -> dict[str, Any] | None:
-    """The description that tifffile writes: JSON with the shape of the array."""
+def shape_in(description: bytes) -> dict[str, Any] | None:
+    """Return the description that tifffile writes: JSON with the shape of the array; None for other texts."""
     if not description.startswith(b'{"shape":'):
         return None
     try:
@@ -177,127 +218,18 @@ def _shape(description: bytes) -> dict[str, Any] | None:
     return found if isinstance(found, dict) and isinstance(found.get("shape"), list) else None
 
 
-def byte_order(pages: list[Metadata]) -> str:
-    """Return the byte order of the file that the first page comes from, or "<" for other formats."""
-    native = pages[0].native
-    return Tiff(native.data).order if native else "<"
-
-
-def is_imagej(pages: list[Metadata]) -> bool:
-    """Return whether the pages come from a file of ImageJ's, which reads stacks best without compression."""
-    return _calibration(pages) == _IMAGEJ
-
-
-def _calibration(pages: list[Metadata]) -> str | None:
-    native = pages[0].native
-    if native is None:
-        return None
-    tiff = Tiff(native.data)
-    return program_of(tiff.directory(tiff.first)[0])
-
-
-def for_pages(headers: list[Header], order: str, name: str) -> list[PageTags]:
-    """Return the tags of each page of a file besides those of its pixels.
-
-    Args:
-        headers: The headers of the pages as they will be written, with their metadata.
-        order: The byte order of the file.
-        name: The name of the file, which OME states in it.
-    """
-    # The resolution of an image is that of its print, which is enlarged; a microscope's is that of its object.
-    program = _calibration([header.metadata for header in headers])
-    return [_for_page(header, order, program, name) for header in headers]
-
-
-def _for_page(header: Header, order: str, program: str | None, name: str) -> PageTags:
-    tags = _from_exif(header.metadata.exif, order)
-    entries = tags.entries
-    metadata = header.metadata
-    if metadata.native is not None:
-        entries = entries | _from_native(metadata.native, header, order, program, name)
-    elif metadata.dpi is not None:
-        entries = entries | {282 + at: _rational(order, Fraction(dots)) for at, dots in enumerate(metadata.dpi)}
-        entries[296] = Entry(3, 1, struct.pack(order + "H", 2), 0)
-    if metadata.icc:
-        entries[34675] = Entry(7, len(metadata.icc), metadata.icc, 0)
-    if metadata.xmp:
-        entries[700] = Entry(1, len(metadata.xmp), metadata.xmp, 0)
-    return PageTags(entries, tags.inner)
-
-
-def _from_exif(exif: bytes | None, order: str) -> PageTags:
-    if exif is None:
-        return PageTags({}, {})
-    source = Tiff(exif)
-    entries, _, _ = source.directory(source.first)
-    inner = tree(source, entries)
-    entries = {tag: e for tag, e in entries.items() if tag not in meta.STRUCTURAL and tag not in DIRECTORIES}
-    if source.order != order:
-        entries = {tag: entry.swapped() for tag, entry in entries.items()}
-        inner = {name: {tag: entry.swapped() for tag, entry in held.items()} for name, held in inner.items()}
-    return PageTags(entries, inner)
-
-
-def _from_native(native: Native, header: Header, order: str, program: str | None, name: str) -> Directory:
-    source = Tiff(native.data)
-    entries, _, _ = source.directory(source.first)
-    width, height = source.integer(entries, 256, 0), source.integer(entries, 257, 0)
-    scale = Fraction(header.width, width), Fraction(header.height, height)
-    if source.order != order:
-        entries = {tag: entry.swapped() for tag, entry in entries.items()}
-    description = entries.get(_DESCRIPTION)
-    if description is not None:
-        raw = description.raw.rstrip(b"\0")
-        if imagej.accepts(raw):
-            entries[_DESCRIPTION] = text(imagej.enlarged(raw, scale))
-        elif ome.accepts(raw):
-            entries[_DESCRIPTION] = text(ome.enlarged(raw, header, scale, name))
-        elif shape := _shape(raw):
-            entries[_DESCRIPTION] = text(_reshaped(shape, (height, width), header))
-    if _PHOTOSHOP in entries:
-        resources = photoshop.enlarged(entries[_PHOTOSHOP].raw, scale)
-        entries[_PHOTOSHOP] = replace(entries[_PHOTOSHOP], raw=resources, count=len(resources))
-    if _scaled(program, entries, order):
-        for tag, times in zip((282, 283), scale, strict=True):
-            dots = _fraction(entries.get(tag), order)
-            if dots is not None:
-                entries[tag] = _rational(order, dots * times)
-    return {tag: entry for tag, entry in entries.items() if tag not in (256, 257)}
-
-
-def _scaled(program: str | None, entries: Directory, order: str) -> bool:
-    """Whether the resolution of a page is that of the object, so that the enlarged page has a higher one."""
-    unknown = entries[296].raw[:2] == struct.pack(order + "H", 1) if 296 in entries else False
-    unset = unknown and all(_fraction(entries.get(tag), order) in (None, 1) for tag in (282, 283))
-    if program == _IMAGEJ:
-        return not unset or imagej.has_unit(entries[_DESCRIPTION].raw if _DESCRIPTION in entries else b"")
-    return program == _OME and not unset
-
-
-def _fraction(entry: Entry | None, order: str) -> Fraction | None:
-    """The value of a rational; None if it is missing or has no value."""
+def fraction(entry: Entry | None, order: str) -> Fraction | None:
+    """Return the value of a rational; None if it is missing or has no value."""
     if entry is None or entry.kind != 5 or entry.count != 1:
         return None
     above, below = struct.unpack(order + "II", entry.raw)
     return Fraction(above, below) if above and below else None
 
 
-def _rational(order: str, value: Fraction) -> Entry:
-    """The nearest rational whose numbers fit into 32 bits."""
-    if max(value.numerator, value.denominator) > _LARGEST:
-        value = value.limit_denominator(max(1, int(_LARGEST / max(value, Fraction(1)))))
-    return Entry(5, 1, struct.pack(order + "II", min(value.numerator, _LARGEST), value.denominator), 0)
-
-
-def _reshaped(content: dict[str, Any], before: tuple[int, int], header: Header) -> bytes:
-    """The description of tifffile with the new shape: the last two or three axes are rows, columns and channels."""
-    # Each page has a directory now, also where the source had one for all.
-    content = {key: value for key, value in content.items() if key != "truncated"}
-    shape = list(content["shape"])
-    at = next((len(shape) - n for n in (2, 3) if tuple(shape[len(shape) - n :][:2]) == before), None)
-    if at is None:
-        return b""
-    shape[at : at + 2] = [header.height, header.width]
-    if at + 2 < len(shape):
-        shape[at + 2] = header.channels
-    return json.dumps(content | {"shape": shape}).encode()
+def _density_ratio(page: Directory, order: str) -> tuple[int, int] | None:
+    """The ratio of two densities that have no unit; None for square pixels."""
+    across, down = (fraction(page.get(tag), order) for tag in (282, 283))
+    if across is None or down is None or across == down:
+        return None
+    ratio = (across / down).limit_denominator(65535)
+    return (ratio.numerator, ratio.denominator) if 0 < ratio.numerator < 65536 else None

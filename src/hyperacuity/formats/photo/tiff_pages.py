@@ -14,6 +14,7 @@ from hyperacuity.errors import DamagedFile, UnsupportedFormat
 from hyperacuity.formats.photo import camera_raw, imagej
 from hyperacuity.formats.photo.limits import check_size
 from hyperacuity.formats.photo.tiff_tags import Directory, Entry, Tiff, sized_integers
+from hyperacuity.image import Item
 
 _REDUCED, _MASK = 1, 4
 
@@ -31,8 +32,8 @@ class TiffPage:
     tags: Directory
 
 
-def pages_of(tiff: Tiff) -> tuple[list[TiffPage], list[str]]:
-    """Return the pages of a file, and the names of what is not enlarged and would be missed.
+def pages_of(tiff: Tiff) -> tuple[list[TiffPage], list[Item]]:
+    """Return the pages of a file, and the images in it that are left out and would be missed.
 
     Raises:
         DamagedFile: If there is none, or one is cut short.
@@ -47,16 +48,22 @@ def pages_of(tiff: Tiff) -> tuple[list[TiffPage], list[str]]:
     for number, tags in enumerate(directories):
         kind = _subfile(tiff, tags)
         if kind & _MASK and not kind & _REDUCED:
-            lost.append(f"the transparency mask in page {number + 1}")
+            lost.append(Item(f"page {number + 1}", "transparency mask"))
         elif not kind & _REDUCED:
             pages.append(TiffPage(number, tags))
-            lost += _masks_below(tiff, tags)
+            lost += [Item(f"page {number + 1} tag 330", "transparency mask")] * _mask_below(tiff, tags)
     if not pages:
         raise DamagedFile("it has no page")
     for page in pages:
         check_size(tiff.integer(page.tags, 256, 0), tiff.integer(page.tags, 257, 0))
         _check_whole(tiff, page.tags)
     return (_planes(tiff, pages[0].tags) or pages if len(directories) == 1 else pages), lost
+
+
+def orientation_of(tiff: Tiff, tags: Directory) -> int:
+    """Return how a page is turned to be shown upright, 1 to 8."""
+    found = tiff.integer(tags, 274, 1)
+    return found if 1 <= found <= 8 else 1
 
 
 def _subfile(tiff: Tiff, tags: Directory) -> int:
@@ -66,16 +73,16 @@ def _subfile(tiff: Tiff, tags: Directory) -> int:
     return _REDUCED if tiff.integer(tags, 255, 1) == 2 else 0
 
 
-def _masks_below(tiff: Tiff, tags: Directory) -> list[str]:
+def _mask_below(tiff: Tiff, tags: Directory) -> bool:
     for offset in camera_raw.sub_offsets(tiff, tags)[:64]:
         try:
             found, _, _ = tiff.directory(offset)
         except DamagedFile:
-            return []
+            return False
         kind = _subfile(tiff, found)
         if kind & _MASK and not kind & _REDUCED:
-            return ["a transparency mask"]
-    return []
+            return True
+    return False
 
 
 def _check_whole(tiff: Tiff, page: Directory) -> None:

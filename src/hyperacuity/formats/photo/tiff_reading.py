@@ -15,7 +15,7 @@ from hyperacuity.errors import DamagedFile, UnsupportedFormat
 from hyperacuity.formats.content import Bytes
 from hyperacuity.formats.photo import metadata as meta
 from hyperacuity.formats.photo import pillow, tiff_meaning, vips
-from hyperacuity.formats.photo.tiff_pages import TiffPage
+from hyperacuity.formats.photo.tiff_pages import TiffPage, orientation_of
 from hyperacuity.formats.photo.tiff_samples import ZSTD, samples
 from hyperacuity.formats.photo.tiff_tags import Directory, Tiff
 from hyperacuity.formats.photo.upright import upright_image
@@ -84,59 +84,43 @@ def check_readable(tiff: Tiff, page: Directory) -> None:
         )
 
 
-def decoded(raw: Bytes, tiff: Tiff, page: TiffPage) -> Image:
+def decoded(raw: Bytes, tiff: Tiff, page: TiffPage, metadata: Metadata) -> Image:
     """Decode a page.
 
     Args:
         raw: The file.
         tiff: The same.
         page: One of its pages that `check_readable` accepts.
+        metadata: What it holds besides its pixels and the EXIF block.
     """
     tags = page.tags
     depth = max(tiff.integers(tags, 258) or (1,))
     levels: tuple[float, float] | None = None
-    found = Metadata()
-    turn: int | None = None
+    turn = orientation_of(tiff, tags)
     if page.number is not None and _by_pillow(tiff, tags):
-        pixels, alpha, found = _page_by_pillow(raw, page.number)
-        # Pillow turns pages while it decodes them.
-        turn = 1
+        pixels, alpha = _page_by_pillow(raw, page.number)
+        turn = 1  # Pillow turns pages while it decodes them
     elif page.number is None or _by_samples(tiff, tags):
         pixels, alpha = _page_by_samples(tiff, tags)
         if 8 < depth < 16:
             levels = 0, (1 << depth) - 1
-        icc = tags.get(34675)
-        found = Metadata(icc=icc.raw if icc and tiff.integer(tags, 262, 1) != 5 else None, xmp=_xmp(tags))
     else:
-        image = vips.loaded("tiffload_source", raw, page=page.number, fail_on="error")
-        pixels, alpha = vips.pixels_of(image)
-        found = vips.metadata_of(image)
+        pixels, alpha = vips.pixels_of(vips.loaded("tiffload_source", raw, page=page.number, fail_on="error"))
     if alpha and tiff.integers(tags, 338)[:1] == (0,) and tiff.integer(tags, 262, 1) != 5:
         warnings.warn(LossWarning("the file does not state what its last channel is; it is left out"), stacklevel=2)
         pixels, alpha = pixels[..., :-1], False
-    metadata, stored_turn = _metadata(tiff, tags, found)
-    return upright_image(pixels, alpha, metadata, orientation=turn or stored_turn, levels=levels)
+    metadata = replace(metadata, exif=_exif(tiff, tags))
+    return upright_image(pixels, alpha, metadata, orientation=turn, levels=levels)
 
 
-def _metadata(tiff: Tiff, tags: Directory, found: Metadata) -> tuple[Metadata, int]:
-    """The metadata of a page, given those that its decoder found, and its orientation."""
-    orientation = tiff.integer(tags, 274, 1)
-    orientation = orientation if 1 <= orientation <= 8 else 1
+def _exif(tiff: Tiff, tags: Directory) -> bytes | None:
+    # Descriptions that programs read are kept for TIFF alone, where they are changed with the size.
+    described = tiff_meaning.program_of(tags) is not None
     try:
-        # Descriptions that programs read are kept for TIFF alone, where they are changed with the size.
-        described = tiff_meaning.program_of(tags) is not None
-        exif = meta.from_page(tiff, {tag: entry for tag, entry in tags.items() if tag != 270 or not described})
+        return meta.from_page(tiff, {tag: entry for tag, entry in tags.items() if tag != 270 or not described})
     except DamagedFile as error:
         warnings.warn(LossWarning(f"the EXIF block is damaged and is left out: {error}"), stacklevel=2)
-        exif = None
-    meaning = tiff_meaning.of_page(tiff, tags, turned=orientation >= 5)
-    for name in meaning.lost:
-        warnings.warn(LossWarning(f"{name} is left out, since it holds for the source alone"), stacklevel=2)
-    return replace(found, exif=exif, dpi=tiff.dpi(tags), native=meaning.native), orientation
-
-
-def _xmp(tags: Directory) -> bytes | None:
-    return tags[700].raw.rstrip(b"\0") or None if 700 in tags else None
+        return None
 
 
 def _by_pillow(tiff: Tiff, tags: Directory) -> bool:
@@ -160,14 +144,13 @@ def _by_samples(tiff: Tiff, tags: Directory) -> bool:
     )
 
 
-def _page_by_pillow(raw: Bytes, number: int) -> tuple[Array, bool, Metadata]:
-    """The pixels of a page, already upright, whether they have alpha, and their metadata."""
+def _page_by_pillow(raw: Bytes, number: int) -> tuple[Array, bool]:
+    """The pixels of a page, already upright, and whether they have alpha."""
     from PIL import TiffImagePlugin
 
     with pillow.opened(TiffImagePlugin.TiffImageFile, raw) as image:
         image.seek(number)
-        pixels, alpha = pillow.pixels_of(image)
-        return pixels, alpha, pillow.metadata_of(image.info)
+        return pillow.pixels_of(image)
 
 
 def _page_by_samples(tiff: Tiff, tags: Directory) -> tuple[Array, bool]:
