@@ -29,7 +29,7 @@ def read(data: Path | bytes) -> Source:
     for each in table.FORMATS:
         if each.accepts(content):
             return each.read(content)
-    if video.accepts(content.head):
+    if foreign.known(content.head) is None and video.accepts(content.head):
         raise UnsupportedFormat(f"{content.name} is a video: use video.upscale, which reads its frames")
     known = ", ".join(name for each in table.FORMATS for name in each.READS)
     raise UnsupportedFormat(f"{content.name} is {foreign.describe(content.head)}; what is read: {known}")
@@ -97,6 +97,7 @@ def is_video(path: Path) -> bool:
     """Return whether a file is a video, by its first bytes."""
     try:
         with path.open("rb") as file:
-            return video.accepts(file.read(HEAD))
+            head = file.read(HEAD)
+            return foreign.known(head) is None and video.accepts(head)
     except OSError:
         return False  # opening it raises the error

@@ -41,6 +41,12 @@ _BY_MAKE = {
 CURE = "develop it into a TIFF or JPEG first"
 
 
+def marked(tiff: Tiff) -> str | None:
+    """Return the kind of raw file that the bytes behind the head of a TIFF structure state; None for other files."""
+    mark = bytes(tiff.data[8:12])
+    return "CR2" if mark[:3] == b"CR\2" else "IIQ" if mark in (b"IIII", b"MMMM") else None
+
+
 def kind(tiff: Tiff, directories: list[Directory]) -> str | None:
     """Return the kind of raw file that a TIFF structure is, such as "NEF"; None if it is an ordinary TIFF.
 
@@ -48,9 +54,6 @@ def kind(tiff: Tiff, directories: list[Directory]) -> str | None:
         tiff: The file.
         directories: Those of its main chain.
     """
-    mark = bytes(tiff.data[8:12])
-    if mark[:2] == b"CR" or mark in (b"IIII", b"MMMM"):
-        return "CR2" if mark[:2] == b"CR" else "IIQ"
     several = [*directories, *_below(tiff, directories)]
     sensor = any(
         tiff.integer(one, _PHOTOMETRIC, 1) in _SENSOR or tiff.integer(one, _COMPRESSION, 1) in _CAMERAS_OWN

@@ -39,8 +39,9 @@ def pages_of(tiff: Tiff) -> tuple[list[TiffPage], list[Item]]:
         DamagedFile: If there is none, or one is cut short.
         UnsupportedFormat: If it is a raw camera file, or a page announces too many pixels.
     """
-    directories = tiff.directories()
-    raw = camera_raw.kind(tiff, directories)
+    raw = camera_raw.marked(tiff)
+    directories = tiff.directories() if raw is None else []
+    raw = raw or camera_raw.kind(tiff, directories)
     if raw is not None:
         raise UnsupportedFormat(f"it is a raw camera file ({raw}): {camera_raw.CURE}")
     lost = []

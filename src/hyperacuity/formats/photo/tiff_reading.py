@@ -134,7 +134,7 @@ def _by_samples(tiff: Tiff, tags: Directory) -> bool:
     """Whether libvips refuses a page that the decoder of samples reads."""
     bits = tiff.integers(tags, 258) or (1,)
     compression = tiff.integer(tags, 259, 1)
-    separate_tiles = 324 in tags and tiff.integer(tags, 284, 1) == 2 and len(bits) > 1
+    separate_tiles = 324 in tags and tiff.integer(tags, 284, 1) == 2
     return (
         compression in _BY_SAMPLES
         or (separate_tiles and compression != 7)
@@ -195,6 +195,8 @@ def _coloured(tiff: Tiff, tags: Directory, indices: Array) -> Array:
     if not count or (indices.size and int(indices.max()) >= count):
         raise DamagedFile("its palette has fewer colours than its pixels name")
     table = table.reshape(3, count).T
+    if (table == table[:, :1]).all():
+        table = table[:, :1]  # shades of grey, which libvips reads as one channel too
     if indices.dtype == np.uint8:
         # Some programs write colours of 8 bits where 16 belong.
         table = (table >> 8 if table.max() > 255 else table).astype(np.uint8)
