@@ -208,10 +208,10 @@ def test_photoshop_resources_keep_what_stays_true(tmp_path: Path) -> None:
     guides = struct.pack(">4I", 1, 576, 576, 2) + struct.pack(">IBIB", 320, 0, 64, 1)
     path = resource(2000, b"\0" * 52)
     iptc = resource(1028, b"\x1c\x02\x78\0\x05hello")
-    block = resource(1036, b"thumbnail") + iptc + resource(1032, guides) + resource(1050, b"slices") + path
+    block = resource(1036, b"thumbnail") + iptc + resource(1032, guides) + resource(1050, b"sliceID sliceID") + path
     tifffile.imwrite(tmp_path / "a.tif", noise(), metadata=None, extratags=[(34377, 7, len(block), block, True)])
     (warning,) = enlarge(tmp_path / "a.tif", tmp_path / "b.tif")
-    assert "Photoshop slices" in warning
+    assert "Photoshop's slices" in warning
     moved = struct.pack(">4I", 1, 576, 576, 2) + struct.pack(">IBIB", 640, 0, 128, 1)
     with tifffile.TiffFile(tmp_path / "b.tif") as file:
         tag = file.pages[0].tags[34377]

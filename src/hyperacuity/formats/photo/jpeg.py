@@ -12,7 +12,7 @@ from pathlib import Path
 
 from hyperacuity.errors import UnsupportedFormat
 from hyperacuity.formats.content import Bytes, Content
-from hyperacuity.formats.photo import gain_map, jpeg_behind, photoshop, vips, xmp_container, xmp_segments
+from hyperacuity.formats.photo import gain_map, jpeg_behind, jpeg_resources, vips, xmp_container, xmp_segments
 from hyperacuity.formats.photo import metadata as meta
 from hyperacuity.formats.photo.encoder import EncoderInput
 from hyperacuity.formats.photo.jpeg_parts import EXIF, JpegParts, parts_of
@@ -134,8 +134,7 @@ def _encode(job: EncoderInput) -> None:
     if xmp:
         segments += xmp_segments.packed_xmp(xmp)
     if metadata.iptc:
-        resource = photoshop.resource(photoshop.IPTC, metadata.iptc)
-        segments += packed_series(0xED, photoshop.PREFIX, resource)
+        segments += jpeg_resources.packed_iptc(metadata.iptc)
     if metadata.native:
         segments += metadata.native.data
     if metadata.gain_map and hdr:

@@ -50,7 +50,7 @@ def parts(raw: Bytes, end: int, index: Segment | None) -> list[Part]:
     at = end
     while (something := _SOMETHING.search(raw, at)) or at < last:
         starts = [place for place in (*listed, raw.find(b"\xff\xd8\xff", at)) if at <= place < last]
-        at = max(at, min([*starts, something.start() if something else last, last]))
+        at = max(at, min([*starts, _content_start(raw, at, something) if something else last, last]))
         if at >= last:
             break
         part = _part(raw, at, last, min([place for place in starts if place > at], default=last), listed.get(at))
@@ -88,6 +88,12 @@ def _listed(index: Segment) -> Iterator[tuple[int, int]]:
         attributes, _, offset = struct.unpack_from(tiff.order + "III", rows, at)
         if offset:
             yield index.at + len(MPF) + offset, attributes & 0xFFFFFF
+
+
+def _content_start(raw: Bytes, at: int, something: re.Match[bytes]) -> int:
+    """Where the content behind zeros starts; a video starts with zeros itself, the first bytes of a length."""
+    name = raw.find(b"ftyp", at, something.start() + 8)
+    return name - 4 if name >= at + 4 else something.start()
 
 
 def _part(raw: Bytes, at: int, last: int, following: int, kind: int | None) -> Part:

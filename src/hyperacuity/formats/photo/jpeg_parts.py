@@ -8,9 +8,11 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass, field, replace
 
+from hyperacuity.errors import DamagedFile
 from hyperacuity.formats.content import Bytes
-from hyperacuity.formats.photo import gain_map, jpeg_behind, photoshop, xmp_segments
-from hyperacuity.formats.photo.jpeg_segments import COMMENT, Segment, Structure, packed, packed_series, structure
+from hyperacuity.formats.photo import gain_map, jpeg_behind, jpeg_resources, xmp_segments
+from hyperacuity.formats.photo import metadata as meta
+from hyperacuity.formats.photo.jpeg_segments import COMMENT, Segment, Structure, packed, structure
 from hyperacuity.image import Item
 
 EXIF, ICC = b"Exif\0\0", b"ICC_PROFILE\0"
@@ -20,6 +22,7 @@ _TIFF_MARKS = (b"II*\0", b"MM\0*")
 _STRUCTURE = (
     (0xE0, b"JFIF\0"),
     (0xE8, b"SPIFF\0"),
+    (0xED, b"Adobe_CM"),
     (0xEE, b"Adobe"),
 )
 # Segments that stay true for an image of any size.
@@ -28,6 +31,7 @@ _LASTING = {
     (0xE6, b"GoPro\0"): "GoPro's metadata",
     (0xE9, b"Media Jukebox\0"): "Media Jukebox's metadata",
     (0xEA, b"UNICODE\0"): "PhotoStudio comment",
+    (0xEC, b"Ducky"): "comment and copyright of Photoshop's export for the web",
 }
 # Segments that measure the image in its old pixels, or that hold data beside each of them.
 _NAMES = {
@@ -49,8 +53,6 @@ _NAMES = {
     (0xE7, b"DJI-DBG\0"): "DJI's debugging data",
     (0xE7, b"\x1aQualcomm"): "Qualcomm's camera data",
     (0xEB, b"HDR_RI"): "JPEG-HDR ratio image",
-    (0xEC, b"Ducky"): "Photoshop's save-for-web data",
-    (0xED, b"Adobe_CM"): "Adobe_CM data",
 }
 
 
@@ -83,8 +85,13 @@ def parts_of(raw: Bytes) -> JpegParts:
     xmp = xmp_segments.found_in(segments)
     found.xmp = xmp.packet
     found.items += xmp.items
-    resources = [each.data for each in segments if each.marker == 0xED and each.data.startswith(photoshop.PREFIX)]
-    _add_resources(found, b"".join(data[len(photoshop.PREFIX) :] for data in resources))
+    prefix = jpeg_resources.PREFIX
+    block = b"".join(
+        each.data[len(prefix) :] for each in segments if each.marker == 0xED and each.data.startswith(prefix)
+    )
+    resources = jpeg_resources.found_in(block, turned=_is_turned(found.exif))
+    found.iptc, found.native = resources.iptc, resources.segments
+    found.items += resources.items
     index = None
     for each in segments:
         if each.marker == 0xE2 and each.data.startswith(jpeg_behind.MPF):
@@ -131,19 +138,11 @@ def _add_exif(found: JpegParts, blocks: list[bytes]) -> None:
     found.items.append(Item("APP1 Exif", "EXIF", "exif"))
 
 
-def _add_resources(found: JpegParts, data: bytes) -> None:
-    """Take IPTC and the resources that stay true from Photoshop's."""
-    kept = b""
-    for number, content, whole in photoshop.resources(data):
-        if number == photoshop.IPTC:
-            found.iptc = found.iptc or content
-            found.items.append(Item("APP13 IPTC", "IPTC", "iptc"))
-            continue
-        carried = photoshop.holds_for_any_size(number)
-        kept += whole if carried else b""
-        found.items.append(Item(f"{photoshop.key(number)}", photoshop.label(number), "native" if carried else None))
-    if kept:
-        found.native += packed_series(0xED, photoshop.PREFIX, kept)
+def _is_turned(exif: bytes | None) -> bool:
+    try:
+        return exif is not None and meta.orientation(exif) not in (None, 1)
+    except DamagedFile:
+        return False
 
 
 def _add_segment(found: JpegParts, segment: Segment) -> None:
@@ -151,7 +150,7 @@ def _add_segment(found: JpegParts, segment: Segment) -> None:
     marker, data = segment.marker, segment.data
     if xmp_segments.is_packet(segment) or xmp_segments.is_extension(segment) or _is_read(segment):
         return
-    if any(marker == each and data.startswith(start) for each, start in _STRUCTURE):
+    if any(marker == each and data.startswith(start) for each, start in _STRUCTURE) or _states_only_quality(segment):
         if data.startswith(b"JFIF\0") and len(data) >= 12:
             _add_density(found, data)
         return
@@ -175,8 +174,15 @@ def _add_segment(found: JpegParts, segment: Segment) -> None:
 
 def _is_read(segment: Segment) -> bool:
     """Whether another function reads a segment."""
-    starts = {0xE1: EXIF, 0xE2: ICC, 0xED: photoshop.PREFIX}
+    starts = {0xE1: EXIF, 0xE2: ICC, 0xED: jpeg_resources.PREFIX}
     return segment.marker in starts and segment.data.startswith(starts[segment.marker])
+
+
+def _states_only_quality(segment: Segment) -> bool:
+    """Whether a segment holds nothing but the quality that the file was encoded with."""
+    if segment.marker == 0xEC and segment.data.startswith(b"Ducky"):
+        return len(segment.data) <= 15  # tag, length and number of the quality, and the end
+    return segment.marker == 0xEF and segment.data.startswith(b"Q ")
 
 
 def _title(data: bytes) -> str:

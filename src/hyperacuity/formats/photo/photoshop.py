@@ -1,95 +1,102 @@
-"""Image resources of Photoshop, which JPEG holds in APP13 and TIFF in a tag: IPTC, and much else.
+"""Photoshop's image resources, the block that TIFF and JPEG files hold: which of them an enlarged image keeps.
 
-Adobe Photoshop File Formats Specification, "Image Resources Section".
+Source: Adobe Photoshop File Formats Specification (2019), "Image Resources Section".
 """
 
 from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
+from dataclasses import dataclass
 from fractions import Fraction
 
-PREFIX = b"Photoshop 3.0\0"
-IPTC = 0x0404
-
-_GUIDES = 0x0408
-
-# Resources that show the small image, or that state how its file was encoded.
-_THUMBNAILS, _STRUCTURE = (0x0409, 0x040C), (0x0406,)
-# Resources that hold for an image of any size: resolution, print settings, copyright, URLs, angles, digest of IPTC.
-_LASTING = frozenset(
-    {0x03ED, 0x03F3, 0x03F5, 0x03F8, 0x040A, 0x040B, 0x040D, 0x0411, 0x0414, 0x0419, 0x041E, 0x0421, 0x0425, 0x0426}
-    | {0x0428, 0x043A, 0x043B, 0x2710}
-)
-_NAMES = {
-    0x0408: "grid and guides",
-    0x041A: "slices",
-    0x0422: "EXIF",
-    0x0423: "EXIF",
-    0x0424: "XMP",
-    0x0429: "layer comps",
+_GUIDES, _SLICES = 1032, 1050
+# What would be outdated and is written anew wherever it is needed: previews, EXIF, XMP and the ICC profile.
+_COPIES = frozenset({1033, 1036, 1039, 1058, 1059, 1060, 1061})
+# What belongs to layers, which are left out as a whole, or to places in pixels, by its name.
+_LOST = {
+    **dict.fromkeys((1024, 1026, 1065, 1069, 1072), "Photoshop's layers"),
+    1050: "Photoshop's slices",
+    1070: "Photoshop's counts",
+    1080: "Photoshop's counts",
+    1073: "Photoshop's colour samplers",
+    1038: "Photoshop's colour samplers",
+    **dict.fromkeys((1074, 1075, 1076, 1077, 1078), "Photoshop's timeline"),
 }
 
 
-def resources(data: bytes) -> Iterator[tuple[int, bytes, bytes]]:
-    """Yield number, content and all bytes of each resource; a damaged one ends the list."""
+@dataclass(frozen=True)
+class Resource:
+    """One resource: its number, its name with its length as stored, and its content."""
+
+    number: int
+    name: bytes
+    data: bytes
+
+    def packed(self) -> bytes:
+        """Return the resource as stored."""
+        return (
+            b"8BIM"
+            + struct.pack(">H", self.number)
+            + self.name
+            + struct.pack(">I", len(self.data))
+            + self.data
+            + b"\0" * (len(self.data) % 2)
+        )
+
+
+def resources(block: bytes) -> Iterator[Resource]:
+    """Yield the resources of a block, up to the first that is damaged."""
     at = 0
-    while at + 12 <= len(data) and data[at : at + 4] in (b"8BIM", b"PHUT", b"DCSR", b"AgHg", b"MeSa"):
-        start = at + 7 + data[at + 6]  # behind the name, a byte of length before it
-        start += start % 2 != at % 2
-        size = int.from_bytes(data[start : start + 4])
-        end = start + 4 + size
-        if end > len(data):
+    while block[at : at + 4] in (b"8BIM", b"8B64", b"MeSa", b"AgHg", b"PHUT", b"DCSR") and at + 12 <= len(block):
+        name_size = 1 + block[at + 6]
+        start = at + 6 + name_size + name_size % 2
+        size = int.from_bytes(block[start : start + 4])
+        if start + 4 + size > len(block):
             return
-        whole = data[at : end + size % 2]
-        yield int.from_bytes(data[at + 4 : at + 6]), data[start + 4 : end], whole.ljust(end + size % 2 - at, b"\0")
-        at = end + size % 2
+        yield Resource(
+            int.from_bytes(block[at + 4 : at + 6]), block[at + 6 : start], block[start + 4 : start + 4 + size]
+        )
+        at = start + 4 + size + size % 2
 
 
-def resource(number: int, content: bytes) -> bytes:
-    """Return a resource without a name."""
-    return b"8BIM" + struct.pack(">HHI", number, 0, len(content)) + content + b"\0" * (len(content) % 2)
+def is_default(resource: Resource) -> bool:
+    """Return whether a resource says nothing: no guides, or the one slice that Photoshop makes of any image."""
+    if resource.number == _GUIDES and len(resource.data) >= 16:
+        return resource.data[12:16] == b"\0\0\0\0"
+    if resource.number == _SLICES and resource.data[:4] == b"\0\0\0\6" and len(resource.data) >= 24:
+        name_end = 24 + 2 * int(struct.unpack_from(">I", resource.data, 20)[0])
+        return resource.data[name_end : name_end + 4] == b"\0\0\0\1"
+    # From Photoshop 7 on, a descriptor, which names each slice after its text.
+    return resource.number == _SLICES and resource.data.count(b"sliceID") <= 1
 
 
-def holds_for_any_size(number: int) -> bool:
-    """Return whether a resource stays true for a larger copy of the image."""
-    return number in _LASTING
-
-
-def key(number: int) -> str:
-    """Return the key of a resource in an inventory."""
-    kind = "thumbnail " if number in _THUMBNAILS else "structure " if number in _STRUCTURE else ""
-    return f"{kind}Photoshop resource 0x{number:04X}"
-
-
-def label(number: int) -> str:
-    """Return the name of a resource in messages."""
-    if 0x07D0 <= number <= 0x0BB7:
-        return "Photoshop paths"
-    return f"Photoshop {_NAMES[number]}" if number in _NAMES else f"Photoshop resource 0x{number:04X}"
-
-
-def holds_if_enlarged(number: int) -> bool:
-    """Return whether `enlarged` keeps a resource true unless the image is turned: paths, which are relative; guides."""
-    return 0x07D0 <= number <= 0x0BB7 or number == _GUIDES
+def kept(block: bytes) -> tuple[bytes, list[str]]:
+    """Return the block with the resources that stay true, and the names of those that a user would miss."""
+    lost: dict[str, None] = {}
+    found = b""
+    for resource in resources(block):
+        if resource.number in _LOST:
+            lost[_LOST[resource.number]] = None
+        elif resource.number not in _COPIES:
+            found += resource.packed()
+    if not found and not lost and not block.startswith(b"8BIM"):
+        lost["Photoshop's resources, which are damaged"] = None
+    return found, list(lost)
 
 
 def enlarged(block: bytes, scale: tuple[Fraction, Fraction]) -> bytes:
-    """Return resources for the enlarged image, whose guides are counted in pixels.
-
-    Args:
-        block: Resources, one after another.
-        scale: How much wider and higher the image is.
-    """
-    return b"".join(
-        resource(number, _moved(content, scale)) if number == _GUIDES else whole
-        for number, content, whole in resources(block)
-    )
-
-
-def _moved(guides: bytes, scale: tuple[Fraction, Fraction]) -> bytes:
-    """Guides at their new places; those of direction 0 stand upright and have a place across."""
-    moved = guides[:16]
-    for place, direction in struct.iter_unpack(">IB", guides[16 : 16 + max(0, len(guides) - 16) // 5 * 5]):
-        moved += struct.pack(">IB", min(round(place * scale[direction & 1]), 2**32 - 1), direction)
-    return moved if len(moved) == len(guides) else guides
+    """Return the block of the enlarged image: guides are counted in pixels, paths in parts of the image."""
+    found = b""
+    for resource in resources(block):
+        data = resource.data
+        if resource.number == _GUIDES and len(data) >= 16:
+            (count,) = struct.unpack_from(">I", data, 12)
+            moved = data[:16]
+            for place, direction in struct.iter_unpack(">IB", data[16 : 16 + (len(data) - 16) // 5 * 5]):
+                # Vertical guides, of direction 0, have a place across.
+                new = min(round(place * scale[direction & 1]), 2**32 - 1)
+                moved += struct.pack(">IB", new, direction)
+            data = moved if count * 5 == len(moved) - 16 else data
+        found += Resource(resource.number, resource.name, data).packed()
+    return found

@@ -79,6 +79,8 @@ _KEPT = {
 }
 # What other fields of `Metadata` carry: its label and the field.
 _IN_FIELDS = {XMP: ("XMP", "xmp")} | dict.fromkeys((*meta.DESCRIPTIVE, EXIF, GPS, INTEROP), ("EXIF", "exif"))
+# Photoshop's resources: IPTC, and those with places in the image, which a turn would change.
+_IPTC_RESOURCE, _PLACED = 1028, (1032, *range(2000, 2999))
 _COLOURS = {5: "CMYK", 8: "Lab", 9: "Lab"}
 
 
@@ -164,15 +166,21 @@ def _records(entry: Entry) -> bytes:
 def _add_resources(found: _Found, block: bytes, place: str, orientation: int) -> None:
     """Take what stays true from Photoshop's resources, and guides and paths, which the size or nothing changes."""
     kept = b""
-    for resource, content, whole in photoshop.resources(block):
-        stays = photoshop.holds_for_any_size(resource) or resource == photoshop.IPTC
-        stays |= orientation == 1 and photoshop.holds_if_enlarged(resource)
-        kept += whole if stays else b""
-        if resource == photoshop.IPTC:
-            found.iptc = found.iptc or content
-            found.add(f"{place}{photoshop.key(resource)}", "IPTC", "iptc")
+    for each in photoshop.resources(block):
+        key = f"{place}tag {PHOTOSHOP} resource {each.number}"
+        stays, lost = photoshop.kept(each.packed())
+        if each.number == _IPTC_RESOURCE:
+            found.iptc = found.iptc or each.data
+            found.add(key, "IPTC", "iptc")
+        elif photoshop.is_default(each) or not (stays or lost):
+            found.add(f"structure {key}", "Photoshop's settings")
+            continue
+        elif lost or (orientation != 1 and each.number in _PLACED):
+            found.add(key, lost[0] if lost else "Photoshop's guides and paths")
+            continue
         else:
-            found.add(f"{place}{photoshop.key(resource)}", photoshop.label(resource), "native" if stays else None)
+            found.add(key, "Photoshop's resources", "native")
+        kept += stays
     if kept:
         found.kept[PHOTOSHOP] = Entry(7, len(kept), kept, 0)
 

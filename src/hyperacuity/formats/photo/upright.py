@@ -41,6 +41,8 @@ def upright_image(
         stored = xmp_measures.orientation(packet) if packet else 1
     turn = Turn(stored if orientation is None else orientation, pixels.shape[1], pixels.shape[0])
     items, xmp = metadata.items, metadata.xmp
+    if exif is None:  # a damaged block has been named
+        items = tuple(item for item in items if item.carrier != "exif")
     if packet is not None:
         xmp_measures.turn(packet, turn)
         if xmp_container.holds_credentials(packet):
