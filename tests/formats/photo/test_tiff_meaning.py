@@ -276,3 +276,18 @@ def test_masks_are_named_and_previews_are_not(tmp_path: Path) -> None:
     assert "transparency mask" in warning
     with tifffile.TiffFile(tmp_path / "b.tif") as result:
         assert len(result.pages) == 1
+
+
+def test_images_in_sub_directories_are_named_unless_they_are_smaller_copies(tmp_path: Path) -> None:
+    with tifffile.TiffWriter(tmp_path / "a.tif") as file:
+        file.write(noise(), metadata=None, software=False, subifds=2)
+        file.write(noise(height=11, width=17), metadata=None, software=False)
+        file.write(noise(height=30, width=5), metadata=None, software=False)
+    (warning,) = enlarge(tmp_path / "a.tif", tmp_path / "b.tif")
+    assert warning.endswith("not carried over to the result: image in a sub-directory")
+
+
+def test_a_page_of_several_and_its_orientation_are_stated_again(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", noise(), subfiletype=2, metadata=None, extratags=[(274, 3, 1, 3, True)])
+    found = tags(enlarged(tmp_path / "a.tif"))
+    assert (found[254], found[274]) == (2, 1)

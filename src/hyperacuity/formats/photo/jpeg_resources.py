@@ -10,7 +10,7 @@ from hyperacuity.image import Item
 
 PREFIX = b"Photoshop 3.0\0"
 _APP13 = 0xED
-_IPTC, _GUIDES, _SLICES = 0x0404, 0x0408, 0x041A
+_IPTC, _GUIDES = 0x0404, 0x0408
 _PATHS = range(0x07D0, 0x0BB7)
 # Resources about the encoding, copies of what other segments hold, and the state of layers, which no JPEG has.
 _STRUCTURE = (0x0406, 0x040F, 0x0422, 0x0423, 0x0424, 0x0400, 0x0402, 0x0429, 0x042D, 0x0430)

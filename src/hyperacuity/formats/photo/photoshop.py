@@ -12,7 +12,7 @@ from fractions import Fraction
 
 _GUIDES, _SLICES = 1032, 1050
 # What would be outdated and is written anew wherever it is needed: previews, EXIF, XMP and the ICC profile.
-_COPIES = frozenset({1033, 1036, 1039, 1058, 1059, 1060, 1061})
+_COPIES = frozenset({1033, 1036, 1039, 1058, 1059, 1060})
 # What belongs to layers, which are left out as a whole, or to places in pixels, by its name.
 _LOST = {
     **dict.fromkeys((1024, 1026, 1065, 1069, 1072), "Photoshop's layers"),

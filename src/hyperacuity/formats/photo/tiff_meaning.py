@@ -20,6 +20,7 @@ from hyperacuity.image import Item, Metadata, Native
 FORMAT = "TIFF"
 DESCRIPTION, XMP, IPTC, PHOTOSHOP, ICC = 270, 700, 33723, 34377, 34675
 RESOLUTION = (282, 283, 296)
+_PAGE_OF_SEVERAL, _ORIENTATION = 254, 274
 IMAGEJ, OME = "ImageJ's calibration", "OME metadata"
 
 # Tags that state how the pixels are stored, and those of other directories.
@@ -145,8 +146,10 @@ def _sort(found: _Found, tiff: Tiff, page: Directory, tag: int, entry: Entry, pl
         _add_resources(found, entry.raw, place, orientation)
     elif tag == imagej.DATA:
         _add_imagej(found, tiff, page, key)
-    elif tag in RESOLUTION:
+    elif tag in RESOLUTION or tag == _PAGE_OF_SEVERAL:
         found.kept[tag] = entry
+    elif tag == _ORIENTATION:
+        found.kept[tag] = number(tiff.order, 1)
     elif tag in _WRITTEN_ANEW or tag == imagej.COUNTS:
         return
     elif entry.kind in (13, 18):

@@ -50,9 +50,11 @@ def pages_of(tiff: Tiff) -> tuple[list[TiffPage], list[Item]]:
         kind = _subfile(tiff, tags)
         if kind & _MASK and not kind & _REDUCED:
             lost.append(Item(f"page {number + 1}", "transparency mask"))
-        elif not kind & _REDUCED:
+        elif kind & _REDUCED:
+            lost.append(Item(f"thumbnail page {number + 1}", "preview"))
+        else:
             pages.append(TiffPage(number, tags))
-            lost += [Item(f"page {number + 1} tag 330", "transparency mask")] * _mask_below(tiff, tags)
+            lost += _below(tiff, tags, f"page {number + 1} tag 330")
     if not pages:
         raise DamagedFile("it has no page")
     for page in pages:
@@ -74,16 +76,26 @@ def _subfile(tiff: Tiff, tags: Directory) -> int:
     return _REDUCED if tiff.integer(tags, 255, 1) == 2 else 0
 
 
-def _mask_below(tiff: Tiff, tags: Directory) -> bool:
+def _below(tiff: Tiff, tags: Directory, place: str) -> list[Item]:
+    """The images in the sub-directories of a page; its smaller copies, as of a pyramid, are previews."""
+    found = []
     for offset in camera_raw.sub_offsets(tiff, tags)[:64]:
         try:
-            found, _, _ = tiff.directory(offset)
+            inner, _, _ = tiff.directory(offset)
         except DamagedFile:
-            return False
-        kind = _subfile(tiff, found)
-        if kind & _MASK and not kind & _REDUCED:
-            return True
-    return False
+            break
+        kind = _subfile(tiff, inner)
+        (width, height), (whole_width, whole_height) = (
+            (tiff.integer(one, 256, 0), tiff.integer(one, 257, 0)) for one in (inner, tags)
+        )
+        copied = 0 < width < whole_width and abs(width * whole_height - height * whole_width) <= 2 * max(
+            whole_width, whole_height
+        )
+        if kind & _REDUCED or (copied and not kind & _MASK):
+            found.append(Item(f"thumbnail {place}", "preview"))
+        else:
+            found.append(Item(place, "transparency mask" if kind & _MASK else "image in a sub-directory"))
+    return found
 
 
 def _check_whole(tiff: Tiff, page: Directory) -> None:
