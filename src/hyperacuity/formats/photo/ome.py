@@ -19,7 +19,9 @@ from hyperacuity.image import Header
 _ACROSS = frozenset({"X", "X1", "X2", "Width", "RadiusX"})
 _DOWN = frozenset({"Y", "Y1", "Y2", "Height", "RadiusY"})
 _SHAPES = frozenset({"Rectangle", "Ellipse", "Point", "Line", "Polygon", "Polyline", "Label"})
-_TYPES = {("u", 1): "uint8", ("u", 2): "uint16", ("f", 4): "float"}
+# Types of pixels that become others.
+_TYPES = {"double": "float", "bit": "uint8"}
+_FILE_NAME = re.compile(rb"""FileName\s*=\s*("[^"]*"|'[^']*')""")
 _ATTRIBUTE = re.compile(rb"""([\w:.-]+)(\s*=\s*)("[^"]*"|'[^']*')""")
 
 Attributes = dict[str, str]
@@ -28,6 +30,11 @@ Attributes = dict[str, str]
 def accepts(description: bytes) -> bool:
     """Return whether a description is OME-XML."""
     return re.search(rb"<(\w+:)?OME[\s>]", description[:4096]) is not None
+
+
+def has_other_files(description: bytes) -> bool:
+    """Return whether the description speaks of other files that belong to this one."""
+    return len(set(_FILE_NAME.findall(description))) > 1 or b"BinaryOnly" in description
 
 
 def enlarged(xml: bytes, header: Header, scale: tuple[Fraction, Fraction], name: str) -> bytes:
@@ -47,7 +54,7 @@ def enlarged(xml: bytes, header: Header, scale: tuple[Fraction, Fraction], name:
             # Another file has another identifier, and the same file always the same.
             identifier = old["UUID"]
             return {"UUID": _identifier(identifier, header)}
-        if element == "UUID" and "FileName" in old:
+        if element == "UUID" and "FileName" in old and not has_other_files(xml):
             return {"FileName": name}
         if element == "Pixels":
             # Images of one file may have several sizes.
@@ -55,7 +62,7 @@ def enlarged(xml: bytes, header: Header, scale: tuple[Fraction, Fraction], name:
             for axis, times in _axes(scale):
                 if f"PhysicalSize{axis}" in old:
                     new[f"PhysicalSize{axis}"] = _divided(old[f"PhysicalSize{axis}"], times)
-            return new | {"Type": _TYPES[header.dtype.kind, header.dtype.itemsize]}
+            return new | {"Type": _TYPES.get(old.get("Type", ""), old.get("Type", ""))}
         if element in _SHAPES:
             return _moved(old, scale)
         return {}

@@ -70,9 +70,12 @@ def _for_page(header: Header, metadata: Metadata, order: str, program: str | Non
     elif densities := metadata.dpi or metadata.density_ratio:
         entries = entries | {282 + at: _rational(order, Fraction(dots)) for at, dots in enumerate(densities)}
         entries[296] = Entry(3, 1, struct.pack(order + "H", 2 if metadata.dpi else 1), 0)
-    for tag, kind, block in ((ICC, 7, metadata.icc), (XMP, 1, metadata.xmp), (IPTC, 7, metadata.iptc)):
+    for tag, block in ((ICC, metadata.icc), (XMP, metadata.xmp)):
         if block:
-            entries[tag] = Entry(kind, len(block), block, 0)
+            entries[tag] = Entry(7 if tag == ICC else 1, len(block), block, 0)
+    if metadata.iptc and IPTC not in entries:
+        padded = metadata.iptc + b"\0" * (-len(metadata.iptc) % 4)
+        entries[IPTC] = Entry(4, len(padded) // 4, padded, 0)
     return PageTags(entries, tags.inner)
 
 

@@ -134,13 +134,12 @@ def _sort(found: _Found, tiff: Tiff, page: Directory, tag: int, entry: Entry, pl
         inks = _COLOURS.get(tiff.integer(page, 262, 1))
         found.add(key, f"{inks} profile" if inks else "ICC", None if inks else "icc")
     elif tag == DESCRIPTION and (program := program_of(page)) is not None:
-        found.kept[tag] = entry
-        # The shape of an array is not worth a warning.
-        found.add(key if program else f"structure {key}", program or "shape of the array", "native")
+        _add_program(found, entry, key, program)
     elif tag in _IN_FIELDS:
         found.add(key, *_IN_FIELDS[tag])
     elif tag == IPTC:
         found.iptc = _records(entry)
+        found.kept[tag] = entry  # with its type and padding, for TIFF
         found.add(key, "IPTC", "iptc")
     elif tag == PHOTOSHOP:
         _add_resources(found, entry.raw, place, orientation)
@@ -159,11 +158,26 @@ def _sort(found: _Found, tiff: Tiff, page: Directory, tag: int, entry: Entry, pl
         found.add(key, _KEPT.get(tag, f"tag {tag}"), "native")
 
 
+def _add_program(found: _Found, entry: Entry, key: str, program: str) -> None:
+    """Keep a description that states sizes; the shape of an array alone is not worth a warning."""
+    found.kept[DESCRIPTION] = entry
+    found.add(key if program else f"structure {key}", program or "shape of the array", "native")
+    if program == OME and ome.has_other_files(entry.raw):
+        found.add(f"{key} FileName", "links to the other files of an OME set")
+
+
 def _records(entry: Entry) -> bytes:
-    """IPTC as bytes: some programs declare it as integers, whose bytes others then exchange."""
+    """IPTC's records without padding; some programs declare them as integers, whose bytes others then exchange."""
     raw = entry.raw
     exchanged = entry.swapped().raw if entry.kind == 4 else raw
-    return exchanged if raw[:1] != b"\x1c" and exchanged[:1] == b"\x1c" else raw
+    raw = exchanged if raw[:1] != b"\x1c" and exchanged[:1] == b"\x1c" else raw
+    at = 0
+    while raw[at : at + 1] == b"\x1c" and at + 5 <= len(raw):
+        size = int.from_bytes(raw[at + 3 : at + 5])
+        if size >= 0x8000:
+            return raw  # a record whose length has a length of its own
+        at += 5 + size
+    return raw[:at] or raw
 
 
 def _add_resources(found: _Found, block: bytes, place: str, orientation: int) -> None:
