@@ -10,6 +10,8 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from hyperacuity.errors import UnsupportedFormat
 from hyperacuity.formats.content import Bytes, Content
 from hyperacuity.formats.photo import gain_map, jpeg_behind, jpeg_resources, vips, xmp_container, xmp_segments
@@ -100,12 +102,23 @@ def _pixels(raw: Bytes, structure: Structure) -> tuple[Array, bool]:
         lines = [line for line in str(error).splitlines()[1:] if line.strip()]
         if lines and all(_HARMLESS.search(line) for line in lines):
             return vips.pixels_of(vips.loaded("jpegload_source", raw, fail_on="error"))
-        if structure.complete or not structure.refined:
+        if structure.complete or not structure.refined or not _is_whole(raw):
             raise
-        ended = bytes(raw) + END
-        pixels = vips.pixels_of(vips.loaded("jpegload_source", ended, fail_on="warning"))
+        pixels = vips.pixels_of(vips.loaded("jpegload_source", bytes(raw) + END, fail_on="error"))
     warnings.warn(LossWarning("its end marker is missing; all its pixels are there"), stacklevel=2)
     return pixels
+
+
+def _is_whole(raw: Bytes) -> bool:
+    """Whether a file without an end marker holds all pixels: whatever bytes follow, the same ones are decoded.
+
+    libvips does not report every scan that ends early.
+    """
+    decoded = [
+        vips.pixels_of(vips.loaded("jpegload_source", bytes(raw) + filling * 64 + END, fail_on="error"))[0]
+        for filling in (b"", b"\x55", b"\xaa", b"\x12")
+    ]
+    return all(np.array_equal(decoded[0], each) for each in decoded[1:])
 
 
 def _metadata(found: JpegParts) -> Metadata:

@@ -19,6 +19,8 @@ _ORIENTATION = 274
 # Pixels per unit of the sensor, across and down; place and area of the main subject.
 _FOCAL_PLANE = (41486, 41487)
 _SUBJECTS = (37396, 41492)
+# The greatest LONG.
+_MOST = 0xFFFFFFFF
 # Tags of a TIFF's first page that describe the image and not how its pixels are stored.
 DESCRIPTIVE = frozenset({269, 270, 271, 272, 285, 305, 306, 315, 316, 318, 319, 529, 532, 18246, 18249, 33432})
 DESCRIPTIVE |= frozenset(range(40091, 40096))
@@ -142,7 +144,7 @@ def _put(block: bytearray, tiff: Tiff, entries: Directory, tag: int, value: int)
 
 def _overwrite(block: bytearray, tiff: Tiff, entry: Entry, numbers: Sequence[float]) -> None:
     """Write integers over those of an entry, in its type; what the type cannot hold becomes its greatest value."""
-    letter, most = ("H", 0xFFFF) if entry.kind == 3 else ("I", 0xFFFFFFFF)
+    letter, most = ("H", 0xFFFF) if entry.kind == 3 else ("I", _MOST)
     if entry.kind in (3, 4) and entry.count == len(numbers):
         whole = [min(max(round(number), 0), most) for number in numbers]
         block[entry.at : entry.at + len(entry.raw)] = struct.pack(f"{tiff.order}{len(whole)}{letter}", *whole)
@@ -161,12 +163,11 @@ def _multiplied(above: int, below: int, factor: float) -> tuple[int, int]:
     if not above or not below:
         return above, below
     product = Fraction(above) * Fraction(factor).limit_denominator(1_000_000)
-    if product.denominator == 1 and product < 1 << 32:
+    if product.denominator == 1 and product <= _MOST:
         return int(product), below
     fraction = product / below
-    limit = min(1_000_000, max(1, int((1 << 32) / max(fraction, Fraction(1))) - 1))
-    fraction = fraction.limit_denominator(limit)
-    return min(fraction.numerator, 0xFFFFFFFF), fraction.denominator
+    fraction = fraction.limit_denominator(max(1, int(min(_MOST, _MOST / fraction))))
+    return min(fraction.numerator, _MOST), fraction.denominator
 
 
 def profile_fits(icc: bytes, colours: int) -> bool:
