@@ -149,6 +149,13 @@ def test_types_without_black_and_white_are_named(dtype: Any, name: str) -> None:
         load(written(np.ones((9, 8), dtype)))
 
 
+def test_colours_that_are_not_read_are_named() -> None:
+    for photometric in (32845, 10):
+        with pytest.raises(UnsupportedFormat, match="save it as grey or RGB") as caught:
+            load(written(noise(3, np.float32), photometric=photometric))
+        assert "damaged" not in str(caught.value)
+
+
 def test_many_channels_are_named() -> None:
     with pytest.raises(UnsupportedFormat, match=r"it has 7 channels; .* save the channels as pages"):
         load(written(np.ones((9, 8, 7), np.uint8), photometric="minisblack", planarconfig="contig"))

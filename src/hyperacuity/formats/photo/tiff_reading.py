@@ -5,6 +5,7 @@ libvips reads most. Its wheel lacks ZSTD, and it refuses 64-bit floats, tiles of
 
 from __future__ import annotations
 
+import re
 import warnings
 from dataclasses import replace
 from typing import Any
@@ -49,6 +50,11 @@ _NAMES = {
 # The unspecified type, 4, is read as unsigned.
 _KINDS = {2: "signed {bits}-bit integers", 5: "complex integers", 6: "complex numbers"}
 _CIELAB, _ICCLAB = 8, 9
+# Grey, RGB, palettes, masks, inks, YCbCr, Lab, LogL and LogLuv.
+_COLOURS = frozenset({*range(7), _CIELAB, _ICCLAB, 32844, 32845})
+_SAVE_PLAINLY = "save it as grey or RGB without compression or with deflate first, such as with GDAL or ImageMagick"
+# How libvips and libtiff report what they do not decode, which is no damage.
+_LACKING = re.compile(r"not (configured|implemented|supported|SGI)|unsupported|sorry|can ?not handle", re.IGNORECASE)
 
 
 def check_readable(tiff: Tiff, page: Directory) -> None:
@@ -60,10 +66,7 @@ def check_readable(tiff: Tiff, page: Directory) -> None:
     compression = tiff.integer(page, 259, 1)
     if compression not in _BY_VIPS | _BY_SAMPLES | {_OLD_JPEG}:
         name = _NAMES.get(compression, f"compression {compression}")
-        raise UnsupportedFormat(
-            f"its pixels are compressed with {name}, which is not read; save it without compression or with deflate "
-            "first, such as with GDAL or ImageMagick"
-        )
+        raise UnsupportedFormat(f"its pixels are compressed with {name}, which is not read; {_SAVE_PLAINLY}")
     bits, kind = max(tiff.integers(page, 258) or (1,)), tiff.integer(page, 339, 1)
     if kind in _KINDS or (kind in (1, 4) and bits > 16):
         what = _KINDS.get(kind, "{bits}-bit integers").format(bits=bits)
@@ -73,6 +76,9 @@ def check_readable(tiff: Tiff, page: Directory) -> None:
         )
     if kind == 3 and bits not in (16, 32, 64):
         raise UnsupportedFormat(f"its pixels are {bits}-bit floats, which are not read; convert them to 32 bits first")
+    colours = tiff.integer(page, 262, 1)
+    if colours not in _COLOURS:
+        raise UnsupportedFormat(f"its colours are of the kind {colours}, which is not read; {_SAVE_PLAINLY}")
     if tiff.integer(page, 32997, 1) > 1:
         raise UnsupportedFormat("it is a volume, not an image; save its planes as pages first")
     channels = tiff.integer(page, 277, 1)
@@ -105,7 +111,7 @@ def decoded(raw: Bytes, tiff: Tiff, page: TiffPage, metadata: Metadata) -> Image
         if 8 < depth < 16:
             levels = 0, (1 << depth) - 1
     else:
-        pixels, alpha = vips.pixels_of(vips.loaded("tiffload_source", raw, page=page.number, fail_on="error"))
+        pixels, alpha = _page_by_vips(raw, tiff, page)
     if alpha and tiff.integers(tags, 338)[:1] == (0,) and tiff.integer(tags, 262, 1) != 5:
         warnings.warn(LossWarning("the file does not state what its last channel is; it is left out"), stacklevel=2)
         pixels, alpha = pixels[..., :-1], False
@@ -144,12 +150,31 @@ def _by_samples(tiff: Tiff, tags: Directory) -> bool:
     )
 
 
+def _page_by_vips(raw: Bytes, tiff: Tiff, page: TiffPage) -> tuple[Array, bool]:
+    """The pixels of a page, and whether they have alpha; from the other decoder where libvips lacks something."""
+    import pyvips
+
+    try:
+        return vips.pixels_of(vips.loaded("tiffload_source", raw, page=page.number, fail_on="error"))
+    except pyvips.Error as error:
+        if not _LACKING.search(str(error)):
+            raise
+        reason = vips.reason(error)
+    try:
+        return _page_by_samples(tiff, page.tags)
+    except (DamagedFile, UnsupportedFormat) as error:
+        raise UnsupportedFormat(f"{reason}; {_SAVE_PLAINLY}") from error
+
+
 def _page_by_pillow(raw: Bytes, number: int) -> tuple[Array, bool]:
     """The pixels of a page, already upright, and whether they have alpha."""
     from PIL import TiffImagePlugin
 
     with pillow.opened(TiffImagePlugin.TiffImageFile, raw) as image:
-        image.seek(number)
+        try:
+            image.seek(number)
+        except SyntaxError as error:  # Pillow's "unknown pixel mode"
+            raise UnsupportedFormat(f"its pixels are stored in a way that is not read; {_SAVE_PLAINLY}") from error
         return pillow.pixels_of(image)
 
 
@@ -167,9 +192,7 @@ def _page_by_samples(tiff: Tiff, tags: Directory) -> tuple[Array, bool]:
     if kind == 5 or kind in (_CIELAB, _ICCLAB):
         return vips.pixels_of(_as_srgb(values, kind, tags))
     if kind not in (0, 1, 2):
-        raise UnsupportedFormat(
-            f"its colours are of the kind {kind} (YCbCr is 6), which is not read in this compression"
-        )
+        raise UnsupportedFormat(f"its colours are not read in this compression; {_SAVE_PLAINLY}")
     if bits < 8:
         values = (values.astype(np.uint16) * 255 // ((1 << bits) - 1)).astype(np.uint8)
     if kind == 0 and values.dtype.kind == "u":
