@@ -216,3 +216,20 @@ def test_a_strip_that_is_too_short_is_damaged() -> None:
         patched[place : place + 4] = struct.pack("<I", 80)
     with pytest.raises(DamagedFile, match="a part of its pixels has"):
         list(formats.read(bytes(patched)))
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_far_pages_are_those_that_libvips_reads(dtype: Any, channels: int) -> None:
+    file = io.BytesIO()
+    pixels = noise(channels, dtype)
+    options: dict[str, Any] = {"photometric": "minisblack" if channels == 1 else "rgb"}
+    if channels == 4:
+        options["extrasamples"] = ["unassalpha"]
+    with tifffile.TiffWriter(file) as writer:
+        for _ in range(18):
+            writer.write(pixels[..., 0] if channels == 1 else pixels, metadata=None, compression="zlib", **options)
+    with formats.read(file.getvalue()) as source:
+        first, *_, last = source
+    assert last.header.alpha == first.header.alpha
+    np.testing.assert_array_equal(last.pixels, first.pixels)
