@@ -254,6 +254,7 @@ class Upscaler:
         *,
         force: bool = False,
         quality: int | None = None,
+        strict: bool = False,
         observe: Callable[[Progress], None] = lambda progress: None,
         stop: Stop | None = None,
     ) -> Outcome:
@@ -265,6 +266,7 @@ class Upscaler:
             size: The size of the result, or its scale.
             force: Overwrite `target` if it exists.
             quality: From 1 to 100, for formats that have a quality.
+            strict: Raise `DamagedFile` for a JPEG that lacks only its end marker, instead of a warning.
             observe: Called after each block of rows.
             stop: Checked before each block of rows.
 
@@ -278,7 +280,11 @@ class Upscaler:
         may_write(target, source, force=force)
         stop = stop or Stop()
         before = after = (0, 0)
-        with _memory(), formats.read(source) as opened, formats.write(target, opened, quality=quality) as sink:
+        with (
+            _memory(),
+            formats.read(source, strict=strict) as opened,
+            formats.write(target, opened, quality=quality) as sink,
+        ):
             for frame, image in enumerate(opened):
                 strips = self.stream(image, size)
                 before = image.header.height, image.header.width

@@ -142,10 +142,12 @@ class ImageOptions(Record):
     Attributes:
         quality: From 1 to 100, for formats that have a quality; None for the format's default.
         ending: The format of an image on standard output, such as ".png"; None for that of the source.
+        strict: Whether a JPEG that lacks only its end marker counts as damaged.
     """
 
     quality: int | None = None
     ending: str | None = None
+    strict: bool = False
 
 
 @dataclass(frozen=True)

@@ -161,3 +161,16 @@ def everything() -> bytes:
         image=jpeg(dpi=(300, 300)),
     )
     return with_index(main, gain, jpeg(8, 8), kind=0x020002) + mp4()
+
+
+def samsung() -> bytes:
+    """Two of the blocks that Samsung's cameras append, and their list."""
+    blocks, table = b"", b"SEFH" + struct.pack("<II", 101, 2)
+    named = ((0x0A01, b"Image_UTC_Data", b"1700000000000"), (0x0A30, b"MotionPhoto_Data", b"ftyp"))
+    contents = [(kind, struct.pack("<HHI", 0, kind, len(name)) + name + content) for kind, name, content in named]
+    blocks = b"".join(block for _, block in contents)
+    left = len(blocks)
+    for kind, block in contents:
+        table += struct.pack("<HHII", 0, kind, left, len(block))
+        left -= len(block)
+    return blocks + table + struct.pack("<I", len(table)) + b"SEFT"

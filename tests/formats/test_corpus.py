@@ -74,7 +74,7 @@ REFUSED: dict[str, tuple[type[HyperacuityError], str]] = {
     "pillow/tiff_overflow_rows_per_strip.tif": (DamagedFile, "tiff2vips: Not enough data for scanline 0, e"),
     "pillow/truncated_end_chunk.png": (DamagedFile, "it is cut short inside its IDAT chunk"),
     "pillow/truncated_image.png": (DamagedFile, "it is cut short inside its IDAT chunk"),
-    "pillow/ultrahdr.jpg": (DamagedFile, "premature end of data segment"),
+    "pillow/ultrahdr.jpg": (DamagedFile, "VipsJpeg: premature end of JPEG image"),
     "pillow/unbound_variable.jp2": (DamagedFile, "it holds no JPEG 2000 codestream"),
     "pillow/zero_width.gif": (DamagedFile, "it announces 0 × 32 pixels"),
 }

@@ -143,7 +143,12 @@ Fps = Annotated[
 Deinterlace = Annotated[
     bool, typer.Option("--deinterlace", help="Make whole frames from interlaced fields.", rich_help_panel=VIDEO)
 ]
-Strict = Annotated[bool, typer.Option("--strict", help="Stop at the first damaged frame.", rich_help_panel=VIDEO)]
+Strict = Annotated[
+    bool,
+    typer.Option(
+        "--strict", help="Stop at the first damaged frame; refuse a JPEG without its end marker.", rich_help_panel=VIDEO
+    ),
+]
 Preview = Annotated[
     Path | None,
     typer.Option(

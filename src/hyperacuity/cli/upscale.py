@@ -133,7 +133,7 @@ def command(
         "",
         Size(scale, width, height, megapixels),
         options,
-        ImageOptions(quality, extension),
+        ImageOptions(quality, extension, strict),
         videos if videos != VideoOptions() else None,
         force,
         skip_existing,

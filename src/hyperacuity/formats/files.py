@@ -11,11 +11,12 @@ from hyperacuity.formats.protocol import Sink, Source
 from hyperacuity.image import Item
 
 
-def read(data: Path | bytes) -> Source:
+def read(data: Path | bytes, *, strict: bool = False) -> Source:
     """Open a file, or the bytes of one, by its content.
 
     Args:
         data: The path of a file, or the bytes of one.
+        strict: Whether a JPEG that lacks only its end marker is damaged; else it is read with a warning.
 
     Returns:
         A source whose images are decoded as they are asked for.
@@ -25,7 +26,7 @@ def read(data: Path | bytes) -> Source:
         UnsupportedFormat: If no format accepts it.
         DamagedFile: If its headers are damaged.
     """
-    content = open_content(data)
+    content = open_content(data, strict=strict)
     for each in table.FORMATS:
         if each.accepts(content):
             return each.read(content)

@@ -5,13 +5,15 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import IO
 
 from hyperacuity import api
 from hyperacuity.api import Upscaler
 from hyperacuity.errors import LEAVE_OUT, UsageError, Use
-from hyperacuity.task import ImageOptions, Outcome, Progress, Stop, Task
+from hyperacuity.task import ImageOptions, Outcome, Progress, Stop, Task, VideoOptions
 
 
 def accepts(source: Path | IO[bytes]) -> bool:
@@ -28,19 +30,18 @@ def run(
     stop: Stop,
 ) -> Outcome:
     """Enlarge one image; see `kinds.Kind.run`."""
-    if task.video is not None:
+    if task.video is not None and replace(task.video, strict=False) != VideoOptions():
         options_of_videos = dict.fromkeys(task.video.to_json(), LEAVE_OUT)
         raise UsageError("this is an image, but options for videos are given", Use(**options_of_videos))
     options = task.image or ImageOptions()
     data = source if isinstance(source, Path) else source.read()
+    enlarge = partial(upscaler.file, data, quality=options.quality, strict=options.strict, observe=observe, stop=stop)
     if isinstance(target, Path):
-        return upscaler.file(
-            data, target, task.size, force=task.force, quality=options.quality, observe=observe, stop=stop
-        )
+        return enlarge(target, task.size, force=task.force)
     # Formats need seekable files.
     with tempfile.TemporaryDirectory(prefix="hyperacuity-") as folder:
         path = Path(folder, "result" + (options.ending or api.ending_of_content(data)))
-        outcome = upscaler.file(data, path, task.size, quality=options.quality, observe=observe, stop=stop)
+        outcome = enlarge(path, task.size)
         with path.open("rb") as file:
             shutil.copyfileobj(file, target)
         target.flush()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import shutil
 import struct
 import subprocess
+import tempfile
 import warnings
 import zipfile
 from pathlib import Path
@@ -15,9 +17,11 @@ from typing import Any
 import numpy as np
 import PIL.Image
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from hyperacuity import formats
-from hyperacuity.errors import DamagedFile
+from hyperacuity.errors import DamagedFile, HyperacuityError
 from hyperacuity.formats import LossWarning
 from hyperacuity.formats.photo.jpeg_segments import structure
 from hyperacuity.formats.photo.xmp import Packet
@@ -47,8 +51,8 @@ def copied(data: bytes, folder: Path, suffix: str = ".jpg") -> tuple[Path, str]:
     [
         (0xE1, b"FLIR\0\1\0\0raw", "thermal data (FLIR)"),
         (0xE2, b"FPXR\0\0stream", "FlashPix data"),
-        (0xE3, b"\x12\x34\x80thermal", "APP3 segment of 10 bytes"),
-        (0xE4, b"\xaa\x55\x12\x06parameters", "APP4 segment of 14 bytes"),
+        (0xE3, b"\x12\x34\x80thermal", "APP3 segment without a name"),
+        (0xE4, b"\xaa\x55\x12\x06parameters", "APP4 segment without a name"),
         (0xE7, b"XYZ\0unknown", "APP7 segment 'XYZ'"),
         (0xEB, b"JP\0\1\0\0\0\1\0\0\0\x20jumb\0\0\0\x18jumdc2pa", "Content Credentials (C2PA)"),
         (0xED, b"Photoshop 2.5\0words", "APP13 segment 'Photoshop 2.5'"),
@@ -209,15 +213,7 @@ def test_the_video_of_a_motion_photo_is_kept(hdr: bool, tmp_path: Path) -> None:
 
 
 def test_samsungs_blocks_are_kept(tmp_path: Path) -> None:
-    blocks, places = b"", []
-    for kind, name, content in ((0x0A01, b"Image_UTC_Data", b"1700000000000"), (0x0A30, b"MotionPhoto_Data", b"ftyp")):
-        places.append((kind, len(blocks)))
-        blocks += struct.pack("<HHI", 0, kind, len(name)) + name + content
-    sizes = [end - start for start, end in zip([0, places[1][1]], [places[1][1], len(blocks)], strict=True)]
-    table = b"SEFH" + struct.pack("<II", 101, 2)
-    for (kind, start), size in zip(places, sizes, strict=True):
-        table += struct.pack("<HHII", 0, kind, len(blocks) - start, size)
-    trailer = blocks + table + struct.pack("<I", len(table)) + b"SEFT"
+    trailer = jpeg_files.samsung()
     path, said = copied(jpeg() + trailer, tmp_path)
     assert said == ""
     assert path.read_bytes().endswith(trailer)
@@ -244,8 +240,13 @@ def test_other_images_and_unknown_bytes_are_named(tmp_path: Path) -> None:
     assert "second image" in copied(jpeg() + jpeg(8, 8), tmp_path)[1]
     assert "6 unknown bytes behind the image" in copied(jpeg() + b"\0\0\0secret", tmp_path)[1]
     assert copied(jpeg() + b"\0" * 99 + b"\r\n", tmp_path)[1] == ""
-    depth = with_xmp(packet('a:AuxiliaryImageType="urn:com:apple:photo:2020:aux:depth"', a="urn:a"), jpeg(8, 8))
-    assert "depth map" in copied(with_index(jpeg(), depth), tmp_path)[1]
+    apple = [
+        with_xmp(packet(f'a:AuxiliaryImageType="urn:com:apple:photo:{kind}"', a="urn:a"), jpeg(8, 8))
+        for kind in ("2020:aux:hdrgainmap", "2018:aux:portraiteffectsmatte", "2017:aux:disparity")
+    ]
+    path, said = copied(with_index(jpeg(), *apple), tmp_path)
+    assert said.endswith("not carried over to the result: matte of a portrait, depth map")
+    assert load(path).header.metadata.gain_map is not None
 
 
 def test_content_credentials_are_removed_from_xmp_and_named(tmp_path: Path) -> None:
@@ -263,6 +264,10 @@ def test_a_missing_end_marker_is_only_warned_of(mode: str, tmp_path: Path) -> No
     with pytest.warns(LossWarning, match="end marker is missing"):
         image = load(whole[:-2])
     np.testing.assert_array_equal(image.pixels, load(whole).pixels)
+    with pytest.warns(LossWarning, match="end marker is missing"):
+        load(whole[:-1])
+    with pytest.raises(DamagedFile), formats.read(whole[:-2], strict=True) as source:
+        list(source)
     for cut in (4, 9, 30):
         with pytest.raises(DamagedFile):
             load(whole[:-cut])
@@ -289,6 +294,8 @@ def test_the_shape_of_pixels_is_kept(tmp_path: Path) -> None:
     path, _ = copied(bytes(data), tmp_path)
     tags = exiftool(path)
     assert (tags["JFIF:ResolutionUnit"], tags["JFIF:XResolution"], tags["JFIF:YResolution"]) == (0, 10, 11)
+    _, said = copied(bytes(data), tmp_path, ".ppm")
+    assert "cannot hold the source's shape of pixels that are not square" in said
     exif = PIL.Image.Exif()
     exif[274] = 6
     turned = with_segments((0xE1, exif.tobytes()), image=bytes(data))
@@ -300,3 +307,23 @@ def test_a_jpeg_without_anything_else_gives_no_warning(tmp_path: Path) -> None:
         warnings.simplefilter("error")
         save(tmp_path / "a.jpg", load(jpeg()))
     assert formats.list_items(tmp_path / "a.jpg") == ()
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    flips=st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), min_size=1, max_size=8),
+    cut=st.floats(0.05, 1),
+)
+def test_damage_raises_only_our_errors(flips: list[tuple[float, int]], cut: float) -> None:
+    data = bytearray(jpeg_files.everything() + jpeg_files.samsung())
+    for where, value in flips:
+        data[int(where * len(data))] = value
+    data = data[: int(cut * len(data))] if cut < 0.9 else data
+    with warnings.catch_warnings(), tempfile.TemporaryDirectory() as folder:
+        warnings.simplefilter("ignore", LossWarning)
+        with contextlib.suppress(HyperacuityError):
+            formats.list_items(bytes(data))
+        with contextlib.suppress(HyperacuityError):
+            image = load(bytes(data))
+            save(Path(folder, "a.jpg"), image)
+            load(Path(folder, "a.jpg"))

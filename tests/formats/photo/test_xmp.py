@@ -134,6 +134,28 @@ def test_rectangles_of_microsoft_and_iptc_turn_too() -> None:
     assert texts(found, "Iptc4xmpExt", "rbX", "rbY", "rbW", "rbH") == ["80", "20", "80", "60"]
 
 
+@pytest.mark.parametrize(
+    ("unit", "expected"), [("pixel", ["10", "20", "30", "60"]), ("relative", ["5", "10", "15", "30"])]
+)
+def test_the_vertices_of_a_region_have_its_unit(unit: str, expected: list[str]) -> None:
+    xmp = packet(
+        f'<I:RegionBoundary rdf:parseType="Resource"><I:rbShape>polygon</I:rbShape><I:rbUnit>{unit}</I:rbUnit>'
+        '<I:rbVertices><rdf:Seq><rdf:li I:rbX="5" I:rbY="15"/><rdf:li rdf:parseType="Resource"><I:rbX>10</I:rbX>'
+        "<I:rbY>30</I:rbY></rdf:li></rdf:Seq></I:rbVertices></I:RegionBoundary>",
+        I="http://iptc.org/std/Iptc4xmpExt/2008-02-29/",
+    )
+    assert texts(resized(xmp, 1, 1), "Iptc4xmpExt", "rbX", "rbY") == expected
+
+
+def test_sizes_in_inches_are_not_scaled() -> None:
+    form = packet(
+        '<t:MaxPageSize D:w="11" D:h="8.5" D:unit="Inches"/>', D=REGIONS["stDim"], t="http://ns.adobe.com/xap/1.0/t/pg/"
+    )
+    edited = Packet(form)
+    xmp_measures.turn(edited, Turn(6, 20, 10))
+    assert resized(edited.result(), 20, 40) == form
+
+
 def test_panoramas_are_scaled() -> None:
     names = ["CroppedAreaImageWidthPixels", "CroppedAreaImageHeightPixels", "FullPanoWidthPixels"]
     names += ["FullPanoHeightPixels", "CroppedAreaLeftPixels", "CroppedAreaTopPixels"]

@@ -3,8 +3,13 @@
 avif, bmp, gif, jp2, jpeg, netpbm, png, tiff, webp     the formats
 tiff_tags, tiff_pages, tiff_reading, tiff_samples      TIFF: its structure, pages, and how they are decoded
 tiff_meaning, tiff_enlarged, tiff_writer               TIFF: what tags mean for an enlarged page; how pages are written
-imagej, ome, photoshop, camera_raw                     what other programs put into TIFF files; raw files of cameras
-png_chunks, png_frames, tiff_tags, metadata            the structure of PNG, of TIFF and EXIF; EXIF, XMP, ICC, IPTC
+imagej, ome, camera_raw                                what other programs put into TIFF files; raw files of cameras
+png_chunks, png_frames, tiff_tags                      the structure of PNG, of TIFF and EXIF
+jpeg_segments, jpeg_parts, jpeg_resources, jpeg_behind the structure of JPEG; what it holds besides and behind its image
+metadata, geometry, gain_map                           EXIF and ICC; places in a turned image; gain maps of HDR photos
+xmp, xmp_measures, xmp_container                       XMP: as XML, its pixels, what it says of other parts of the file
+xmp_extended, xmp_segments                             XMP in JPEG
+photoshop                                              Photoshop's image resources, of TIFF and JPEG
 vips, pillow                                           the libraries that decode and encode
 source, limits, upright                                what reading shares
 sink, fitting, spool, encoder                          what writing shares; `fitting` finds what is lost

@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -54,7 +55,7 @@ def accepts(content: Content) -> bool:
 
 def read(content: Content) -> PhotoSource:
     """Open a JPEG file."""
-    return open_source(content, ".jpg", _contents)
+    return open_source(content, ".jpg", partial(_contents, strict=content.strict))
 
 
 def inventory(content: Content) -> tuple[Item, ...]:
@@ -73,11 +74,11 @@ def write(path: Path, like: Source | None, *, quality: int | None = None) -> Pho
     return PhotoSink(path, like, quality, HOLDS, _encode, follows=True)
 
 
-def _contents(raw: Bytes) -> Contents:
+def _contents(raw: Bytes, *, strict: bool) -> Contents:
     found = parts_of(raw)
 
     def decode() -> Iterator[Image]:
-        pixels, alpha = _pixels(raw, found.structure)
+        pixels, alpha = _pixels(raw, found.structure, strict)
         metadata = _metadata(found)
         if found.gain is not None:
             # A damaged one is named, since nothing carries it.
@@ -92,7 +93,7 @@ def _contents(raw: Bytes) -> Contents:
     return Contents(1, None, False, decode)
 
 
-def _pixels(raw: Bytes, structure: Structure) -> tuple[Array, bool]:
+def _pixels(raw: Bytes, structure: Structure, strict: bool) -> tuple[Array, bool]:
     """The decoded pixels, and whether the last channel is alpha; a missing end marker alone is only warned of."""
     import pyvips
 
@@ -102,7 +103,7 @@ def _pixels(raw: Bytes, structure: Structure) -> tuple[Array, bool]:
         lines = [line for line in str(error).splitlines()[1:] if line.strip()]
         if lines and all(_HARMLESS.search(line) for line in lines):
             return vips.pixels_of(vips.loaded("jpegload_source", raw, fail_on="error"))
-        if structure.complete or not structure.refined or not _is_whole(raw):
+        if strict or structure.complete or not structure.refined or not _is_whole(raw):
             raise
         pixels = vips.pixels_of(vips.loaded("jpegload_source", bytes(raw) + END, fail_on="error"))
     warnings.warn(LossWarning("its end marker is missing; all its pixels are there"), stacklevel=2)
@@ -114,11 +115,19 @@ def _is_whole(raw: Bytes) -> bool:
 
     libvips does not report every scan that ends early.
     """
-    decoded = [
-        vips.pixels_of(vips.loaded("jpegload_source", bytes(raw) + filling * 64 + END, fail_on="error"))[0]
-        for filling in (b"", b"\x55", b"\xaa", b"\x12")
-    ]
-    return all(np.array_equal(decoded[0], each) for each in decoded[1:])
+    import pyvips
+
+    begun = bytes(raw).rstrip(b"\xff")  # the first half of the marker may be there
+    first: Array | None = None
+    for filling in (b"", b"\x55", b"\xaa", b"\x12"):
+        try:
+            pixels, _ = vips.pixels_of(vips.loaded("jpegload_source", begun + filling * 64 + END, fail_on="error"))
+        except pyvips.Error:
+            return False
+        first = pixels if first is None else first
+        if not np.array_equal(first, pixels):
+            return False
+    return True
 
 
 def _metadata(found: JpegParts) -> Metadata:
@@ -127,7 +136,7 @@ def _metadata(found: JpegParts) -> Metadata:
         icc=found.icc,
         exif=found.exif,
         xmp=found.xmp,
-        dpi=found.dpi or (meta.dpi(found.exif) if found.exif else None),
+        dpi=found.dpi or (meta.dpi(found.exif) if found.exif and not found.density_ratio else None),
         native=Native(HOLDS.name, found.native) if found.native else None,
         iptc=found.iptc,
         density_ratio=found.density_ratio,

@@ -54,6 +54,13 @@ _NAMES = {
     (0xE7, b"\x1aQualcomm"): "Qualcomm's camera data",
     (0xEB, b"HDR_RI"): "JPEG-HDR ratio image",
 }
+# Words in Apple's names of images that accompany the main one, and what these show.
+_AUXILIARY = {
+    b"aux:depth": "depth map",
+    b"aux:disparity": "depth map",
+    b"matte": "matte of a portrait",
+    b"depthmap": "depth map",
+}
 
 
 @dataclass
@@ -167,7 +174,7 @@ def _add_segment(found: JpegParts, segment: Segment) -> None:
     elif any(data.strip(b"\0 \r\n")):
         known = (label for key, label in _NAMES.items() if marker == key[0] and data.startswith(key[1]))
         title = _title(data)
-        label = next(known, f"{name} segment {title!r}" if title else f"{name} segment of {len(data)} bytes")
+        label = next(known, f"{name} segment {title!r}" if title else f"{name} segment without a name")
         key = "thumbnail JFXX" if data.startswith(b"JFXX\0") else f"{name} {label}"
         found.items.append(Item(key, label))
 
@@ -200,6 +207,7 @@ def _add_density(found: JpegParts, data: bytes) -> None:
         found.dpi = across * factor, down * factor
     elif unit == 0 and across != down and across and down:
         found.density_ratio = across, down
+        found.items.append(Item("APP0 JFIF aspect ratio", "shape of pixels that are not square", "density_ratio"))
 
 
 def _add_parts_behind(found: JpegParts, raw: Bytes, parts: list[jpeg_behind.Part]) -> None:
@@ -218,11 +226,17 @@ def _add_parts_behind(found: JpegParts, raw: Bytes, parts: list[jpeg_behind.Part
         if label and found.gain is None:
             found.gain = part.start, part.end
             found.items.append(Item("gain map", label, "gain_map"))
-        elif any(xmp_segments.is_packet(each) and b"depth" in each.data.lower() for each in inner):
-            found.items.append(Item("depth map behind the image", "depth map"))
+        elif kind := _auxiliary_kind(inner):
+            found.items.append(Item(f"{kind} behind the image", kind))
         else:
             found.items.append(part.item)
     if start is not None:
         found.trailer = bytes(raw[start:])
     if found.announcement and found.gain is None:
         found.items.append(Item("APP2 ISO 21496-1", "announcement of a gain map that is missing"))
+
+
+def _auxiliary_kind(segments: list[Segment]) -> str:
+    """What an image beside the main one shows, by Apple's name for it in its XMP; "" if it is not stated."""
+    name = (xmp_segments.main_packet(segments) or b"").lower()
+    return next((kind for word, kind in _AUXILIARY.items() if word in name), "")

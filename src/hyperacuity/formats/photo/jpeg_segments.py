@@ -59,7 +59,7 @@ def structure(raw: Bytes, start: int = 0) -> Structure:
             complete, finished = True, at + 2
         elif marker == COMMENT or 0xE0 <= marker <= 0xEF:
             segments.append(Segment(marker, bytes(raw[at + 4 : end]), at + 4))
-        elif marker in _FRAMES and not channels and end > at + 9:
+        elif marker in _FRAMES and not channels and at + 9 < min(end, len(raw)):
             channels = raw[at + 9]
             exact = set() if marker in _PROGRESSIVE else None
         elif marker == SCAN and exact is not None:

@@ -166,7 +166,7 @@ def _multiplied(above: int, below: int, factor: float) -> tuple[int, int]:
     if product.denominator == 1 and product <= _MOST:
         return int(product), below
     fraction = product / below
-    fraction = fraction.limit_denominator(max(1, int(min(_MOST, _MOST / fraction))))
+    fraction = fraction.limit_denominator(max(1, min(_MOST, int(_MOST / fraction))))
     return min(fraction.numerator, _MOST), fraction.denominator
 
 

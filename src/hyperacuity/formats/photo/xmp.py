@@ -158,10 +158,13 @@ class Packet:
 
     def _begin(self, at: int, name: str, pairs: list[Any]) -> None:
         owner = self._open[-1] if self._open else None
-        scope = dict(owner.scope) if owner else {}
-        for key, value in zip(pairs[::2], pairs[1::2], strict=True):
-            if key == "xmlns" or key.startswith("xmlns:"):
-                scope[key[6:]] = value
+        declared = {
+            key[6:]: value
+            for key, value in zip(pairs[::2], pairs[1::2], strict=True)
+            if key == "xmlns" or key.startswith("xmlns:")
+        }
+        scope = owner.scope if owner else {}
+        scope = scope | declared if declared else scope
         spans, inner = _attribute_spans(self.data, at)
         element = Element(_resolved(name, scope, scope.get("", "")), owner, at, inner, scope)
         for (start, first, last), key, text in zip(spans, pairs[::2], pairs[1::2], strict=True):

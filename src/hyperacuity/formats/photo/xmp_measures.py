@@ -22,9 +22,10 @@ _SCALED = (
     ("exif", "FocalPlaneXResolution", "FocalPlaneYResolution"),
     ("drone-dji", "CalibratedOpticalCenterX", "CalibratedOpticalCenterY"),
     ("drone-dji", "CalibratedFocalLength"),
-    ("stDim", "w", "h"),
-    ("acdsee-stDim", "w", "h"),
 )
+# Frames that regions refer to, whose unit is stated, and the areas in them.
+_FRAMES = (("stDim", "stArea"), ("acdsee-stDim", "acdsee-stArea"))
+_PIXELS = ("", "pixel", "pixels")
 _SUBJECTS = ("SubjectArea", "SubjectLocation")
 
 
@@ -47,10 +48,12 @@ def turn(packet: Packet, by: Turn) -> None:
         packet.replace(value, "1")
     if by.orientation == 1:
         return
-    for prefix, area in (("stDim", "stArea"), ("acdsee-stDim", "acdsee-stArea")):
-        if not _is_upright(packet, prefix, by):
+    for frame, area in _FRAMES:
+        if not _is_upright(packet, frame, by):
             _turn_areas(packet, area, by)
-            _swap(packet, prefix, "w", "h", by)
+            for fields in packet.groups(frame):
+                if by.swaps and _unit(fields, "unit") in _PIXELS:
+                    _exchange(packet, fields, "w", "h")
     for value in packet.values("MPReg", "Rectangle"):
         numbers = _numbers(value.text.split(","))
         if len(numbers) == 4:
@@ -86,12 +89,15 @@ def resize(packet: Packet, width: int, height: int, scale: tuple[float, float]) 
     if scale == (1, 1):
         return
     _scale_properties(packet, scale)
-    for prefix in ("stArea", "acdsee-stArea"):
-        for fields in packet.groups(prefix):
-            if "unit" in fields and fields["unit"].text.strip().lower() == "pixel":
+    for frame, area in _FRAMES:
+        for fields in packet.groups(frame):
+            if _unit(fields, "unit") in _PIXELS:
+                _scale_fields(packet, fields, (("w",), ("h",)), scale)
+        for fields in packet.groups(area):
+            if _unit(fields, "unit") == "pixel":
                 _scale_fields(packet, fields, (("x", "w", "d"), ("y", "h")), scale)
     for fields in packet.groups("Iptc4xmpExt"):
-        if _boundary_unit(fields) == "pixel":
+        if _boundary_unit(packet, fields) == "pixel":
             _scale_fields(packet, fields, (("rbX", "rbW", "rbRx"), ("rbY", "rbH")), scale)
     for sequence in _subjects(packet):
         for entry, factor in zip(sequence, (*scale, *scale), strict=False):
@@ -133,16 +139,31 @@ def _turn_areas(packet: Packet, prefix: str, by: Turn) -> None:
         numbers = _numbers([fields[name].text for name in ("x", "y") if name in fields])
         if len(numbers) != 2:
             continue
-        pixels = "unit" in fields and fields["unit"].text.strip().lower() == "pixel"
-        frame = (by.width, by.height) if pixels else (1, 1)
+        frame = (by.width, by.height) if _unit(fields, "unit") == "pixel" else (1, 1)
         for name, number in zip(("x", "y"), by.point(numbers, frame), strict=True):
             packet.replace(fields[name], _text(number))
         if by.swaps:
             _exchange(packet, fields, "w", "h")
 
 
-def _boundary_unit(fields: dict[str, Value]) -> str:
-    return fields["rbUnit"].text.strip().lower() if "rbUnit" in fields else ""
+def _unit(fields: dict[str, Value], name: str) -> str:
+    """The unit that a structure states; "" if it states none."""
+    return fields[name].text.strip().lower() if name in fields else ""
+
+
+def _boundary_unit(packet: Packet, fields: dict[str, Value]) -> str:
+    """The unit of a boundary of IPTC's image regions; a vertex has that of the boundary around it."""
+    if "rbX" not in fields or "rbUnit" in fields:
+        return _unit(fields, "rbUnit")
+    start = fields["rbX"].start
+    units = [value for value in packet.values("Iptc4xmpExt", "rbUnit") if _is_within(start, value)]
+    return units[-1].text.strip().lower() if units else ""
+
+
+def _is_within(place: int, unit: Value) -> bool:
+    """Whether a byte lies in the structure that has a unit, or in the property that holds the structure."""
+    around = unit.owner
+    return around is not None and around.start < place < around.end
 
 
 def _turn_boundary(packet: Packet, fields: dict[str, Value], by: Turn) -> None:
@@ -150,8 +171,7 @@ def _turn_boundary(packet: Packet, fields: dict[str, Value], by: Turn) -> None:
     numbers = _numbers([fields[name].text for name in ("rbX", "rbY") if name in fields])
     if len(numbers) != 2:
         return
-    relative = not _boundary_unit(fields).startswith("pixel")
-    frame = (1, 1) if relative else (by.width, by.height)
+    frame = (by.width, by.height) if _boundary_unit(packet, fields) == "pixel" else (1, 1)
     sides = _numbers([fields[name].text for name in ("rbW", "rbH") if name in fields])
     if len(sides) == 2:
         turned = by.rectangle([*numbers, *sides], frame)
