@@ -30,7 +30,7 @@ def read(data: Path | bytes, *, strict: bool = False) -> Source:
     for each in table.FORMATS:
         if each.accepts(content):
             return each.read(content)
-    if video.accepts(content.head, content.data):
+    if foreign.known(content.head) is None and video.accepts(content.head, content.data):
         raise UnsupportedFormat(f"{content.name} is a video: use video.upscale, which reads its frames")
     known = ", ".join(name for each in table.FORMATS for name in each.READS)
     raise UnsupportedFormat(f"{content.name} is {foreign.describe(content.head)}; what is read: {known}; {video.READS}")
@@ -101,4 +101,5 @@ def is_video(path: Path) -> bool:
     except HyperacuityError:
         return False  # opening it raises the error
     images = (each.accepts(content) for each in table.FORMATS)
-    return not any(images) and video.accepts(content.head, content.data)
+    known = foreign.known(content.head) is not None
+    return not any(images) and not known and video.accepts(content.head, content.data)
