@@ -70,10 +70,10 @@ def write(name: str, run: Path, pairs: Path, natural: str, folder: Path) -> None
         quality = {"validation": float(list(csv.DictReader(file))[-1]["psnr"])}
     ssim = {}
     for folder_of_set in SETS:
-        pairs = list(validation.held_out(find_test_set(folder_of_set), SCALE, 3, Bicubic()))
-        measured = [validation.quality(network, pair, torch.device("cpu")) for pair in pairs]
+        images = list(validation.held_out(find_test_set(folder_of_set), SCALE, 3, Bicubic()))
+        measured = [validation.quality(network, image, torch.device("cpu")) for image in images]
         quality[folder_of_set.name] = round(statistics.fmean(value for value, _ in measured), 3)
-        similar = [validation.similarity(result, pair) for (_, result), pair in zip(measured, pairs, strict=True)]
+        similar = [validation.similarity(result, image) for (_, result), image in zip(measured, images, strict=True)]
         ssim[folder_of_set.name] = round(statistics.fmean(similar), 4)
     card = Card(
         name=name,
