@@ -3,9 +3,12 @@
     python benchmarks/photo_finish.py PAIRS RUN --start OTHER_RUN/ema.safetensors     # again without --start: resumes
 
 The loss is a sum of four terms: L1 of pixels and of differences of neighbours to the blend of teacher and truth (as in
-the first stage); LPIPS to the teacher's result or to the truth, drawn for each sample; a U-Net discriminator
-(Real-ESRGAN's, on images unshuffled by 2: at a quarter of the work) that takes both for real. Results are cropped by 0
-to 3 pixels before LPIPS and the discriminator, so that neither sees the grid of 4 x 4 pixels always at one place.
+the first stage); LPIPS to the teacher's result or to the truth, drawn for each sample; fine structure where that image
+is flat; and a U-Net discriminator (Real-ESRGAN's, on images unshuffled by 2: at a quarter of the work) that takes both
+for real. LPIPS and the discriminator see a window at any place of the result, so that the grid of 4 x 4 pixels is never
+at one place; it has two thirds of the patch's side, since these two cost most of a step. The discriminator learns from
+half of each batch.
+
 RUN gets the files of the first stage.
 """
 
@@ -30,7 +33,6 @@ from hyperacuity.networks.discriminators.unet import UNetConfig, UNetDiscriminat
 from hyperacuity.networks.restorer import Restorer, RestorerConfig
 from hyperacuity.train import checkpoint
 from hyperacuity.train.adversary import discriminator_loss, generator_loss
-
 
 # The deviation in 7x7 pixels at which a surface counts as flat to 37 %.
 FLAT = 4 / 255
