@@ -1,0 +1,362 @@
+"""The verbs of a store, over two databases that speak nearly the same SQL."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
+
+from hyperacuity.server.records import Claim, Event, Job, JobState, Upload, User, new_id
+from hyperacuity.task import Message, Outcome
+
+# A job whose worker was lost so often is failed: it kills workers.
+ATTEMPTS = 3
+_JOB = (
+    "id, owner, upload, name, task, state, priority, attempts, progress, cancelling, outcome, created, started, "
+    "finished, expires"
+)
+_UPLOAD = 'id, owner, name, length, "offset", created, expires'
+Row = Sequence[Any]
+
+
+class Transaction(Protocol):
+    """A running transaction."""
+
+    def rows(self, sql: str, *values: Any) -> list[Row]:
+        """Run a statement, with `?` for each value, and return its rows."""
+        ...
+
+
+class Store(ABC):
+    """Everything that must survive a restart. Its methods may be called from any thread."""
+
+    @abstractmethod
+    def transaction(self) -> AbstractContextManager[Transaction]:
+        """Begin a transaction that other writers wait for; it is rolled back by an exception."""
+
+    @abstractmethod
+    def now(self) -> float:
+        """The time by which leases end: one clock for all servers."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Close the database."""
+
+    # What the SELECT of a claim ends with, so that two servers do not wait for one another.
+    claim_lock = ""
+
+    # Uploads
+
+    def add_upload(self, upload: Upload) -> None:
+        """Keep a new upload."""
+        with self.transaction() as run:
+            run.rows(
+                f"INSERT INTO uploads ({_UPLOAD}) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                upload.id, upload.owner, upload.name, upload.length, upload.offset, upload.created, upload.expires,
+            )  # fmt: skip
+
+    def upload(self, upload: str, owner: str) -> Upload | None:
+        """Return an upload of this owner, or None."""
+        with self.transaction() as run:
+            rows = run.rows(f"SELECT {_UPLOAD} FROM uploads WHERE id = ? AND owner = ?", upload, owner)
+        return _upload(rows[0]) if rows else None
+
+    def set_offset(self, upload: str, offset: int, expires: float) -> None:
+        """Record how many bytes of an upload have arrived."""
+        with self.transaction() as run:
+            run.rows('UPDATE uploads SET "offset" = ?, expires = ? WHERE id = ?', offset, expires, upload)
+
+    def remove_upload(self, upload: str) -> None:
+        """Forget an upload."""
+        with self.transaction() as run:
+            run.rows("DELETE FROM uploads WHERE id = ?", upload)
+
+    # Jobs
+
+    def submit(self, job: Job, idempotency: str | None = None) -> Job:
+        """Keep a new job; with a key that this owner has used before, return the job of then instead.
+
+        Args:
+            job: The job, waiting.
+            idempotency: The client's key for this request.
+        """
+        with self.transaction() as run:
+            if idempotency is not None:
+                sql = f"SELECT {_JOB} FROM jobs WHERE owner = ? AND idempotency = ?"
+                rows = run.rows(sql, job.owner, idempotency)
+                if rows:
+                    return _job(rows[0])
+            run.rows(
+                f"INSERT INTO jobs ({_JOB}, lease, idempotency) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, 0, 0, 0, NULL, ?, 0, 0, 0, 0, ?)",
+                job.id, job.owner, job.upload, job.name, json.dumps(job.task), job.state, job.priority, job.created,
+                idempotency,
+            )  # fmt: skip
+            _event(run, job.id, job.state)
+        return job
+
+    def job(self, job: str, owner: str) -> Job | None:
+        """Return a job of this owner, or None."""
+        with self.transaction() as run:
+            rows = run.rows(f"SELECT {_JOB} FROM jobs WHERE id = ? AND owner = ?", job, owner)
+        return _job(rows[0]) if rows else None
+
+    def jobs(self, owner: str, limit: int, before: float | None = None) -> list[Job]:
+        """Return the jobs of an owner, newest first, that were created before a time."""
+        with self.transaction() as run:
+            sql = f"SELECT {_JOB} FROM jobs WHERE owner = ? AND created < ? ORDER BY created DESC, id LIMIT ?"
+            rows = run.rows(sql, owner, 1e18 if before is None else before, limit)
+        return [_job(row) for row in rows]
+
+    def place(self, job: Job) -> int:
+        """Return how many jobs are before a waiting one, at most."""
+        with self.transaction() as run:
+            sql = (
+                "SELECT COUNT(*) FROM jobs WHERE state = 'waiting' AND (priority > ? OR (priority = ? AND created < ?))"
+            )
+            return int(run.rows(sql, job.priority, job.priority, job.created)[0][0])
+
+    def counts(self, owner: str | None = None) -> dict[str, int]:
+        """Return how many jobs there are in each state, of one owner or of all."""
+        where, values = ("WHERE owner = ?", (owner,)) if owner is not None else ("", ())
+        with self.transaction() as run:
+            rows = run.rows(f"SELECT state, COUNT(*) FROM jobs {where} GROUP BY state", *values)
+        return {state.value: 0 for state in JobState} | {str(state): int(count) for state, count in rows}
+
+    # Work
+
+    def claim(self, lease: float) -> Claim | None:
+        """Begin the next job: of the highest priority, then of the owner who had the fewest turns, then the oldest.
+
+        Args:
+            lease: Seconds after which the job is given to another worker, unless a heartbeat comes.
+        """
+        with self.transaction() as run:
+            rows = run.rows(
+                "SELECT id FROM jobs WHERE state = 'waiting' ORDER BY priority DESC, "
+                "(SELECT COUNT(*) FROM jobs AS running WHERE running.owner = jobs.owner AND running.state = 'running'),"
+                "(SELECT COALESCE(MAX(begun.started), 0) FROM jobs AS begun WHERE begun.owner = jobs.owner), "
+                f"created, id LIMIT 1 {self.claim_lock}"
+            )
+            if not rows:
+                return None
+            token, now = secrets.token_hex(16), self.now()
+            run.rows(
+                "UPDATE jobs SET state = 'running', token = ?, lease = ?, started = ?, attempts = attempts + 1, "
+                "progress = 0 WHERE id = ?",
+                token, now + lease, now, rows[0][0],
+            )  # fmt: skip
+            _event(run, rows[0][0], JobState.RUNNING)
+            return Claim(_job(run.rows(f"SELECT {_JOB} FROM jobs WHERE id = ?", rows[0][0])[0]), token)
+
+    def heartbeat(self, claim: Claim, lease: float, progress: float) -> bool | None:
+        """Keep a job for longer and record its progress.
+
+        Returns:
+            Whether its owner wants it to end; None if the job no longer belongs to this claim.
+        """
+        with self.transaction() as run:
+            rows = run.rows(
+                "SELECT cancelling, progress FROM jobs WHERE id = ? AND token = ? AND state = 'running'",
+                claim.job.id, claim.token,
+            )  # fmt: skip
+            if not rows:
+                return None
+            sql = "UPDATE jobs SET lease = ?, progress = ? WHERE id = ? AND token = ?"
+            run.rows(sql, self.now() + lease, progress, claim.job.id, claim.token)
+            if progress != rows[0][1]:
+                _event(run, claim.job.id, "progress", {"progress": round(progress, 4)})
+            return bool(rows[0][0])
+
+    def finish(self, claim: Claim, state: JobState, outcome: Mapping[str, Any] | None, expires: float) -> bool:
+        """End a job; False if it no longer belongs to this claim, so that nothing is finished twice."""
+        with self.transaction() as run:
+            rows = run.rows(
+                "UPDATE jobs SET state = ?, outcome = ?, finished = ?, expires = ?, token = NULL, lease = 0, "
+                "progress = CASE WHEN ? = 'done' THEN 1 ELSE progress END "
+                "WHERE id = ? AND token = ? AND state = 'running' RETURNING id",
+                state, None if outcome is None else json.dumps(outcome), self.now(), expires, state, claim.job.id,
+                claim.token,
+            )  # fmt: skip
+            if rows:
+                _event(run, claim.job.id, state)
+            return bool(rows)
+
+    def give_back(self, claim: Claim, *, blamed: bool) -> None:
+        """Let a job wait again, since its worker ended; `blamed` counts it as an attempt of the job."""
+        with self.transaction() as run:
+            rows = run.rows(
+                "UPDATE jobs SET state = 'waiting', token = NULL, lease = 0, progress = 0, attempts = attempts - ? "
+                "WHERE id = ? AND token = ? AND state = 'running' RETURNING id",
+                0 if blamed else 1, claim.job.id, claim.token,
+            )  # fmt: skip
+            if rows:
+                _event(run, claim.job.id, JobState.WAITING)
+
+    def recover(self, expires: float, *, everything: bool = False) -> list[str]:
+        """Let jobs wait again whose worker was lost, and fail those that have lost too many.
+
+        Args:
+            expires: When failed ones are removed.
+            everything: Also those whose lease has not ended: at the start of the only server.
+
+        Returns:
+            The ids of the jobs.
+        """
+        with self.transaction() as run:
+            sql = "SELECT id, attempts, cancelling FROM jobs WHERE state = 'running' AND lease < ?"
+            lost = run.rows(sql, 1e18 if everything else self.now())
+            for job, attempts, cancelling in lost:
+                if not cancelling and attempts < ATTEMPTS:
+                    run.rows(
+                        "UPDATE jobs SET state = 'waiting', token = NULL, lease = 0, progress = 0 WHERE id = ?", job
+                    )
+                    _event(run, job, JobState.WAITING)
+                    continue
+                state = JobState.CANCELLED if cancelling else JobState.FAILED
+                message = Message(f"this job ended its worker {attempts} times, so it is not tried again")
+                outcome = Outcome("", "", error=None if cancelling else message).to_json()
+                run.rows(
+                    "UPDATE jobs SET state = ?, outcome = ?, token = NULL, lease = 0, finished = ?, expires = ? "
+                    "WHERE id = ?",
+                    state, json.dumps(outcome), self.now(), expires, job,
+                )  # fmt: skip
+                _event(run, job, state)
+        return [str(job) for job, *_ in lost]
+
+    def cancel(self, job: str, owner: str, expires: float) -> JobState | None:
+        """Ask a job to end; one that waits ends at once. Returns its state, or None if there is no such job."""
+        with self.transaction() as run:
+            rows = run.rows("SELECT state FROM jobs WHERE id = ? AND owner = ?", job, owner)
+            if not rows:
+                return None
+            state = JobState(rows[0][0])
+            if state == JobState.RUNNING:
+                run.rows("UPDATE jobs SET cancelling = 1 WHERE id = ?", job)
+            elif state == JobState.WAITING:
+                state = JobState.CANCELLED
+                run.rows(
+                    "UPDATE jobs SET state = ?, finished = ?, expires = ? WHERE id = ?", state, self.now(), expires, job
+                )
+                _event(run, job, state)
+            return state
+
+    def remove_job(self, job: str) -> None:
+        """Forget a job and its events."""
+        with self.transaction() as run:
+            run.rows("DELETE FROM jobs WHERE id = ?", job)
+            run.rows("DELETE FROM events WHERE job = ?", job)
+
+    def expired(self, now: float) -> tuple[list[str], list[str]]:
+        """Return the ids of the uploads and of the jobs whose time is over."""
+        with self.transaction() as run:
+            uploads = run.rows(
+                "SELECT id FROM uploads WHERE expires < ? AND id NOT IN "
+                "(SELECT upload FROM jobs WHERE state IN ('waiting', 'running'))",
+                now,
+            )
+            jobs = run.rows("SELECT id FROM jobs WHERE expires > 0 AND expires < ?", now)
+        return [str(row[0]) for row in uploads], [str(row[0]) for row in jobs]
+
+    def known(self) -> tuple[set[str], set[str]]:
+        """Return the ids of all uploads and of all jobs."""
+        with self.transaction() as run:
+            uploads, jobs = run.rows("SELECT id FROM uploads"), run.rows("SELECT id FROM jobs")
+        return {str(row[0]) for row in uploads}, {str(row[0]) for row in jobs}
+
+    # Events
+
+    def events(self, job: str, after: int) -> list[Event]:
+        """Return the events of a job after a number, in order."""
+        with self.transaction() as run:
+            sql = "SELECT number, job, kind, data FROM events WHERE job = ? AND number > ? ORDER BY number"
+            rows = run.rows(sql, job, after)
+        return [Event(int(number), str(job), str(kind), json.loads(data)) for number, job, kind, data in rows]
+
+    # Users
+
+    def add_user(self, name: str, password: str | None) -> User:
+        """Keep a user; `password` is its hash. An existing one of this name gets the new password."""
+        with self.transaction() as run:
+            rows = run.rows("SELECT id, name FROM users WHERE name = ?", name)
+            if rows:
+                run.rows("UPDATE users SET password = ? WHERE name = ?", password, name)
+                return User(*map(str, rows[0]))
+            user = User(new_id(), name)
+            sql = "INSERT INTO users (id, name, password, created) VALUES (?, ?, ?, ?)"
+            run.rows(sql, user.id, name, password, self.now())
+            return user
+
+    def user(self, name: str) -> tuple[User, str | None] | None:
+        """Return a user and the hash of the password, by name."""
+        with self.transaction() as run:
+            rows = run.rows("SELECT id, name, password FROM users WHERE name = ?", name)
+        return (User(str(rows[0][0]), str(rows[0][1])), rows[0][2]) if rows else None
+
+    def users(self) -> list[User]:
+        """Return all users, by name."""
+        with self.transaction() as run:
+            return [User(*map(str, row)) for row in run.rows("SELECT id, name FROM users ORDER BY name")]
+
+    def remove_user(self, name: str) -> bool:
+        """Forget a user and the tokens; what they own stays until it expires. Returns whether there was one."""
+        with self.transaction() as run:
+            rows = run.rows("DELETE FROM users WHERE name = ? RETURNING id", name)
+            for (owner,) in rows:
+                run.rows("DELETE FROM tokens WHERE owner = ?", owner)
+            return bool(rows)
+
+    def add_token(self, owner: str, kind: str, expires: float) -> str:
+        """Make a token for a user and return it; only its hash is kept.
+
+        Args:
+            owner: The user's id.
+            kind: "api" for programs, "session" for a page.
+            expires: Seconds since 1970.
+        """
+        token = secrets.token_urlsafe(32)
+        with self.transaction() as run:
+            sql = "INSERT INTO tokens (hash, owner, kind, created, expires) VALUES (?, ?, ?, ?, ?)"
+            run.rows(sql, _hash(token), owner, kind, self.now(), expires)
+        return token
+
+    def token_owner(self, token: str, kind: str) -> User | None:
+        """Return the user of a token that has not expired; a lookup by hash takes the same time for any token."""
+        with self.transaction() as run:
+            rows = run.rows(
+                "SELECT users.id, users.name FROM tokens JOIN users ON users.id = tokens.owner "
+                "WHERE tokens.hash = ? AND tokens.kind = ? AND tokens.expires > ?",
+                _hash(token), kind, self.now(),
+            )  # fmt: skip
+        return User(*map(str, rows[0])) if rows else None
+
+    def remove_token(self, token: str) -> None:
+        """Forget a token."""
+        with self.transaction() as run:
+            run.rows("DELETE FROM tokens WHERE hash = ?", _hash(token))
+
+
+def _event(run: Transaction, job: str, kind: str, data: Mapping[str, Any] | None = None) -> None:
+    run.rows("INSERT INTO events (job, kind, data) VALUES (?, ?, ?)", job, kind, json.dumps(data or {}))
+
+
+def _hash(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def _upload(row: Row) -> Upload:
+    upload, owner, name, length, offset, created, expires = row
+    return Upload(id=upload, owner=owner, name=name, length=length, offset=offset, created=created, expires=expires)
+
+
+def _job(row: Row) -> Job:
+    values = dict(zip(_JOB.split(", "), row, strict=True))
+    values["task"] = json.loads(values["task"])
+    values["state"] = JobState(values["state"])
+    values["cancelling"] = bool(values["cancelling"])
+    values["outcome"] = None if values["outcome"] is None else json.loads(values["outcome"])
+    return Job(**values)
