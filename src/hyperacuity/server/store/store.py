@@ -75,6 +75,17 @@ class Store(ABC):
         with self.transaction() as run:
             run.rows("DELETE FROM uploads WHERE id = ?", upload)
 
+    def in_use(self, upload: str, *, ended: bool = False) -> bool:
+        """Return whether a job that has not ended needs an upload; with `ended`, whether any job does."""
+        states = "" if ended else "AND state IN ('waiting', 'running')"
+        with self.transaction() as run:
+            return bool(run.rows(f"SELECT 1 FROM jobs WHERE upload = ? {states} LIMIT 1", upload))
+
+    def bytes_of(self, owner: str) -> int:
+        """Return the bytes of all uploads of an owner."""
+        with self.transaction() as run:
+            return int(run.rows("SELECT COALESCE(SUM(length), 0) FROM uploads WHERE owner = ?", owner)[0][0])
+
     # Jobs
 
     def submit(self, job: Job, idempotency: str | None = None) -> Job:
@@ -276,6 +287,24 @@ class Store(ABC):
             sql = "SELECT number, job, kind, data FROM events WHERE job = ? AND number > ? ORDER BY number"
             rows = run.rows(sql, job, after)
         return [Event(int(number), str(job), str(kind), json.loads(data)) for number, job, kind, data in rows]
+
+    def new_events(self, after: int, limit: int = 1000) -> list[Event]:
+        """Return the events of all jobs after a number, in order."""
+        with self.transaction() as run:
+            sql = "SELECT number, job, kind, data FROM events WHERE number > ? ORDER BY number LIMIT ?"
+            rows = run.rows(sql, after, limit)
+        return [Event(int(number), str(job), str(kind), json.loads(data)) for number, job, kind, data in rows]
+
+    def last_event(self) -> int:
+        """Return the number of the last event; 0 without any."""
+        with self.transaction() as run:
+            return int(run.rows("SELECT COALESCE(MAX(number), 0) FROM events")[0][0])
+
+    def queue_age(self) -> float:
+        """Return how many seconds the oldest waiting job has waited; 0 without any."""
+        with self.transaction() as run:
+            oldest = run.rows("SELECT MIN(created) FROM jobs WHERE state = 'waiting'")[0][0]
+        return 0.0 if oldest is None else max(0.0, self.now() - float(oldest))
 
     # Users
 
