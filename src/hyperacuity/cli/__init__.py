@@ -27,7 +27,19 @@ from hyperacuity.cli.streams import OutputError, discard_output, occupy_closed_s
 from hyperacuity.cli.wording import describe
 
 # Each is the name of a module here whose `command` is the command.
-COMMANDS = ("upscale", "live", "models", "tune", "train", "interpolate", "import", "quantise", "evaluate")
+COMMANDS = (
+    "upscale",
+    "live",
+    "models",
+    "tune",
+    "train",
+    "interpolate",
+    "import",
+    "quantise",
+    "evaluate",
+    "serve",
+    "users",
+)
 
 
 class _Commands(TyperGroup):

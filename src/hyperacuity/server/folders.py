@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+import time
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -45,18 +46,28 @@ class Folders:
         """Remove the files of a job."""
         _remove(self.jobs / job)
 
-    def sweep(self, uploads: Iterable[str], jobs: Iterable[str]) -> int:
-        """Remove the folders that no row of the store names, and what killed workers left half written.
+    def size(self, job: str) -> int:
+        """Return the bytes of the files of a job."""
+        return sum(path.stat().st_size for path in self.job(job).rglob("*") if path.is_file())
+
+    def sweep(self, uploads: Iterable[str], jobs: Iterable[str], age: float = 0.0) -> int:
+        """Remove the folders that no row of the store names.
+
+        Args:
+            uploads, jobs: The ids that the store names.
+            age: Folders that were changed within so many seconds stay: their row may be on its way, from this server or
+                from another one that shares the data folder.
 
         Returns:
             How many were removed.
         """
-        removed = 0
+        removed, newest = 0, time.time() - age
         for parent, known in ((self.uploads, set(uploads)), (self.jobs, set(jobs))):
             for folder in parent.iterdir():
-                if folder.name not in known:
-                    _remove(folder)
-                    removed += 1
+                with contextlib.suppress(FileNotFoundError):
+                    if folder.name not in known and folder.stat().st_mtime <= newest:
+                        _remove(folder)
+                        removed += 1
         return removed
 
     def clear_partial(self, job: str) -> None:

@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 
 from hyperacuity import formats
-from hyperacuity.errors import HyperacuityError
 from hyperacuity.image import Image
 from hyperacuity.pipeline import Pipeline
 
@@ -21,7 +20,7 @@ _QUALITY = 88
 
 def write(source: Path, result: Path, folder: Path, kind: str) -> None:
     """Write both previews into a folder. One that cannot be made is left out: the result is what counts."""
-    with contextlib.suppress(HyperacuityError):
+    with contextlib.suppress(Exception):
         after = _first_frame(result, kind)
         height, width = after.header.height, after.header.width
         share = min(1.0, (_PIXELS / (height * width)) ** 0.5)
@@ -40,7 +39,7 @@ def _first_frame(path: Path, kind: str) -> Image:
 
     video = VideoSource(path, part=Part(Fraction(0), None))
     first = next(iter(video))
-    return Image.from_pixels(rgb_frame(first))
+    return Image.from_pixels(rgb_frame(first, video.frame_format))
 
 
 def _write(image: Image, size: tuple[int, int], path: Path) -> None:

@@ -30,7 +30,7 @@ _LOG = logging.getLogger(__name__)
 _POLL, _BEAT, _PATIENCE = 0.5, 1.0, 2.0
 # Variables that a worker gets; everything else, such as PGPASSWORD, it does not need.
 _ENVIRONMENT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TEMP", "SYSTEMROOT", "VIRTUAL_ENV", "PYTHONPATH")
-_PREFIXES = ("OMP_", "HYPERACUITY_", "CUDA_", "XDG_")
+_PREFIXES = ("OMP_", "CUDA_", "XDG_")
 
 
 class Workers:
@@ -193,7 +193,8 @@ class _Slot:
 
     def _finished(self, claim: Claim, outcome: Mapping[str, Any]) -> None:
         state = JobState.FAILED if outcome.get("error") else JobState.DONE
-        self.workers.store.finish(claim, state, outcome, self._expiry())
+        size = self.workers.folders.size(claim.job.id)
+        self.workers.store.finish(claim, state, outcome, self._expiry(), size)
 
     def _stopped(self, claim: Claim) -> None:
         """The job ended because it was cancelled, or because the server ends."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 from fastapi import FastAPI
@@ -26,17 +26,22 @@ _LOG = logging.getLogger(__name__)
 _PAGE = Path(__file__).parents[1] / "page"
 # Seconds between two sweeps.
 _SWEEP = 600.0
+# Seconds for which a folder without a row may be one whose row is on its way.
+_FRESH = 3600.0
 # Seconds between two looks for jobs whose worker was lost with its server.
 _RECOVER = 5.0
 
 
-def build(options: ServerOptions, store: Store, folders: Folders) -> ASGIApp:
+def build(
+    options: ServerOptions, store: Store, folders: Folders, started: Callable[[], None] = lambda: None
+) -> ASGIApp:
     """Build the application. Its workers start with it and end with it.
 
     Args:
         options: How the server is run.
         store: Open; the caller closes it.
         folders: Of the data folder.
+        started: Called when requests are about to be answered.
     """
     workers = Workers(options, store, folders)
     server = ServerState(options, store, folders, workers, Notifier(store))
@@ -49,7 +54,7 @@ def build(options: ServerOptions, store: Store, folders: Folders) -> ASGIApp:
         root_path=options.base_path,
         lifespan=_lifespan,
     )
-    app.state.server = server
+    app.state.server, app.state.started = server, started
     problems.install(app)
     for router in (uploads.router, results.router, jobs.router, system.router, identity.router):
         app.include_router(router, prefix="/v1")
@@ -63,13 +68,14 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     server: ServerState = app.state.server
     only = server.options.store == "sqlite"
     await asyncio.to_thread(server.store.recover, server.result_expiry(), everything=only)
-    await asyncio.to_thread(sweep, server)
+    await asyncio.to_thread(sweep, server, age=0.0 if only else _FRESH)
     server.notifier.start()
     server.workers.start()
     tasks = [
         asyncio.create_task(_repeat(_SWEEP, server, sweep)),
         asyncio.create_task(_repeat(_RECOVER, server, _recover)),
     ]
+    app.state.started()
     try:
         yield
     finally:
@@ -94,7 +100,7 @@ def _recover(server: ServerState) -> None:
         server.workers.notify()
 
 
-def sweep(server: ServerState) -> None:
+def sweep(server: ServerState, age: float = _FRESH) -> None:
     """Remove what has expired, and what no row of the store names."""
     uploads_over, jobs_over = server.store.expired(server.store.now())
     for upload in set(uploads_over) - server.writing:
@@ -103,5 +109,4 @@ def sweep(server: ServerState) -> None:
     for job in jobs_over:
         server.store.remove_job(job)
         server.folders.remove_job(job)
-    # With a shared store, other servers have folders of their own.
-    server.folders.sweep(*server.store.known())
+    server.folders.sweep(*server.store.known(), age)

@@ -1,4 +1,4 @@
-"""Tells waiting requests that jobs have changed: one reader of the store, however many wait."""
+"""Wakes waiting requests when jobs have changed: one reader of the store, however many wait."""
 
 from __future__ import annotations
 
@@ -7,18 +7,15 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator
 
-from hyperacuity.server.records import Event
 from hyperacuity.server.store import Store
 
 _LOG = logging.getLogger(__name__)
 # Seconds between two looks at the store.
 _INTERVAL = 0.25
-# Events that a slow reader may be behind; it then reads the store.
-_BEHIND = 200
 
 
 class Notifier:
-    """Passes new events of the store to those who wait for them.
+    """Wakes those who wait for changes of a job; they read the store for themselves.
 
     Args:
         store: The store.
@@ -26,7 +23,8 @@ class Notifier:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._waiting: dict[str, set[asyncio.Queue[Event | None]]] = {}
+        self._waiting: dict[str, set[asyncio.Event]] = {}
+        self.ended = False
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -39,19 +37,20 @@ class Notifier:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
-        for queues in self._waiting.values():
-            for queue in queues:
-                queue.put_nowait(None)
+        self.ended = True
+        for waiting in self._waiting.values():
+            for changed in waiting:
+                changed.set()
 
     @contextlib.asynccontextmanager
-    async def subscription(self, job: str) -> AsyncIterator[asyncio.Queue[Event | None]]:
-        """Give a queue of the events of a job from now on; None ends it."""
-        queue: asyncio.Queue[Event | None] = asyncio.Queue(_BEHIND)
-        self._waiting.setdefault(job, set()).add(queue)
+    async def subscription(self, job: str) -> AsyncIterator[asyncio.Event]:
+        """Give an event that is set whenever the job has changed, and when the server ends (`ended`)."""
+        changed = asyncio.Event()
+        self._waiting.setdefault(job, set()).add(changed)
         try:
-            yield queue
+            yield changed
         finally:
-            self._waiting[job].discard(queue)
+            self._waiting[job].discard(changed)
             if not self._waiting[job]:
                 del self._waiting[job]
 
@@ -66,6 +65,5 @@ class Notifier:
                 continue
             for event in found:
                 last = event.number
-                for queue in self._waiting.get(event.job, ()):
-                    with contextlib.suppress(asyncio.QueueFull):
-                        queue.put_nowait(event)
+                for changed in self._waiting.get(event.job, ()):
+                    changed.set()

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import ipaddress
+import re
+import time
+
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from hyperacuity.server.http.problems import Problem
@@ -19,12 +25,17 @@ _HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
-_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+# Requests whose bodies are files: their own code bounds size and speed. All other bodies are small JSON.
+_FILES = re.compile(r"(PATCH .*/v1/uploads/\w+|POST .*/v1/upscale)")
+_MOST_JSON, _JSON_SECONDS = 1 << 20, 10.0
 
 
 def is_loopback(host: str) -> bool:
     """Return whether a host is this machine only."""
-    return host in _LOOPBACK or host.startswith("127.")
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 class Guard:
@@ -50,13 +61,19 @@ class Guard:
                     headers.setdefault(name, value)
             await send(message)
 
-        problem = self._problem(scope["method"], Headers(scope=scope))
+        files = _FILES.fullmatch(f"{scope['method']} {scope['path']}") is not None
+        problem = self._problem(scope["method"], Headers(scope=scope), files)
         if problem is not None:
             await problem.response()(scope, receive, guarded)
-        else:
+        elif files:
             await self.app(scope, receive, guarded)
+        else:
+            await self.app(scope, _Bounded(receive), guarded)
 
-    def _problem(self, method: str, headers: Headers) -> Problem | None:
+    def _problem(self, method: str, headers: Headers, files: bool) -> Problem | None:
+        declared = headers.get("content-length", "")
+        if not files and declared.isdecimal() and int(declared) > _MOST_JSON:
+            return Problem(413, f"a body of {int(declared):,} bytes; this request takes {_MOST_JSON:,}")
         host = headers.get("host", "")
         name = host.rsplit(":", 1)[0] if not host.endswith("]") else host
         if is_loopback(self.options.host) and not self.options.trusted_proxy and not is_loopback(name.strip("[]")):
@@ -70,3 +87,24 @@ class Guard:
         if origin is not None and origin.split("://", 1)[-1] != host:
             return Problem(403, "changes are taken from this server's own page and from programs only")
         return None
+
+
+class _Bounded:
+    """Receives a small body: it ends one that is longer than it announced, or slow."""
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self._bytes, self._end, self._complete = 0, time.monotonic() + _JSON_SECONDS, False
+
+    async def __call__(self) -> Message:
+        if self._complete:  # what follows is the end of the connection, for which a stream may wait long
+            return await self._receive()
+        try:
+            message = await asyncio.wait_for(self._receive(), max(0.0, self._end - time.monotonic()))
+        except TimeoutError as error:
+            raise HTTPException(408, f"the body took longer than {_JSON_SECONDS:.0f} seconds") from error
+        self._bytes += len(message.get("body", b""))
+        if self._bytes > _MOST_JSON:
+            raise HTTPException(413, f"the body is longer than {_MOST_JSON:,} bytes")
+        self._complete = not message.get("more_body", False)
+        return message

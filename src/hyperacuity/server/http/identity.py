@@ -10,15 +10,18 @@ from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, Field
 
 from hyperacuity.server.http.problems import Problem
-from hyperacuity.server.http.state import state_of
+from hyperacuity.server.http.state import ServerState, state_of
 from hyperacuity.server.records import User
 
 SESSION = "hyperacuity_session"
 _SESSION_SECONDS = 30 * 86400.0
 LOCAL = User("local", "local")
-# One hash at a time: each takes 64 MiB. And a pause after a wrong password.
+# One hash at a time: each takes 64 MiB. And a pause after a wrong password; more people than this do not wait.
 _HASHING = asyncio.Lock()
-_PAUSE = 1.0
+_PAUSE, _MOST_WAITING = 1.0, 10
+_waiting = 0
+# Verified for unknown names, so that the time says nothing: argon2id of a random text, with the library's defaults.
+_NO_ONE = "$argon2id$v=19$m=65536,t=3,p=4$K99MvkNrtpm8+tiTj2ulxQ$WS2SsCTkXDuS1+NLXI2RMomPZpe377PGahd35NHF7zw"
 
 router = APIRouter()
 
@@ -55,25 +58,17 @@ class Credentials(BaseModel):
 @router.post("/session", status_code=204)
 async def log_in(credentials: Credentials, request: Request) -> Response:
     """Begin a session of the page."""
-    from argon2 import PasswordHasher
-    from argon2.exceptions import VerificationError
-
+    global _waiting  # noqa: PLW0603 - as the lock
     server = state_of(request)
-    async with _HASHING:
-        found = await asyncio.to_thread(server.store.user, credentials.name)
-        hasher = PasswordHasher()
-        try:
-            # Also for unknown names, so that the time says nothing.
-            known = found[1] if found is not None and found[1] else await asyncio.to_thread(hasher.hash, "nobody")
-            await asyncio.to_thread(hasher.verify, known, credentials.password)
-            right = found is not None and found[1] is not None
-        except VerificationError:
-            right = False
-        if found is None or not right:
-            await asyncio.sleep(_PAUSE)
-            raise server.refuse("auth", Problem(401, "the name or the password is wrong"))
+    if _waiting >= _MOST_WAITING:
+        raise server.refuse("auth", Problem(429, "too many people are logging in", {"Retry-After": "10"}))
+    _waiting += 1
+    try:
+        user = await _check_password(server, credentials)
+    finally:
+        _waiting -= 1
     expires = time.time() + _SESSION_SECONDS
-    token = await asyncio.to_thread(server.store.add_token, found[0].id, "session", expires)
+    token = await asyncio.to_thread(server.store.add_token, user.id, "session", expires)
     answer = Response(status_code=204)
     answer.set_cookie(
         SESSION,
@@ -95,3 +90,27 @@ async def log_out(request: Request) -> Response:
     answer = Response(status_code=204)
     answer.delete_cookie(SESSION, path=server.options.base_path or "/")
     return answer
+
+
+async def _check_password(server: ServerState, credentials: Credentials) -> User:
+    """The user of a name and a password.
+
+    Raises:
+        Problem: 401.
+    """
+    from argon2 import PasswordHasher
+    from argon2.exceptions import VerificationError
+
+    async with _HASHING:
+        found = await asyncio.to_thread(server.store.user, credentials.name)
+        hasher = PasswordHasher()
+        try:
+            known = found[1] if found is not None and found[1] else _NO_ONE
+            await asyncio.to_thread(hasher.verify, known, credentials.password)
+            right = found is not None and found[1] is not None
+        except VerificationError:
+            right = False
+        if found is None or not right:
+            await asyncio.sleep(_PAUSE)
+            raise server.refuse("auth", Problem(401, "the name or the password is wrong"))
+    return found[0]

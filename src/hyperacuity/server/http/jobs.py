@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import re
 import time
@@ -59,6 +60,10 @@ async def submit(
     """Submit a job; with the same Idempotency-Key again, the same job is returned."""
     server = state_of(request)
     upload = await uploads.find_upload(server, submission.upload, owner)
+    if idempotency_key is not None:
+        earlier = await asyncio.to_thread(server.store.job_of_key, owner.id, idempotency_key)
+        if earlier is not None:
+            return JSONResponse(await view(server, earlier), 201, {"Location": f"jobs/{earlier.id}"})
     if not upload.complete:
         raise Problem(409, f"{upload.offset:,} of {upload.length:,} bytes have arrived")
     job = await _submit(server, owner, upload, submission, idempotency_key)
@@ -125,6 +130,8 @@ async def events(job: str, request: Request, owner: Owner, last_event_id: Annota
     """The changes of a job as server-sent events, from Last-Event-ID on, until it has ended."""
     server = state_of(request)
     found = await find_job(server, job, owner)
+    if found.state.ended and not await asyncio.to_thread(server.store.events, found.id, last_event_id):
+        return Response(status_code=204)  # by which a browser knows not to connect again
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     stream = _stream(server, found, last_event_id)
     return StreamingResponse(stream, media_type="text/event-stream", headers=headers)
@@ -252,40 +259,31 @@ async def _ended(server: ServerState, job: Job, seconds: float) -> Job:
     """The job when it has ended, or after a time."""
     owner = User(job.owner, "")
     end = time.monotonic() + seconds
-    async with server.notifier.subscription(job.id) as queue:
+    async with server.notifier.subscription(job.id) as changed:
         while True:
+            changed.clear()
             now = await find_job(server, job.id, owner)
             left = end - time.monotonic()
-            if now.state.ended or left <= 0:
+            if now.state.ended or left <= 0 or server.notifier.ended:
                 return now
-            try:
-                await asyncio.wait_for(queue.get(), min(left, _KEEP_ALIVE))
-            except TimeoutError:
-                continue
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(changed.wait(), min(left, _KEEP_ALIVE))
 
 
 async def _stream(server: ServerState, job: Job, after: int) -> AsyncIterator[str]:
-    async with server.notifier.subscription(job.id) as queue:
+    async with server.notifier.subscription(job.id) as changed:
         last = after
-        for event in await asyncio.to_thread(server.store.events, job.id, after):
-            last = event.number
-            yield _line(event)
-            if event.kind in ("done", "failed", "cancelled"):
-                return
-        while True:
+        while not server.notifier.ended:
+            changed.clear()
+            for event in await asyncio.to_thread(server.store.events, job.id, last):
+                last = event.number
+                yield _line(event)
+                if event.kind in ("done", "failed", "cancelled"):
+                    return
             try:
-                found = await asyncio.wait_for(queue.get(), _KEEP_ALIVE)
+                await asyncio.wait_for(changed.wait(), _KEEP_ALIVE)
             except TimeoutError:
-                yield ": still here\n\n"
-                continue
-            if found is None:
-                return
-            if found.number <= last:
-                continue
-            last = found.number
-            yield _line(found)
-            if found.kind in ("done", "failed", "cancelled"):
-                return
+                yield ": waiting\n\n"
 
 
 def _line(event: Event) -> str:

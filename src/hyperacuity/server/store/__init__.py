@@ -1,6 +1,9 @@
 """Where jobs, uploads, users and events are kept, so that nothing that was accepted is lost.
 
-`Store` holds the verbs and their SQL; `sqlite` and `postgres` are the two databases behind it.
+schema            the tables
+database          transactions and a clock
+accounts, store   the verbs and their SQL: users and tokens; uploads, jobs and events
+sqlite, postgres  the two databases
 """
 
 from __future__ import annotations

@@ -7,8 +7,9 @@ from contextlib import contextmanager
 from typing import Any
 
 from hyperacuity.errors import MissingDependency, UsageError
+from hyperacuity.server.store.database import Row, Transaction
 from hyperacuity.server.store.schema import TABLES, VERSION
-from hyperacuity.server.store.store import Row, Store, Transaction
+from hyperacuity.server.store.store import Store
 
 
 class PostgresStore(Store):
@@ -29,7 +30,7 @@ class PostgresStore(Store):
             import psycopg
             from psycopg_pool import ConnectionPool
         except ImportError as error:
-            raise MissingDependency("a PostgreSQL store", "postgres") from error
+            raise MissingDependency("a PostgreSQL store needs: pip install 'hyperacuity[postgres]'") from error
         try:
             self._pool = ConnectionPool(address, min_size=1, max_size=8, open=True, timeout=10)
             self._pool.wait(10)

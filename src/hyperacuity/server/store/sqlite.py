@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from hyperacuity.errors import UsageError
+from hyperacuity.server.store.database import Row, Transaction
 from hyperacuity.server.store.schema import TABLES, VERSION
-from hyperacuity.server.store.store import Row, Store, Transaction
+from hyperacuity.server.store.store import Store
 
 
 class SqliteStore(Store):

@@ -2,49 +2,29 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import secrets
-from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
-from typing import Any, Protocol
+from collections.abc import Mapping
+from typing import Any
 
-from hyperacuity.server.records import Claim, Event, Job, JobState, Upload, User, new_id
+from hyperacuity.server.records import Claim, Event, Job, JobState, Upload
+from hyperacuity.server.store.accounts import AccountStore
+from hyperacuity.server.store.database import Row, Transaction
 from hyperacuity.task import Message, Outcome
 
 # A job whose worker was lost so often is failed: it kills workers.
 ATTEMPTS = 3
+# One whose whole server was lost so often is failed as well: it may be what ends the machine.
+RESTARTS = 10
 _JOB = (
     "id, owner, upload, name, task, state, priority, attempts, progress, cancelling, outcome, created, started, "
     "finished, expires"
 )
 _UPLOAD = 'id, owner, name, length, "offset", created, expires'
-Row = Sequence[Any]
 
 
-class Transaction(Protocol):
-    """A running transaction."""
-
-    def rows(self, sql: str, *values: Any) -> list[Row]:
-        """Run a statement, with `?` for each value, and return its rows."""
-        ...
-
-
-class Store(ABC):
-    """Everything that must survive a restart. Its methods may be called from any thread."""
-
-    @abstractmethod
-    def transaction(self) -> AbstractContextManager[Transaction]:
-        """Begin a transaction that other writers wait for; it is rolled back by an exception."""
-
-    @abstractmethod
-    def now(self) -> float:
-        """The time by which leases end: one clock for all servers."""
-
-    @abstractmethod
-    def close(self) -> None:
-        """Close the database."""
+class Store(AccountStore):
+    """Uploads, jobs and their events, in addition to accounts."""
 
     # What the SELECT of a claim ends with, so that two servers do not wait for one another.
     claim_lock = ""
@@ -82,9 +62,11 @@ class Store(ABC):
             return bool(run.rows(f"SELECT 1 FROM jobs WHERE upload = ? {states} LIMIT 1", upload))
 
     def bytes_of(self, owner: str) -> int:
-        """Return the bytes of all uploads of an owner."""
+        """Return the bytes of all uploads and results of an owner."""
         with self.transaction() as run:
-            return int(run.rows("SELECT COALESCE(SUM(length), 0) FROM uploads WHERE owner = ?", owner)[0][0])
+            uploads = run.rows("SELECT COALESCE(SUM(length), 0) FROM uploads WHERE owner = ?", owner)
+            results = run.rows("SELECT COALESCE(SUM(bytes), 0) FROM jobs WHERE owner = ?", owner)
+        return int(uploads[0][0]) + int(results[0][0])
 
     # Jobs
 
@@ -102,13 +84,19 @@ class Store(ABC):
                 if rows:
                     return _job(rows[0])
             run.rows(
-                f"INSERT INTO jobs ({_JOB}, lease, idempotency) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?, 0, 0, 0, NULL, ?, 0, 0, 0, 0, ?)",
+                f"INSERT INTO jobs ({_JOB}, lease, restarts, bytes, idempotency) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, 0, 0, 0, NULL, ?, 0, 0, 0, 0, 0, 0, ?)",
                 job.id, job.owner, job.upload, job.name, json.dumps(job.task), job.state, job.priority, job.created,
                 idempotency,
             )  # fmt: skip
             _event(run, job.id, job.state)
         return job
+
+    def job_of_key(self, owner: str, idempotency: str) -> Job | None:
+        """Return the job that an owner submitted with a key, or None."""
+        with self.transaction() as run:
+            rows = run.rows(f"SELECT {_JOB} FROM jobs WHERE owner = ? AND idempotency = ?", owner, idempotency)
+        return _job(rows[0]) if rows else None
 
     def job(self, job: str, owner: str) -> Job | None:
         """Return a job of this owner, or None."""
@@ -183,15 +171,17 @@ class Store(ABC):
                 _event(run, claim.job.id, "progress", {"progress": round(progress, 4)})
             return bool(rows[0][0])
 
-    def finish(self, claim: Claim, state: JobState, outcome: Mapping[str, Any] | None, expires: float) -> bool:
-        """End a job; False if it no longer belongs to this claim, so that nothing is finished twice."""
+    def finish(
+        self, claim: Claim, state: JobState, outcome: Mapping[str, Any] | None, expires: float, size: int = 0
+    ) -> bool:
+        """End a job whose files have `size` bytes; False if it no longer belongs to this claim."""
         with self.transaction() as run:
             rows = run.rows(
-                "UPDATE jobs SET state = ?, outcome = ?, finished = ?, expires = ?, token = NULL, lease = 0, "
-                "progress = CASE WHEN ? = 'done' THEN 1 ELSE progress END "
+                "UPDATE jobs SET state = ?, outcome = ?, finished = ?, expires = ?, bytes = ?, token = NULL, "
+                "lease = 0, progress = CASE WHEN ? = 'done' THEN 1 ELSE progress END "
                 "WHERE id = ? AND token = ? AND state = 'running' RETURNING id",
-                state, None if outcome is None else json.dumps(outcome), self.now(), expires, state, claim.job.id,
-                claim.token,
+                state, None if outcome is None else json.dumps(outcome), self.now(), expires, size, state,
+                claim.job.id, claim.token,
             )  # fmt: skip
             if rows:
                 _event(run, claim.job.id, state)
@@ -209,7 +199,9 @@ class Store(ABC):
                 _event(run, claim.job.id, JobState.WAITING)
 
     def recover(self, expires: float, *, everything: bool = False) -> list[str]:
-        """Let jobs wait again whose worker was lost, and fail those that have lost too many.
+        """Let jobs wait again whose server was lost, and fail those that have lost too many.
+
+        A lost server is no attempt of the job: `attempts` counts the workers that were lost alone.
 
         Args:
             expires: When failed ones are removed.
@@ -219,17 +211,19 @@ class Store(ABC):
             The ids of the jobs.
         """
         with self.transaction() as run:
-            sql = "SELECT id, attempts, cancelling FROM jobs WHERE state = 'running' AND lease < ?"
+            sql = "SELECT id, restarts + 1, cancelling FROM jobs WHERE state = 'running' AND lease < ?"
             lost = run.rows(sql, 1e18 if everything else self.now())
-            for job, attempts, cancelling in lost:
-                if not cancelling and attempts < ATTEMPTS:
+            for job, restarts, cancelling in lost:
+                if not cancelling and restarts < RESTARTS:
                     run.rows(
-                        "UPDATE jobs SET state = 'waiting', token = NULL, lease = 0, progress = 0 WHERE id = ?", job
-                    )
+                        "UPDATE jobs SET state = 'waiting', token = NULL, lease = 0, progress = 0, "
+                        "attempts = attempts - 1, restarts = ? WHERE id = ?",
+                        restarts, job,
+                    )  # fmt: skip
                     _event(run, job, JobState.WAITING)
                     continue
                 state = JobState.CANCELLED if cancelling else JobState.FAILED
-                message = Message(f"this job ended its worker {attempts} times, so it is not tried again")
+                message = Message(f"the server was lost {restarts} times during this job, so it is not tried again")
                 outcome = Outcome("", "", error=None if cancelling else message).to_json()
                 run.rows(
                     "UPDATE jobs SET state = ?, outcome = ?, token = NULL, lease = 0, finished = ?, expires = ? "
@@ -306,75 +300,9 @@ class Store(ABC):
             oldest = run.rows("SELECT MIN(created) FROM jobs WHERE state = 'waiting'")[0][0]
         return 0.0 if oldest is None else max(0.0, self.now() - float(oldest))
 
-    # Users
-
-    def add_user(self, name: str, password: str | None) -> User:
-        """Keep a user; `password` is its hash. An existing one of this name gets the new password."""
-        with self.transaction() as run:
-            rows = run.rows("SELECT id, name FROM users WHERE name = ?", name)
-            if rows:
-                run.rows("UPDATE users SET password = ? WHERE name = ?", password, name)
-                return User(*map(str, rows[0]))
-            user = User(new_id(), name)
-            sql = "INSERT INTO users (id, name, password, created) VALUES (?, ?, ?, ?)"
-            run.rows(sql, user.id, name, password, self.now())
-            return user
-
-    def user(self, name: str) -> tuple[User, str | None] | None:
-        """Return a user and the hash of the password, by name."""
-        with self.transaction() as run:
-            rows = run.rows("SELECT id, name, password FROM users WHERE name = ?", name)
-        return (User(str(rows[0][0]), str(rows[0][1])), rows[0][2]) if rows else None
-
-    def users(self) -> list[User]:
-        """Return all users, by name."""
-        with self.transaction() as run:
-            return [User(*map(str, row)) for row in run.rows("SELECT id, name FROM users ORDER BY name")]
-
-    def remove_user(self, name: str) -> bool:
-        """Forget a user and the tokens; what they own stays until it expires. Returns whether there was one."""
-        with self.transaction() as run:
-            rows = run.rows("DELETE FROM users WHERE name = ? RETURNING id", name)
-            for (owner,) in rows:
-                run.rows("DELETE FROM tokens WHERE owner = ?", owner)
-            return bool(rows)
-
-    def add_token(self, owner: str, kind: str, expires: float) -> str:
-        """Make a token for a user and return it; only its hash is kept.
-
-        Args:
-            owner: The user's id.
-            kind: "api" for programs, "session" for a page.
-            expires: Seconds since 1970.
-        """
-        token = secrets.token_urlsafe(32)
-        with self.transaction() as run:
-            sql = "INSERT INTO tokens (hash, owner, kind, created, expires) VALUES (?, ?, ?, ?, ?)"
-            run.rows(sql, _hash(token), owner, kind, self.now(), expires)
-        return token
-
-    def token_owner(self, token: str, kind: str) -> User | None:
-        """Return the user of a token that has not expired; a lookup by hash takes the same time for any token."""
-        with self.transaction() as run:
-            rows = run.rows(
-                "SELECT users.id, users.name FROM tokens JOIN users ON users.id = tokens.owner "
-                "WHERE tokens.hash = ? AND tokens.kind = ? AND tokens.expires > ?",
-                _hash(token), kind, self.now(),
-            )  # fmt: skip
-        return User(*map(str, rows[0])) if rows else None
-
-    def remove_token(self, token: str) -> None:
-        """Forget a token."""
-        with self.transaction() as run:
-            run.rows("DELETE FROM tokens WHERE hash = ?", _hash(token))
-
 
 def _event(run: Transaction, job: str, kind: str, data: Mapping[str, Any] | None = None) -> None:
     run.rows("INSERT INTO events (job, kind, data) VALUES (?, ?, ?)", job, kind, json.dumps(data or {}))
-
-
-def _hash(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()
 
 
 def _upload(row: Row) -> Upload:
