@@ -18,6 +18,7 @@ import time
 from pathlib import Path
 from typing import IO, Any
 
+from hyperacuity import formats
 from hyperacuity.server import previews
 from hyperacuity.server.limits import check_source
 from hyperacuity.task import Message, Outcome, Progress, Stop, Stopped, Task
@@ -94,13 +95,20 @@ def _run(message: dict[str, Any], stop: Stop, observer: Observer, upscalers: Ups
         if isinstance(error, Stopped):
             raise
         return Outcome(task.source, task.target, error=Message.from_exception(error))
-    extension = message.get("ending") or None
+    extension = message.get("ending") or _ending(message["name"], kind)
     target = Naming("", "", extension).name(source, folder).with_stem("result")
     task = Task.from_json(message["run"] | {"target": str(target), "force": True})
     outcome = run(task, observer, stop, upscalers=upscalers)
     if outcome.error is None:
         previews.write(source, target, folder, kind)
     return outcome
+
+
+def _ending(name: str, kind: str) -> str | None:
+    """The ending of the client's name if it is one of this kind, as on the command line; None for that of the content."""
+    path = Path(name)
+    known = formats.names_video(path) if kind == "video" else formats.knows(path)
+    return path.suffix if known else None
 
 
 def _confine() -> None:

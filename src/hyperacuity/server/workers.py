@@ -127,7 +127,7 @@ class _Slot:
         limits = {name: getattr(self.options, name) for name in LIMITS}
         process = self._started()
         run = {"run": {**task, "source": str(source), "target": ""}, "folder": str(folder), "limits": limits}
-        self._send(run | {"ending": ending})
+        self._send(run | {"ending": ending, "name": claim.job.name})
         progress, begun, beat, asked = 0.0, time.monotonic(), 0.0, 0.0
         while True:
             with contextlib.suppress(queue.Empty):

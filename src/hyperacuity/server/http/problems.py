@@ -1,4 +1,4 @@
-"""Errors as RFC 9457 problem+json: a title, the number and the limit in `detail`, and nothing of the server's inside."""
+"""Errors as RFC 9457 problem+json: `detail` has the number and the limit, and nothing of the server's inside."""
 
 from __future__ import annotations
 

@@ -9,6 +9,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import FileResponse, StreamingResponse
+from starlette.datastructures import MutableHeaders
+from starlette.types import Message as ASGIMessage
+from starlette.types import Receive, Scope, Send
 
 from hyperacuity.api import size_suffix
 from hyperacuity.server import previews
@@ -76,7 +79,7 @@ def file_response(server: ServerState, job: Job) -> Response:
     if path is None:
         raise Problem(404, "the result is gone")
     kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
-    return FileResponse(path, media_type=kind, filename=download_name(server, job))
+    return _File(path, media_type=kind, filename=download_name(server, job))
 
 
 def download_name(server: ServerState, job: Job) -> str:
@@ -93,7 +96,26 @@ async def _preview(job: str, request: Request, owner: Owner, name: str) -> Respo
     path = server.folders.job(found.id) / name
     if not await asyncio.to_thread(path.is_file):
         raise Problem(404 if found.state.ended else 409, "there is no preview")
-    return FileResponse(path, media_type="image/jpeg", headers={"Cache-Control": "private, max-age=3600"})
+    return _File(path, media_type="image/jpeg", headers={"Cache-Control": "private, max-age=3600"})
+
+
+class _File(FileResponse):
+    """A file whose wrong ranges are answered as problems, too."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        refused = False
+
+        async def checked(message: ASGIMessage) -> None:
+            nonlocal refused
+            if message["type"] == "http.response.start" and message["status"] in {400, 416}:
+                refused = True
+                span = MutableHeaders(scope=message).get("content-range")
+                problem = Problem(message["status"], "no such range of bytes", {"Content-Range": span} if span else None)
+                await problem.response()(scope, receive, send)
+            elif not refused:
+                await send(message)
+
+        await super().__call__(scope, receive, checked)
 
 
 def _unique(name: str, taken: set[str]) -> str:

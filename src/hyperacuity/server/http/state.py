@@ -50,7 +50,8 @@ class ServerState:
         usage = shutil.disk_usage(self.folders.data)
         left = (usage.free - more) / usage.total
         if left < self.options.min_free_share:
-            detail = f"the server's disk would have {max(0.0, left):.0%} left; it keeps {self.options.min_free_share:.0%} free"
+            least = self.options.min_free_share
+            detail = f"the server's disk would have {max(0.0, left):.0%} left; it keeps {least:.0%} free"
             raise self.refuse("disk", Problem(507, detail))
 
     def upload_expiry(self) -> float:

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator
 from typing import IO
 
 from fastapi import APIRouter, Request, Response
+from starlette.requests import ClientDisconnect
 
 from hyperacuity.server.http.identity import Owner
 from hyperacuity.server.http.problems import Problem
@@ -175,6 +176,8 @@ async def _steady(body: AsyncIterator[bytes], least: int) -> AsyncIterator[bytes
             part = await asyncio.wait_for(anext(parts), _GRACE)
         except StopAsyncIteration:
             return
+        except ClientDisconnect as error:
+            raise Problem(400, "the connection broke off") from error
         except TimeoutError as error:
             raise Problem(408, f"no byte came for {_GRACE:.0f} seconds") from error
         total += len(part)
