@@ -89,9 +89,9 @@ def idle(tmp_path: Path) -> Iterator[Callable[..., Server]]:
     """Starts servers, by default without workers."""
     made: list[Server] = []
 
-    def start(*arguments: str, workers: int = 0, **options: str) -> Server:
+    def start(*arguments: str, workers: int = 0, config: str = "") -> Server:
         folder = tmp_path / f"data{len(made)}"
-        made.append(Server(folder, "--workers", str(workers), *arguments, **options))
+        made.append(Server(folder, "--workers", str(workers), *arguments, config=config))
         return made[-1]
 
     yield start

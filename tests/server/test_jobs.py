@@ -49,7 +49,9 @@ def a_video_with_sound(folder: Path) -> Path:
     return make(folder / "v.mp4", moving_frames(6), codec="mpeg4", sounds=1, title="Title")
 
 
-@pytest.mark.parametrize("source", [an_animation, a_png_called_jpg, sixteen_bits_with_alpha, a_photo_with_exif, a_video_with_sound])
+@pytest.mark.parametrize(
+    "source", [an_animation, a_png_called_jpg, sixteen_bits_with_alpha, a_photo_with_exif, a_video_with_sound]
+)
 def test_an_accepted_job_gives_the_bytes_of_the_command(
     client: Client, server: Server, tmp_path: Path, source: Callable[[Path], Path]
 ) -> None:

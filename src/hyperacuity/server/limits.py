@@ -47,21 +47,26 @@ def check_source(source: Path, task: Task, limits: Mapping[str, Any]) -> str:
 
 
 def _check_image(source: Path, task: Task, limits: Mapping[str, Any]) -> None:
+    size = _header_size(source)
+    if size is not None:
+        _check_pixels(size, task, limits, "pixels")
     with formats.read(source) as opened:
         frames = opened.frames
     if frames > limits["max_frames"]:
         raise UsageError(f"it has {frames} frames; this server takes {limits['max_frames']}")
-    size = _header_size(source)
-    if size is not None:
-        _check_pixels(size, task, limits, "pixels")
 
 
 def _header_size(source: Path) -> tuple[int, int] | None:
     """(height, width) by the header alone; None for what Pillow cannot read: then the format's own limit holds."""
     from PIL import Image
 
-    with contextlib.suppress(Exception), Image.open(source) as image:
-        return image.height, image.width
+    # Pillow's own limit would hide how many pixels there are; nothing is decoded here.
+    kept, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+    try:
+        with contextlib.suppress(Exception), Image.open(source) as image:
+            return image.height, image.width
+    finally:
+        Image.MAX_IMAGE_PIXELS = kept
     return None
 
 

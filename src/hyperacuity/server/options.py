@@ -34,13 +34,13 @@ class ServerOptions:
         min_free_share: The share of the disk that must stay free.
         upload_hours: After which an upload without a job is removed.
         result_days: After which an ended job and its files are removed.
-        job_seconds: The longest time that one job may take; foretold times beyond it are refused.
+        job_seconds: The longest time that one job may take.
         lease_seconds: After which a job without a sign of life is given to another worker.
         worker_jobs: After how many jobs a worker is replaced.
         worker_idle_seconds: After which an idle worker ends, to free its memory.
         worker_memory_bytes: The most address space of a worker; 0 for no limit.
-        min_bytes_per_second: Slower bodies are ended.
-        header_seconds: In which the headers of a request must have arrived.
+        min_bytes_per_second: Slower bodies are ended, after their first `header_seconds`.
+        header_seconds: The time for the headers of a request, for a body of JSON, and between two parts of a file.
         max_connections: Open at a time; more are answered with 503.
     """
 

@@ -12,6 +12,7 @@ import ctypes
 import json
 import os
 import queue
+import signal
 import sys
 import threading
 import time
@@ -24,7 +25,8 @@ from hyperacuity.server.limits import check_source
 from hyperacuity.task import Message, Outcome, Progress, Stop, Stopped, Task
 from hyperacuity.tasks import Naming, Observer, Upscalers, run
 
-_NEW_NETWORK = 0x40000000
+# Of Linux: unshare(2) and prctl(2).
+_NEW_NETWORK, _PARENT_DEATH_SIGNAL = 0x40000000, 1
 # Seconds between two reports of progress.
 _INTERVAL = 0.2
 
@@ -65,7 +67,7 @@ def main() -> None:
         stops.append(stop)
         try:
             outcome = _run(message, stop, _Reporter(send), upscalers)
-            send({"outcome": outcome.to_json()})
+            send({"outcome": _without_paths(outcome.to_json(), message)})
         except Stopped:
             send({"stopped": True})
         finally:
@@ -104,8 +106,21 @@ def _run(message: dict[str, Any], stop: Stop, observer: Observer, upscalers: Ups
     return outcome
 
 
+def _without_paths(content: Any, message: dict[str, Any]) -> Any:
+    """An outcome in whose texts the client's names stand in place of the server's paths."""
+    if isinstance(content, dict):
+        return {key: _without_paths(value, message) for key, value in content.items()}
+    if isinstance(content, list):
+        return [_without_paths(value, message) for value in content]
+    if isinstance(content, str):
+        folder = message["folder"]
+        plain = content.replace(message["run"]["source"], message["name"]).replace(f"{folder}{os.sep}", "")
+        return plain.replace(folder, "the job's folder")
+    return content
+
+
 def _ending(name: str, kind: str) -> str | None:
-    """The ending of the client's name if it is one of this kind, as on the command line; None for that of the content."""
+    """The ending of the client's name if it is of this kind, as on the command line; None for that of the content."""
     path = Path(name)
     known = formats.names_video(path) if kind == "video" else formats.knows(path)
     return path.suffix if known else None
@@ -122,7 +137,12 @@ def _confine() -> None:
     if memory:
         resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None, use_errno=True).unshare(_NEW_NETWORK)
+        system = ctypes.CDLL(None, use_errno=True)
+        system.unshare(_NEW_NETWORK)
+        # A server that is killed takes its workers along: the next one starts others on the same jobs.
+        system.prctl(_PARENT_DEATH_SIGNAL, signal.SIGKILL)
+        if os.getppid() != int(os.environ.get("HYPERACUITY_SERVER", os.getppid())):
+            sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -169,6 +169,7 @@ class _Slot:
         }
         environment |= {
             "HYPERACUITY_MAX_PIXELS": str(self.options.max_input_pixels),
+            "HYPERACUITY_SERVER": str(os.getpid()),
             "HYPERACUITY_WORKER_MEMORY": str(self.options.worker_memory_bytes),
         }
         self.process = subprocess.Popen(

@@ -27,7 +27,7 @@ _HEADERS = {
 }
 # Requests whose bodies are files: their own code bounds size and speed. All other bodies are small JSON.
 _FILES = re.compile(r"(PATCH .*/v1/uploads/\w+|POST .*/v1/upscale)")
-_MOST_JSON, _JSON_SECONDS = 1 << 20, 10.0
+_MOST_JSON = 1 << 20
 
 
 def is_loopback(host: str) -> bool:
@@ -68,7 +68,7 @@ class Guard:
         elif files:
             await self.app(scope, receive, guarded)
         else:
-            await self.app(scope, _Bounded(receive), guarded)
+            await self.app(scope, _Bounded(receive, self.options.header_seconds), guarded)
 
     def _problem(self, method: str, headers: Headers, files: bool) -> Problem | None:
         declared = headers.get("content-length", "")
@@ -92,9 +92,9 @@ class Guard:
 class _Bounded:
     """Receives a small body: it ends one that is longer than it announced, or slow."""
 
-    def __init__(self, receive: Receive) -> None:
-        self._receive = receive
-        self._bytes, self._end, self._complete = 0, time.monotonic() + _JSON_SECONDS, False
+    def __init__(self, receive: Receive, seconds: float) -> None:
+        self._receive, self._seconds = receive, seconds
+        self._bytes, self._end, self._complete = 0, time.monotonic() + seconds, False
 
     async def __call__(self) -> Message:
         if self._complete:  # what follows is the end of the connection, for which a stream may wait long
@@ -102,7 +102,7 @@ class _Bounded:
         try:
             message = await asyncio.wait_for(self._receive(), max(0.0, self._end - time.monotonic()))
         except TimeoutError as error:
-            raise HTTPException(408, f"the body took longer than {_JSON_SECONDS:.0f} seconds") from error
+            raise HTTPException(408, f"the body took longer than {self._seconds:g} seconds") from error
         self._bytes += len(message.get("body", b""))
         if self._bytes > _MOST_JSON:
             raise HTTPException(413, f"the body is longer than {_MOST_JSON:,} bytes")

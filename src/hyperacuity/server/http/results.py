@@ -110,7 +110,9 @@ class _File(FileResponse):
             if message["type"] == "http.response.start" and message["status"] in {400, 416}:
                 refused = True
                 span = MutableHeaders(scope=message).get("content-range")
-                problem = Problem(message["status"], "no such range of bytes", {"Content-Range": span} if span else None)
+                problem = Problem(
+                    message["status"], "no such range of bytes", {"Content-Range": span} if span else None
+                )
                 await problem.response()(scope, receive, send)
             elif not refused:
                 await send(message)

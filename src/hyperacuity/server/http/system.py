@@ -39,7 +39,10 @@ health = APIRouter()
 async def models(_: Owner) -> Response:
     """The cards of the installed models, with the megapixels of result per second that were measured for them."""
     speed, machine = zoo.speed()
-    cards = [dataclasses.asdict(model.card) | {"speed": speed.get(name)} for name, model in zoo.models().items()]
+    cards = [
+        dataclasses.asdict(model.card) | {"family": model.card.family, "speed": speed.get(name)}
+        for name, model in zoo.models().items()
+    ]
     return JSONResponse({"models": cards, "default": zoo.DEFAULT, "presets": zoo.PRESETS, "measured_on": machine})
 
 

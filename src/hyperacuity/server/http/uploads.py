@@ -17,13 +17,14 @@ from starlette.requests import ClientDisconnect
 from hyperacuity.server.http.identity import Owner
 from hyperacuity.server.http.problems import Problem
 from hyperacuity.server.http.state import ServerState, state_of
+from hyperacuity.server.options import ServerOptions
 from hyperacuity.server.records import Upload, User, new_id
 
 VERSION = "1.0.0"
 _EXTENSIONS = "creation,expiration,termination"
 _PATCH = "application/offset+octet-stream"
-# A body is measured for its speed after so many seconds, and the disk after so many bytes.
-_GRACE, _DISK_EVERY = 10.0, 64 << 20
+# The disk is looked at again after so many bytes.
+_DISK_EVERY = 64 << 20
 _LONGEST_NAME = 255
 
 router = APIRouter()
@@ -144,7 +145,7 @@ async def receive(server: ServerState, upload: Upload, request: Request) -> int:
         with await asyncio.to_thread(path.open, "r+b") as file:
             file.seek(reached)
             try:
-                async for part in _steady(request.stream(), server.options.min_bytes_per_second):
+                async for part in _steady(request.stream(), server.options):
                     if reached + len(part) > upload.length:
                         detail = f"the body is longer than the {upload.length:,} bytes that were announced"
                         raise server.refuse("size", Problem(413, detail))
@@ -163,26 +164,27 @@ async def receive(server: ServerState, upload: Upload, request: Request) -> int:
     return reached
 
 
-async def _steady(body: AsyncIterator[bytes], least: int) -> AsyncIterator[bytes]:
-    """The parts of a body, as long as they come at `least` bytes per second.
+async def _steady(body: AsyncIterator[bytes], options: ServerOptions) -> AsyncIterator[bytes]:
+    """The parts of a body, as long as they come at `min_bytes_per_second`, measured from `header_seconds` on.
 
     Raises:
         Problem: 408.
     """
     begun, total = time.monotonic(), 0
+    grace, least = options.header_seconds, options.min_bytes_per_second
     parts = body.__aiter__()
     while True:
         try:
-            part = await asyncio.wait_for(anext(parts), _GRACE)
+            part = await asyncio.wait_for(anext(parts), grace)
         except StopAsyncIteration:
             return
         except ClientDisconnect as error:
             raise Problem(400, "the connection broke off") from error
         except TimeoutError as error:
-            raise Problem(408, f"no byte came for {_GRACE:.0f} seconds") from error
+            raise Problem(408, f"no byte came for {grace:g} seconds") from error
         total += len(part)
         seconds = time.monotonic() - begun
-        if seconds > _GRACE and total < least * seconds:
+        if seconds > grace and total < least * seconds:
             raise Problem(408, f"the body comes at {total / seconds:.0f} bytes per second; the least is {least}")
         yield part
 
