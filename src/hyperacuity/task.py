@@ -194,6 +194,9 @@ class MeasurementOptions(Record):
         cog: Whether to write a raster as cloud-optimised GeoTIFF.
         allow_generative: Whether a model that invents detail may be used.
         preview: Whether to write only an image of a part, before and after.
+        plane: The axes of the slices of a NIfTI volume: "xy", "xz" or "yz"; None for the two finest.
+        padding: A stored value that marks pixels without a measurement, besides the one that a DICOM file declares.
+        keep_private: Whether to keep private elements of DICOM files, which may restate the old geometry.
     """
 
     consistent: bool = False
@@ -201,6 +204,9 @@ class MeasurementOptions(Record):
     cog: bool = False
     allow_generative: bool = False
     preview: bool = False
+    plane: str | None = None
+    padding: float | None = None
+    keep_private: bool = False
 
 
 @dataclass(frozen=True)

@@ -70,7 +70,9 @@ def summary(found: Consistency, survey: Survey, description: Description) -> str
         survey: The ranges of the bands.
         description: The units.
     """
-    spans = np.array([np.nan if each is None or each.high == each.low else each.high - each.low for each in survey.ranges])
+    spans = np.array(
+        [np.nan if each is None or each.high == each.low else each.high - each.low for each in survey.ranges]
+    )
     shares = np.where(np.isnan(spans), 0, found.rms / spans)
     band = int(np.nanargmax(np.nan_to_num(shares)))
     factor = abs(description.scales[band])

@@ -161,7 +161,10 @@ class RasterSink:
         try:
             final.file.close()
             options = compression(self._like.layout, self._like.description)
-            options = {"COMPRESS": options.get("COMPRESS", "NONE"), "PREDICTOR": "YES" if "PREDICTOR" in options else "NO"}
+            options = {
+                "COMPRESS": options.get("COMPRESS", "NONE"),
+                "PREDICTOR": "YES" if "PREDICTOR" in options else "NO",
+            }
             rasterio.shutil.copy(
                 str(written.name.absolute()),
                 str(final.name.absolute()),

@@ -93,13 +93,17 @@ class RasterSource:
             raise UnsupportedFormat(f"the bands of {self.path} have several types: {', '.join(sorted(types))}")
         (dtype,) = types
         if dtype not in _TYPES:
-            why = "complex values are not intensities" if "complex" in dtype else "there is no exact way to enlarge them"
+            why = (
+                "complex values are not intensities" if "complex" in dtype else "there is no exact way to enlarge them"
+            )
             raise UnsupportedFormat(f"{self.path} holds values of type {dtype}: {why}")
         if any(not flags for flags in dataset.mask_flag_enums):
             raise UnsupportedFormat(f"the bands of {self.path} have masks of their own, which a GeoTIFF cannot hold")
         size = dataset.width * dataset.height * dataset.count * np.dtype(dtype).itemsize
         if size > max(_LARGE, _BOMB * self.path.stat().st_size):
-            raise DamagedFile(f"{self.path} claims {dataset.width}x{dataset.height} pixels, but is far too small for them")
+            raise DamagedFile(
+                f"{self.path} claims {dataset.width}x{dataset.height} pixels, but is far too small for them"
+            )
 
     @property
     def suffix(self) -> str:
@@ -129,9 +133,7 @@ class RasterSource:
             mask=self.mask,
             categorical=categorical or bool(self.description.classes),
         )
-        header = Header(
-            self.height, self.width, self.description.count + self.mask, dtype, levels, measured=measured
-        )
+        header = Header(self.height, self.width, self.description.count + self.mask, dtype, levels, measured=measured)
         return Strips(header, _Rows(self))
 
     def read_rows(self) -> Iterator[Array]:
