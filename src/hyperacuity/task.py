@@ -187,14 +187,12 @@ class MeasurementOptions(Record):
         categorical: Whether the values are names of classes, which only nearest may enlarge.
         cog: Whether to write a raster as cloud-optimised GeoTIFF.
         allow_generative: Whether a model that invents detail may be used.
-        preview: Whether to write only an image of a part, before and after.
     """
 
     consistent: bool = False
     categorical: bool = False
     cog: bool = False
     allow_generative: bool = False
-    preview: bool = False
 
 
 @dataclass(frozen=True)
@@ -257,9 +255,9 @@ class Outcome(Record):
         resumed: How many of them an earlier run had computed.
         damaged: How many of them replace damaged frames by the frame before.
         unchanged: The share of the network's work that was saved because pixels did not change between frames.
-        consistency: How far the box mean of an image of measurements is from its source, in words; "" for all others.
         lost: Metadata and streams of the source that the result lacks.
         seconds: How long the task took.
+        consistency: How far the box mean of an image of measurements is from its source, in words; "" for all others.
     """
 
     source: str
@@ -274,9 +272,9 @@ class Outcome(Record):
     resumed: int = 0
     damaged: int = 0
     unchanged: float = 0.0
-    consistency: str = ""
     lost: tuple[Message, ...] = ()
     seconds: float = 0.0
+    consistency: str = ""
 
 
 def _default(entry: dataclasses.Field[Any]) -> Any:

@@ -179,12 +179,15 @@ def record(outcome: Outcome) -> dict[str, Any]:
         "output_size": outcome.after[::-1],
         "frames": outcome.frames,
         "models": outcome.models,
+        **({"consistency": outcome.consistency} if outcome.consistency else {}),
         "seconds": round(outcome.seconds, 3),
     }
 
 
 def _note(outcome: Outcome) -> str:
-    """Speed and savings of a video."""
+    """Speed and savings of a video; the consistency of a measurement."""
+    if outcome.consistency:
+        return outcome.consistency
     if outcome.kind != "video":
         return ""
     parts = []

@@ -11,7 +11,11 @@ import typer
 from hyperacuity.cli import options as shared
 from hyperacuity.cli.interruption import interruptible
 from hyperacuity.cli.options import (
+    AllowGenerative,
+    Categorical,
     Codec,
+    Cog,
+    Consistent,
     Crf,
     Deinterlace,
     Device,
@@ -51,7 +55,7 @@ from hyperacuity.cli.streams import source_pipe, target_pipe
 from hyperacuity.cli.values import seconds, texts
 from hyperacuity.errors import UsageError
 from hyperacuity.size import Size
-from hyperacuity.task import ImageOptions, Options, Stopped, Task, VideoOptions
+from hyperacuity.task import ImageOptions, MeasurementOptions, Options, Stopped, Task, VideoOptions
 
 
 def command(
@@ -90,12 +94,17 @@ def command(
     deinterlace: Deinterlace = False,
     strict: Strict = False,
     preview: Preview = None,
+    consistent: Consistent = False,
+    categorical: Categorical = False,
+    cog: Cog = False,
+    allow_generative: AllowGenerative = False,
 ) -> None:
     """Make images and videos larger.
 
     hyperacuity upscale photo.jpg                    writes photo-x2.jpg next to it
     hyperacuity upscale photos -r -s 4 -o larger     a folder, and all folders in it
     hyperacuity upscale video.mp4 -o larger.mp4      a video with its sound, subtitles and chapters
+    hyperacuity upscale scene.tif --consistent       a satellite scene, with its place and its values
     hyperacuity upscale - -o - --ext png < a > b     in a pipe
     """
     everything = [*(inputs or []), *(more_inputs or [])]
@@ -105,7 +114,7 @@ def command(
     if suffix and {"/", "\\"} & set(suffix):
         raise UsageError(f"--suffix {suffix}: a suffix is part of a file name; use -o for another folder")
     if preview is not None and (output is not None or len(everything) > 1):
-        raise UsageError("--preview is one image of one video: leave -o and all but one input out")
+        raise UsageError("--preview is one image of one video or scene: leave -o and all but one input out")
     options = Options(
         model=model,
         model_path=None if model_path is None else str(model_path),
@@ -127,6 +136,7 @@ def command(
         strict=strict,
         preview=preview is not None,
     )
+    measurement = MeasurementOptions(consistent, categorical, cog, allow_generative)
     extension = shared.read_extension(ext)
     template = Task(
         "",
@@ -135,6 +145,7 @@ def command(
         options,
         ImageOptions(quality, extension, strict),
         videos if videos != VideoOptions() else None,
+        measurement if measurement != MeasurementOptions() else None,
         force,
         skip_existing,
     )

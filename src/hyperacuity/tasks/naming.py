@@ -7,6 +7,8 @@ from pathlib import Path
 
 from hyperacuity import api, formats
 from hyperacuity.errors import LEAVE_OUT, OTHER, HyperacuityError, UsageError, Use
+from hyperacuity.formats.raster.recognition import SUFFIXES as RASTER_SUFFIXES
+from hyperacuity.formats.raster.recognition import accepts as is_raster
 from hyperacuity.tasks.pipes import PIPE
 
 
@@ -73,6 +75,8 @@ def _ending(source: Path) -> str:
         return source.suffix
     if formats.is_video(source):
         return ".mkv"  # it holds most kinds of streams
+    if is_raster(source):
+        return source.suffix if source.suffix.lower() in RASTER_SUFFIXES else RASTER_SUFFIXES[0]
     try:
         return api.ending(source)
     except HyperacuityError:

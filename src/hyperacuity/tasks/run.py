@@ -86,7 +86,10 @@ def _run(task: Task, observer: Observer, stop: Stop, pipes: Pipes, upscalers: Up
             if task.skip_existing and target.exists():
                 return Outcome(task.source, task.target, skipped=True)
     kind = find_kind(source)
-    upscaler = upscalers.get(task.options)
+    options = task.options
+    if options.model is None and options.model_path is None:
+        options = replace(options, model=KINDS[kind].MODEL)
+    upscaler = upscalers.get(options)
     if isinstance(target, Path):
         with storing(target):
             target.parent.mkdir(parents=True, exist_ok=True)

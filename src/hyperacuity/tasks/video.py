@@ -12,6 +12,7 @@ from hyperacuity.errors import LEAVE_OUT, UsageError, Use
 from hyperacuity.task import Outcome, Progress, Stop, Task, VideoOptions
 from hyperacuity.tasks.pipes import peek
 
+MODEL: str | None = None
 _Y4M = b"YUV4MPEG2 "
 
 

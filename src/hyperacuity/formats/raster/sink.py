@@ -161,13 +161,17 @@ class RasterSink:
         try:
             final.file.close()
             options = compression(self._like.layout, self._like.description)
-            options = {"COMPRESS": options.get("COMPRESS", "NONE"), "PREDICTOR": "YES" if "PREDICTOR" in options else "NO"}
+            options = {
+                "COMPRESS": options.get("COMPRESS", "NONE"),
+                "PREDICTOR": "YES" if "PREDICTOR" in options else "NO",
+            }
             rasterio.shutil.copy(
                 str(written.name.absolute()),
                 str(final.name.absolute()),
                 driver="COG",
                 OVERVIEW_RESAMPLING=method,
                 BIGTIFF="IF_SAFER",
+                COPY_SRC_MDD="YES",
                 **options,
             )
             final.commit()
