@@ -193,7 +193,6 @@ class MeasurementOptions(Record):
         categorical: Whether the values are names of classes, which only nearest may enlarge.
         cog: Whether to write a raster as cloud-optimised GeoTIFF.
         allow_generative: Whether a model that invents detail may be used.
-        preview: Whether to write only an image of a part, before and after.
         plane: The axes of the slices of a NIfTI volume: "xy", "xz" or "yz"; None for the two finest.
         padding: A stored value that marks pixels without a measurement, besides the one that a DICOM file declares.
         keep_private: Whether to keep private elements of DICOM files, which may restate the old geometry.
@@ -203,7 +202,6 @@ class MeasurementOptions(Record):
     categorical: bool = False
     cog: bool = False
     allow_generative: bool = False
-    preview: bool = False
     plane: str | None = None
     padding: float | None = None
     keep_private: bool = False
@@ -290,10 +288,10 @@ class Outcome(Record):
         resumed: How many of them an earlier run had computed.
         damaged: How many of them replace damaged frames by the frame before.
         unchanged: The share of the network's work that was saved because pixels did not change between frames.
-        consistency: How far the box mean of an image of measurements is from its source, in words; "" for all others.
         lost: Metadata and streams of the source that the result lacks.
         seconds: How long the task took.
         choice: Why the models were chosen; None if the task named them, or if there was nothing to choose.
+        consistency: How far the box mean of an image of measurements is from its source, in words; "" for all others.
     """
 
     source: str
@@ -308,10 +306,10 @@ class Outcome(Record):
     resumed: int = 0
     damaged: int = 0
     unchanged: float = 0.0
-    consistency: str = ""
     lost: tuple[Message, ...] = ()
     seconds: float = 0.0
     choice: Choice | None = None
+    consistency: str = ""
 
 
 def _default(entry: dataclasses.Field[Any]) -> Any:

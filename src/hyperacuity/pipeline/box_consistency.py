@@ -149,7 +149,7 @@ class _Box:
         self.columns = taps(large.width, small.width, "area")
         self.up_columns = taps(small.width, large.width, "bicubic")
         self.spread_columns = taps(small.width, large.width, "area")
-        self.exact = np.float64 if small.dtype.itemsize > 2 and small.dtype != np.float32 else np.float32
+        self.exact: Any = np.float64 if small.dtype.itemsize > 2 and small.dtype != np.float32 else np.float32
 
     def parts(self, result: Strips, source: Strips, *, halo: int) -> Iterator[_Part]:
         """Both images in windows of rows, which overlap by a halo in input pixels."""
@@ -208,15 +208,25 @@ class _Box:
     def _down(self, values: Array, part: _Part) -> Array:
         return resample(resample(values, part.rows, 0), self.columns, 1)
 
+    def _limits(self) -> tuple[float, float]:
+        """The least and the greatest integer that a valid result may have."""
+        low, high = self.large.levels
+        invalid = self.large.measured.invalid if self.large.measured is not None else None
+        if invalid is not None and invalid[0] <= low <= invalid[1]:
+            low = math.floor(invalid[1]) + 1
+        if invalid is not None and invalid[0] <= high <= invalid[1]:
+            high = math.ceil(invalid[0]) - 1
+        return low, high
+
     def project(self, part: _Part, find_valid: FindValid) -> Array:
         """The window of the result, projected, as stored."""
         valid, under = find_valid(part.small, self.small), find_valid(part.large, self.large)
         bands = valid.shape[-1]
-        wanted = np.where(valid, part.small[..., :bands], 0).astype(self.exact)
-        values = np.where(under, part.large[..., :bands], 0).astype(self.exact)
+        wanted: Array = np.where(valid, part.small[..., :bands], 0).astype(self.exact)
+        values: Array = np.where(under, part.large[..., :bands], 0).astype(self.exact)
         integer = self.large.dtype.kind != "f"
         tolerance = _STEP if integer else _FLOAT_STEP * float(np.abs(wanted).max(initial=0))
-        low, high = self.large.levels if integer else (-math.inf, math.inf)
+        low, high = self._limits() if integer else (-math.inf, math.inf)
         for turn in range(_SMOOTH_ROUNDS + _EXACT_ROUNDS):
             means, seen = self._means(values, under, part, valid)
             rest = np.where(seen, wanted - means, 0).astype(self.exact)
@@ -224,9 +234,9 @@ class _Box:
                 break
             smooth = turn < _SMOOTH_ROUNDS
             down, across = (part.up, self.up_columns) if smooth else (part.spread, self.spread_columns)
-            values += np.where(under, resample(resample(rest, down, 0), across, 1), 0)
+            values = values + np.where(under, resample(resample(rest, down, 0), across, 1), 0)
             np.clip(values, low, high, out=values)
-        stored = np.clip(np.floor(values + 0.5), low, high) if integer else values
+        stored: Array = np.clip(np.floor(values + 0.5), low, high) if integer else values
         out = part.large.copy()
         out[..., :bands] = np.where(under, stored.astype(out.dtype), part.large[..., :bands])
         hidden = under & ~find_valid(out, self.large)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import math
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -78,7 +79,7 @@ def summary(found: Consistency, survey: Survey, description: Description) -> str
     factor = abs(description.scales[band])
     unit = f" {description.units[band]}" if description.units[band] else ""
     of = f"band {band + 1}: " if len(spans) > 1 else ""
-    share = f" ({shares[band]:.2%} of its range)" if spans[band] == spans[band] else ""
+    share = f" ({shares[band]:.2%} of its range)" if spans[band] > 0 else ""
     return (
         f"box mean against the input, {of}rms {found.rms[band] * factor:.3g}{unit}{share}, "
         f"max {found.most[band] * factor:.3g}{unit}"
@@ -86,7 +87,7 @@ def summary(found: Consistency, survey: Survey, description: Description) -> str
 
 
 def _listed(figures: Iterable[float | None]) -> str:
-    return " ".join("none" if figure is None or figure != figure else f"{float(figure):.9g}" for figure in figures)
+    return " ".join("none" if figure is None or math.isnan(figure) else f"{float(figure):.9g}" for figure in figures)
 
 
 def _hashes(

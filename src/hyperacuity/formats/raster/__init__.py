@@ -7,8 +7,8 @@
     source       opens a raster and reads its rows: `RasterSource`
     sink         writes a GeoTIFF, block by block: `RasterSink`
 
-These files do not go through the table of image formats: their channels are measurements and not colours, and a reader of
-images would show them without their place on the ground. A TIFF without tags of GeoTIFF or GDAL is an image.
+These files do not go through the table of image formats: their channels are measurements and not colours, and they have
+a place on the ground. A TIFF without tags of GeoTIFF or GDAL is an image.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""rasterio, which reads and writes rasters through GDAL: an extra of 109 MB that is imported when a raster is opened."""
+"""rasterio, which reads and writes rasters through GDAL: an extra that is imported when a raster is opened."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from hyperacuity.errors import DamagedFile, MissingDependency
+from hyperacuity.errors import DamagedFile, HyperacuityError, MissingDependency, UsageError
 
 # GDAL's cache of blocks, in MB; its default is a twentieth of the machine's memory.
 _CACHE = 64
@@ -46,10 +46,32 @@ def gdal() -> Iterator[None]:
 @contextlib.contextmanager
 def reading(path: Path) -> Iterator[None]:
     """Turn errors of GDAL while a file is read into `DamagedFile`."""
-    import rasterio.errors
-
     try:
         yield
-    except (rasterio.errors.RasterioError, rasterio.errors.RasterioIOError) as error:
-        detail = str(error.__cause__ or error).replace("\n", " ")
-        raise DamagedFile(f"{path} cannot be read: {detail}") from error
+    except HyperacuityError:
+        raise
+    except _errors() as error:
+        raise DamagedFile(f"{path} cannot be read: {_detail(error)}") from error
+
+
+@contextlib.contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn errors of GDAL while a file is written into `UsageError`."""
+    try:
+        yield
+    except HyperacuityError:
+        raise
+    except _errors() as error:
+        raise UsageError(f"{path} was not written: {_detail(error)}") from error
+
+
+def _errors() -> tuple[type[Exception], ...]:
+    """What rasterio raises: some errors of GDAL have no public class, and damaged headers give invalid values."""
+    import rasterio._err
+    import rasterio.errors
+
+    return rasterio.errors.RasterioError, rasterio._err.CPLE_BaseError, ValueError, OverflowError, TypeError
+
+
+def _detail(error: Exception) -> str:
+    return str(error.__cause__ or error).replace("\n", " ")

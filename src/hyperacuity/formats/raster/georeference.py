@@ -38,7 +38,8 @@ class Georeference:
         """
         transform, rpcs = self.transform, self.rpcs
         if transform is not None:
-            transform = transform * type(transform).scale(1 / across, 1 / down)
+            a, b, c, d, e, f = tuple(transform)[:6]
+            transform = type(transform)(a / across, b / down, c, d / across, e / down, f)
         gcps = []
         for point in self.gcps:
             moved = copy.copy(point)

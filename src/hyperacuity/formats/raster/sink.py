@@ -14,7 +14,7 @@ import numpy as np
 
 from hyperacuity.errors import UnsupportedFormat, UsageError
 from hyperacuity.formats.protocol import LossWarning
-from hyperacuity.formats.raster.dependency import load_rasterio
+from hyperacuity.formats.raster.dependency import load_rasterio, writing
 from hyperacuity.formats.raster.description import Description
 from hyperacuity.formats.raster.recognition import SUFFIXES
 from hyperacuity.formats.raster.source import Layout, RasterSource
@@ -66,12 +66,13 @@ class RasterSink:
         self._open.callback(self._partial.discard)
         self._partial.file.close()
         rasterio = load_rasterio("a raster")
-        try:
-            self._dataset = rasterio.open(str(self._partial.name.absolute()), "w", **self._profile())
-            _describe(self._dataset, self._like, *self._size)
-        except rasterio.errors.RasterioError as error:
-            self._open.close()
-            raise UsageError(f"{self._path} was not written: {error}") from error
+        with contextlib.ExitStack() as failed:
+            failed.push(self._open)
+            with writing(self._path):
+                self._dataset = rasterio.open(str(self._partial.name.absolute()), "w", **self._profile())
+                failed.callback(self._dataset.close)
+                _describe(self._dataset, self._like, *self._size)
+            failed.pop_all()
         return self
 
     def _profile(self) -> dict[str, Any]:
@@ -111,22 +112,26 @@ class RasterSink:
         rasterio = load_rasterio("a raster")
         top = 0
         rows = self._block[0] if self._block is not None else max(1, (4 << 20) // max(1, strips.header.width))
-        try:
-            for block in _regrouped(strips.rows, rows):
-                window = rasterio.windows.Window(0, top, block.shape[1], len(block))
-                bands = block.transpose(2, 0, 1)
-                if self._like.mask:
-                    bands, mask = bands[:-1], bands[-1] != 0
-                    if not self._has_alpha:
-                        self._dataset.write_mask(mask, window=window)
-                self._dataset.write(bands, window=window)
-                top += len(block)
-        except rasterio.errors.RasterioError as error:
-            raise UsageError(f"{self._path} was not written: {error}") from error
+        for block in _regrouped(strips.rows, rows):
+            window = rasterio.windows.Window(0, top, block.shape[1], len(block))
+            with writing(self._path):
+                self._dataset.write(self._bands(block, window), window=window)
+            top += len(block)
 
-    @property
-    def _has_alpha(self) -> bool:
-        return any(each.name == "alpha" for each in self._like.description.colours)
+    def _bands(self, block: Array, window: Any) -> Array:
+        """The bands of some rows; their mask is written, or agrees with alpha."""
+        bands = block.transpose(2, 0, 1)
+        if not self._like.mask:
+            return bands
+        bands, mask = bands[:-1].copy(), bands[-1] != 0
+        colours = [each.name for each in self._like.description.colours]
+        if "alpha" in colours:
+            alpha = bands[colours.index("alpha")]
+            least = 1 if alpha.dtype.kind != "f" else np.finfo(alpha.dtype).tiny
+            alpha[mask & (alpha <= 0)] = least  # else a valid pixel would become transparent
+        else:
+            self._dataset.write_mask(mask, window=window)
+        return bands
 
     def state(self, tags: Mapping[str, str]) -> None:
         """State how the result was made, in a namespace of its own."""
@@ -135,17 +140,15 @@ class RasterSink:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        rasterio = load_rasterio("a raster")
         assert self._partial is not None
         with self._open:
-            try:
+            if kind is not None:
+                with contextlib.suppress(UsageError), writing(self._path):
+                    self._dataset.close()  # its file is removed, whatever is wrong with it
+                return
+            with storing(self._path), writing(self._path):
                 self._dataset.close()
-                if kind is None:
-                    with storing(self._path):
-                        self._finish(self._partial)
-            except rasterio.errors.RasterioError as failure:
-                if kind is None:
-                    raise UsageError(f"{self._path} was not written: {failure}") from failure
+                self._finish(self._partial)
 
     def _finish(self, written: Partial) -> None:
         """Add overviews or make the file cloud-optimised, and put it in its place."""
@@ -171,6 +174,7 @@ class RasterSink:
                 driver="COG",
                 OVERVIEW_RESAMPLING=method,
                 BIGTIFF="IF_SAFER",
+                COPY_SRC_MDD="YES",
                 **options,
             )
             final.commit()
@@ -232,6 +236,16 @@ def _describe(dataset: Any, like: RasterSource, height: int, width: int) -> None
         dataset.gcps = list(place.gcps), place.gcps_crs
     if place.rpcs is not None:
         dataset.rpcs = place.rpcs
+    _describe_bands(dataset, description)
+    if description.nodata is not None and like.nodata is None and not _is_nan(description.nodata):
+        lost.append(f"a no-data value that no pixel can have, {description.nodata:g}")
+    if lost:
+        text = f"the result cannot keep {', '.join(lost)}"
+        warnings.warn(LossWarning(f"{like.path.name}: {text}"), stacklevel=2)
+
+
+def _describe_bands(dataset: Any, description: Description) -> None:
+    """Write what each band means."""
     dataset.colorinterp = description.colours
     dataset.scales, dataset.offsets = description.scales, description.offsets
     if any(description.units):
@@ -242,11 +256,6 @@ def _describe(dataset: Any, like: RasterSource, height: int, width: int) -> None
     for band, table in enumerate(description.tables, 1):
         if table:
             dataset.write_colormap(band, table)
-    if description.nodata is not None and like.nodata is None and not _is_nan(description.nodata):
-        lost.append(f"a no-data value that no pixel can have, {description.nodata:g}")
-    if lost:
-        text = f"the result cannot keep {', '.join(lost)}"
-        warnings.warn(LossWarning(f"{like.path.name}: {text}"), stacklevel=2)
 
 
 def _regrouped(strips: Any, count: int) -> Iterator[Array]:

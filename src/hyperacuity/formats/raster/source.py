@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -114,7 +115,7 @@ class RasterSource:
     def nodata(self) -> float | int | None:
         """The stored value that marks pixels without a measurement, in all bands; None also for NaN."""
         value = next((each for each in self._nodata if each is not None), None)
-        return None if value is None or value != value else value
+        return None if value is None or math.isnan(value) else value
 
     def strips(self, *, categorical: bool = False) -> Strips:
         """Return the pixels; the rows can be read again and again.
@@ -157,7 +158,7 @@ class RasterSource:
         """Give all bands the no-data value of the first, in place: a GeoTIFF has only one."""
         nodata = self.nodata
         for band, own in zip(bands, self._nodata, strict=True):
-            if own is not None and nodata is not None and own != nodata and own == own:
+            if own is not None and nodata is not None and own != nodata and not math.isnan(own):
                 band[band == own] = nodata
 
 
@@ -174,7 +175,7 @@ class _Rows:
 def _stored(value: float | None, dtype: str) -> float | int | None:
     """A no-data value as a pixel holds it; None if no pixel can."""
     kind = np.dtype(dtype)
-    if value is None or (kind.kind != "f" and (value != value or value != int(value))):
+    if value is None or (kind.kind != "f" and (math.isnan(value) or value != int(value))):
         return None
     if kind.kind == "f":
         return float(kind.type(value))
@@ -198,5 +199,5 @@ def _layout(dataset: Any) -> Layout:
 def _rows_at_once(dataset: Any) -> int:
     """Rows of whole blocks, about `_READ` values."""
     block = int(dataset.block_shapes[0][0])
-    wanted = max(1, _READ // (dataset.width * dataset.count))
-    return min(dataset.height, max(wanted // block, 1) * block if block < dataset.height else wanted)
+    height, wanted = int(dataset.height), max(1, int(_READ // (dataset.width * dataset.count)))
+    return min(height, max(wanted // block, 1) * block if block < height else wanted)
