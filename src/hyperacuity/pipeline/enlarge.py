@@ -12,10 +12,9 @@ from numpy.typing import NDArray
 
 from hyperacuity.errors import OutOfMemory
 from hyperacuity.image import Image, Strips
-from hyperacuity.pipeline import first_pass
+from hyperacuity.pipeline import first_pass, wide
 from hyperacuity.pipeline.codes import Codes
 from hyperacuity.pipeline.first_pass import Facts
-from hyperacuity.pipeline.planes import Planes
 from hyperacuity.pipeline.rows import RowStep, block_rows, map_ahead, pixel_pool, regroup, resize_stream
 from hyperacuity.pipeline.stage import RunningStage, Stage
 from hyperacuity.resize import Kernel
@@ -71,18 +70,26 @@ class Pipeline:
 
     def _rows(self, source: Strips, found: Facts, height: int, width: int) -> Iterator[NDArray[Any]]:
         pool = pixel_pool()
-        # A grey image stays in studio range if all networks are on luma.
-        studio = source.header.colours == 1 and {stage.engine.channels for stage in self.stages} == {1}
+        measured = source.header.measured
+        # A grey image stays in studio range if all networks are on luma, and so do bands.
+        separate = measured is not None or source.header.colours == 1
+        studio = separate and {stage.engine.channels for stage in self.stages} == {1}
         codes = Codes.for_image(source.header, found, studio=studio)
         steps = self._steps(source, codes, height, width, studio=studio)
-        first = strips = _planes(source, found, codes, pool)
-        for step in steps[:-1]:
-            strips = step(pool, strips, lambda block: block)
-        last = steps[-1] if steps else map_ahead
         try:
-            yield from last(pool, strips, codes.to_stored)
-            for _ in first:  # Missing or surplus rows must raise, even if no result depends on them.
-                pass
+            if measured is not None and (not steps or measured.categorical or not found.has_valid):
+                yield from wide.copy_nearest(source, height, width)
+            elif measured is not None or (codes.beyond and self.stages):
+                rows = _stored_rows(source, found, pool)
+                yield from wide.stream(source.header, rows, found, codes, steps, (height, width), pool)
+            else:
+                first = strips = map_ahead(pool, _stored_rows(source, found, pool), codes.to_planes)
+                for step in steps[:-1]:
+                    strips = step(pool, strips, lambda block: block)
+                last = steps[-1] if steps else map_ahead
+                yield from last(pool, strips, codes.to_stored)
+                for _ in first:  # Missing or surplus rows must raise, even if no result depends on them.
+                    pass
         except OutOfMemory:
             raise
         except MemoryError as error:  # outside the network, where smaller tiles do not help
@@ -107,11 +114,8 @@ class Pipeline:
         return steps
 
 
-def _planes(source: Strips, found: Facts, codes: Codes, pool: Executor) -> Iterator[Planes]:
-    """The image's planes, a block of rows at a time."""
-    header = source.header
+def _stored_rows(source: Strips, found: Facts, pool: Executor) -> Iterator[NDArray[Any]]:
+    """The image's rows as stored, a block at a time; transparent pixels have the colours of their neighbours."""
     if found.transparent:
-        rows = first_pass.opaque_colours(source, pool)
-    else:
-        rows = regroup(source.rows, block_rows(header.width), header.height)
-    return map_ahead(pool, rows, codes.to_planes)
+        return first_pass.opaque_colours(source, pool)
+    return regroup(source.rows, block_rows(source.header.width), source.header.height)
