@@ -113,8 +113,8 @@ class Pairs:
             share = np.float32(TRUTH[kinds[n]])
             target = teacher[n][large] * (1 - share) + truth[n][large] * share
             turns = int(rng.integers(8))
-            lrs.append(_turned(lr[n, top : top + patch, left : left + patch], turns))
-            targets.append(_turned(target, turns))
+            lrs.append(turned(lr[n, top : top + patch, left : left + patch], turns))
+            targets.append(turned(target, turns))
         return planes(np.stack(lrs)), planes(np.stack(targets))
 
 
@@ -131,7 +131,8 @@ def planes(pixels: NDArray[Any]) -> Tensor:
     return torch.from_numpy(pixels.astype(np.float32) / 255).permute(0, 3, 1, 2)
 
 
-def _turned(pixels: NDArray[Any], turns: int) -> NDArray[Any]:
+def turned(pixels: NDArray[Any], turns: int) -> NDArray[Any]:
+    """Mirror and transpose (H, W, 3): one of the eight turns of a square."""
     pixels = pixels.swapaxes(0, 1) if turns & 1 else pixels
     return pixels[:: -1 if turns & 2 else 1, :: -1 if turns & 4 else 1]
 
@@ -157,14 +158,14 @@ class Validation:
         self.teacher = planes(teacher)
         if not (run / "reference.csv").exists():
             for name, made in (("bicubic", self.bicubic), ("teacher", self.teacher)):
-                _append(run / "reference.csv", {"name": name, **self._row(made)})
+                append_row(run / "reference.csv", {"name": name, **self._row(made)})
 
     @torch.inference_mode()
     def __call__(self, network: nn.Module, step: int) -> dict[str, float]:
         """Write a line of kinds.csv and the sheet, and return means over all images."""
         made = torch.cat([network(each) for each in torch.split(self.lr, 6)]).clamp(0, 1).mul(255).round().div(255)
         row = self._row(made)
-        _append(self.run / "kinds.csv", {"step": step, **row})
+        append_row(self.run / "kinds.csv", {"step": step, **row})
         self._sheet(made)
         return {"psnr": row["psnr"], "lpips": row["lpips"]}
 
@@ -191,7 +192,8 @@ class Validation:
         Image.fromarray(pixels).save(self.run / "sheet.png")
 
 
-def _append(path: Path, row: dict[str, Any]) -> None:
+def append_row(path: Path, row: dict[str, Any]) -> None:
+    """Append a row to a CSV file; a new file gets the names of the columns first."""
     new = not path.exists()
     with path.open("a", newline="") as file:
         writer = csv.DictWriter(file, list(row))
@@ -296,7 +298,7 @@ def _train(run: PhotoRun, pairs: Pairs, validation: Validation, ended: list[int]
             row |= {"loss": round(float(np.mean(losses)), 5), "rate": round(_rate(run.step, run.options), 4)}
             row |= {"steps/s": round((run.step - first) / (now - start), 2), "psnr": "", "lpips": ""}
             row |= validation(run.average, run.step) if due else {}
-            _append(run.folder / "log.csv", row)
+            append_row(run.folder / "log.csv", row)
             losses = []
         if due or now - saved > 240:
             run.save()

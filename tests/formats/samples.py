@@ -15,7 +15,7 @@ from PIL import ImageCms
 
 from hyperacuity import formats
 from hyperacuity.formats.photo.tiff_tags import EXIF
-from hyperacuity.image import Array, Image
+from hyperacuity.image import Array, Image, Strips
 
 ICC = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf tiff:Orientation="1" exif:PixelXDimension="1"/></x:xmpmeta>'
@@ -69,6 +69,17 @@ def saved(path: Path, image: Image, **options: Any) -> Image:
     """Write an image and read it again."""
     save(path, image, **options)
     return load(path)
+
+
+def enlarge(source: Path | bytes, target: Path, scale: int = 2) -> list[str]:
+    """Enlarge every image of a file by repeating its pixels, and return the warnings."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        with formats.read(source) as images, formats.write(target, images) as sink:
+            for image in images:
+                header = image.header.resized(image.header.height * scale, image.header.width * scale)
+                sink.write(Strips(header, [image.pixels.repeat(scale, 0).repeat(scale, 1)]))
+    return [str(warning.message) for warning in caught]
 
 
 class Animated:

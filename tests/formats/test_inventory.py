@@ -25,7 +25,7 @@ from tests.formats import jpeg_files
 from tests.formats.samples import load
 
 # The endings of corpus files whose copies are compared, in the format of the source.
-ENDINGS = (".jpg", ".webp")
+ENDINGS = (".jpg", ".webp", ".tif", ".tiff")
 # Groups of ExifTool that describe the file system, the encoding, or what ExifTool computed itself.
 NOT_METADATA = re.compile(r"(System|File|ExifTool|Composite|JFIF|JFXX|RIFF|SPIFF|Adobe|AdobeCM|MPF\d|MPImage1):")
 # Tags that are measured in pixels, state the orientation, or are written anew.
@@ -37,14 +37,27 @@ CHANGED = re.compile(
     # Offsets and lengths of blocks, and warnings of ExifTool.
     r"|Thumbnail(Offset|Length)|IPTCDigest|CurrentIPTCDigest|Warning)$"
 )
+# What programs write into a TIFF to state the size of a pixel or of the image; their values have tests of their own.
+RESTATED = re.compile(r"IFD\d+:([XY]Resolution|ImageDescription)$")
+# How the pixels of a TIFF page are stored, which its copy states anew; previews.
+STORED = re.compile(
+    r"IFD\d+:(BitsPerSample|Compression|PhotometricInterpretation|FillOrder|SamplesPerPixel|PlanarConfiguration|Predictor"
+    r"|StripOffsets|RowsPerStrip|StripByteCounts|Tile\w+|ExtraSamples|SampleFormat|ColorMap|JPEGTables|T[46]Options"
+    r"|YCbCr\w+|ReferenceBlackWhite|M(in|ax)SampleValue|OldSubfileType|InkSet)$|SubIFD:"
+)
 # Previews of the image before it was enlarged, and what belongs to layers, which a JPEG does not have.
 OUTDATED = re.compile(
     r"(IFD1:|InteropIFD:Thumbnail|:PhotoshopThumbnail|:ThumbnailImage|:PreviewImage"
     r"|Photoshop:(Photoshop(Quality|Format)|ProgressiveScans|Layer|NumSlices|Slices|TargetLayer)|Ducky:Quality"
     r"|XMP-xmpNote:HasExtendedXMP)"
 )
-# The words in a warning that name the tags of a group.
+# The words in a warning that name the tags of a group, or one tag.
 NAMED = {
+    "IFD0:PixelScale": "georeference",
+    "IFD0:ModelT": "georeference",
+    "IFD0:GDALMetadata": "GDAL's metadata",
+    "IFD0:GDALNoData": "no-data value",
+    "GeoTiff": "georeference",
     "IFD0": "EXIF",
     "ExifIFD": "EXIF",
     "GPS": "EXIF",
@@ -90,18 +103,21 @@ def missing_tags(before: dict[str, Any], after: dict[str, Any], messages: list[s
     found = []
     for tag, value in before.items():
         group = tag.partition(":")[0]
-        if NOT_METADATA.match(tag) or OUTDATED.search(tag) or after.get(tag) == value:
+        if NOT_METADATA.match(tag) or STORED.match(tag) or OUTDATED.search(tag) or after.get(tag) == value:
             continue
-        if tag in after and CHANGED.search(tag):
+        restated = before.get("File:FileType") == "TIFF" and RESTATED.match(tag)
+        if tag in after and (CHANGED.search(tag) or restated):
             continue
-        word = next((word for start, word in NAMED.items() if group.startswith(start)), group)
+        word = next((word for start, word in NAMED.items() if tag.startswith(start)), group)
         if not re.search(word, said):
             found.append(f"{tag}: {value!r} became {after.get(tag)!r}")
     return found
 
 
 def test_every_tag_of_the_corpus_is_kept_or_named(shared: Path, tmp_path: Path) -> None:
-    roots = [shared / "data" / "formats" / name for name in ("photo", "pillow")] + [shared / "cases" / "pictures"]
+    roots = [shared / "data" / "formats" / name for name in ("photo", "pillow", "geotiff")] + [
+        shared / "cases" / "pictures"
+    ]
     sources = [path for root in roots for path in sorted(root.rglob("*")) if path.suffix in ENDINGS]
     if not sources:
         pytest.skip("needs data/formats and cases/pictures in ../shared")

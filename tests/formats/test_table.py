@@ -90,7 +90,7 @@ def test_a_new_format_is_written_read_and_recognised_by_its_ending(tmp_path: Pat
     assert ".toy" in formats.suffixes()
     assert formats.knows(Path("A.TOY"))
     assert formats.readable(Path("a.toi"))
-    with pytest.raises(UnsupportedFormat, match=r"what is read: .*, Toy$"):
+    with pytest.raises(UnsupportedFormat, match=r"what is read: .*, Toy; videos: "):
         formats.read(b"nothing")
 
 

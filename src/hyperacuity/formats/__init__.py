@@ -2,6 +2,7 @@
 
     table        the table of formats, and the endings that they write
     files        open and create files: `read`, `list_items`, `write`; what a name means: `knows`, `is_video`
+    expected     what a person expects to be read in a folder: `walk`, `classify`
     protocol     what a format, a source and a sink are, and what a format can hold
     inventory    what a file holds besides pixels, and what of it another format cannot hold
     content      the bytes of a file that is being opened

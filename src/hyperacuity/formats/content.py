@@ -84,7 +84,7 @@ def _head(path: Path) -> bytes:
     except UsageError:
         raise
     except FileNotFoundError as error:
-        raise UsageError(f"{path} does not exist") from error
+        raise UsageError(f"{path} is a broken link" if path.is_symlink() else f"{path} does not exist") from error
     except PermissionError as error:
         raise UsageError(f"{path} may not be read; check its permissions") from error
     except (OSError, ValueError) as error:  # ValueError: a zero byte in the name

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hyperacuity.errors import UnsupportedFormat, nearest
+from hyperacuity.errors import HyperacuityError, UnsupportedFormat, nearest
 from hyperacuity.formats import foreign, table, video
-from hyperacuity.formats.content import HEAD, open_content
+from hyperacuity.formats.content import open_content
 from hyperacuity.formats.protocol import Sink, Source
 from hyperacuity.image import Item
 
@@ -30,10 +30,10 @@ def read(data: Path | bytes, *, strict: bool = False) -> Source:
     for each in table.FORMATS:
         if each.accepts(content):
             return each.read(content)
-    if video.accepts(content.head):
+    if foreign.known(content.head) is None and video.accepts(content.head, content.data):
         raise UnsupportedFormat(f"{content.name} is a video: use video.upscale, which reads its frames")
     known = ", ".join(name for each in table.FORMATS for name in each.READS)
-    raise UnsupportedFormat(f"{content.name} is {foreign.describe(content.head)}; what is read: {known}")
+    raise UnsupportedFormat(f"{content.name} is {foreign.describe(content.head)}; what is read: {known}; {video.READS}")
 
 
 def list_items(data: Path | bytes) -> tuple[Item, ...]:
@@ -95,9 +95,11 @@ def names_video(path: Path) -> bool:
 
 
 def is_video(path: Path) -> bool:
-    """Return whether a file is a video, by its first bytes."""
+    """Return whether a file is a video, by its content."""
     try:
-        with path.open("rb") as file:
-            return video.accepts(file.read(HEAD))
-    except OSError:
+        content = open_content(path)
+    except HyperacuityError:
         return False  # opening it raises the error
+    images = (each.accepts(content) for each in table.FORMATS)
+    known = foreign.known(content.head) is not None
+    return not any(images) and not known and video.accepts(content.head, content.data)

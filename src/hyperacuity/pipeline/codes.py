@@ -92,7 +92,7 @@ class Codes:
         ranges = [each or _NOTHING for each in known]
         zero = np.array([each.low for each in ranges], np.float64)[:, None, None]
         span = np.array([(each.high - each.low) or 1.0 for each in ranges], np.float64)[:, None, None]
-        beyond = any(each.least < each.low or each.most > each.high for each in ranges)
+        beyond = any(each.least < min(each.low, each.high) or each.most > max(each.low, each.high) for each in ranges)
         if studio:
             span /= colour.STUDIO_SPAN
             zero -= colour.STUDIO_BLACK * span

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -10,9 +12,10 @@ from functools import partial
 from pathlib import Path
 from typing import IO
 
-from hyperacuity import api
+from hyperacuity import api, inspection
 from hyperacuity.api import Upscaler
-from hyperacuity.errors import LEAVE_OUT, UsageError, Use
+from hyperacuity.errors import LEAVE_OUT, HyperacuityError, UsageError, Use
+from hyperacuity.inspection import Inspection
 from hyperacuity.task import ImageOptions, MeasurementOptions, Outcome, Progress, Stop, Task, VideoOptions
 
 MODEL: str | None = None
@@ -21,6 +24,17 @@ MODEL: str | None = None
 def accepts(source: Path | IO[bytes]) -> bool:
     """Returns True: see `kinds.KINDS`."""
     return True
+
+
+def inspect(task: Task, source: Path | IO[bytes]) -> tuple[Inspection | None, Path | IO[bytes]]:
+    """Measure one image; see `kinds.Kind.inspect`."""
+    if isinstance(source, Path):
+        return inspection.inspect(source), source
+    data = source.read()
+    found = None
+    with contextlib.suppress(HyperacuityError):  # the stream is read; `run` gets the same bytes and the same error
+        found = inspection.inspect(data)
+    return found, io.BytesIO(data)
 
 
 def run(

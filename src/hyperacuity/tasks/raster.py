@@ -11,6 +11,7 @@ from hyperacuity import raster
 from hyperacuity.api import Upscaler
 from hyperacuity.errors import LEAVE_OUT, UsageError, Use
 from hyperacuity.formats.raster.recognition import accepts as is_raster
+from hyperacuity.inspection import Inspection
 from hyperacuity.task import MeasurementOptions, Outcome, Progress, Stop, Task, VideoOptions
 
 # 0.1 dB below the default of images on satellite bands, equal or better if a detector averages; five times as fast.
@@ -20,6 +21,11 @@ MODEL: str | None = "acute-10k"
 def accepts(source: Path | IO[bytes]) -> bool:
     """Returns whether a source is a raster file. Streams are images: GDAL needs files."""
     return isinstance(source, Path) and source.is_file() and is_raster(source)
+
+
+def inspect(task: Task, source: Path | IO[bytes]) -> tuple[Inspection | None, Path | IO[bytes]]:
+    """Measure nothing: rasters get the default model of their kind; see `kinds.Kind.inspect`."""
+    return None, source
 
 
 def run(

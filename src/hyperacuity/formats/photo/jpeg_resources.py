@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 from dataclasses import dataclass, field
 
 from hyperacuity.formats.photo import photoshop
@@ -11,7 +10,7 @@ from hyperacuity.image import Item
 
 PREFIX = b"Photoshop 3.0\0"
 _APP13 = 0xED
-_IPTC, _GUIDES, _SLICES = 0x0404, 0x0408, 0x041A
+_IPTC, _GUIDES = 0x0404, 0x0408
 _PATHS = range(0x07D0, 0x0BB7)
 # Resources about the encoding, copies of what other segments hold, and the state of layers, which no JPEG has.
 _STRUCTURE = (0x0406, 0x040F, 0x0422, 0x0423, 0x0424, 0x0400, 0x0402, 0x0429, 0x042D, 0x0430)
@@ -44,7 +43,7 @@ def found_in(block: bytes, *, turned: bool) -> FoundResources:
             found.items.append(Item(key, "IPTC", "iptc"))
         elif each.number in _THUMBNAILS:
             found.items.append(Item(f"thumbnail {key}", "thumbnail"))
-        elif each.number in _STRUCTURE or _is_default(each):
+        elif each.number in _STRUCTURE or photoshop.is_default(each):
             found.items.append(Item(f"structure {key}", "Photoshop's settings"))
         elif label := _lost(each, turned):
             found.items.append(Item(key, label))
@@ -58,17 +57,6 @@ def found_in(block: bytes, *, turned: bool) -> FoundResources:
 def packed_iptc(records: bytes) -> bytes:
     """Return the segments that hold IPTC."""
     return packed_series(_APP13, PREFIX, photoshop.Resource(_IPTC, b"\0\0", records).packed())
-
-
-def _is_default(resource: photoshop.Resource) -> bool:
-    """Whether a resource says nothing: a list without guides, or the one slice that Photoshop makes of any image."""
-    if resource.number == _GUIDES and len(resource.data) >= 16:
-        return resource.data[12:16] == b"\0\0\0\0"
-    if resource.number == _SLICES and resource.data[:4] == b"\0\0\0\6" and len(resource.data) >= 24:
-        name_end = 24 + 2 * int(struct.unpack_from(">I", resource.data, 20)[0])
-        return resource.data[name_end : name_end + 4] == b"\0\0\0\1"
-    # From Photoshop 7 on, a descriptor, which names each slice after its text.
-    return resource.number == _SLICES and resource.data.count(b"sliceID") <= 1
 
 
 def _lost(resource: photoshop.Resource, turned: bool) -> str:

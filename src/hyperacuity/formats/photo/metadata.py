@@ -22,8 +22,8 @@ _SUBJECTS = (37396, 41492)
 # The greatest LONG.
 _MOST = 0xFFFFFFFF
 # Tags of a TIFF's first page that describe the image and not how its pixels are stored.
-_DESCRIPTIVE = frozenset({269, 270, 271, 272, 285, 305, 306, 315, 316, 318, 319, 529, 532, 18246, 18249, 33432})
-_DESCRIPTIVE |= frozenset(range(40091, 40096))
+DESCRIPTIVE = frozenset({269, 270, 271, 272, 285, 305, 306, 315, 316, 318, 319, 529, 532, 18246, 18249, 33432})
+DESCRIPTIVE |= frozenset(range(40091, 40096))
 # Tags of an EXIF block's first directory that describe its file; a TIFF has its own.
 STRUCTURAL = frozenset({254, 255, 256, 257, 258, 259, 262, 266, 273, 274, 277, 278, 279, 282, 283, 284, 296, 301, 317})
 STRUCTURAL |= frozenset({320, 322, 323, 324, 325, 330, 338, 339, 347, 529, 530, 531, 532, 700, 33723, 34377, 34675})
@@ -181,7 +181,7 @@ def profile_fits(icc: bytes, colours: int) -> bool:
 
 def from_page(tiff: Tiff, page: Directory) -> bytes | None:
     """Return the EXIF block that corresponds to a TIFF page: its descriptive tags, EXIF and GPS directories."""
-    entries = {tag: page[tag] for tag in _DESCRIPTIVE if tag in page}
+    entries = {tag: page[tag] for tag in DESCRIPTIVE if tag in page}
     inner = tree(tiff, {tag: page[tag] for tag in (EXIF, GPS) if tag in page})
     if not entries and not inner:
         return None

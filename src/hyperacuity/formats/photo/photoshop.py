@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
-_GUIDES = 1032
+_GUIDES, _SLICES = 1032, 1050
 # What would be outdated and is written anew wherever it is needed: previews, EXIF, XMP and the ICC profile.
-_COPIES = frozenset({1033, 1036, 1039, 1058, 1059, 1060, 1061})
+_COPIES = frozenset({1033, 1036, 1039, 1058, 1059, 1060})
 # What belongs to layers, which are left out as a whole, or to places in pixels, by its name.
 _LOST = {
     **dict.fromkeys((1024, 1026, 1065, 1069, 1072), "Photoshop's layers"),
@@ -58,6 +58,17 @@ def resources(block: bytes) -> Iterator[Resource]:
             int.from_bytes(block[at + 4 : at + 6]), block[at + 6 : start], block[start + 4 : start + 4 + size]
         )
         at = start + 4 + size + size % 2
+
+
+def is_default(resource: Resource) -> bool:
+    """Return whether a resource says nothing: no guides, or the one slice that Photoshop makes of any image."""
+    if resource.number == _GUIDES and len(resource.data) >= 16:
+        return resource.data[12:16] == b"\0\0\0\0"
+    if resource.number == _SLICES and resource.data[:4] == b"\0\0\0\6" and len(resource.data) >= 24:
+        name_end = 24 + 2 * int(struct.unpack_from(">I", resource.data, 20)[0])
+        return resource.data[name_end : name_end + 4] == b"\0\0\0\1"
+    # From Photoshop 7 on, a descriptor, which names each slice after its text.
+    return resource.number == _SLICES and resource.data.count(b"sliceID") <= 1
 
 
 def kept(block: bytes) -> tuple[bytes, list[str]]:
