@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from hyperacuity.errors import OutOfMemory
 from hyperacuity.image import Image, Strips
 from hyperacuity.pipeline import first_pass
 from hyperacuity.pipeline.codes import Codes
+from hyperacuity.pipeline.faithful import correct_stream
 from hyperacuity.pipeline.first_pass import Facts
 from hyperacuity.pipeline.planes import Planes
 from hyperacuity.pipeline.rows import RowStep, block_rows, map_ahead, pixel_pool, regroup, resize_stream
@@ -31,6 +33,9 @@ class Pipeline:
         tile: The longest side of a tile in input pixels; None = as memory allows; 0 = no tiles.
         tta: Whether to average over the 8 flips and rotations ("self-ensemble" of EDSR, arXiv 1707.02921,
             section 3.4): some 0.1 dB for 8 times the work.
+        damping: Correct the result so that its reduction equals the input (see `trust.axis_projection`): 0 exactly, up
+            to 1 less where that would amplify noise. None for no correction. A result that is smaller than the input
+            on a side is never corrected.
 
     Example:
         >>> import numpy as np
@@ -43,6 +48,7 @@ class Pipeline:
     kernel: Kernel = "bicubic"
     tile: int | None = None
     tta: bool = False
+    damping: float | None = None
 
     def stream(self, source: Image | Strips, height: int, width: int) -> Strips:
         """Resize an image, computed while the rows of the result are read.
@@ -76,6 +82,14 @@ class Pipeline:
         codes = Codes.for_image(source.header, found, studio=studio)
         steps = self._steps(source, codes, height, width, studio=studio)
         first = strips = _planes(source, found, codes, pool)
+        size = source.header.height, source.header.width
+        if self.damping is not None and height >= size[0] and width >= size[1]:
+            strips, wanted = itertools.tee(first)
+            steps.append(
+                functools.partial(
+                    correct_stream, size, (height, width), codes.names.colour, self.damping, wanted
+                )
+            )
         for step in steps[:-1]:
             strips = step(pool, strips, lambda block: block)
         last = steps[-1] if steps else map_ahead
