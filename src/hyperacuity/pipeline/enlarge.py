@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +21,7 @@ from hyperacuity.pipeline.planes import Planes
 from hyperacuity.pipeline.rows import RowStep, block_rows, map_ahead, pixel_pool, regroup, resize_stream
 from hyperacuity.pipeline.stage import RunningStage, Stage
 from hyperacuity.resize import Kernel
+from hyperacuity.trust import ConsistencyMeter
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class Pipeline:
     tta: bool = False
     damping: float | None = None
 
-    def stream(self, source: Image | Strips, height: int, width: int) -> Strips:
+    def stream(self, source: Image | Strips, height: int, width: int, meter: ConsistencyMeter | None = None) -> Strips:
         """Resize an image, computed while the rows of the result are read.
 
         Depth, levels, alpha and metadata stay as they are. Rows in memory at a time are few, so an image may be larger
@@ -61,6 +62,7 @@ class Pipeline:
                 once here, and again, up to twice, with the result; all rows are gathered if they can be read only once.
             height: Of the result, in pixels.
             width: Likewise.
+            meter: Gets the rows of the image and of the result.
 
         Returns:
             The result's rows, which can be read once. Reading them raises `BadOutput` when a network returns an invalid
@@ -72,23 +74,24 @@ class Pipeline:
             DamagedFile: If a first pass finds too few or too many rows.
         """
         strips = first_pass.rereadable(source.strips() if isinstance(source, Image) else source)
-        rows = self._rows(strips, first_pass.survey(strips), height, width)
+        rows = self._rows(strips, first_pass.survey(strips), height, width, meter)
+        rows = rows if meter is None else _observed(rows, meter.add_result)
         return Strips(strips.header.resized(height, width), rows)
 
-    def _rows(self, source: Strips, found: Facts, height: int, width: int) -> Iterator[NDArray[Any]]:
+    def _rows(
+        self, source: Strips, found: Facts, height: int, width: int, meter: ConsistencyMeter | None
+    ) -> Iterator[NDArray[Any]]:
         pool = pixel_pool()
         # A grey image stays in studio range if all networks are on luma.
         studio = source.header.colours == 1 and {stage.engine.channels for stage in self.stages} == {1}
         codes = Codes.for_image(source.header, found, studio=studio)
         steps = self._steps(source, codes, height, width, studio=studio)
-        first = strips = _planes(source, found, codes, pool)
+        first = strips = _planes(source, found, codes, pool, meter)
         size = source.header.height, source.header.width
         if self.damping is not None and height >= size[0] and width >= size[1]:
             strips, wanted = itertools.tee(first)
             steps.append(
-                functools.partial(
-                    correct_stream, size, (height, width), codes.names.colour, self.damping, wanted
-                )
+                functools.partial(correct_stream, size, (height, width), codes.names.colour, self.damping, wanted)
             )
         for step in steps[:-1]:
             strips = step(pool, strips, lambda block: block)
@@ -121,11 +124,20 @@ class Pipeline:
         return steps
 
 
-def _planes(source: Strips, found: Facts, codes: Codes, pool: Executor) -> Iterator[Planes]:
+def _planes(
+    source: Strips, found: Facts, codes: Codes, pool: Executor, meter: ConsistencyMeter | None
+) -> Iterator[Planes]:
     """The image's planes, a block of rows at a time."""
     header = source.header
     if found.transparent:
         rows = first_pass.opaque_colours(source, pool)
     else:
         rows = regroup(source.rows, block_rows(header.width), header.height)
-    return map_ahead(pool, rows, codes.to_planes)
+    return map_ahead(pool, rows if meter is None else _observed(rows, meter.add_source), codes.to_planes)
+
+
+def _observed(rows: Iterator[NDArray[Any]], observe: Callable[[NDArray[Any]], None]) -> Iterator[NDArray[Any]]:
+    """The same rows, each of which `observe` gets first."""
+    for strip in rows:
+        observe(strip)
+        yield strip

@@ -1,10 +1,12 @@
 """How far a result can be believed: its consistency with the input.
 
-    projection    the degradation and its inverse: the nearest image whose reduction equals the input
+consistency   LR-PSNR: how near the reduction of a result is to its input
+projection    the degradation and its inverse: the nearest image whose reduction equals the input
 """
 
 from __future__ import annotations
 
+from hyperacuity.trust.consistency import ConsistencyMeter
 from hyperacuity.trust.projection import AxisProjection, axis_projection
 
-__all__ = ["AxisProjection", "axis_projection"]
+__all__ = ["AxisProjection", "ConsistencyMeter", "axis_projection"]
