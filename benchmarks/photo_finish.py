@@ -48,7 +48,9 @@ class FinishOptions:
         lpips: Weight of LPIPS.
         gan: Weight of the discriminator's term; grows linearly over the first `warmup` steps.
         warmup: Steps in which the discriminator's term grows from 0.
-        truth: The least probability that LPIPS and the discriminator compare with the truth, not with the teacher.
+        truth: The least probability that LPIPS and the discriminator compare with the truth, not with the teacher; more
+            is the kind's share in the target. With 0.5, LPIPS fell below the teacher's in 2000 steps by a fine regular
+            texture on surfaces that should be clean.
         features: Channels of the discriminator at its first resolution.
         seed: Decides all samples.
         validate_every: Steps between validations.
@@ -63,9 +65,9 @@ class FinishOptions:
     ema: float = 0.999
     pixels: float = 1.0
     lpips: float = 1.0
-    gan: float = 0.05
+    gan: float = 0.1
     warmup: int = 2000
-    truth: float = 0.5
+    truth: float = 0.0
     features: int = 16
     seed: int = 2
     validate_every: int = 1000
@@ -153,7 +155,7 @@ def _samples(pairs: Pairs, rng: np.random.Generator, options: FinishOptions) -> 
         large = slice(4 * top, 4 * (top + p)), slice(4 * left, 4 * (left + p))
         share = np.float32(TRUTH[kinds[n]])
         turns = int(rng.integers(8))
-        real = truth if rng.random() < max(options.truth, share) else teacher
+        real = truth if rng.random() < max(options.truth, TRUTH[kinds[n]]) else teacher
         lrs.append(turned(lr[n, top : top + p, left : left + p], turns))
         targets.append(turned(teacher[n][large] * (1 - share) + truth[n][large] * share, turns))
         reals.append(turned(real[n][large], turns))
