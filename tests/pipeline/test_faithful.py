@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -37,7 +38,7 @@ def test_integers_reduce_to_the_input_within_rounding(dtype: type) -> None:
     # Smooth and away from the ends of the range, so that nothing is clipped.
     ramp = np.add.outer(np.sin(np.arange(40) / 5), np.cos(np.arange(50) / 4))
     white = np.iinfo(dtype).max
-    source = np.repeat(((ramp + 4) / 8 * white)[..., None], 3, 2).astype(dtype)
+    source: NDArray[Any] = np.repeat(((ramp + 4) / 8 * white)[..., None], 3, 2).astype(dtype)
     result = Pipeline([], "area", damping=0.0).stream(Image.from_pixels(source), 80, 100).gather().pixels
     error = resize(result.astype(np.float64), size=(40, 50)) - source
     assert np.abs(error).max() < 1
