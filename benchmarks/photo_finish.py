@@ -117,7 +117,7 @@ class FinishRun:
         weight = options.gan * min(1.0, self.step / options.warmup)
         loss = options.pixels * pixels + options.lpips * distance + weight * adversarial
         self.optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
         self.optimiser.step()
         self.judge.requires_grad_(True)

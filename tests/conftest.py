@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +23,29 @@ def shared() -> Path:
     if not SHARED.is_dir():
         pytest.skip("needs the data next to the project in ../shared")
     return SHARED
+
+
+@pytest.fixture(scope="session")
+def restorers(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with small stand-ins for photo-x2 and its natural partner, with random weights."""
+    from tests.restorers import write_restorers
+
+    folder = tmp_path_factory.mktemp("restorers")
+    write_restorers(folder)
+    return folder
+
+
+@pytest.fixture
+def photo_zoo(
+    restorers: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Path]:
+    """A zoo of the default model at x2 and the stand-ins of `restorers`; its folder."""
+    from hyperacuity.zoo import shipped
+    from tests.restorers import make_zoo
+
+    yield make_zoo(restorers, tmp_path_factory.mktemp("zoo"), monkeypatch)
+    monkeypatch.undo()
+    shipped.models.cache_clear()
 
 
 @pytest.fixture

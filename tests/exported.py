@@ -16,7 +16,14 @@ from tests.test_networks import built
 # Attention that multiplies what it attends to dies out or explodes; at this gain of the random weights neither happens.
 GAIN = {"span": 0.9}
 # Networks with operators that are not made for ncnn, and the first of them.
-NOT_FOR_NCNN = {"imdn": "ReduceMean", "residual_transposed": "Resize", "swinir": "Squeeze"}
+NOT_FOR_NCNN = {
+    "imdn": "ReduceMean",
+    "msrresnet": "Resize",
+    "plksr": "Erf",
+    "rcan": "ReduceMean",
+    "residual_transposed": "Resize",
+    "swinir": "Squeeze",
+}
 
 
 def runs(model: Model) -> list[str]:

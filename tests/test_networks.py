@@ -88,6 +88,11 @@ def test_a_foreign_config_is_refused() -> None:
     [
         ("srcnn", {"middle": 2}),
         ("srcnn", {"padding": "mirror"}),
+        ("srcnn", {"channels": 2}),
+        ("rcan", {"scale": 5}),
+        ("plksr", {"activation": "relu"}),
+        ("msrresnet", {"scale": 8}),
+        ("msrresnet", {"upscaled": "relu"}),
         ("espcn", {"activation": "gelu"}),
         ("espcn", {"padding": "mirror"}),
         ("srresnet", {"scale": 5}),
@@ -207,6 +212,10 @@ def test_a_scale_that_cannot_be_is_refused() -> None:
         build("compact", {"activation": "gelu"})
     with pytest.raises(WeightsError, match="there are pixelshuffledirect"):
         build("swinir", {"upsampler": "nearest"})
+    with pytest.raises(WeightsError, match="not x3"):
+        build("swinir", {"scale": 3, "upsampler": "nearest+conv"})
+    with pytest.raises(WeightsError, match="there are 1conv"):
+        build("swinir", {"joint": "2conv"})
 
 
 @pytest.mark.parametrize("activation", ["prelu", "relu", "leakyrelu"])

@@ -97,3 +97,27 @@ def test_half_pixels_are_refused() -> None:
 def test_a_side_longer_than_any_file_holds_is_refused(wanted: Size) -> None:
     with pytest.raises(UsageError, match="request a smaller one"):
         wanted.resolve(300, 400)
+
+
+@pytest.mark.parametrize(
+    ("box", "fitted", "stretched"),
+    [
+        ((800, 600), (600, 800), False),
+        ((800, 800), (600, 800), True),
+        ((2000, 300), (300, 400), True),
+        ((801, 600), (600, 800), True),
+        ((100, 75), (75, 100), False),
+        ((10, 7), (7, 9), False),
+    ],
+)
+def test_width_and_height_stretch_or_fit(box: tuple[int, int], fitted: tuple[int, int], stretched: bool) -> None:
+    assert Size(width=box[0], height=box[1], fit=True).resolve(300, 400) == fitted
+    assert not Size(width=box[0], height=box[1], fit=True).stretches(300, 400)
+    assert Size(width=box[0], height=box[1]).resolve(300, 400) == box[::-1]
+    assert Size(width=box[0], height=box[1]).stretches(300, 400) is stretched
+
+
+def test_fit_needs_both_sides() -> None:
+    for sides in ({}, {"width": 9}, {"scale": 2}):
+        with pytest.raises(UsageError, match="needs a width and a height"):
+            Size(fit=True, **sides)

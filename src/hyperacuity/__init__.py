@@ -7,6 +7,7 @@
 
     upscaler = hyperacuity.load("fsrcnn")            # opened once, used many times
     hyperacuity.models()                             # the cards of the installed models
+    hyperacuity.inspect("photo.jpg").jpeg_quality    # how clean an image is
 
 Importing this loads only the errors; each other name is imported when it is first used.
 """
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from hyperacuity.api import Upscaler, load, models, upscale
     from hyperacuity.formats import LossWarning
     from hyperacuity.image import Image
+    from hyperacuity.inspection import Inspection, inspect
     from hyperacuity.pipeline import PrecisionWarning
     from hyperacuity.size import Size
     from hyperacuity.task import Options, Outcome, Progress, Stop, Stopped, Task
@@ -46,6 +48,7 @@ __all__ = [
     "HyperacuityError",
     "HyperacuityWarning",
     "Image",
+    "Inspection",
     "LossWarning",
     "MissingDependency",
     "Options",
@@ -64,6 +67,7 @@ __all__ = [
     "UsageError",
     "WeightsError",
     "__version__",
+    "inspect",
     "load",
     "models",
     "upscale",
@@ -71,6 +75,7 @@ __all__ = [
 
 _HOMES = {
     "Image": "image",
+    "Inspection": "inspection",
     "LossWarning": "formats",
     "Options": "task",
     "Outcome": "task",
@@ -81,6 +86,7 @@ _HOMES = {
     "Stopped": "task",
     "Task": "task",
     "Upscaler": "api",
+    "inspect": "inspection",
     "load": "api",
     "models": "api",
     "upscale": "api",

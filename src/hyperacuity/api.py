@@ -7,6 +7,7 @@ import functools
 import os
 import tempfile
 import threading
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -18,9 +19,10 @@ from hyperacuity import engines, formats, zoo
 from hyperacuity.engines import Engine, Precision
 from hyperacuity.errors import LEAVE_OUT, OutOfMemory, UsageError, Use
 from hyperacuity.image import Image, Strips
+from hyperacuity.inspection import choose_model, inspect
 from hyperacuity.pipeline import Pipeline, Stage
 from hyperacuity.resize import Kernel
-from hyperacuity.size import Size
+from hyperacuity.size import Size, StretchWarning
 from hyperacuity.storage import may_write
 from hyperacuity.task import Options, Outcome, Progress, Stop
 from hyperacuity.zoo import Card, ChainStep, Model
@@ -39,7 +41,7 @@ def models() -> Mapping[str, Card]:
         >>> models()["fsrcnn-x2"].scale
         2
     """
-    return {name: model.card for name, model in zoo.models().items()}
+    return {name: model.card for name, model in zoo.installed().items()}
 
 
 def load(
@@ -50,16 +52,20 @@ def load(
     precision: Precision = "auto",
     tile: int | None = None,
     tta: bool = False,
+    strength: float | None = None,
 ) -> Upscaler:
     """Open a model, to be used many times.
 
     Args:
-        model: A name ("fsrcnn-x2"), a family ("fsrcnn"), the path of a model file, or None for the default model.
+        model: A name ("fsrcnn-x2"), a family ("fsrcnn"), the path of a model file, or None or "auto" for the default
+            model, which is for clean images.
         engine: What runs the network, such as "onnxruntime" or "pytorch"; "auto" for the fastest. See `engines.open`.
         device: "auto", "cpu", "cuda", "cuda:1" or "mps".
         precision: "auto", "fp32", "fp16", "bf16" or "int8".
         tile: The largest side of a tile in input pixels; 0 for no tiles; None for as large as memory allows.
         tta: Average over the eight flips and rotations: eight times slower, and a little better.
+        strength: For models that have a natural partner, such as "photo": from 0 (natural) to 1 (sharpest); None for
+            the model's default.
 
     Raises:
         UnknownModel: No model has that name.
@@ -72,19 +78,13 @@ def load(
         >>> upscaler.array(np.zeros((10, 12, 3), np.uint8), 2).shape
         (20, 24, 3)
     """
+    return Upscaler(_options(model, engine, device, precision, tile, tta, strength))
+
+
+def _options(model: str | os.PathLike[str] | None, *others: Any) -> Options:
     # Names in the zoo contain no folders; a string with the ending of a model file is a path even without a folder.
     named = isinstance(model, str) and Path(model).suffix.lower() not in (*zoo.MODEL_SUFFIXES, *zoo.CHECKPOINT_SUFFIXES)
-    return Upscaler(
-        Options(
-            cast("str", model) if named else None,
-            None if named or model is None else str(Path(model)),
-            engine,
-            device,
-            precision,
-            tile,
-            tta,
-        )
-    )
+    return Options(cast("str", model) if named else None, None if named or model is None else str(Path(model)), *others)
 
 
 def upscale(
@@ -95,6 +95,7 @@ def upscale(
     width: int | None = None,
     height: int | None = None,
     megapixels: float | None = None,
+    fit: bool = False,
     output: str | os.PathLike[str] | None = None,
     force: bool = False,
     engine: str = "auto",
@@ -102,6 +103,7 @@ def upscale(
     precision: Precision = "auto",
     tile: int | None = None,
     tta: bool = False,
+    strength: float | None = None,
 ) -> ImageLike:
     """Enlarge an image. Returns the same type as `x`.
 
@@ -112,9 +114,11 @@ def upscale(
         width: The final width in pixels, instead of a scale. Without a height it keeps the proportions.
         height: The final height in pixels.
         megapixels: The final area, instead of a scale. Without any size the scale is 2.
+        fit: Keep the proportions within width and height, instead of stretching.
         output: The file to write if `x` is a path; by default "photo-x2.jpg" next to "photo.jpg".
         force: Overwrite `output` if it exists.
-        model, engine, device, precision, tile, tta: See `load`.
+        model: See `load`; None or "auto" chooses by what the image needs, see `inspect`.
+        engine, device, precision, tile, tta, strength: See `load`.
 
     Returns:
         The enlarged image; for a path the path of the file that was written.
@@ -128,8 +132,9 @@ def upscale(
         >>> upscale(np.zeros((10, 12, 3), np.uint8), scale=3.5).shape
         (35, 42, 3)
     """
-    upscaler = load(model, engine=engine, device=device, precision=precision, tile=tile, tta=tta)
-    size = Size(scale, width, height, megapixels)
+    options = _options(model, engine, device, precision, tile, tta, strength)
+    upscaler = Upscaler(choose_model(options, lambda: inspect(x))[0])
+    size = Size(scale, width, height, megapixels, fit)
     if isinstance(x, str):
         return str(_upscale_path(upscaler, Path(x), output, size, force))
     if isinstance(x, Path):
@@ -157,8 +162,8 @@ def _upscale_path(
 
 def _family(options: Options) -> list[Model]:
     if options.model_path is not None:
-        return [zoo.open_model(Path(options.model_path))]
-    return zoo.find_models(zoo.DEFAULT if options.model is None else options.model)
+        return [engines.open_file(Path(options.model_path))]
+    return zoo.find_models(zoo.DEFAULT if options.model in (None, zoo.AUTO) else options.model)
 
 
 @contextlib.contextmanager
@@ -190,7 +195,10 @@ class Upscaler:
 
     def __init__(self, options: Options) -> None:
         self.options = options
-        self.family = _family(options)
+        named = _family(options)
+        self.family = zoo.blend_family(named, options.strength)
+        if options.precision == "int8" and self.family != named:
+            raise UsageError("8 bits exist only at full strength", Use(strength=1), Use(precision=LEAVE_OUT))
         self._open = functools.partial(
             engines.open,
             engine=options.engine,
@@ -254,6 +262,7 @@ class Upscaler:
         *,
         force: bool = False,
         quality: int | None = None,
+        strict: bool = False,
         observe: Callable[[Progress], None] = lambda progress: None,
         stop: Stop | None = None,
     ) -> Outcome:
@@ -265,6 +274,7 @@ class Upscaler:
             size: The size of the result, or its scale.
             force: Overwrite `target` if it exists.
             quality: From 1 to 100, for formats that have a quality.
+            strict: Raise `DamagedFile` for a JPEG that lacks only its end marker, instead of a warning.
             observe: Called after each block of rows.
             stop: Checked before each block of rows.
 
@@ -278,11 +288,17 @@ class Upscaler:
         may_write(target, source, force=force)
         stop = stop or Stop()
         before = after = (0, 0)
-        with _memory(), formats.read(source) as opened, formats.write(target, opened, quality=quality) as sink:
+        with (
+            _memory(),
+            formats.read(source, strict=strict) as opened,
+            formats.write(target, opened, quality=quality) as sink,
+        ):
             for frame, image in enumerate(opened):
                 strips = self.stream(image, size)
                 before = image.header.height, image.header.width
                 after = strips.header.height, strips.header.width
+                if frame == 0:
+                    _warn_of_stretching(size, before, target)
                 sink.write(_observed(strips, frame, opened.frames, observe, stop))
             name = "-" if isinstance(source, bytes) else str(source)
             return Outcome(
@@ -358,6 +374,12 @@ def _observed(strips: Strips, frame: int, frames: int, observe: Callable[[Progre
             observe(Progress(share, frame=frame, frames=frames, pixels=len(block) * strips.header.width))
 
     return Strips(strips.header, rows())
+
+
+def _warn_of_stretching(size: Size | float, before: tuple[int, int], target: Path) -> None:
+    if isinstance(size, Size) and size.stretches(*before):
+        message = f"{target.name}: {size.width} x {size.height} pixels stretch an image of {before[1]} x {before[0]}"
+        warnings.warn(StretchWarning(message, Use(fit=True)), stacklevel=4)
 
 
 def ending(path: Path) -> str:

@@ -45,6 +45,7 @@ _MARKERS = {repr(marker): marker for marker in (LEAVE_OUT, OTHER)}
 
 # The functions for the commands that `Run` names.
 _FUNCTIONS = {
+    "fetch": "hyperacuity.fetch.install",
     "import": "hyperacuity.importer.convert",
     "quantise": "hyperacuity.quantise.write",
     "upscale": "hyperacuity.upscale",

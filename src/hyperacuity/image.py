@@ -30,6 +30,64 @@ class Native:
 
 
 @dataclass(frozen=True)
+class Item:
+    """One thing that a file holds besides the main pixels of its images, as its reader lists it.
+
+    Args:
+        key: Where it is in the file, the same for every file of the format: "APP2 MPF", "chunk tEXt Comment".
+        label: Its name in messages, in plain words: "gain map (Ultra HDR)".
+        carrier: The field of `Metadata` that carries it; None if nothing does, so that its loss is named.
+    """
+
+    key: str
+    label: str
+    carrier: str | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class GainMap:
+    """The image beside an SDR image from which a display computes the HDR image.
+
+    Args:
+        pixels: (h, w, 1 or 3) of uint8, turned as the main image is; usually smaller than it.
+        segments: The segments of a JPEG file that state how to apply it: XMP, ISO 21496-1, Apple's.
+        announcement: The segments of the main image that announce it, besides those in its XMP.
+    """
+
+    pixels: Array
+    segments: bytes
+    announcement: bytes
+
+
+@dataclass(frozen=True)
+class StatedColour:
+    """Colour that a file states by codes and numbers instead of an ICC profile.
+
+    Args:
+        primaries: ColourPrimaries of ITU-T H.273; 2 = not stated.
+        transfer: TransferCharacteristics of H.273; 2 = not stated.
+        full_range: Whether the RGB values of `pixels` use their full range; False for those of video.
+        intent: The rendering intent of PNG's sRGB chunk; None if it is missing.
+        gamma: The exponent of PNG's gAMA chunk, in 100,000ths.
+        chromaticities: Those of PNG's cHRM chunk: white, red, green, blue, each x and y in 100,000ths.
+        mastering: The mastering display: x and y of red, green, blue and white in 50,000ths, the greatest and the
+            least luminance in 10,000ths of cd/m².
+        light: The greatest light level of a pixel and of the average, in 10,000ths of cd/m².
+
+    Source: ITU-T H.273; PNG 3rd edition (W3C, 2025), 11.3.2.
+    """
+
+    primaries: int = 2
+    transfer: int = 2
+    full_range: bool = True
+    intent: int | None = None
+    gamma: int | None = None
+    chromaticities: tuple[int, ...] | None = None
+    mastering: tuple[int, ...] | None = None
+    light: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True)
 class Metadata:
     r"""The content of a file besides pixels, which its upscaled copy must hold too.
 
@@ -39,6 +97,16 @@ class Metadata:
         xmp: The packet, in UTF-8.
         dpi: Horizontal and vertical pixels per inch, as stored.
         native: Metadata that only the format of the file can hold.
+        iptc: Records of IPTC-IIM.
+        density_ratio: Horizontal and vertical densities without a unit, of which only the ratio counts; None if
+            pixels are square or `dpi` is known.
+        gain_map: The gain map of an HDR image.
+        colour: Colour that the file states outside the ICC profile.
+        trailer: What follows the images of a JPEG file and does not depend on their size, such as the video of a
+            motion photo, with everything behind it.
+        items: Everything that the file holds besides the main pixels, carried by a field of this class or not.
+        size: Width and height of the upright image that the sizes and places in `exif` and `xmp` are measured in;
+            None if it is unknown, so that they cannot be scaled.
     """
 
     icc: bytes | None = None
@@ -46,6 +114,13 @@ class Metadata:
     xmp: bytes | None = None
     dpi: tuple[float, float] | None = None
     native: Native | None = None
+    iptc: bytes | None = None
+    density_ratio: tuple[int, int] | None = None
+    gain_map: GainMap | None = None
+    colour: StatedColour | None = None
+    trailer: bytes | None = None
+    items: tuple[Item, ...] = ()
+    size: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)

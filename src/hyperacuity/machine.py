@@ -1,4 +1,4 @@
-"""The memory and the cores that this process may use, and the processor's name."""
+"""The memory and the cores that this process may use, the processor's name, and the user's cache folder."""
 
 from __future__ import annotations
 
@@ -11,6 +11,23 @@ from pathlib import Path
 
 # Version 2 of the control groups says "max" for no limit, version 1 a number near 2^63.
 _NO_LIMIT = 1 << 62
+
+
+def cache_folder() -> Path:
+    """Returns the folder for what can be made or downloaded again; it need not exist.
+
+    The environment variable HYPERACUITY_CACHE names it; otherwise it is where the system keeps such files.
+    """
+    if own := os.environ.get("HYPERACUITY_CACHE"):
+        return Path(own)
+    home = Path.home()
+    if sys.platform == "win32":
+        cache = Path(os.environ.get("LOCALAPPDATA") or home / "AppData" / "Local")
+    elif sys.platform == "darwin":
+        cache = home / "Library" / "Caches"
+    else:
+        cache = Path(os.environ.get("XDG_CACHE_HOME") or home / ".cache")
+    return cache / "hyperacuity"
 
 
 def available_memory() -> int:

@@ -5,27 +5,33 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from hyperacuity.errors import UsageError
+from hyperacuity.errors import HyperacuityWarning, UsageError
 
 DEFAULT_SCALE = 2.0
 # No file format holds more pixels on a side.
 LONGEST = 2**31 - 1
 
 
+class StretchWarning(HyperacuityWarning):
+    """Width and height together change the proportions of an image."""
+
+
 @dataclass(frozen=True)
 class Size:
     """The requested size: a scale, a width and/or a height, or an area; x2 if nothing is given.
 
-    Width or height by itself keeps the proportions; both together set each side.
+    Width or height by itself keeps the proportions; both together set each side, or with `fit` the most that it may be.
 
     Args:
         scale: Output pixels per input pixel along a side, an integer or a fraction.
         width: In pixels.
         height: In pixels.
         megapixels: The area, in millions of pixels.
+        fit: Whether the result keeps its proportions within width and height.
 
     Raises:
-        UsageError: If several of them are given (except width with height), or one is not positive.
+        UsageError: If several of them are given (except width with height), one is not positive, or `fit` is given
+            without width and height.
 
     Example:
         >>> Size(width=1920).resolve(height=600, width=800)
@@ -36,6 +42,7 @@ class Size:
     width: int | None = None
     height: int | None = None
     megapixels: float | None = None
+    fit: bool = False
 
     def __post_init__(self) -> None:
         requested = {"scale": self.scale, "width": self.width, "height": self.height, "megapixels": self.megapixels}
@@ -48,6 +55,16 @@ class Size:
         if len(given) > 1 and set(given) != {"width", "height"}:
             raise UsageError(f"give one of scale, width and height, or megapixels; not {' and '.join(given)} together")
 
+        if self.fit and set(given) != {"width", "height"}:
+            raise UsageError("fit needs a width and a height to fit into")
+
+    def stretches(self, height: int, width: int) -> bool:
+        """Returns whether an input of this size changes its proportions, by more than rounding."""
+        if self.width is None or self.height is None or self.fit:
+            return False
+        kept = min(self.width / width, self.height / height)
+        return self.width - width * kept >= 1 or self.height - height * kept >= 1
+
     def resolve(self, height: int, width: int) -> tuple[int, int]:
         """Return the result's (height, width) for an input; sides are rounded half up, and at least 1.
 
@@ -58,7 +75,9 @@ class Size:
         Raises:
             UsageError: If a side is longer than any file can hold.
         """
-        if self.width is not None:
+        if self.fit and self.width is not None and self.height is not None:
+            factor = min(self.width / width, self.height / height)
+        elif self.width is not None:
             factor = self.width / width
         elif self.height is not None:
             factor = self.height / height
@@ -66,7 +85,8 @@ class Size:
             factor = math.sqrt(self.megapixels * 1e6 / (height * width))
         else:
             factor = DEFAULT_SCALE if self.scale is None else self.scale
-        sides = self.height or height * factor, self.width or width * factor
+        given = (None, None) if self.fit else (self.height, self.width)
+        sides = given[0] or height * factor, given[1] or width * factor
         if max(sides) > LONGEST:
             raise UsageError(f"a side of {max(sides):g} pixels is more than any file can hold; request a smaller one")
         return max(1, math.floor(sides[0] + 0.5)), max(1, math.floor(sides[1] + 0.5))

@@ -106,14 +106,17 @@ class Options(Record):
     `api.Upscaler` hands these options to engines and to the pipeline.
 
     Attributes:
-        model: The name of a model ("acute-100k-x2") or of a family ("fast"); None for the default model.
+        model: The name of a model ("acute-100k-x2") or of a family ("fast"); "auto" to choose by what the image or the
+            video needs; None for "auto" with images and for the default model with videos.
         model_path: A model file instead of a name.
         engine, device, precision: See `engines.open`.
         tile: The largest side of a tile in input pixels; 0 for no tiles; None for as large as memory allows.
         tta: Whether to average over the eight flips and rotations.
+        strength: For models with a natural partner: 0 for its weights, 1 for the model's own, and between them; None
+            for the model's default.
 
     Raises:
-        UsageError: For a model by name and by file, or a negative tile.
+        UsageError: For a model by name and by file, a negative tile, or a strength outside [0, 1].
     """
 
     model: str | None = None
@@ -123,6 +126,7 @@ class Options(Record):
     precision: str = "auto"
     tile: int | None = None
     tta: bool = False
+    strength: float | None = None
 
     def __post_init__(self) -> None:
         if self.model is not None and self.model_path is not None:
@@ -133,6 +137,8 @@ class Options(Record):
             )
         if isinstance(self.tile, int) and self.tile < 0:
             raise UsageError(f"a tile of {self.tile} pixels: give 0 for no tiles, or a positive side")
+        if isinstance(self.strength, int | float) and not 0 <= self.strength <= 1:
+            raise UsageError(f"a strength of {self.strength:g}: give 0 (natural) to 1 (sharpest)")
 
 
 @dataclass(frozen=True)
@@ -142,10 +148,12 @@ class ImageOptions(Record):
     Attributes:
         quality: From 1 to 100, for formats that have a quality; None for the format's default.
         ending: The format of an image on standard output, such as ".png"; None for that of the source.
+        strict: Whether a JPEG that lacks only its end marker counts as damaged.
     """
 
     quality: int | None = None
     ending: str | None = None
+    strict: bool = False
 
 
 @dataclass(frozen=True)
@@ -188,6 +196,7 @@ class Task(Record):
         image, video: Options of these kinds; None if none was given.
         force: Whether to overwrite a result that exists.
         skip_existing: Whether a result that exists counts as done.
+        explain: Whether to measure the source even where only one model can be chosen.
     """
 
     source: str
@@ -198,6 +207,26 @@ class Task(Record):
     video: VideoOptions | None = None
     force: bool = False
     skip_existing: bool = False
+    explain: bool = False
+
+
+@dataclass(frozen=True)
+class Choice(Record):
+    """Why `auto` chose a model for an image or a video.
+
+    Attributes:
+        family: The family of models that was chosen.
+        verdict: "clean", "between" or "dirty"; see `inspection.decide`.
+        reason: The measurements that led to it, such as "JPEG quality 42, noise 5".
+        advice: A sentence about what to expect of an unusual image; "" for all others.
+        measurements: All of them by name, as in `inspection.Inspection`; without those that do not exist.
+    """
+
+    family: str
+    verdict: str
+    reason: str
+    advice: str = ""
+    measurements: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -237,6 +266,7 @@ class Outcome(Record):
         unchanged: The share of the network's work that was saved because pixels did not change between frames.
         lost: Metadata and streams of the source that the result lacks.
         seconds: How long the task took.
+        choice: Why the models were chosen; None if the task named them, or if there was nothing to choose.
     """
 
     source: str
@@ -253,6 +283,7 @@ class Outcome(Record):
     unchanged: float = 0.0
     lost: tuple[Message, ...] = ()
     seconds: float = 0.0
+    choice: Choice | None = None
 
 
 def _default(entry: dataclasses.Field[Any]) -> Any:

@@ -16,6 +16,7 @@ import pytest
 
 import hyperacuity
 from tests.cli.process import COMMAND, run, spawn
+from tests.video.videos import make, moving_frames
 
 
 @pytest.fixture
@@ -49,7 +50,10 @@ def test_a_batch_continues_after_bad_files_lists_them_and_fails(photos: Path) ->
     result = run("upscale", ".", "-o", "out", folder=photos)
     assert result.returncode == 1
     assert names(photos / "out") == {"a.png", "b.jpg"}
-    assert "3 of 5 files failed" in result.stderr
+    last = result.stderr.splitlines()[-1]
+    assert last.startswith("2 done, 3 left out: ")
+    for bad in ("cut.png", "page.jpg", "empty.png"):
+        assert bad in last
     for bad in ("cut.png", "page.jpg", "empty.png"):
         assert bad in result.stderr
     assert "Traceback" not in result.stderr
@@ -90,6 +94,90 @@ def test_json_prints_a_summary(photos: Path) -> None:
     assert (good["input_size"], good["output_size"]) == ([64, 48], [100, 75])
     assert good["models"] == ["acute-100k-x2"]
     assert next(file for file in summary["files"] if file["input"] == "cut.png")["error"]
+
+
+def test_what_a_person_expects_and_is_left_out_is_counted_in_one_line(photos: Path) -> None:
+    (photos / "in").mkdir()
+    (photos / "a.png").rename(photos / "in/a.png")
+    for name in ("IMG_1.PSD", "IMG_2.psd", "a.psd", "b.psd"):
+        (photos / "in" / name).write_bytes(b"8BPS\0\1")
+    (photos / "in/a.pdf").write_bytes(b"%PDF-1.7")
+    (photos / "in/notes.txt").write_text("not expected")
+    result = run("upscale", "in", "-o", "out", "--ext", "png", folder=photos)
+    assert result.returncode == 1
+    assert names(photos / "out") == {"a.png"}
+    last = result.stderr.splitlines()[-1]
+    assert last.startswith("1 done, 5 left out: IMG_1.PSD, IMG_2.psd, a.psd and 1 more (a Photoshop document")
+    assert "; a.pdf (a PDF document" in last
+    assert "notes.txt" not in result.stderr
+    summary = json.loads(run("upscale", "in", "-o", "out", "--force", "--json", folder=photos).stdout)
+    assert (summary["done"], summary["failed"]) == (1, 5)
+    assert {Path(one["input"]).name for one in summary["left_out"]} >= {"IMG_1.PSD", "a.pdf"}
+    assert all(one["reason"] for one in summary["left_out"])
+
+
+def test_what_is_passed_over_is_mentioned_but_is_no_failure(photos: Path) -> None:
+    (photos / "notes.txt").write_text("text")
+    (photos / "deep").mkdir()
+    (photos / "b.jpg").rename(photos / "deep/b.jpg")
+    for name in ("cut.png", "page.jpg", "empty.png"):
+        (photos / name).unlink()
+    result = run("upscale", ".", "-o", "out", folder=photos)
+    assert (result.returncode, result.stderr) == (0, "not searched: deep (add -r)\n")
+    result = run("upscale", "a.png", "notes.txt", "-o", "out", "--force", folder=photos)
+    assert (result.returncode, result.stderr) == (0, "passed over: notes.txt (neither images nor videos)\n")
+    summary = json.loads(run("upscale", ".", "-o", "out", "--force", "--json", folder=photos).stdout)
+    assert (summary["passed_over"], summary["not_searched"]) == ([], ["deep"])
+
+
+@pytest.mark.parametrize("name", ["a.HEIC", "a.psd", "a.CR3"])
+def test_a_folder_of_formats_that_are_not_read_says_so(name: str, photos: Path) -> None:
+    (photos / "in").mkdir()
+    (photos / "in" / name).write_bytes({"a.HEIC": b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"}.get(name, b"8BPS\0\1"))
+    result = run("upscale", "in", folder=photos)
+    assert result.returncode == 1
+    assert name in result.stderr
+    assert "-r" not in result.stderr.split()
+
+
+def test_a_folder_of_images_and_videos_does_both_with_the_options_of_each(photos: Path) -> None:
+    (photos / "in").mkdir()
+    (photos / "b.jpg").rename(photos / "in/b.jpg")
+    make(photos / "in/video.mkv", moving_frames(3))
+    result = run("upscale", "in", "-o", "out", "-n", "bicubic", "--crf", "30", "--quality", "50", "--ext", "png",
+                 folder=photos)  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    assert names(photos / "out") == {"b.png", "video.mkv"}
+
+
+def test_two_results_of_one_name_get_an_advice_that_works(photos: Path) -> None:
+    (photos / "in").mkdir()
+    (photos / "a.png").rename(photos / "in/a.png")
+    (photos / "b.jpg").rename(photos / "in/a.jpg")
+    result = run("upscale", "in", "-o", "out", "--ext", "png", folder=photos)
+    assert "would both become" in result.stderr
+    assert "leave out --ext, or add --keep-ending" in result.stderr
+    assert "--suffix" not in result.stderr
+    assert run("upscale", "in", "-o", "o1", folder=photos).returncode == 0
+    assert run("upscale", "in", "-o", "o2", "--ext", "png", "--keep-ending", folder=photos).returncode == 0
+    assert (names(photos / "o1"), names(photos / "o2")) == ({"a.png", "a.jpg"}, {"a.png", "a.jpg.png"})
+
+
+def test_an_output_without_an_ending_is_a_folder(photos: Path) -> None:
+    assert run("upscale", "a.png", "-o", "larger", folder=photos).returncode == 0
+    assert names(photos / "larger") == {"a.png"}
+    assert run("upscale", "a.png", "-o", "named", "--ext", "webp", folder=photos).returncode == 0
+    assert (photos / "named.webp").is_file()
+
+
+def test_width_with_height_says_that_it_stretches_and_fit_does_not(photos: Path) -> None:
+    result = run("upscale", "a.png", "--width", "100", "--height", "100", folder=photos)
+    assert (result.returncode, result.stderr.count("\n")) == (0, 1)
+    assert "a.png: warning: 100 x 100 pixels stretch an image of 64 x 48: add --fit" in result.stderr
+    result = run("upscale", "a.png", "--width", "100", "--height", "100", "--fit", "-o", "b.png", folder=photos)
+    assert (result.returncode, result.stderr) == (0, "")
+    with PIL.Image.open(photos / "b.png") as fitted:
+        assert fitted.size == (100, 75)
 
 
 def test_short_options_of_other_programs_work(photos: Path) -> None:
@@ -163,7 +251,7 @@ def test_with_quiet_each_failure_is_one_line(photos: Path) -> None:
     assert result.stdout == ""
     lines = result.stderr.splitlines()
     assert [line.count("page.jpg") for line in lines if "page.jpg" in line] == [1]
-    assert lines[-1] == "3 of 5 files failed"
+    assert lines[-1] == "2 done, 3 left out"
 
 
 def test_a_warning_names_a_file_once(photos: Path) -> None:

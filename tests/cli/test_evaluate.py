@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import numpy as np
 import PIL.Image
 import pytest
 
+from hyperacuity.resize import resize
 from tests.cli import process
 from tests.video.videos import make, moving_frames
 
@@ -43,7 +45,7 @@ def test_videos_are_sets_and_are_compared(sets: Path) -> None:
     make(sets / "video.mkv", moving_frames(4, 48, 64))
     result = run("-n", "bicubic", "--data", "video.mkv", "A", "--result", "video.mkv", folder=sets)
     assert result.returncode == 1
-    assert "--result is compared with one video" in result.stderr
+    assert "--result is compared with one folder or one video" in result.stderr
     result = run("-n", "bicubic", "--data", "video.mkv", "--result", "video.mkv", "--csv", "t.csv", folder=sets)
     assert result.returncode == 0, result.stderr
     with (sets / "t.csv").open() as file:
@@ -55,6 +57,53 @@ def test_videos_are_sets_and_are_compared(sets: Path) -> None:
     both = run("-n", "bicubic", "--data", "A", "video.mkv", "--frames", "2", "--csv", "u.csv", folder=sets)
     assert both.returncode == 0, both.stderr
     assert "flicker" in (sets / "u.csv").read_text().splitlines()[0]
+
+
+def test_a_folder_of_finished_images_is_measured_as_a_model_is(sets: Path) -> None:
+    for name in ("a", "b"):
+        shutil.copy(sets / "A/p.png", sets / f"A/{name}.png")
+    with PIL.Image.open(sets / "A/p.png") as hr:
+        width, height = hr.width // 2 * 2, hr.height // 2 * 2
+        lr = resize(np.asarray(hr)[:height, :width], size=(height // 2, width // 2))
+    (sets / "SR").mkdir()
+    for name in ("a", "b", "p"):
+        PIL.Image.fromarray(resize(lr, size=(height, width))).save(sets / f"SR/{name}_x2_SR.png")
+    result = run("-n", "bicubic", "--data", "A", "--result", "SR", "--protocol", "rgb", "--csv", "t.csv", folder=sets)
+    assert result.returncode == 0, result.stderr
+    with (sets / "t.csv").open() as file:
+        bicubic, finished = csv.DictReader(file)
+    assert (bicubic["model"], finished["model"], finished["pictures"]) == ("bicubic", "SR", "3")
+    assert float(finished["psnr"]) == pytest.approx(float(bicubic["psnr"]), abs=0.02)
+    assert finished["seconds_per_megapixel"] == ""
+    cut = sets / "SR/b_x2_SR.png"
+    cut.write_bytes(cut.read_bytes()[:-99])
+    result = run("--data", "A", "--result", "SR", "--csv", "u.csv", "--pictures", "shown", folder=sets)
+    assert result.returncode == 1
+    assert "3 scored, 1 left out: " in result.stderr
+    assert "b_x2_SR.png" in result.stderr
+    with (sets / "u.csv").open() as file:
+        assert [row["pictures"] for row in csv.DictReader(file)] == ["2"]
+    PIL.Image.new("RGB", (9, 9)).save(cut)
+    result = run("--data", "A", "--result", "SR", folder=sets)
+    assert (result.returncode, "b_x2_SR.png has 9 x 9 pixels" in result.stderr) == (1, True)
+
+
+def test_damaged_images_are_named_and_the_others_scored(sets: Path) -> None:
+    (sets / "A/cut.png").write_bytes((sets / "A/p.png").read_bytes()[:-99])
+    (sets / "A/IMG.PSD").write_bytes(b"8BPS\0\1")
+    for name in ("._p.png", ".DS_Store", "Thumbs.db", "notes.txt"):
+        (sets / "A" / name).write_bytes(b"\0\5\26\7")
+    result = run("-n", "bicubic", "--data", "A", "--csv", "t.csv", folder=sets)
+    assert result.returncode == 1
+    assert len(result.stderr.splitlines()) == 1
+    assert result.stderr.startswith("1 scored, 2 left out: ")
+    assert "cut.png" in result.stderr
+    assert "IMG.PSD is a Photoshop document" in result.stderr
+    with (sets / "t.csv").open() as file:
+        assert [row["pictures"] for row in csv.DictReader(file)] == ["1"]
+    (sets / "A/p.png").unlink()
+    result = run("-n", "bicubic", "--data", "A", folder=sets)
+    assert (result.returncode, "none of the 2 images in A can be read" in result.stderr) == (1, True)
 
 
 @pytest.mark.parametrize(
@@ -73,7 +122,9 @@ def test_videos_are_sets_and_are_compared(sets: Path) -> None:
         (["--data", "A", "--metrics", "lpips"], "lpips needs its weights"),
         (["--data", "A", "--lr", "A", "B"], "--lr has 2 folders and --data 1"),
         (["--data", "A", "-n", "bicubic", "bicubic"], "given twice"),
-        (["--data", "A", "--result", "A"], "--result is compared with one video"),
+        (["--data", "A", "--result", "A"], "holds the HR images themselves"),
+        (["--data", "A", "--result", "A/p.png"], "give two folders of images, or two videos"),
+        (["--data", "A", "--result", "B", "--scale", "2", "3"], "--result has one scale"),
         (["--data", "A", "--metrics", "flicker"], "between the frames of a video"),
         (["--data", "A/p.png"], "there is no folder A/p.png"),
     ],

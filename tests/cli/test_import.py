@@ -31,6 +31,16 @@ def test_a_checkpoint_becomes_a_model(tmp_path: Path) -> None:
         assert larger.size == (24, 20)
 
 
+def test_a_choice_between_networks_is_said(tmp_path: Path) -> None:
+    weights = build("espcn", {}).state_dict()
+    torch.save({"params": weights, "params_ema": weights}, tmp_path / "net.pth")
+    result = run("import", "net.pth", folder=tmp_path)
+    assert result.returncode == 0
+    assert result.stderr == (
+        "warning: net.pth holds several networks; taken: the averaged weights (EMA), not those of the last step\n"
+    )
+
+
 def test_an_error_is_one_sentence_and_leaves_no_file(tmp_path: Path) -> None:
     (tmp_path / "page.pth").write_text("<!DOCTYPE html><html>404</html>")
     result = run("import", "page.pth", "-o", "models", folder=tmp_path)

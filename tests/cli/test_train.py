@@ -119,6 +119,27 @@ def test_each_mistake_is_reported_in_one_line(arguments: list[str], message: str
     assert not (folder / "runs").exists()
 
 
+def test_images_that_cannot_be_read_are_named_and_do_not_end_a_training(folder: Path) -> None:
+    whole = (folder / "images/a.png").read_bytes()
+    (folder / "images/b.png").write_bytes(whole[:-300])
+    (folder / "images/c.png").write_bytes(b"\0\5\26\7")
+    for name in ("._a.png", ".DS_Store", "Thumbs.db"):
+        (folder / "images" / name).write_bytes(b"\0\5\26\7")
+    result = run("train", "tiny.toml", folder=folder)
+    assert result.returncode == 0, result.stderr
+    warned = [line for line in result.stderr.splitlines() if line.startswith("warning")]
+    assert len(warned) == len({*warned})
+    assert not any("._a" in line or "Thumbs" in line for line in warned)
+    assert "c.png is of an unknown format" in warned[0]
+    assert "b.png is damaged" in warned[1]
+    (folder / "images/a.png").unlink()
+    result = run("train", "tiny.toml", "-o", "other", folder=folder)
+    assert result.returncode == 1
+    assert result.stderr.splitlines()[-1].startswith("hyperacuity: none of the images to learn from can be decoded")
+    result = run("train", "tiny.toml", "--preview", "p.png", folder=folder)
+    assert (result.returncode, "none of the images" in result.stderr) == (1, True)
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot send SIGINT to another process")
 def test_an_interrupted_training_is_resumed(folder: Path) -> None:
     arguments = [*COMMAND, "train", "tiny.toml", "--set", "steps=100000"]

@@ -26,7 +26,7 @@ def save(path: Path, *shape: int, seed: int = 0) -> Path:
         ("a_x2.png", True),
         ("a.tif", True),
         ("ax3.png", False),
-        ("a-x2.png", False),
+        ("a-x2.png", True),
         ("b.png", False),
         ("deeper/a.png", False),
     ],

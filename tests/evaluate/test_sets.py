@@ -7,7 +7,7 @@ import PIL.Image
 import pytest
 
 from hyperacuity import datasets
-from hyperacuity.errors import DamagedFile, UsageError
+from hyperacuity.errors import DamagedFile, MissingDependency, UsageError
 from hyperacuity.evaluate import evaluate_folder
 from hyperacuity.metrics.protocols import CLASSIC, PROTOCOLS
 from tests.evaluate.settings import load, make_setting
@@ -45,5 +45,20 @@ def test_mistakes_raise_before_anything_is_measured(image_folder: Path, tmp_path
     with pytest.raises(UsageError, match="too small"):
         make_setting(tmp_path / "small", 2)
     (image_folder / "cut.png").write_bytes((image_folder / "rgb.png").read_bytes()[:-200])
-    with pytest.raises(DamagedFile, match=r"cut\.png"):
-        make_setting(image_folder, 2)
+    found = make_setting(image_folder, 2).images
+    assert [one.path.name for one in found.left_out] == ["cut.png"]
+    assert isinstance(found.left_out[0].error, DamagedFile)
+    assert found.count == 2
+
+
+def test_images_that_need_a_missing_package_are_left_out(image_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = datasets.read_image
+
+    def read(path: Path) -> datasets.Pixels8:
+        if path.name == "rgb.png":
+            raise MissingDependency(f"{path} needs another package")
+        return real(path)
+
+    monkeypatch.setattr(datasets, "read_image", read)
+    found = make_setting(image_folder, 2).images
+    assert (found.count, [one.path.name for one in found.left_out]) == (1, ["rgb.png"])

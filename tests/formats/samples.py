@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import importlib.util
 import io
 import warnings
 from pathlib import Path
@@ -14,7 +15,7 @@ from PIL import ImageCms
 
 from hyperacuity import formats
 from hyperacuity.formats.photo.tiff_tags import EXIF
-from hyperacuity.image import Array, Image
+from hyperacuity.image import Array, Image, Strips
 
 ICC = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf tiff:Orientation="1" exif:PixelXDimension="1"/></x:xmpmeta>'
@@ -70,6 +71,17 @@ def saved(path: Path, image: Image, **options: Any) -> Image:
     return load(path)
 
 
+def enlarge(source: Path | bytes, target: Path, scale: int = 2) -> list[str]:
+    """Enlarge every image of a file by repeating its pixels, and return the warnings."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        with formats.read(source) as images, formats.write(target, images) as sink:
+            for image in images:
+                header = image.header.resized(image.header.height * scale, image.header.width * scale)
+                sink.write(Strips(header, [image.pixels.repeat(scale, 0).repeat(scale, 1)]))
+    return [str(warning.message) for warning in caught]
+
+
 class Animated:
     """A source of which a sink needs only the number of frames, of an animation or of pages."""
 
@@ -100,6 +112,15 @@ def encoded(kind: str) -> bytes:
         kind, options = "PNG", {"save_all": True, "append_images": [picture.rotate(90)]}
     if kind == "TIFF":
         options = {"compression": "tiff_adobe_deflate"}
+    if kind == "HEIF":
+        import pillow_heif
+
+        pillow_heif.from_pillow(picture).save(file)
+        return file.getvalue()
+    if kind == "JXL":
+        import imagecodecs
+
+        return bytes(imagecodecs.jpegxl_encode(np.asarray(picture)))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         picture.save(file, kind, **options)
@@ -107,3 +128,5 @@ def encoded(kind: str) -> bytes:
 
 
 KINDS = ["PNG", "APNG", "JPEG", "WEBP", "TIFF", "GIF", "BMP", "AVIF", "PPM", "JPEG2000"]
+KINDS += ["HEIF"] if importlib.util.find_spec("pillow_heif") else []
+KINDS += ["JXL"] if importlib.util.find_spec("imagecodecs") else []

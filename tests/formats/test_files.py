@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import subprocess
 import sys
 from pathlib import Path
@@ -23,8 +24,30 @@ from tests.formats.samples import (
         (b"<?xml version='1.0'?><svg xmlns='x'/>", UnsupportedFormat, "SVG"),
         (b"PK\3\4\0\0", UnsupportedFormat, "ZIP"),
         (b"%PDF-1.7\n", UnsupportedFormat, "PDF"),
-        (b"\0\0\0\x18ftypheic\0\0\0\0", UnsupportedFormat, "HEIC"),
         (b"\0\0\0\x18ftypmp42\0\0\0\0", UnsupportedFormat, "video"),
+        (b"\0\0\0\x18ftypcrx \0\0\0\1", UnsupportedFormat, r"a raw camera file \(CR3\): develop it into a TIFF"),
+        (b"FUJIFILMCCD-RAW 0201", UnsupportedFormat, r"a raw camera file \(RAF\): develop it"),
+        (b"IIRO\x08\0\0\0", UnsupportedFormat, r"a raw camera file \(ORF\): develop it"),
+        (b"IIU\0\x18\0\0\0", UnsupportedFormat, r"a raw camera file \(RW2\): develop it"),
+        (b"8BPS\0\1", UnsupportedFormat, "Photoshop document .PSD.; save a flattened copy"),
+        (b"8BPS\0\2", UnsupportedFormat, "large Photoshop document .PSB."),
+        (b"gimp xcf v011\0", UnsupportedFormat, "a GIMP document"),
+        (b"PK\3\4" + b"\0" * 26 + b"mimetypeapplication/x-krita", UnsupportedFormat, "a Krita document"),
+        (b"%!PS-Adobe-3.0 EPSF-3.0\n", UnsupportedFormat, "PostScript"),
+        (b"AT&TFORM\0\0\0\0DJVU", UnsupportedFormat, "DjVu"),
+        (b"\xd7\xcd\xc6\x9a\0\0", UnsupportedFormat, "WMF"),
+        (b"#?RADIANCE\n", UnsupportedFormat, "Radiance HDR"),
+        (b"v/1\1\2\0\0\0", UnsupportedFormat, "OpenEXR"),
+        (b"\0\0\1\0\1\0", UnsupportedFormat, "an icon"),
+        (b"\0\0\2\0\1\0", UnsupportedFormat, "a cursor"),
+        (b"\0" * 128 + b"DICM", UnsupportedFormat, "DICOM"),
+        (b"\x5c\1\0\0" + b"\0" * 340 + b"n+1\0", UnsupportedFormat, "NIfTI"),
+        (gzip.compress(b"\x5c\1\0\0" + b"\0" * 340 + b"n+1\0"), UnsupportedFormat, "a gzip archive of a NIfTI"),
+        (gzip.compress(b"hello"), UnsupportedFormat, "a gzip archive; unpack it"),
+        (b"SIMPLE  =                    T", UnsupportedFormat, "FITS"),
+        (b"Rar!\x1a\7\0", UnsupportedFormat, "RAR"),
+        (b"\0\5\x16\7\0\2\0\0", UnsupportedFormat, "AppleDouble"),
+        (b"\0" * 4096, UnsupportedFormat, "filled with zero bytes"),
         (b"hello\n", UnsupportedFormat, "text"),
         (b"\0\1\2\3\4\5\6\7", UnsupportedFormat, "of an unknown format"),
     ],

@@ -18,7 +18,7 @@ from hyperacuity.formats.content import HEAD, Bytes, Content
 from hyperacuity.formats.photo.encoder import EncoderInput
 from hyperacuity.formats.photo.sink import PhotoSink
 from hyperacuity.formats.photo.source import Contents, open_source
-from hyperacuity.image import Header, Image, Metadata, Strips
+from hyperacuity.image import Header, Image, Item, Metadata, Strips
 from tests.formats.samples import Animated, gradient, load, noise, save
 
 # Beyond the first bytes of a file, which are always read.
@@ -49,11 +49,21 @@ def toy(suffix: str = ".toy") -> types.SimpleNamespace:
     def read(content: Content) -> Source:
         return open_source(content, suffix, contents)
 
+    def inventory(content: Content) -> tuple[Item, ...]:
+        return ()
+
     def write(path: Path, like: Source | None, *, quality: int | None = None) -> Sink:
         return PhotoSink(path, like, quality, holds, encode)
 
     return types.SimpleNamespace(
-        SUFFIXES=(suffix,), ONLY_READ=(".toi",), READS=("Toy",), HOLDS=holds, accepts=accepts, read=read, write=write
+        SUFFIXES=(suffix,),
+        ONLY_READ=(".toi",),
+        READS=("Toy",),
+        HOLDS=holds,
+        accepts=accepts,
+        read=read,
+        inventory=inventory,
+        write=write,
     )
 
 
@@ -80,7 +90,7 @@ def test_a_new_format_is_written_read_and_recognised_by_its_ending(tmp_path: Pat
     assert ".toy" in formats.suffixes()
     assert formats.knows(Path("A.TOY"))
     assert formats.readable(Path("a.toi"))
-    with pytest.raises(UnsupportedFormat, match=r"what is read: .*, Toy$"):
+    with pytest.raises(UnsupportedFormat, match=r"what is read: .*, Toy; videos: "):
         formats.read(b"nothing")
 
 

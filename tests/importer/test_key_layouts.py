@@ -88,6 +88,21 @@ def span_authors(ours: Weights) -> Weights:
     return ours | stale | {name.replace("weight", "bias"): torch.zeros(len(value)) for name, value in stale.items()}
 
 
+def plksr_authors(mixer: str, dropout: int) -> Callable[[Weights], Weights]:
+    """RealPLKSR has a dropout, which is a module without weights, before its last convolution."""
+
+    def rename(ours: Weights) -> Weights:
+        blocks = count_modules(ours, "blocks")
+        numbers = [(rf"blocks\.{n}\.", n + 1) for n in range(blocks)]
+        rules = [("head", "feats.0"), ("tail", f"feats.{blocks + 1 + dropout}")]
+        rules += [(rf"{block}mixer", f"feats.{n}.{mixer}") for block, n in numbers]
+        rules += [(rf"{block}lk", f"feats.{n}.lk.conv") for block, n in numbers]
+        rules += [(rf"{block}attention", f"feats.{n}.attn.f") for block, n in numbers]
+        return back(rules + [(block, f"feats.{n}.") for block, n in numbers])(ours)
+
+    return rename
+
+
 RDB = r"body\.(\d+)\.rdb(\d)\.conv(\d)"
 
 
@@ -126,6 +141,77 @@ TAKEN_BACK: dict[str, tuple[str, dict[str, Any], Callable[[Weights], Weights]]] 
             ]
         ),
     ),
+    "edsr MMagic": (
+        "edsr",
+        {"scale": 4, "rgb_range": 1.0},
+        back(
+            [
+                ("head", "generator.conv_first"),
+                (r"body\.(\d+)\.first", r"generator.body.\1.conv1"),
+                (r"body\.(\d+)\.second", r"generator.body.\1.conv2"),
+                ("joint", "generator.conv_after_body"),
+                (r"upscale\.0", "generator.upsample.0.upsample_conv"),
+                (r"upscale\.2", "generator.upsample.1.upsample_conv"),
+                ("tail", "generator.conv_last"),
+            ]
+        ),
+    ),
+    "srcnn MMagic": (
+        "srcnn",
+        {"channels": 3, "padding": "zeros"},
+        back([(name, f"generator.conv{n}") for n, name in enumerate(("extract", "map", "reconstruct"), 1)]),
+    ),
+    "msrresnet BasicSR": ("msrresnet", {"scale": 3, "upscaled": "leakyrelu"}, dict),
+    "msrresnet MMagic": (
+        "msrresnet",
+        {"scale": 4, "upscaled": "none"},
+        back(
+            [
+                (r"body\.(\d+)\.", r"generator.trunk_net.\1."),
+                (r"upconv(\d)", r"generator.upsample\1.upsample_conv"),
+                (r"", r"generator."),
+            ]
+        ),
+    ),
+    "msrresnet mmsr": (
+        "msrresnet",
+        {"scale": 2},
+        back([("body", "recon_trunk"), ("conv_hr", "HRconv"), ("", "")]),
+    ),
+    "espcn of PyTorch's tutorial": (
+        "espcn",
+        {"scale": 3, "activation": "relu", "deeper": 1, "n1": 64},
+        back([("extract", "conv1"), (r"deeper\.0", "conv2"), ("map", "conv3"), ("expand", "conv4")]),
+    ),
+    "rcan authors": ("rcan", {"scale": 4, "rgb_range": 255.0}, with_mean),
+    "rcan BasicSR": (
+        "rcan",
+        {"scale": 3, "groups": 2},
+        back(
+            [
+                (r"head\.0", "conv_first"),
+                (r"body\.(\d+)\.body\.(\d+)\.body\.3\.conv_du\.0", r"body.\1.residual_group.\2.rcab.3.attention.1"),
+                (r"body\.(\d+)\.body\.(\d+)\.body\.3\.conv_du\.2", r"body.\1.residual_group.\2.rcab.3.attention.3"),
+                (r"body\.(\d+)\.body\.(\d+)\.body\.", r"body.\1.residual_group.\2.rcab."),
+                (r"body\.(\d+)\.body\.2\.", r"body.\1.conv."),
+                (r"body\.2\.", "conv_after_body."),
+                (r"tail\.0\.", "upsample."),
+                (r"tail\.1", "conv_last"),
+            ]
+        ),
+    ),
+    "plksr authors": ("plksr", {"scale": 3, "mixer": (3, 1), "activation": "gelu"}, plksr_authors("channe_mixer", 0)),
+    "plksr without attention": (
+        "plksr",
+        {"attention": False, "mixer": (1, 3)},
+        plksr_authors("channe_mixer", 0),
+    ),
+    "RealPLKSR": (
+        "plksr",
+        {"scale": 4, "mixer": (3, 3), "activation": "mish", "norm": True},
+        plksr_authors("channel_mixer", 1),
+    ),
+    "rrdb MMagic": ("rrdb", {"blocks": 2}, back([("", "generator.")])),
     "mdsr authors": ("mdsr", {"scales": (2, 3, 4), "scale": 3}, mdsr_authors),
     "rrdb first": (
         "rrdb",
@@ -172,6 +258,12 @@ TAKEN_BACK: dict[str, tuple[str, dict[str, Any], Callable[[Weights], Weights]]] 
         lambda ours: ours | {"no_norm": torch.zeros(1)},
     ),
     "swinir light": ("swinir", {"scale": 3}, swinir_authors),
+    "swinir for photos": ("swinir", {"scale": 4, "upsampler": "nearest+conv"}, swinir_authors),
+    "swinir for photos, large": (
+        "swinir",
+        {"scale": 2, "upsampler": "nearest+conv", "joint": "3conv"},
+        swinir_authors,
+    ),
     "swinir classical": ("swinir", {"scale": 4, "upsampler": "pixelshuffle", "groups": 2}, swinir_authors),
 }
 
@@ -192,7 +284,8 @@ def test_the_names_of_others(case: str, tmp_path: Path) -> None:
     again = build(architecture, found.config)
     for field in ("rgb_mean", "rgb_range"):
         if field in found.config:
-            assert found.config[field] == pytest.approx(getattr(network.Config(), field))  # type: ignore[operator]
+            expected = config.get(field, getattr(network.Config(), field))  # type: ignore[operator]
+            assert found.config[field] == pytest.approx(expected)
     again.load_state_dict(found.weights)
 
 

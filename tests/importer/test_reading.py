@@ -117,21 +117,16 @@ WRONG: dict[str, tuple[Callable[[Path], object], str]] = {
     "sparse": (lambda path: torch.save({"a": torch.eye(3).to_sparse()}, path), "not a plain tensor|damaged"),
     "module": (lambda path: torch.save(nn.Linear(1, 1), path), "code of torch.nn.modules.linear.Linear"),
     "strange": (lambda path: torch.save({f"fc{n}.weight": torch.zeros(3) for n in range(10)}, path), "fc7.*and 2 more"),
-    "MSRResNet": (
-        lambda path: torch.save({"upconv1.weight": torch.zeros(1), "body.0.conv1.weight": torch.zeros(1)}, path),
-        "MSRResNet",
-    ),
-    "SwinIR for photos": (
+    "SwinIR without its upsampling": (
         lambda path: torch.save(
             {
                 name: value
                 for name, value in built("swinir", upsampler="pixelshuffle").state_dict().items()
                 if not name.startswith("upsample.")
-            }
-            | {"conv_up1.weight": torch.zeros(1)},
+            },
             path,
         ),
-        "SwinIR with nearest-neighbour",
+        "SwinIR that only restores",
     ),
     "compact with a hole": (
         lambda path: torch.save(built("compact").state_dict() | {"body.4000000000.weight": torch.zeros(3)}, path),
@@ -147,13 +142,13 @@ WRONG: dict[str, tuple[Callable[[Path], object], str]] = {
         lambda path: torch.save(built("compact").state_dict() | {"body.0.weight": torch.zeros(16, 1, 3, 3)}, path),
         r"body.0.weight is \(16, 1, 3, 3\), not \(16, 3, 3, 3\)",
     ),
-    "SRCNN on colours": (
+    "SRCNN on two planes": (
         lambda path: torch.save(
-            {f"conv{n}.weight": torch.zeros(2, 3, 9, 9) for n in (1, 2, 3)}
+            {f"conv{n}.weight": torch.zeros(2, 2, 9, 9) for n in (1, 2, 3)}
             | {f"conv{n}.bias": torch.zeros(2) for n in (1, 2, 3)},
             path,
         ),
-        "on colours, and ours on luma",
+        "channels must be 1 or 3|neither on 0 to 1",
     ),
 }
 

@@ -27,7 +27,8 @@ from hyperacuity.live.reading import SourceReader
 from hyperacuity.task import Stop
 from tests.live.rtsp import Server
 from tests.live.streams import Camera, Consumer, played, still_running, transport
-from tests.video.videos import make, moving_frames
+from tests.video.test_kept import sounding
+from tests.video.videos import make, moving_frames, packets
 
 
 @pytest.fixture(scope="module")
@@ -131,6 +132,38 @@ def test_a_silent_source_is_reconnected(bicubic: Upscaler, pieces: list[bytes], 
     assert status.reconnects == 1
     assert any("nothing came for 0.4 s" in state for state in seen)
     assert played(tmp_path / "a.mkv")[1][-1] > 0.5
+
+
+def test_a_lost_source_is_a_discontinuity_in_hls(bicubic: Upscaler, pieces: list[bytes], tmp_path: Path) -> None:
+    output = LiveOutput(live.Encoding(), keys=Fraction(1, 2), segments=0)
+    seen: set[str] = set()
+
+    def watch(status: LiveStatus) -> None:
+        with contextlib.suppress(OSError):
+            seen.update(line for line in (tmp_path / "hls/index.m3u8").read_text().splitlines() if "EXTINF" not in line)
+
+    with Camera(pieces, {"cut": 20}, {}) as camera:
+        sink = live.sink(f"{tmp_path}/hls/")
+        live.run([bicubic], live.source(camera.url), sink, Size(2), LiveOptions(output, duration=2.6), observe=watch)
+    lines = (tmp_path / "hls/index.m3u8").read_text().splitlines()
+    assert lines.count("#EXT-X-DISCONTINUITY") == 1
+    assert lines.count("#EXT-X-ENDLIST") == 1
+    lengths = [float(line.partition(":")[2].rstrip(",")) for line in lines if line.startswith("#EXTINF")]
+    assert max(lengths) <= 1
+    assert lines.index("#EXT-X-DISCONTINUITY") > lines.index("index-000000.ts")
+    assert len([line for line in lines if line.endswith(".ts")]) == len(lengths) >= 3
+    assert {line for line in seen | set(lines) if "TARGETDURATION" in line} == {"#EXT-X-TARGETDURATION:1"}
+    assert played(tmp_path / "hls/index.m3u8")[0]
+
+
+@pytest.mark.parametrize("codec", ["adpcm_ms", "pcm_alaw", "pcm_s24le"])
+def test_a_recording_keeps_sound_of_other_containers(codec: str, bicubic: Upscaler, tmp_path: Path) -> None:
+    source = sounding(tmp_path / "a.avi", codec, 40)
+    options = LiveOptions(LiveOutput(live.Encoding()))
+    live.run([bicubic], live.source(str(source)), live.sink(str(tmp_path / "b.mkv")), Size(2), options)
+    with av.open(str(tmp_path / "b.mkv")) as container:
+        assert container.streams.audio[0].codec_context.name == codec
+    assert len(packets(tmp_path / "b.mkv", "audio")[0]) >= 5
 
 
 @pytest.mark.slow
@@ -509,7 +542,9 @@ def test_a_change_of_size_keeps_the_size_of_the_result(bicubic: Upscaler, tmp_pa
     small, wide = transport(20), transport(20, 36, 96, start=20)
     with Camera(small + wide) as camera:
         sink = live.sink(str(tmp_path / "a.ts"))
-        live.run([bicubic], live.source(camera.url), sink, Size(2), LiveOptions(duration=1.2))
+        with pytest.warns(LossWarning, match="its frames are 96x36 instead of 48x36; .* with black bars") as warned:
+            live.run([bicubic], live.source(camera.url), sink, Size(2), LiveOptions(duration=1.2))
+    assert len(warned) == 1
     frames, _, _ = played(tmp_path / "a.ts")
     assert {frame.shape for frame in frames} == {(72, 96, 3)}
     black = [bool(frame[:16].max() < 24) for frame in frames]
@@ -552,3 +587,21 @@ def test_a_full_disk_is_an_error(bicubic: Upscaler, pieces: list[bytes], tmp_pat
     sink, settings = live.sink(str(tmp_path / "a.ts")), LiveOptions(duration=2, force=True)
     with Camera(pieces) as camera, pytest.raises(UsageError, match="disk is full"):
         live.run([bicubic], live.source(camera.url), sink, Size(2), settings)
+
+
+def test_a_file_without_times_of_presentation_is_played_at_its_own_rate(bicubic: Upscaler, tmp_path: Path) -> None:
+    """AVI has only the order of decoding, and raw H.264 no time at all."""
+    for name in ("a.avi", "a.h264"):
+        with av.open(str(tmp_path / name), "w") as container:
+            stream: Any = container.add_stream("libx264", rate=25, options={"bf": "2"})
+            stream.height, stream.width, stream.pix_fmt = 36, 48, "yuv420p"
+            for n in range(20):
+                grey = np.full((36, 48, 3), 8 * n, np.uint8)
+                container.mux(stream.encode(av.VideoFrame.from_ndarray(grey, format="rgb24")))
+            container.mux(stream.encode(None))
+        sink = live.sink(str(tmp_path / "b.mkv"))
+        status = live.run([bicubic], live.source(str(tmp_path / name)), sink, Size(1), LiveOptions(force=True))
+        with av.open(str(tmp_path / "b.mkv")) as container:
+            times = [frame.time for frame in container.decode(video=0)]
+        assert len(times) + status.dropped == 20
+        assert times[-1] - times[0] == pytest.approx(0.76, abs=0.05)

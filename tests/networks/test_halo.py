@@ -24,4 +24,19 @@ def test_the_halo_of_imdn_is_that_of_its_convolutions() -> None:
 
 def test_those_that_look_at_the_whole_picture_say_so() -> None:
     for name in NETWORKS:
-        assert (name == "imdn") == any(getattr(module, "whole", False) for module in built(name).modules())
+        assert (name in ("imdn", "rcan")) == any(getattr(module, "whole", False) for module in built(name).modules())
+
+
+def test_real_plksr_takes_statistics_and_plksr_does_not() -> None:
+    assert export.measure_network(built("plksr", norm=True, activation="mish"))["whole"] is True
+    assert export.measure_network(built("plksr"))["whole"] is False
+
+
+def test_the_halo_of_plksr_is_that_of_its_kernels() -> None:
+    """A convolution before and after the blocks; in each block a mixer of two, the large kernel and the attention."""
+    assert export.measure_halo(built("plksr")) == 1 + 2 * (1 + 1 + 2 + 1) + 1
+
+
+def test_the_halo_of_rcan_is_that_of_its_convolutions() -> None:
+    """The head, two blocks of two, the ends of the group and of the body, and the last before and after a shuffle."""
+    assert export.measure_halo(built("rcan")) == 1 + 2 * 2 + 1 + 1 + 1 + 1

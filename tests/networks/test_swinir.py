@@ -15,6 +15,15 @@ def test_swinir_goes_by_steps(scale: int) -> None:
     assert network(torch.rand(1, 3, 8, 16)).shape == (1, 3, 8 * scale, 16 * scale)
 
 
+@pytest.mark.parametrize("scale", [2, 4])
+def test_the_one_for_photos_doubles_by_the_nearest_neighbour(scale: int) -> None:
+    network = built("swinir", scale=scale, upsampler="nearest+conv", joint="3conv")
+    answer = network(torch.rand(1, 3, 8, 16))
+    assert answer.shape == (1, 3, 8 * scale, 16 * scale)
+    answer.mean().backward()
+    assert all(parameter.grad is not None for parameter in network.parameters())
+
+
 def test_swinir_sees_no_pixel_of_the_opposite_border() -> None:
     """The windows that wrap around are masked: a change at one border does not reach the other."""
     network = built("swinir").eval()

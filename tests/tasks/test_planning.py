@@ -1,14 +1,18 @@
 from __future__ import annotations
 
 import os
+import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from hyperacuity import formats
-from hyperacuity.errors import UsageError, Use
-from hyperacuity.tasks import Naming, Route, plan
+from hyperacuity.errors import LEAVE_OUT, UsageError, Use
+from hyperacuity.task import ImageOptions, Task, VideoOptions
+from hyperacuity.tasks import Naming, Route, find_unplanned, fit_options, plan
+from hyperacuity.tasks.naming import find_windows_fault
 
 PIPE = Path("-")
 NAMING = Naming(suffix=None, default="-x2", extension=None)
@@ -61,6 +65,9 @@ def test_a_folder_into_itself_adds_the_size(tree: Path) -> None:
 
 def test_patterns_are_expanded_unless_a_file_has_that_name(tree: Path) -> None:
     assert planned(["*.jpg"]) == {"a.jpg a-x2.jpg"}
+    Path("deep/Thumbs.db").touch()
+    Path("deep/a.txt").touch()
+    assert planned(["deep/*"]) == {"deep/a.jpg deep/a-x2.jpg"}
     assert planned(["odd [1] 50%.png"]) == {"odd [1] 50%.png odd [1] 50%-x2.png"}
 
 
@@ -139,6 +146,12 @@ def test_a_name_without_an_ending_gets_the_requested_one(tree: Path) -> None:
     assert planned(["a.jpg"], "b.WEBP", webp) == {"a.jpg b.WEBP"}
 
 
+def test_without_an_ending_an_output_is_a_folder(tree: Path) -> None:
+    assert planned(["a.jpg"], "larger") == {"a.jpg larger/a.jpg"}
+    assert planned(["a.jpg"], "v1.2") == {"a.jpg v1.2/a.jpg"}
+    assert planned(["-"], "larger") == {"- larger"}
+
+
 def test_a_folder_that_may_not_be_read_is_reported(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     real = os.scandir
 
@@ -160,4 +173,101 @@ def test_a_folder_that_may_not_be_read_is_reported(tree: Path, monkeypatch: pyte
 def test_an_empty_folder_is_named(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no images or videos in") as raised:
         plan([str(tmp_path)], None, NAMING, recursive=False)
+    assert raised.value.cures == ()
+    (tmp_path / "deep/er").mkdir(parents=True)
+    (tmp_path / "deep/er/a.jpg").touch()
+    with pytest.raises(UsageError, match="no images or videos in") as raised:
+        plan([str(tmp_path)], None, NAMING, recursive=False)
     assert raised.value.cures == (Use(recursive=True),)
+
+
+def test_what_systems_put_into_folders_is_passed_over_also_among_named_files(tree: Path) -> None:
+    for name in ("Thumbs.db", "desktop.ini", "._a.jpg", "@eaDir/a.jpg", "__MACOSX/a.jpg", ".thumbnails/a.jpg", "a.xmp"):
+        Path("deep", name).parent.mkdir(exist_ok=True)
+        Path("deep", name).touch()
+    assert planned(["deep"], "out", recursive=True) == {"deep/a.jpg out/a.jpg", "deep/er/c.webp out/er/c.webp"}
+    named = ["deep/Thumbs.db", "deep/._a.jpg", "deep/@eaDir", "deep/a.jpg"]
+    assert planned(named, "out") == {"deep/a.jpg out/a.jpg"}
+
+
+def test_files_that_are_not_expected_are_passed_over_among_others_and_mentioned(tree: Path) -> None:
+    Path("a.json").write_text("{}")
+    Path("Thumbs.db").touch()
+    named = ["b.PNG", "notes.txt", "a.json", "Thumbs.db", "deep"]
+    assert planned(named, "out") == {"b.PNG out/b.PNG", "deep/a.jpg out/a.jpg"}
+    assert find_unplanned(named, "out", recursive=True) == ([Path("notes.txt"), Path("a.json")], [])
+    assert find_unplanned(["notes.txt"], None, recursive=False) == ([], [])
+    assert planned(["notes.txt", "a.json"], "out") == {"notes.txt out/notes.png", "a.json out/a.png"}
+
+
+def test_folders_that_are_not_searched_are_mentioned(tree: Path) -> None:
+    Path("texts").mkdir()
+    Path("texts/a.txt").touch()
+    assert find_unplanned(["."], "out", recursive=False).unsearched == [Path("deep")]
+    assert find_unplanned(["."], "deep", recursive=False).unsearched == []
+    assert find_unplanned(["."], "out", recursive=True).unsearched == []
+
+
+def test_what_is_not_read_is_planned_but_in_nobodys_way(tree: Path) -> None:
+    for name in ("a.heic", "a.PSD", "b.NEF", "scan.pdf"):
+        Path("deep", name).touch()
+    routes = plan(["deep"], "out", Naming(None, "-x2", ".png"), recursive=False)
+    assert {route.source.name for route in routes} == {"a.jpg", "a.heic", "a.PSD", "b.NEF", "scan.pdf"}
+
+
+def test_links_to_folders_are_followed_once(tree: Path) -> None:
+    Path("deep/loop").symlink_to(tree / "deep", target_is_directory=True)
+    Path("other").mkdir()
+    Path("other/z.png").touch()
+    Path("deep/other").symlink_to(tree / "other", target_is_directory=True)
+    Path("deep/broken.png").symlink_to("nowhere")
+    sources = {route.source.as_posix() for route in plan(["deep"], "out", NAMING, recursive=True)}
+    assert sources == {"deep/a.jpg", "deep/er/c.webp", "deep/other/z.png", "deep/broken.png"}
+
+
+def test_only_cures_that_work_are_given_for_two_results_of_one_name(tree: Path) -> None:
+    Path("deep/a.png").touch()
+    with pytest.raises(UsageError, match=r"deep/a\.jpg and deep/a\.png would both become") as raised:
+        plan(["deep"], "out", Naming(None, "-x2", ".png"), recursive=False)
+    assert raised.value.cures == (Use(ext=LEAVE_OUT), Use(keep_ending=True))
+    with pytest.raises(UsageError, match="would both become") as raised:
+        plan(["a.jpg", "deep/a.jpg"], "out", NAMING, recursive=False)
+    assert raised.value.cures == (Use(output=LEAVE_OUT),)
+
+
+def test_one_file_by_two_names_is_one_source(tree: Path) -> None:
+    assert len(plan(["a.jpg", str(tree / "a.jpg"), "deep/../a.jpg"], "out", NAMING, recursive=False)) == 1
+
+
+def test_options_are_those_of_the_kind_where_both_kinds_are_planned(tree: Path) -> None:
+    Path("deep/v.y4m").write_bytes(b"YUV4MPEG2 W2 H2 F25:1\nFRAME\n")
+    images, videos = ImageOptions(quality=3), VideoOptions(crf=30)
+    still = Task("a.jpg", "b.jpg", image=images, video=videos)
+    moving = Task("deep/v.y4m", "b.mkv", image=images, video=videos)
+    assert fit_options([still]) == [still]
+    assert fit_options([still, moving]) == [replace(still, video=None), replace(moving, image=None)]
+
+
+@pytest.mark.parametrize(
+    ("name", "fault"),
+    [
+        ("con.png", "CON, the name of a device"),
+        ("Com1.tar.png", "COM1, the name of a device"),
+        ("a:b.png", "the character ':'"),
+        ("a\nb.png", "the character"),
+        ("a.png ", "a space or dot at the end"),
+        ("contact.png", None),
+        ("com.png", None),
+        ("größe 50%.png", None),
+    ],
+)
+def test_names_that_windows_cannot_store_are_known(name: str, fault: str | None) -> None:
+    found = find_windows_fault(name)
+    assert (found is None) == (fault is None)
+    assert fault is None or fault in str(found)
+
+
+def test_a_name_that_windows_cannot_store_is_an_error_there(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "platform", "win32")
+    with pytest.raises(UsageError, match=r"Windows cannot store nul\.png: it has NUL, the name of a device"):
+        plan(["a.jpg"], "nul.png", NAMING, recursive=False)

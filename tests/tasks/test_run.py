@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -98,6 +99,17 @@ def test_options_of_another_kind_are_an_error_with_a_cure(image: Path, video: Pa
     outcome = run(Task(str(video), str(image.with_name("b.mkv")), image=ImageOptions(quality=3)))
     assert outcome.error is not None
     assert outcome.error.cures == (Use(quality=LEAVE_OUT),)
+
+
+def test_strictness_is_an_option_of_both_kinds(image: Path) -> None:
+    cut = image.with_name("cut.jpg")
+    PIL.Image.open(image).convert("RGB").save(cut)
+    cut.write_bytes(cut.read_bytes()[:-2])
+    for strict in (False, True):
+        task = Task(str(cut), str(image.with_name(f"{strict}.jpg")), options=BICUBIC)
+        outcome = run(replace(task, image=ImageOptions(strict=strict), video=VideoOptions(strict=strict)))
+        assert (outcome.error is not None) == strict
+        assert len(outcome.lost) == (not strict)
 
 
 def test_pipes_are_streams_of_the_client(image: Path) -> None:

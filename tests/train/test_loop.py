@@ -231,7 +231,7 @@ def test_given_lr_images_are_used_as_they_are(recipe: Path, tmp_path: Path) -> N
     progress = trained(recipe, tmp_path / "run", changes)
     assert progress[-1].validation is not None
     (tmp_path / "train-lr/0x2.png").unlink()
-    with pytest.raises(UsageError, match=r"0\.png has no LR image of that name"):
+    with pytest.raises(UsageError, match=r"has no LR for 0\.png"):
         trained(recipe, tmp_path / "other", changes)
 
 

@@ -187,3 +187,40 @@ def test_lr_patches_cover_their_hr_patches(folder: Path, tmp_path: Path) -> None
     Image.fromarray(np.zeros((7, 7), np.uint8)).save(small / "a.png")
     with pytest.raises(UsageError, match=r"a\.png has 7 x 7 pixels, but .*a\.png with 56 x 40 needs 28 x 20 at x2"):
         list(Patches(paired, cuts=[Cut(2, 16)], channels=1, batch=8, seed=0).load())
+
+
+@pytest.mark.parametrize("share", [0.5, 0.0], ids=["decoded once", "decoded during the run"])
+def test_an_image_that_cannot_be_decoded_is_replaced_by_the_next(
+    folder: Path, share: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(patches_module, "SHARE", share)
+    broken = folder / "a.png"
+    broken.write_bytes(broken.read_bytes()[:-400])  # its header is intact
+
+    def drawn(*steps: int) -> list[torch.Tensor]:
+        made = patches(folder)
+        return [made[n].hr for n in steps]
+
+    with pytest.warns(datasets.LeftOutWarning, match=r"1 image is left out: .*a\.png") as warned:
+        batches = drawn(0, 1, 2, 3)
+    assert len(warned) == 1
+    with pytest.warns(datasets.LeftOutWarning):
+        resumed = drawn(3)
+    assert torch.equal(resumed[0], batches[3])
+    whole = datasets.luma(datasets.read_image(folder / "b.png"))
+    left = {
+        way for top in range(9) for column in range(25) for way in ways(whole[top : top + 24, column : column + 24])
+    }
+    assert any(patch.numpy().tobytes() in left for patch in batches[0][:, 0])
+
+
+def test_a_file_that_is_not_there_any_more_is_replaced_too(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(patches_module, "SHARE", 0.0)
+    made = patches(folder)
+    (folder / "a.png").unlink()
+    with pytest.warns(datasets.LeftOutWarning, match=r"a\.png does not exist"):
+        _ = [made[n] for n in range(4)]
+    (folder / "b.png").unlink()
+    made._load.cache_clear()
+    with pytest.warns(datasets.LeftOutWarning), pytest.raises(UsageError, match="none of the images to learn from"):
+        _ = [made[n] for n in range(9)]

@@ -15,6 +15,7 @@ from lightning_fabric import Fabric
 from lightning_fabric.plugins import MixedPrecision
 
 from hyperacuity import storage
+from hyperacuity.datasets import LeftOutWarning
 from hyperacuity.errors import UsageError
 from hyperacuity.task import Stop, Stopped
 from hyperacuity.train import read_recipe, train
@@ -42,6 +43,31 @@ def test_a_killed_run_resumes_to_the_same_weights(recipe: Path, tmp_path: Path) 
     resumed = trained(recipe, tmp_path / "killed", resume=True)
     assert resumed[0].step == 7  # after the checkpoint of step 6
     assert_equal(weights(tmp_path / "whole"), weights(tmp_path / "killed"))
+
+
+def _stop_after(step: int, recipe: Path, folder: Path) -> None:
+    with contextlib.closing(train(read_recipe(recipe), folder, device="cpu")) as stopped:
+        while next(stopped).step < step:
+            pass
+
+
+def test_a_damaged_image_is_left_out_and_a_resumed_run_ends_alike(recipe: Path, tmp_path: Path) -> None:
+    for folder in ("train", "validation", "report"):
+        whole = tmp_path / folder / "0.png"
+        (tmp_path / folder / "2.png").write_bytes(whole.read_bytes()[:-300])  # its header is intact
+        (tmp_path / folder / "._0.png").write_bytes(b"\0\5\26\7")
+        (tmp_path / folder / "3.png").write_bytes(b"\0\5\26\7")
+    with pytest.warns(LeftOutWarning) as warned:
+        trained(recipe, tmp_path / "whole")
+    texts = [str(warning.message) for warning in warned]
+    assert all(any(f"{folder}/2.png" in text for text in texts) for folder in ("train", "validation", "report"))
+    assert all("/3.png" not in text or "1 image is left out" in text for text in texts)
+    assert not any("._0" in text for text in texts)
+    with pytest.warns(LeftOutWarning):
+        _stop_after(7, recipe, tmp_path / "stopped")
+    with pytest.warns(LeftOutWarning):
+        trained(recipe, tmp_path / "stopped", resume=True)
+    assert_equal(weights(tmp_path / "whole"), weights(tmp_path / "stopped"))
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from hyperacuity.formats.video.damage import DamageMender, PacketRecord, PacketTally
+from hyperacuity.formats.video.damage import DamageMender, LeadIn, PacketRecord, PacketTally
 from hyperacuity.formats.video.frames import PlanarFrame
 
 MILLISECOND = Fraction(1, 1000)
@@ -97,3 +97,24 @@ def test_a_tally_names_what_is_missing() -> None:
     assert tally.describe_missing(0, Fraction(62, 100), MILLISECOND) == ""  # containers round
     missing = tally.describe_missing(0, Fraction(2), MILLISECOND)
     assert missing == "is damaged or cut short: its video ends at 0.12 of 2.00 s"
+
+
+def passed(lead: LeadIn, *packets: PacketRecord, decoded: bool = False, last: bool = False) -> list[int | None]:
+    return [one.pts for each in packets for one in lead.pass_on(each, decoded=decoded, last=last)]
+
+
+def test_packets_before_the_first_key_frame_are_left_out_and_counted() -> None:
+    lead = LeadIn()
+    assert passed(lead, broken(40), PacketRecord(80), PacketRecord(160, key=True), PacketRecord(120)) == [160, 120]
+    assert (lead.skipped, lead.length) == (2, 120)
+
+
+def test_packets_without_a_key_frame_count_once_one_is_decoded_or_the_file_ends() -> None:
+    lead = LeadIn()
+    assert passed(lead, PacketRecord(0), PacketRecord(40)) == []
+    assert passed(lead, PacketRecord(80), decoded=True) == [0, 40, 80]
+    assert passed(lead, PacketRecord(120, key=True)) == [120]
+    lead = LeadIn()
+    assert passed(lead, broken(0)) == []
+    assert passed(lead, PacketRecord(None), last=True) == [0, None]
+    assert lead.skipped == 0

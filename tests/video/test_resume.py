@@ -132,11 +132,11 @@ def test_a_run_that_is_stopped_before_its_first_frame_leaves_no_file(
 def test_work_of_another_engine_is_discarded(upscaler: Upscaler, tmp_path: Path) -> None:
     """Engines differ in the last bits; one video must not be made of both."""
     pytest.importorskip("ncnn")
-    source = make(tmp_path / "a.mkv", moving_frames(103, 16, 20))
+    source = make(tmp_path / "a.mkv", moving_frames(112, 16, 20))
     stop = Stop()
 
     def observe(progress: Progress) -> None:
-        if progress.frame == 102:
+        if progress.frame == 110:
             stop.set()
 
     with pytest.raises(Stopped):
@@ -144,4 +144,4 @@ def test_work_of_another_engine_is_discarded(upscaler: Upscaler, tmp_path: Path)
     other = load("acute-50k-x2", engine="ncnn")
     with pytest.warns(LossWarning, match="its work is discarded"):
         outcome = video.upscale(other, source, tmp_path / "b.mkv", Size(2), LOSSLESS)
-    assert (outcome.resumed, outcome.frames) == (0, 103)
+    assert (outcome.resumed, outcome.frames) == (0, 112)

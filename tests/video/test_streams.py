@@ -69,7 +69,7 @@ def test_covers_and_attachments_keep_their_kind(upscaler: Upscaler, tmp_path: Pa
     with pytest.warns(LossWarning) as warned:
         video.upscale(upscaler, source, tmp_path / "c.mp4", Size(2))
     assert [str(one.message).split(": ")[1] for one in warned if "attachment" in str(one.message)] == [
-        "stream 3 (attachment) does not fit into this container and is left out; Matroska (.mkv) holds most"
+        "stream 3 (attachment font.ttf) does not fit into this container and is left out; Matroska (.mkv) holds it"
     ]
     assert covers(tmp_path / "c.mp4") == [COVER.getvalue()]
     video.upscale(upscaler, tmp_path / "c.mp4", tmp_path / "d.mp4", Size(1))

@@ -9,7 +9,16 @@ import pytest
 
 from hyperacuity.errors import UsageError
 from hyperacuity.formats.video.frames import PlanarFrame
-from hyperacuity.formats.video.timeline import WHOLE, Part, decoding_times, last_duration, select, uneven_durations
+from hyperacuity.formats.video.timeline import (
+    WHOLE,
+    DecodingOrder,
+    Part,
+    decoding_times,
+    is_restart,
+    last_duration,
+    select,
+    uneven_durations,
+)
 
 MILLISECOND = Fraction(1, 1000)
 
@@ -67,3 +76,37 @@ def test_packets_are_decoded_in_order_and_never_after_they_are_shown() -> None:
         dts = decoding_times(pts)
         assert dts == sorted(set(dts))
         assert all(decoded <= shown for decoded, shown in zip(dts, pts, strict=True))
+
+
+def test_frames_in_the_order_of_decoding_get_the_earliest_time_that_is_left() -> None:
+    order = DecodingOrder(40, reorders=True)
+    assert [order.add(dts) for dts in (0, 40, 80)] == [0, 40, 80]
+    assert order.take() == 0
+    order.remove(40)  # a packet without a frame
+    assert order.add(None) == 120
+    assert [order.take(), order.take(), order.take()] == [80, 120, 160]
+
+
+def test_empty_places_after_the_first_frame_are_an_encoders_delay_and_later_ones_are_not() -> None:
+    times = (0, 160, 200, 240, 400)
+    order = DecodingOrder(40, reorders=True)
+    assert [order.add(dts) for dts in times] == [0, 40, 80, 120, 280]
+    assert order.empty == 6
+    order = DecodingOrder(40, reorders=False)
+    assert [order.add(dts) for dts in times] == list(times)
+
+
+def test_a_stream_without_time_stamps_counts_its_frames() -> None:
+    order = DecodingOrder(40, reorders=True)
+    assert [order.take() for _ in range(3)] == [0, 40, 80]
+
+
+def test_a_clock_restarts_where_it_goes_back_or_leaps_ahead_of_the_time_that_passed() -> None:
+    for step, elapsed, restarted in (
+        (0.04, 0, False),
+        (-0.2, 0, False),
+        (-0.6, 0, True),
+        (30, 29, False),
+        (30, 1, True),
+    ):
+        assert is_restart(step, elapsed, back=0.5, slack=10) == restarted

@@ -6,8 +6,10 @@ import contextlib
 import os
 import sys
 import time
+import warnings
 from fractions import Fraction
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import av
@@ -191,6 +193,10 @@ def test_names_with_a_special_meaning_to_ffmpeg_work(
     assert not is_pattern(photo)
     (folder / "1.png").rename("50%d.png")
     assert not is_pattern(Path("50%d.png"))
+    for name in ("Save 50%deal.mp4", "%d.mkv", "%05d.avi", "50%deal.png", "50%dépôt.png"):
+        assert not is_pattern(Path(name))
+    for name in ("%d.png", "%06d.jpg", "a%d-b.tif", "%04deal.png"):
+        assert is_pattern(Path(name))
 
 
 def test_grey_of_studio_range_becomes_black_and_white_in_images(tmp_path: Path) -> None:
@@ -216,7 +222,9 @@ def test_losses_of_outputs_with_only_frames_give_a_warning(name: str, upscaler: 
 def test_frames_of_several_sizes_give_a_warning(upscaler: Upscaler, tmp_path: Path) -> None:
     for n, size in enumerate(((48, 36), (60, 60), (48, 36))):
         PIL.Image.new("RGB", size, "red").save(tmp_path / f"{n}.png")
-    with pytest.warns(LossWarning, match="1 frames differ in size from the first, and are resized to 48x36"):
+    with pytest.warns(
+        LossWarning, match=r"1 frame differs in shape from the first \(at 0\.04 s: 60x60 instead of 48x36\)"
+    ):
         video.upscale(upscaler, tmp_path / "%d.png", tmp_path / "b.mkv", Size(1), VideoOptions("ffv1"))
 
 
@@ -314,3 +322,25 @@ def test_options_that_are_not_numbers_are_refused(upscaler: Upscaler, tmp_path: 
     with pytest.raises(UsageError, match="images and Y4M have no codec") as refused:
         video.upscale(upscaler, source, tmp_path / "b.y4m", Size(2), VideoOptions("h264", crf=20))
     assert refused.value.cures == (Use(codec=LEAVE_OUT, crf=LEAVE_OUT),)
+
+
+def test_a_percent_sign_in_a_name_is_no_pattern(upscaler: Upscaler, tmp_path: Path) -> None:
+    source = make(tmp_path / "Save 50%deal.mp4", moving_frames(3), codec="libx264")
+    video.upscale(upscaler, source, tmp_path / "Save 50%deal-x2.mp4", Size(2))
+    assert len(contents(tmp_path / "Save 50%deal-x2.mp4")[0]) == 3
+
+
+def test_a_full_disk_is_named_before_the_work(
+    upscaler: Upscaler, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = make(tmp_path / "a.mp4", moving_frames(30), codec="libx264")
+    for free, options, warned in (
+        (2000, VideoOptions(), True),
+        (10_000, VideoOptions(), False),
+        (10_000, LOSSLESS, True),
+    ):
+        monkeypatch.setattr("shutil.disk_usage", lambda path, free=free: SimpleNamespace(free=free))
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            video.upscale(upscaler, source, tmp_path / "b.mp4", Size(2), options, force=True)
+        assert any("its disk has" in str(each.message) for each in caught) is warned

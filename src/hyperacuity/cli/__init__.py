@@ -5,6 +5,7 @@ options                     the options that several commands share
 wording                     errors and their cures as options
 display, streams            what is printed; standard input and output
 interruption                Ctrl-C as a request to stop
+warning_lines               warnings as lines
 values                      KEY=VALUE and spans of time
 """
 
@@ -24,10 +25,11 @@ from typer.core import TyperGroup
 
 import hyperacuity
 from hyperacuity.cli.streams import OutputError, discard_output, occupy_closed_streams
+from hyperacuity.cli.warning_lines import warnings_as_lines
 from hyperacuity.cli.wording import describe
 
 # Each is the name of a module here whose `command` is the command.
-COMMANDS = ("upscale", "live", "models", "tune", "train", "interpolate", "import", "quantise", "evaluate")
+COMMANDS = ("upscale", "live", "models", "tune", "train", "interpolate", "import", "fetch", "quantise", "evaluate")
 
 
 class _Commands(TyperGroup):
@@ -81,8 +83,9 @@ def main() -> None:
         if number is not None and signal.getsignal(number) == signal.SIG_DFL:
             signal.signal(number, _terminate)
     try:
-        _add(sys.argv[1:2])
-        app()
+        with warnings_as_lines():
+            _add(sys.argv[1:2])
+            app()
     except hyperacuity.HyperacuityError as error:
         sys.exit(f"hyperacuity: {describe(error)}")
     except OutputError as error:

@@ -1,4 +1,4 @@
-"""Displays a batch: a line for each file, a bar while it runs, the failures at the end."""
+"""Displays a batch: a line for each file, a bar while it runs, what is left out at the end."""
 
 from __future__ import annotations
 
@@ -12,10 +12,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
+from hyperacuity.cli.explaining import explanation
 from hyperacuity.cli.streams import escape_unprintable, print_line
-from hyperacuity.cli.wording import describe
+from hyperacuity.cli.wording import describe, describe_cure
+from hyperacuity.errors import Use
 from hyperacuity.task import Message, Outcome, Progress, Task
-from hyperacuity.tasks import PIPE, Observer
+from hyperacuity.tasks import PIPE, Observer, Unplanned
+
+# How many files the summary names for each reason.
+_NAMED = 3
 
 
 class Display(Observer):
@@ -26,9 +31,11 @@ class Display(Observer):
         total: The number of tasks.
         quiet: Whether to print errors only.
         json: Whether to print a summary for programs at the end.
+        explain: Whether to print what was measured of each file.
     """
 
-    def __init__(self, stream: TextIO | None, total: int, *, quiet: bool, json: bool) -> None:
+    def __init__(self, stream: TextIO | None, total: int, *, quiet: bool, json: bool, explain: bool = False) -> None:
+        self._explain = explain
         self._stream, self._total, self._quiet, self._json = stream, total, quiet or json, json
         self._bar: Any = None
         self._row: Any = None
@@ -91,23 +98,37 @@ class Display(Observer):
             self._print(complaint(outcome), sys.stderr)
         elif not self._quiet:
             self._print(line(outcome), self._stream)
+            for sentence in explanation(outcome.choice, full=self._explain):
+                self._print(f"  {sentence}", self._stream)
 
     def stopping(self) -> None:
         """Print how to stop at once."""
         self._print("stopping; press Ctrl-C again to stop at once", sys.stderr)
 
-    def summarise(self, outcomes: Sequence[Outcome]) -> None:
-        """Print the failures of a batch, or the summary for programs."""
+    def summarise(self, outcomes: Sequence[Outcome], unplanned: Unplanned) -> None:
+        """Print how many files of a batch are done and what is left out, or the summary for programs."""
         failed = [outcome for outcome in outcomes if outcome.error]
         if self._json:
-            content = {"files": [record(outcome) for outcome in outcomes], "failed": len(failed)}
+            content = {
+                "files": [record(outcome) for outcome in outcomes],
+                "done": len(outcomes) - len(failed),
+                "failed": len(failed),
+                "left_out": [{"input": _to_utf8(one.source), "reason": reason(one)} for one in failed],
+                "passed_over": [_to_utf8(str(path)) for path in unplanned.unexpected],
+                "not_searched": [_to_utf8(str(path)) for path in unplanned.unsearched],
+            }
             # ASCII, so that it is valid JSON in any encoding of the terminal.
             self._print(json.dumps(content, indent=2), self._stream)
-        elif failed and len(outcomes) > 1:
+            return
+        if not self._quiet and unplanned.unexpected:
+            names = _shortened([path.name for path in unplanned.unexpected])
+            self._print(f"passed over: {names} (neither images nor videos)", sys.stderr)
+        if not self._quiet and unplanned.unsearched:
+            cure = describe_cure(Use(recursive=True))
+            self._print(f"not searched: {_shortened(list(map(str, unplanned.unsearched)))} ({cure})", sys.stderr)
+        if failed and self._total > 1:
             # If quiet, the failures are the only lines that were printed.
-            self._print(f"{len(failed)} of {len(outcomes)} files failed" + ("" if self._quiet else ":"), sys.stderr)
-            for outcome in failed if not self._quiet else ():
-                self._print(f"  {complaint(outcome).splitlines()[0]}", sys.stderr)
+            self._print(summary(outcomes, named=not self._quiet), sys.stderr)
 
     def _rate(self, task: Task, progress: Progress) -> str:
         """Megapixels a second of the batch where pixels are counted, else frames a second of this video."""
@@ -150,15 +171,17 @@ class Display(Observer):
 
 def line(outcome: Outcome) -> str:
     """Returns the line for a file that did not fail."""
+    source, target = _one_line(outcome.source), _one_line(outcome.target)
     if outcome.skipped:
-        return f"{outcome.source}  exists as {outcome.target}"
+        return f"{source}  exists as {target}"
     size = f"{outcome.before[1]}x{outcome.before[0]} -> {outcome.after[1]}x{outcome.after[0]}"
     frames = f"  {outcome.frames} frames" if outcome.frames > 1 else ""
     note = _note(outcome)
     frames += f" ({note})" if note else ""
     models = " + ".join(outcome.models) or "same size"
-    target = "" if outcome.target == PIPE else f"  {outcome.target}"
-    return f"{outcome.source}  {size}{frames}  {models}  {outcome.seconds:.1f} s{target}"
+    models += f" ({outcome.choice.reason})" if outcome.choice else ""
+    target = "" if outcome.target == PIPE else f"  {target}"
+    return f"{source}  {size}{frames}  {models}  {outcome.seconds:.1f} s{target}"
 
 
 def complaint(outcome: Outcome) -> str:
@@ -166,6 +189,30 @@ def complaint(outcome: Outcome) -> str:
     error = describe(outcome.error) if outcome.error else ""
     source = _shown_source(outcome.source)
     return error if error.startswith(source) else f"{source}: {error}"
+
+
+def reason(outcome: Outcome) -> str:
+    """Returns the first line of a file's error without the file's name, by which files are grouped."""
+    text = describe(outcome.error).splitlines()[0] if outcome.error else ""
+    text = text.removeprefix(outcome.source).removeprefix(Path(outcome.source).name).lstrip(": ").removeprefix("is ")
+    return text.partition("; what is read: ")[0]  # the line of the file itself lists the formats
+
+
+def summary(outcomes: Sequence[Outcome], *, named: bool = True) -> str:
+    """Returns one line: how many files are done, how many are left out, and if `named` which ones and why."""
+    left_out: dict[str, list[str]] = {}
+    for outcome in sorted(outcomes, key=lambda one: one.source):
+        if outcome.error:
+            left_out.setdefault(reason(outcome), []).append(Path(outcome.source).name)
+    count = sum(map(len, left_out.values()))
+    parts = [f"{_shortened([*map(_one_line, names)])} ({text})" for text, names in left_out.items()]
+    return f"{len(outcomes) - count} done, {count} left out" + (f": {'; '.join(parts)}" if named else "")
+
+
+def _shortened(names: Sequence[str]) -> str:
+    """The first few names, and how many more there are."""
+    more = len(names) - _NAMED
+    return ", ".join(names[:_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def record(outcome: Outcome) -> dict[str, Any]:
@@ -179,6 +226,7 @@ def record(outcome: Outcome) -> dict[str, Any]:
         "output_size": outcome.after[::-1],
         "frames": outcome.frames,
         "models": outcome.models,
+        "choice": outcome.choice.to_json() if outcome.choice else None,
         "seconds": round(outcome.seconds, 3),
     }
 
@@ -196,6 +244,10 @@ def _note(outcome: Outcome) -> str:
     if outcome.unchanged >= 0.005:
         parts.append(f"{outcome.unchanged:.0%} did not change")
     return ", ".join(parts)
+
+
+def _one_line(name: str) -> str:
+    return name.replace("\n", "\\n").replace("\r", "\\r")
 
 
 def _shown_source(source: str) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import sys
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from fractions import Fraction
@@ -17,14 +16,16 @@ from typer.core import TyperCommand
 from hyperacuity.cli import options
 from hyperacuity.cli.options import Device, Engine, Force, ModelPaths, Models, Tta
 from hyperacuity.cli.values import seconds
-from hyperacuity.cli.wording import describe
-from hyperacuity.errors import LEAVE_OUT, UsageError, Use
+from hyperacuity.cli.warning_lines import warnings_above
+from hyperacuity.cli.wording import describe_cure
+from hyperacuity.errors import LEAVE_OUT, UsageError, Use, worded
 
 if TYPE_CHECKING:
     from hyperacuity.api import Upscaler
     from hyperacuity.evaluate import EvaluationRow, EvaluationSetting
+    from hyperacuity.evaluate.finished import FinishedResults
     from hyperacuity.evaluate.sets import ImageSet
-    from hyperacuity.evaluate.video_sets import FinishedVideo, FrameSelection, VideoSet
+    from hyperacuity.evaluate.video_sets import FrameSelection, VideoSet
     from hyperacuity.metrics import Metric
 
 DATA, MEASURES, RESULTS = "Data", "Metrics", "Results"
@@ -88,7 +89,10 @@ def command(
     ] = None,
     result: Annotated[
         list[Path] | None,
-        typer.Option(help="Finished videos to compare with the video of --data.", rich_help_panel=DATA),
+        typer.Option(
+            help="Folders of finished images, or finished videos, to compare with those of --data.",
+            rich_help_panel=DATA,
+        ),
     ] = None,
     lpips_weights: Annotated[
         tuple[Path, Path] | None,
@@ -133,6 +137,7 @@ def command(
 
     hyperacuity evaluate -n fsrcnn bicubic --data Set5 Set14 --scale 2 --against published
     hyperacuity evaluate -n acute-50k bicubic --data video.mp4 --frames 100
+    hyperacuity evaluate --result larger --data originals --scale 4
     hyperacuity evaluate --result larger.mp4 --data original.mp4
     """
     from hyperacuity import evaluate as evaluation
@@ -141,8 +146,8 @@ def command(
     from hyperacuity.metrics.protocols import find_protocol
     from hyperacuity.metrics.selection import select_metrics
 
-    _check(result or [], data, lr or [], against)
     how, scales = find_protocol(protocol), list(dict.fromkeys(scale or [2]))
+    _check(result or [], data, lr or [], against, scales)
     weights = None if lpips_weights is None else {"lpips": lpips_weights}
     image_metrics = select_metrics(metrics or DEFAULT_METRICS, weights)
     video_metrics = select_metrics(metrics or DEFAULT_VIDEO_METRICS, weights)
@@ -167,7 +172,9 @@ def command(
         for factor in scales
     ]
     sheet_paths = [sheets.sheet_paths(pictures, setting) if pictures else [] for setting in settings]
-    _finished_videos(result or [], found)  # fail before work begins if it cannot be compared
+    left_out = [one for each in found for one in each.left_out]
+    for others in _open_finished(result or [], found, scales).values():  # fail before work begins
+        left_out += others.left_out
     files = [path for path in (csv, markdown, per_picture, plot) if path is not None]
     _check_outputs([*files, *(path for some in sheet_paths for path in some)], pictures, found, force)
 
@@ -175,13 +182,13 @@ def command(
     records: list[dict[str, str]] = []
     with _progress(settings) as advance:
         for setting, targets in zip(settings, sheet_paths, strict=True):
-            others = _finished_videos(result or [], found)
-            every: dict[str, list[evaluation.Measurement]] = {name: [] for name in (*upscalers, *others)}
-            for n, sample in enumerate(evaluation.measure_images(upscalers, setting, others)):
+            finished = _open_finished(result or [], found, scales)  # again, as a video is read once
+            every: dict[str, list[evaluation.Measurement]] = {name: [] for name in (*upscalers, *finished)}
+            for n, sample in enumerate(evaluation.measure_images(upscalers, setting, finished)):
                 for name, measured in sample.measurements.items():
                     every[name].append(measured)
                 records += report.image_records(setting, sample)
-                if targets:
+                if targets and sample.results:
                     report.store(targets[n], sheets.to_png(sheets.draw_sheet(setting, sample)))
                 advance()
             rows += [
@@ -198,6 +205,11 @@ def command(
     for path, content in made:
         if path is not None:
             report.store(path, content())
+    if left_out:
+        scored = sum(each.count for each in found)
+        reasons = "; ".join(worded(one.reason, one.error.cures, describe_cure) for one in left_out)
+        typer.echo(f"{scored} scored, {len(left_out)} left out: {reasons}", err=True)
+        raise typer.Exit(1)
 
 
 def _load_models(
@@ -244,26 +256,40 @@ def _find_set(
     return find_video(path, scales, video_metrics, frames)
 
 
-def _check(result: Sequence[Path], data: Sequence[Path], lr: Sequence[Path], against: str | None) -> None:
+def _check(
+    result: Sequence[Path], data: Sequence[Path], lr: Sequence[Path], against: str | None, scales: Sequence[int]
+) -> None:
     """Check options that depend on each other."""
     if against not in (None, "published"):
         raise UsageError(f"--against {against}: the only choice is published")
     if lr and len(lr) != len(data):
         raise UsageError(f"--lr has {len(lr)} folders and --data {len(data)}: give one for each, in the same order")
-    if result and (len(data) != 1 or data[0].is_dir()):
-        raise UsageError("--result is compared with one video: give only that video with --data")
+    if not result:
+        return
+    if len(data) != 1:
+        raise UsageError("--result is compared with one folder or one video: give only that with --data")
+    for path in result:
+        if path.is_dir() != data[0].is_dir():
+            kinds = "a folder and --data is not" if path.is_dir() else "no folder and --data is one"
+            raise UsageError(f"--result {path} is {kinds}: give two folders of images, or two videos")
+    if data[0].is_dir() and len(scales) > 1:
+        raise UsageError("--result has one scale: give only that with --scale")
 
 
-def _finished_videos(results: Sequence[Path], found: Sequence[ImageSet | VideoSet]) -> dict[str, FinishedVideo]:
-    """Open the finished videos, keyed by their names in tables."""
-    from hyperacuity.evaluate.video_sets import FinishedVideo, VideoSet
+def _open_finished(
+    results: Sequence[Path], found: Sequence[ImageSet | VideoSet], scales: Sequence[int]
+) -> dict[str, FinishedResults]:
+    """Open the finished results, keyed by their names in tables: those of their folders or files."""
+    from hyperacuity.evaluate.finished import FinishedImages
+    from hyperacuity.evaluate.sets import ImageSet
+    from hyperacuity.evaluate.video_sets import FinishedVideo
 
-    names = [path.name if [one.name for one in results].count(path.name) == 1 else str(path) for path in results]
+    last = [path.resolve().name for path in results]
+    names = [name if last.count(name) == 1 else str(path) for name, path in zip(last, results, strict=True)]
     return {
-        name: FinishedVideo(path, each)
+        name: FinishedImages(path, each, scales[0]) if isinstance(each, ImageSet) else FinishedVideo(path, each)
         for name, path in zip(names, results, strict=True)
         for each in found
-        if isinstance(each, VideoSet)
     }
 
 
@@ -299,8 +325,7 @@ def _progress(settings: Sequence[EvaluationSetting]) -> Iterator[Callable[[], No
 
     console = Console(stderr=True)
     total = sum(setting.images.count for setting in settings)
-    with Progress(console=console, transient=True, disable=not sys.stderr.isatty()) as bar, warnings.catch_warnings():
-        warnings.showwarning = lambda message, *_, **__: console.print(f"warning: {describe(message)}", highlight=False)
+    with Progress(console=console, transient=True, disable=not sys.stderr.isatty()) as bar, warnings_above(console):
         task = bar.add_task("images", total=total or None)
         yield lambda: bar.advance(task)
 

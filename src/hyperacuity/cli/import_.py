@@ -9,6 +9,7 @@ import typer
 
 from hyperacuity.cli.options import ForceModel, ModelFolder
 from hyperacuity.cli.values import settings
+from hyperacuity.cli.wording import printed_warnings
 from hyperacuity.errors import MissingDependency
 
 
@@ -43,17 +44,18 @@ def command(
     except ModuleNotFoundError as error:
         raise MissingDependency(f"importing needs {error.name}: pip install 'hyperacuity[train]'") from error
 
-    card = importer.convert(
-        file,
-        output,
-        name=name,
-        architecture=architecture,
-        scale=scale,
-        settings=settings(changes or [], "activation=relu"),
-        licence=licence,
-        trained_on=trained_on,
-        force=force,
-    )
+    with printed_warnings():
+        card = importer.convert(
+            file,
+            output,
+            name=name,
+            architecture=architecture,
+            scale=scale,
+            settings=settings(changes or [], "activation=relu"),
+            licence=licence,
+            trained_on=trained_on,
+            force=force,
+        )
     path = output / f"{card.name}.safetensors"
     typer.echo(
         f"{path}\n{card.architecture}, x{card.scale}, {card.channels}, {card.parameters:,} parameters\n"

@@ -109,7 +109,7 @@ def command(
         bool, typer.Option("--no-sound", help="Leave out the sound of the source.", rich_help_panel=SINK)
     ] = False,
     codec: Annotated[
-        str | None, typer.Option(help="h264, h265; in files also av1 and ffv1.", rich_help_panel=SINK)
+        str | None, typer.Option(help="h264, h265; in files also av1, vp9 and ffv1.", rich_help_panel=SINK)
     ] = None,
     crf: Crf = None,
     preset: Preset = None,

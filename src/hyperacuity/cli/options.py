@@ -47,14 +47,49 @@ Scale = Annotated[
 ]
 Width = Annotated[int | None, typer.Option(help="Final width in pixels.", rich_help_panel=SIZE)]
 Height = Annotated[int | None, typer.Option(help="Final height in pixels.", rich_help_panel=SIZE)]
+Fit = Annotated[
+    bool,
+    typer.Option(
+        "--fit", help="Keep the proportions within --width and --height; both stretch without.", rich_help_panel=SIZE
+    ),
+]
 Megapixels = Annotated[float | None, typer.Option(help="Final area, such as 24.", rich_help_panel=SIZE)]
 
 Model = Annotated[
     str | None,
     typer.Option("-n", "--model", "--model-name", help="A name from `hyperacuity models`.", rich_help_panel=MODEL),
 ]
+ModelOrAuto = Annotated[
+    str | None,
+    typer.Option(
+        "-n",
+        "--model",
+        "--model-name",
+        help="A name from `hyperacuity models`; auto = by what each file needs, the default for images.",
+        rich_help_panel=MODEL,
+    ),
+]
+Strength = Annotated[
+    float | None,
+    typer.Option(
+        min=0,
+        max=1,
+        help="Of restoring models: 0 = natural, 1 = sharpest.",
+        rich_help_panel=MODEL,
+    ),
+]
+Explain = Annotated[
+    bool,
+    typer.Option("--explain", help="Print what was measured, and why a model was chosen.", rich_help_panel=MODEL),
+]
 ModelPath = Annotated[
-    Path | None, typer.Option("-m", "--model-path", help="A model file instead of a name.", rich_help_panel=MODEL)
+    Path | None,
+    typer.Option(
+        "-m",
+        "--model-path",
+        help="A model file instead of a name; also an ONNX file of another project.",
+        rich_help_panel=MODEL,
+    ),
 ]
 Models = Annotated[
     list[str] | None,
@@ -102,6 +137,14 @@ Output = Annotated[
 ]
 ModelFolder = Annotated[Path, typer.Option("-o", "--output", help="Folder for the model.")]
 Suffix = Annotated[str | None, typer.Option(help="Suffix for each name, such as -large.", rich_help_panel=OUTPUT)]
+KeepEnding = Annotated[
+    bool,
+    typer.Option(
+        "--keep-ending",
+        help="Keep the input's ending in the name where it changes: a.jpg.png.",
+        rich_help_panel=OUTPUT,
+    ),
+]
 Ext = Annotated[
     str,
     typer.Option(
@@ -125,7 +168,7 @@ SkipExisting = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print a summary as JSON, for programs.", rich_help_panel=OUTPUT)]
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Print errors only.", rich_help_panel=OUTPUT)]
 
-Codec = Annotated[str | None, typer.Option(help="h264, h265, av1, ffv1 ...; h264 if missing.", rich_help_panel=VIDEO)]
+Codec = Annotated[str | None, typer.Option(help="h264, h265, av1, vp9, ffv1; h264 if missing.", rich_help_panel=VIDEO)]
 Crf = Annotated[
     float | None, typer.Option(help="Quality on the codec's own scale; smaller is better.", rich_help_panel=VIDEO)
 ]
@@ -143,7 +186,12 @@ Fps = Annotated[
 Deinterlace = Annotated[
     bool, typer.Option("--deinterlace", help="Make whole frames from interlaced fields.", rich_help_panel=VIDEO)
 ]
-Strict = Annotated[bool, typer.Option("--strict", help="Stop at the first damaged frame.", rich_help_panel=VIDEO)]
+Strict = Annotated[
+    bool,
+    typer.Option(
+        "--strict", help="Stop at the first damaged frame; refuse a JPEG without its end marker.", rich_help_panel=VIDEO
+    ),
+]
 Preview = Annotated[
     Path | None,
     typer.Option(

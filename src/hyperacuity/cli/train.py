@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import os
 import sys
-import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from hyperacuity.cli.interruption import interruptible
 from hyperacuity.cli.values import settings
-from hyperacuity.cli.wording import describe
+from hyperacuity.cli.warning_lines import warnings_above
 from hyperacuity.errors import MissingDependency, UsageError
+from hyperacuity.task import Stopped
 
 if TYPE_CHECKING:
     from hyperacuity.train import Recipe, TrainingProgress
@@ -81,19 +81,30 @@ def command(
         return
     folder = output or Path("runs", record.model.name)
     # Only the first of several processes prints.
-    if int(os.environ.get("RANK", "0")) > 0:
-        for _ in trainer.train(record, folder, resume=resume, device=device):
-            pass
+    is_first = int(os.environ.get("RANK", "0")) == 0
+    _run(trainer, record, folder, resume=resume, device=device, shown=is_first)
+    if not is_first:
         return
-    try:
-        _show(record, trainer.train(record, folder, resume=resume, device=device), folder)
-    except KeyboardInterrupt:
-        typer.echo("interrupted: the same command with --resume continues from the last validation", err=True)
-        raise
     models = sorted(folder.glob(f"{record.model.name}*.safetensors"))
     report = _report(record, recipe, folder, models)
     typer.echo("\n".join([*map(str, models), str(report)]))
     typer.echo(f"try it: hyperacuity upscale -m {models[0]} photo.jpg")
+
+
+def _run(trainer: Any, record: Recipe, folder: Path, *, resume: bool, device: str, shown: bool) -> None:
+    """Train until the end or a signal, which ends the command."""
+    with interruptible() as interruption:
+        training = trainer.train(record, folder, resume=resume, device=device, stop=interruption.stop)
+        try:
+            if shown:
+                _show(record, training, folder)
+            else:
+                for _ in training:
+                    pass
+        except Stopped:
+            if shown:
+                typer.echo("interrupted: the same command with --resume continues from the last validation", err=True)
+            raise typer.Exit(interruption.code) from None
 
 
 def _own_images(folders: list[Path]) -> dict[str, Any]:
@@ -135,7 +146,7 @@ def _show(record: Recipe, training: Iterator[TrainingProgress], folder: Path) ->
     ]
     with (
         Progress(*columns, console=console, disable=not sys.stderr.isatty()) as bar,
-        _warnings_above(console),
+        warnings_above(console),
         Log(folder) as log,
     ):
         task = bar.add_task("reading images", total=record.steps, status="")
@@ -152,14 +163,6 @@ def _show(record: Recipe, training: Iterator[TrainingProgress], folder: Path) ->
                 console.print(
                     f"step {progress.step}: {progress.validation:.3f} dB (best {progress.best:.3f})", highlight=False
                 )
-
-
-@contextmanager
-def _warnings_above(console: Any) -> Iterator[None]:
-    """Print warnings as lines above the bar."""
-    with warnings.catch_warnings():
-        warnings.showwarning = lambda message, *_, **__: console.print(f"warning: {describe(message)}", highlight=False)
-        yield
 
 
 def _report(record: Recipe, recipe: Path, folder: Path, models: list[Path]) -> Path:

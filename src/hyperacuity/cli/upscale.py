@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -18,7 +20,9 @@ from hyperacuity.cli.options import (
     Duration,
     Encoder,
     Engine,
+    Explain,
     Ext,
+    Fit,
     Force,
     Fp32,
     Fps,
@@ -27,8 +31,9 @@ from hyperacuity.cli.options import (
     Inputs,
     Jobs,
     Json,
+    KeepEnding,
     Megapixels,
-    Model,
+    ModelOrAuto,
     ModelPath,
     MoreInputs,
     Output,
@@ -41,6 +46,7 @@ from hyperacuity.cli.options import (
     Scale,
     SkipExisting,
     Start,
+    Strength,
     Strict,
     Suffix,
     Tile,
@@ -53,6 +59,9 @@ from hyperacuity.errors import UsageError
 from hyperacuity.size import Size
 from hyperacuity.task import ImageOptions, Options, Stopped, Task, VideoOptions
 
+if TYPE_CHECKING:
+    from hyperacuity.tasks import Naming, Unplanned
+
 
 def command(
     inputs: Inputs = None,
@@ -61,13 +70,17 @@ def command(
     scale: Scale = None,
     width: Width = None,
     height: Height = None,
+    fit: Fit = False,
     megapixels: Megapixels = None,
-    model: Model = None,
+    model: ModelOrAuto = None,
     model_path: ModelPath = None,
+    strength: Strength = None,
+    explain: Explain = False,
     tta: Tta = False,
     output: Output = None,
     suffix: Suffix = None,
     ext: Ext = "auto",
+    keep_ending: KeepEnding = False,
     quality: Quality = None,
     force: Force = False,
     skip_existing: SkipExisting = False,
@@ -98,10 +111,14 @@ def command(
     hyperacuity upscale video.mp4 -o larger.mp4      a video with its sound, subtitles and chapters
     hyperacuity upscale - -o - --ext png < a > b     in a pipe
     """
+    from hyperacuity.tasks import find_unplanned
+
     everything = [*(inputs or []), *(more_inputs or [])]
     if not everything:
         raise UsageError("say what to upscale: hyperacuity upscale photo.jpg")
     shared.check_model(model, model_path)
+    if explain and (model_path is not None or model not in (None, "auto")):
+        raise UsageError("--explain is about the choice of a model: leave -n and -m out")
     if suffix and {"/", "\\"} & set(suffix):
         raise UsageError(f"--suffix {suffix}: a suffix is part of a file name; use -o for another folder")
     if preview is not None and (output is not None or len(everything) > 1):
@@ -114,6 +131,7 @@ def command(
         precision=shared.read_precision(precision, fp32),
         tile=shared.read_tile(tile),
         tta=tta,
+        strength=strength,
     )
     videos = VideoOptions(
         codec=codec or "auto",
@@ -131,43 +149,46 @@ def command(
     template = Task(
         "",
         "",
-        Size(scale, width, height, megapixels),
+        Size(scale, width, height, megapixels, fit),
         options,
-        ImageOptions(quality, extension),
+        ImageOptions(quality, extension, strict),
         videos if videos != VideoOptions() else None,
         force,
         skip_existing,
+        explain,
     )
-    tasks = _plan(everything, output if preview is None else str(preview), suffix, extension, template, recursive)
-    raise typer.Exit(_run(tasks, jobs, quiet=quiet, as_json=as_json))
+    naming = _naming(suffix, template.size, extension, keep_ending)
+    output = output if preview is None else _read_preview(preview)
+    tasks = _plan(everything, output, naming, template, recursive)
+    unplanned = find_unplanned(everything, output, recursive=recursive)
+    raise typer.Exit(_run(tasks, unplanned, jobs, quiet=quiet, as_json=as_json))
 
 
-def _plan(
-    inputs: Sequence[str],
-    output: str | None,
-    suffix: str | None,
-    extension: str | None,
-    template: Task,
-    recursive: bool,
-) -> list[Task]:
+def _naming(suffix: str | None, size: Size, extension: str | None, keep_ending: bool) -> Naming:
+    from hyperacuity.api import size_suffix
+    from hyperacuity.tasks import Naming
+
+    return Naming(suffix, size_suffix(size), extension, keep_ending)
+
+
+def _plan(inputs: Sequence[str], output: str | None, naming: Naming, template: Task, recursive: bool) -> list[Task]:
     """The tasks of all inputs: each is the template with a source and a target."""
     from dataclasses import replace
 
-    from hyperacuity.api import size_suffix
-    from hyperacuity.tasks import Naming, plan
+    from hyperacuity.tasks import fit_options, plan
 
-    naming = Naming(suffix, size_suffix(template.size), extension)
     try:
         routes = plan(inputs, output, naming, recursive=recursive)
     except OSError as error:
         where = error.filename or "the current folder"
         raise UsageError(f"{where}: {(error.strerror or str(error)).lower()}") from error
-    return [replace(template, source=str(route.source), target=str(route.target)) for route in routes]
+    return fit_options([replace(template, source=str(route.source), target=str(route.target)) for route in routes])
 
 
-def _run(tasks: Sequence[Task], jobs: int, *, quiet: bool, as_json: bool) -> int:
+def _run(tasks: Sequence[Task], unplanned: Unplanned, jobs: int, *, quiet: bool, as_json: bool) -> int:
     """Run all tasks and show them. Returns the exit code."""
     from hyperacuity.cli.display import Display
+    from hyperacuity.inspection import clean_options
     from hyperacuity.tasks import PIPE, Pipes, Upscalers, batch
 
     piped = any(task.target == PIPE for task in tasks)
@@ -175,8 +196,11 @@ def _run(tasks: Sequence[Task], jobs: int, *, quiet: bool, as_json: bool) -> int
         source_pipe() if any(task.source == PIPE for task in tasks) else None, target_pipe() if piped else None
     )
     upscalers = Upscalers()
-    upscalers.get(tasks[0].options)  # they share the options, so invalid ones raise one error and not one for each
-    display = Display(sys.stderr if piped else sys.stdout, len(tasks), quiet=quiet, json=as_json)
+    # They share the options, so invalid ones raise one error and not one for each.
+    upscalers.get(clean_options(tasks[0].options))
+    display = Display(
+        sys.stderr if piped else sys.stdout, len(tasks), quiet=quiet, json=as_json, explain=tasks[0].explain
+    )
     with interruptible() as interruption:
         try:
             with display.shown():
@@ -185,8 +209,16 @@ def _run(tasks: Sequence[Task], jobs: int, *, quiet: bool, as_json: bool) -> int
                 )
         except Stopped:
             return interruption.code
-    display.summarise(outcomes)
+    display.summarise(outcomes, unplanned)
     return 1 if any(outcome.error for outcome in outcomes) else 0
+
+
+def _read_preview(path: Path) -> str:
+    from hyperacuity import formats
+
+    if not formats.knows(path):
+        raise UsageError(f"--preview {path} does not name an image: give one such as preview.png")
+    return str(path)
 
 
 def _read_rate(text: str) -> Fraction:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+import sys
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
-from hyperacuity.errors import LEAVE_OUT, OTHER, Cure, Run, worded
+from hyperacuity.cli.streams import print_line
+from hyperacuity.errors import LEAVE_OUT, OTHER, Cure, HyperacuityWarning, Run, worded
 from hyperacuity.task import Message
 
 # Options whose name differs from that in Python; if there are several names, the best known one.
 NAMES = {
     "changes": "--set",
     "encoder": "-e",
+    "from_file": "--from",
     "model": "-n",
     "model_path": "-m",
     "output": "-o",
@@ -27,6 +32,17 @@ def describe(error: BaseException | Message | str) -> str:
         return error
     message = error if isinstance(error, Message) else Message.from_exception(error)
     return worded(message.text, message.cures, describe_cure)
+
+
+@contextmanager
+def printed_warnings() -> Iterator[None]:
+    """Print our warnings of the work inside as lines of standard error, once it has ended; drop all others."""
+    with warnings.catch_warnings(record=True) as noted:
+        warnings.simplefilter("always", HyperacuityWarning)
+        yield
+    for warning in noted:
+        if isinstance(warning.message, HyperacuityWarning):
+            print_line(f"warning: {describe(warning.message)}", sys.stderr)
 
 
 def describe_cure(cure: Cure) -> str:

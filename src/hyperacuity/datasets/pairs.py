@@ -1,4 +1,4 @@
-"""HR and LR brought together: LR files found by name, checked by size, or made by MATLAB's bicubic."""
+"""HR and LR brought together: checked by size, or LR made by MATLAB's bicubic; `pairing` finds LR files by name."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hyperacuity.datasets.files import Pixels8, files, read_image
+from hyperacuity.datasets.files import Pixels8, header_shape, read_image
 from hyperacuity.errors import UsageError
 from hyperacuity.resize import resize
 
@@ -46,39 +46,29 @@ def pair(hr: Pixels8, scale: int, *, exact: bool = False) -> Pair:
     return Pair(resize(hr.astype(np.float64) if exact else hr, size=(height // scale, width // scale)), hr)
 
 
-def find_lr(names: Sequence[str], folder: Path, scale: int) -> list[Path | None]:
-    """Find the LR file of each HR image.
-
-    An LR file has the name of its HR file, or that name followed by the scale, as in "0801x2" or "0801_x2"; endings
-    may differ.
-
-    Args:
-        names: Paths of the HR files relative to their folder, without the ending.
-        folder: The folder of the LR files.
-        scale: The scale that an LR file's name may carry.
-
-    Returns:
-        For each name its LR file, or None if missing.
-
-    Raises:
-        UsageError: For a folder without images.
-    """
-    below = {path.relative_to(folder).with_suffix("").as_posix(): path for path in files([folder])}
-    candidates = [(name, f"{name}x{scale}", f"{name}_x{scale}") for name in names]
-    return [next((below[name] for name in known if name in below), None) for known in candidates]
-
-
 def check_pair(hr: Pixels8, lr: Pixels8, scale: int, *, hr_path: Path, lr_path: Path) -> None:
     """Check that LR has the size that belongs to HR. The paths are for the message.
 
     Raises:
         UsageError: For an LR image of another size.
     """
-    height, width = (side // scale for side in hr.shape[:2])
-    if lr.shape[:2] != (height, width):
+    check_shapes(hr.shape[:2], lr.shape[:2], scale, hr_path=hr_path, lr_path=lr_path)
+
+
+def check_headers(hr_path: Path, lr_path: Path, scale: int) -> None:
+    """Check by headers alone that LR has the size that belongs to HR; raises as `check_pair` does."""
+    hr, lr = header_shape(hr_path), header_shape(lr_path)
+    if lr != tuple(side // scale for side in hr[::-1]):  # one of them may be turned by its orientation
+        check_shapes(hr, lr, scale, hr_path=hr_path, lr_path=lr_path)
+
+
+def check_shapes(hr: Sequence[int], lr: Sequence[int], scale: int, *, hr_path: Path, lr_path: Path) -> None:
+    """Check the (height, width) of LR against that of HR; raises as `check_pair` does."""
+    height, width = (side // scale for side in hr)
+    if tuple(lr) != (height, width):
         raise UsageError(
-            f"{lr_path} has {_size(lr)} pixels, but {hr_path} with {_size(hr)} needs {width} x {height} at x{scale}: "
-            "cut HR to whole multiples of the scale, then make LR from it"
+            f"{lr_path} has {lr[1]} x {lr[0]} pixels, but {hr_path} with {hr[1]} x {hr[0]} needs {width} x {height} "
+            f"at x{scale}: cut HR to whole multiples of the scale, then make LR from it"
         )
 
 
@@ -101,10 +91,6 @@ def read_pair(hr_path: Path, lr_path: Path | None, scale: int) -> Pair:
     if lr.shape[2] != hr.shape[2]:
         raise UsageError(f"{lr_path} has {_colours(lr)} and {hr_path} has {_colours(hr)}: convert one of them")
     return with_lr(hr, lr, scale)
-
-
-def _size(pixels: Pixels8) -> str:
-    return f"{pixels.shape[1]} x {pixels.shape[0]}"
 
 
 def _colours(pixels: Pixels8) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hyperacuity import machine, zoo
+from hyperacuity.engines.foreign import FOREIGN, ForeignNetwork
 from hyperacuity.engines.protocol import Backend, CardFields
 from hyperacuity.errors import LEAVE_OUT, OutOfMemory, Run, UsageError, Use, WeightsError
 from hyperacuity.zoo import Model
@@ -24,7 +25,7 @@ Providers = list[tuple[str, dict[str, Any]]]
 _NO_MEMORY = ("bad_alloc", "Failed to allocate memory", "out of memory", "CUDNN_STATUS_ALLOC_FAILED")
 
 
-def open(model: Model, device: str, precision: str) -> OnnxRuntime:
+def open(model: Model, device: str, precision: str) -> OnnxRuntime | ForeignNetwork:
     """Open a session on the CPU, or on CUDA if ONNX Runtime's GPU build is installed; 8 bits are for the CPU."""
     if precision == "int8":
         _check_int8(model, device)
@@ -38,6 +39,9 @@ def open(model: Model, device: str, precision: str) -> OnnxRuntime:
             Use(device="cpu"),
             Use(engine=LEAVE_OUT),
         )
+    if model.card.architecture == FOREIGN:
+        assert model.onnx is not None
+        return ForeignNetwork(model, _session(model.onnx, model.card.name, [(provider, options)], 0))
     return OnnxRuntime(model, [(provider, options)], "int8" if precision == "int8" else "fp32")
 
 

@@ -7,6 +7,7 @@ import ctypes.util
 import platform
 
 from hyperacuity.engines import tuning
+from hyperacuity.engines.foreign import FOREIGN
 from hyperacuity.engines.protocol import Backend, Engine, Precision
 from hyperacuity.engines.table import ENGINES
 from hyperacuity.errors import LEAVE_OUT, MissingDependency, UsageError, Use, nearest
@@ -63,6 +64,11 @@ def _open(name: str, model: Model, device: str, precision: str) -> Engine:
         raise UsageError(
             f"{backend.title} computes in {able} here, not in {precision}", *_others_with(precision=precision)
         )
+    if model.card.architecture == FOREIGN and not backend.is_default:
+        raise UsageError(
+            f"{model.card.name} is an ONNX file of another project, which {backend.title} does not run here",
+            Use(engine=LEAVE_OUT),
+        )
     if backend.reads == "onnx" and model.onnx is None:
         raise UsageError(f"{model.card.name} has no ONNX file in its folder", *_others_with(reads="safetensors"))
     if backend.reads == "safetensors" and model.safetensors is None:
@@ -84,6 +90,8 @@ def _others_with(*, device: str | None = None, precision: str | None = None, rea
 
 def _candidates(model: Model, device: str, precision: str) -> list[str]:
     """The engines that `auto` tries, one after the other."""
+    if model.card.architecture == FOREIGN:
+        return [name for name, backend in ENGINES.items() if backend.is_default]
     if precision == "int8":
         return [name for name, backend in ENGINES.items() if "int8" in backend.precisions]
     for_gpus = [name for name, backend in ENGINES.items() if backend.sees_gpu is not None]

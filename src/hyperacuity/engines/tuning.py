@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import sys
 from pathlib import Path
 
 from hyperacuity import machine, storage
@@ -15,14 +13,7 @@ from hyperacuity.zoo import Model
 
 def cache_file() -> Path:
     """Returns where measured choices are kept: one JSON object, from `key` to the name of an engine."""
-    home = Path.home()
-    if sys.platform == "win32":
-        cache = Path(os.environ.get("LOCALAPPDATA") or home / "AppData" / "Local")
-    elif sys.platform == "darwin":
-        cache = home / "Library" / "Caches"
-    else:
-        cache = Path(os.environ.get("XDG_CACHE_HOME") or home / ".cache")
-    return cache / "hyperacuity" / "engines.json"
+    return machine.cache_folder() / "engines.json"
 
 
 def recall(model: Model) -> str | None:
@@ -51,9 +42,10 @@ def remember(model: Model, engine: str) -> bool:
 
 def key(model: Model) -> str:
     """Returns a key for everything a measurement depends on: model file, versions of the engines, processor, cores."""
-    assert model.onnx is not None
+    file = model.blended_from or model.onnx  # at every strength it is the same work
+    assert file is not None
     versions = [f"{backend.package} {_version(backend.package)}" for backend in ENGINES.values()]
-    facts = [hashlib.sha256(model.onnx.read_bytes()).hexdigest(), *versions, machine.processor(), str(machine.cores())]
+    facts = [hashlib.sha256(file.read_bytes()).hexdigest(), *versions, machine.processor(), str(machine.cores())]
     return f"{model.card.name} {hashlib.sha256('|'.join(facts).encode()).hexdigest()[:16]}"
 
 

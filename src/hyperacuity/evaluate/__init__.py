@@ -4,6 +4,7 @@
 - `enlarging`: applies one model to one image under a protocol.
 - `results`: the records: settings, measurements, rows of a table.
 - `sets` and `video_sets`: test sets, from a folder of images or the frames of a video.
+- `finished`: results that exist already.
 - `report`, `sheets`, `plots`: tables, images side by side, diagrams.
 - `published`: the tables of the papers.
 

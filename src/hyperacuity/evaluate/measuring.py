@@ -6,13 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from hyperacuity import zoo
+from hyperacuity import datasets, zoo
 from hyperacuity.api import Upscaler
 from hyperacuity.errors import UsageError
 from hyperacuity.evaluate.enlarging import compare_result, enlarge
+from hyperacuity.evaluate.finished import FinishedResults
 from hyperacuity.evaluate.results import EvaluatedImage, EvaluationRow, EvaluationSetting, Measurement, summarise
 from hyperacuity.evaluate.sets import find_images
-from hyperacuity.evaluate.video_sets import FinishedVideo
 from hyperacuity.metrics import ComparedImages, Metric
 from hyperacuity.metrics.protocols import CLASSIC, ComparisonProtocol
 from hyperacuity.metrics.selection import select_metrics
@@ -53,6 +53,9 @@ def evaluate_folder(
     Raises:
         UsageError: If the model does not support `scale`, or the folder cannot be measured.
 
+    Warns:
+        LeftOutWarning: If images are left out that cannot be read.
+
     Example:
         A row for bicubic on Set5::
 
@@ -60,16 +63,18 @@ def evaluate_folder(
     """
     metrics = metrics or select_metrics()
     check_scale(upscaler, scale)
-    setting = EvaluationSetting(find_images(folder, [scale], metrics, lr=lr), scale, protocol, metrics)
+    images = find_images(folder, [scale], metrics, lr=lr)
+    datasets.warn_left_out(images.left_out)
+    setting = EvaluationSetting(images, scale, protocol, metrics)
     name = upscaler.family[0].card.family
-    measurements = [image.measurements[name] for image in measure_images({name: upscaler}, setting)]
+    measurements = [one.measurements[name] for one in measure_images({name: upscaler}, setting)]
     return summarise(name, upscaler, setting, measurements, with_published=with_published)
 
 
 def measure_images(
     upscalers: Mapping[str, Upscaler],
     setting: EvaluationSetting,
-    finished: Mapping[str, FinishedVideo] | None = None,
+    finished: Mapping[str, FinishedResults] | None = None,
 ) -> Iterator[EvaluatedImage]:
     """Enlarge every image of a set with every model, and measure the results.
 
@@ -78,7 +83,7 @@ def measure_images(
     Args:
         upscalers: The models, by their names in the table.
         setting: What is measured.
-        finished: Existing result videos to measure too, by their names in the table.
+        finished: Existing results to measure too, by their names in the table.
 
     Yields:
         The images in the order of the set.
@@ -95,17 +100,19 @@ def measure_images(
             name: enlarge(upscaler, pair, scale, protocol, given_lr=setting.images.given_lr)
             for name, upscaler in upscalers.items()
         }
-        for name, video in (finished or {}).items():
-            compared[name] = compare_result(video.next_frame(pair), pair, scale, protocol), 0.0
+        for name, results in (finished or {}).items():
+            result = results.result_for(image, pair)
+            if result is not None:
+                compared[name] = compare_result(result, pair, scale, protocol), 0.0
         megapixels = pair.hr[..., 0].size / 1e6
         measurements = {}
         for name, (images, seconds) in compared.items():
             scores = _measure(replace(images, previous=previous.get(name)), setting.metrics)
             measurements[name] = Measurement(scores, seconds / megapixels)
-        results = {name: images.result_image for name, (images, _) in compared.items()}
+        shown = {name: images.result_image for name, (images, _) in compared.items()}
         if setting.images.is_video:
             previous = {name: images for name, (images, _) in compared.items()}
-        yield EvaluatedImage(image, pair.hr, pair.lr, results, measurements)
+        yield EvaluatedImage(image, pair.hr, pair.lr, shown, measurements)
 
 
 def _measure(images: ComparedImages, metrics: Sequence[Metric]) -> dict[str, float]:

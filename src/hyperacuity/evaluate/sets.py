@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from hyperacuity import datasets
-from hyperacuity.datasets import Pair, Pixels8
+from hyperacuity.datasets import LeftOut, Pair, Pixels8
 from hyperacuity.errors import LEAVE_OUT, UsageError, Use
 from hyperacuity.metrics import Metric
 
@@ -17,7 +18,7 @@ class ImageSetMember:
     """One image of a set.
 
     Attributes:
-        name: Its path in the set, without the suffix.
+        name: Its path in the set, without the ending unless another image has the same name.
         path: The HR file.
         lr: The LR file, if LR is given.
     """
@@ -36,11 +37,19 @@ class ImageSetMember:
 
 @dataclass(frozen=True)
 class ImageSet:
-    """A folder of images; the set has the name of the folder."""
+    """A folder of images; the set has the name of the folder.
+
+    Attributes:
+        name: The name of the folder.
+        path: The folder.
+        members: The images.
+        left_out: The files that cannot be read.
+    """
 
     name: str
     path: Path
     members: Sequence[ImageSetMember]
+    left_out: Sequence[LeftOut] = ()
 
     is_video = False
 
@@ -68,17 +77,17 @@ class ImageSet:
 def find_images(folder: Path, scales: Sequence[int], metrics: Sequence[Metric], *, lr: Path | None = None) -> ImageSet:
     """Find all images below `folder`, and read each once to check that it can be measured.
 
+    Images that cannot be read, and those whose LR cannot be, are `left_out` of the set.
+
     Args:
         folder: HR images.
         scales: The scales at which the set will be measured.
         metrics: The metrics that will be measured.
-        lr: A folder of LR images, for a single scale. An LR image has the name of its HR image, or that name followed
-            by x2 or _x2, where 2 is the scale.
+        lr: A folder of LR images, for a single scale; see `datasets.pair_files` for their names.
 
     Raises:
-        UsageError: If there are no images, an LR image is missing or has another size, or an image is too small.
-        DamagedFile: If a file is damaged.
-        UnsupportedFormat: If a file is not an image.
+        UsageError: If there are no images that can be read, an LR image is missing or has another size, or an image is
+            too small.
     """
     for metric in metrics:
         if metric.needs_video:
@@ -88,23 +97,21 @@ def find_images(folder: Path, scales: Sequence[int], metrics: Sequence[Metric], 
             raise UsageError(f"there is no folder {below}")
     if lr is not None and len(scales) != 1:
         raise UsageError("LR images have one scale, but several are given", Use(scale="N"), Use(lr=LEAVE_OUT))
-    paths = datasets.files([folder])
-    names = [path.relative_to(folder).with_suffix("").as_posix() for path in paths]
-    given = [None] * len(paths) if lr is None else _partners(names, lr, scales[0])
-    members = [ImageSetMember(*each) for each in zip(names, paths, given, strict=True)]
-    for member in members:
-        _check(member, scales, metrics)
-    return ImageSet(folder.resolve().name, folder, members)
-
-
-def _partners(names: Sequence[str], folder: Path, scale: int) -> list[Path]:
-    found = datasets.find_lr(names, folder, scale)
-    for name, path in zip(names, found, strict=True):
-        if path is None:
-            raise UsageError(
-                f"{folder} has no LR for {name}: it must have the name of the HR image, or that and x{scale}"
-            )
-    return [path for path in found if path is not None]
+    paths: Sequence[Path] = datasets.list_images(folder)
+    given: Mapping[Path, Path] = {} if lr is None else datasets.pair_files(paths, folder, lr, scales[0])
+    members, left_out = [], []
+    stems = Counter(path.with_suffix("") for path in paths)
+    for path in given or paths:
+        named = path.with_suffix("") if stems[path.with_suffix("")] == 1 else path
+        member = ImageSetMember(named.relative_to(folder).as_posix(), path, given.get(path))
+        try:
+            _check(member, scales, metrics)
+        except datasets.UNREADABLE as error:
+            left_out.append(LeftOut(path, error))
+        else:
+            members.append(member)
+    datasets.check_any_left(members, left_out, folder)
+    return ImageSet(folder.resolve().name, folder, members, left_out)
 
 
 def _check(member: ImageSetMember, scales: Sequence[int], metrics: Sequence[Metric]) -> None:

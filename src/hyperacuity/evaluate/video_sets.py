@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hyperacuity import datasets
-from hyperacuity.datasets import Pair
+from hyperacuity.datasets import LeftOut, Pair
 from hyperacuity.errors import UsageError, Use
 from hyperacuity.formats.video.source import VideoSource
 from hyperacuity.formats.video.timeline import Part
@@ -68,6 +68,7 @@ class VideoSet:
 
     given_lr = False
     is_video = True
+    left_out: Sequence[LeftOut] = ()
 
     @property
     def files(self) -> Sequence[Path]:
@@ -121,7 +122,12 @@ class FinishedVideo:
             )
         self._frames = truth.frames.take(video)
 
-    def next_frame(self, pair: Pair) -> NDArray[np.uint8]:
+    @property
+    def left_out(self) -> Sequence[LeftOut]:
+        """None: damaged frames are repeated as the reader of videos does."""
+        return ()
+
+    def result_for(self, name: str, pair: Pair) -> NDArray[np.uint8]:
         """Returns the next frame, cut to the size of `pair.hr`.
 
         Raises:

@@ -1,8 +1,10 @@
 """Reading and writing files. A format is one module, and one line in `table`.
 
     table        the table of formats, and the endings that they write
-    files        open and create files: `read`, `write`; what a name means: `knows`, `readable`, `is_video`
+    files        open and create files: `read`, `list_items`, `write`; what a name means: `knows`, `is_video`
+    expected     what a person expects to be read in a folder: `walk`, `classify`
     protocol     what a format, a source and a sink are, and what a format can hold
+    inventory    what a file holds besides pixels, and what of it another format cannot hold
     content      the bytes of a file that is being opened
     foreign      files that are recognised but not read
     photo        formats of images and animations, one module each
@@ -13,7 +15,7 @@ Codecs are imported when a file is opened, not before.
 
 from __future__ import annotations
 
-from hyperacuity.formats.files import is_video, knows, names_video, read, readable, write
+from hyperacuity.formats.files import is_video, knows, list_items, names_video, read, readable, write
 from hyperacuity.formats.protocol import Capacity, Format, LossWarning, Sink, Source
 from hyperacuity.formats.table import suffixes
 
@@ -25,6 +27,7 @@ __all__ = [
     "Source",
     "is_video",
     "knows",
+    "list_items",
     "names_video",
     "read",
     "readable",

@@ -27,11 +27,13 @@ class Content:
         name: The name of the file in messages.
         head: Its first `HEAD` bytes, or all of a shorter file.
         data: The path, or the bytes themselves.
+        strict: Whether a file that is not complete is damaged even if all its pixels are there.
     """
 
     name: str
     head: bytes
     data: Path | bytes
+    strict: bool = False
 
     def part(self, start: int, size: int) -> bytes:
         """Return up to `size` bytes from byte `start` on, for formats that the first bytes do not identify."""
@@ -50,16 +52,21 @@ class Content:
             return file.read() if small else mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
 
 
-def open_content(data: Path | bytes) -> Content:
+def open_content(data: Path | bytes, *, strict: bool = False) -> Content:
     """Read the first bytes of a file, given by its path or as bytes.
+
+    Args:
+        data: The path of a file, or the bytes of one.
+        strict: Whether a file that is not complete is damaged even if all its pixels are there.
 
     Raises:
         UsageError: If the file cannot be opened.
         DamagedFile: If it is empty.
     """
-    content = (
-        Content("the data", data[:HEAD], data) if isinstance(data, bytes) else Content(str(data), _head(data), data)
-    )
+    if isinstance(data, bytes):
+        content = Content("the data", data[:HEAD], data, strict)
+    else:
+        content = Content(str(data), _head(data), data, strict)
     if not content.head:
         raise DamagedFile(f"{content.name} is empty")
     return content
@@ -77,7 +84,7 @@ def _head(path: Path) -> bytes:
     except UsageError:
         raise
     except FileNotFoundError as error:
-        raise UsageError(f"{path} does not exist") from error
+        raise UsageError(f"{path} is a broken link" if path.is_symlink() else f"{path} does not exist") from error
     except PermissionError as error:
         raise UsageError(f"{path} may not be read; check its permissions") from error
     except (OSError, ValueError) as error:  # ValueError: a zero byte in the name

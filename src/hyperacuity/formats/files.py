@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hyperacuity.errors import UnsupportedFormat, nearest
+from hyperacuity.errors import HyperacuityError, UnsupportedFormat, nearest
 from hyperacuity.formats import foreign, table, video
-from hyperacuity.formats.content import HEAD, open_content
+from hyperacuity.formats.content import open_content
 from hyperacuity.formats.protocol import Sink, Source
+from hyperacuity.image import Item
 
 
-def read(data: Path | bytes) -> Source:
+def read(data: Path | bytes, *, strict: bool = False) -> Source:
     """Open a file, or the bytes of one, by its content.
 
     Args:
         data: The path of a file, or the bytes of one.
+        strict: Whether a JPEG that lacks only its end marker is damaged; else it is read with a warning.
 
     Returns:
         A source whose images are decoded as they are asked for.
@@ -24,14 +26,32 @@ def read(data: Path | bytes) -> Source:
         UnsupportedFormat: If no format accepts it.
         DamagedFile: If its headers are damaged.
     """
-    content = open_content(data)
+    content = open_content(data, strict=strict)
     for each in table.FORMATS:
         if each.accepts(content):
             return each.read(content)
-    if video.accepts(content.head):
+    if foreign.known(content.head) is None and video.accepts(content.head, content.data):
         raise UnsupportedFormat(f"{content.name} is a video: use video.upscale, which reads its frames")
     known = ", ".join(name for each in table.FORMATS for name in each.READS)
-    raise UnsupportedFormat(f"{content.name} is {foreign.describe(content.head)}; what is read: {known}")
+    raise UnsupportedFormat(f"{content.name} is {foreign.describe(content.head)}; what is read: {known}; {video.READS}")
+
+
+def list_items(data: Path | bytes) -> tuple[Item, ...]:
+    """List everything that an image file holds besides its main pixels, without decoding them.
+
+    Args:
+        data: The path of a file, or the bytes of one.
+
+    Raises:
+        UsageError: If the file cannot be opened.
+        UnsupportedFormat: If no format accepts it.
+        DamagedFile: If its structure is damaged.
+    """
+    content = open_content(data)
+    for each in table.FORMATS:
+        if each.accepts(content):
+            return each.inventory(content)
+    raise UnsupportedFormat(f"{content.name} is {foreign.describe(content.head)}")
 
 
 def write(path: Path, like: Source | None, *, quality: int | None = None) -> Sink:
@@ -75,9 +95,11 @@ def names_video(path: Path) -> bool:
 
 
 def is_video(path: Path) -> bool:
-    """Return whether a file is a video, by its first bytes."""
+    """Return whether a file is a video, by its content."""
     try:
-        with path.open("rb") as file:
-            return video.accepts(file.read(HEAD))
-    except OSError:
+        content = open_content(path)
+    except HyperacuityError:
         return False  # opening it raises the error
+    images = (each.accepts(content) for each in table.FORMATS)
+    known = foreign.known(content.head) is not None
+    return not any(images) and not known and video.accepts(content.head, content.data)

@@ -12,7 +12,7 @@ import numpy as np
 
 from hyperacuity.errors import HyperacuityWarning
 from hyperacuity.formats.content import Content
-from hyperacuity.image import Image, Strips
+from hyperacuity.image import Image, Item, Strips
 
 # Larger than any image.
 UNLIMITED = 2**31 - 1
@@ -35,12 +35,14 @@ class Capacity:
         alpha: Whether pixels can be transparent.
         animated: Whether it holds the frames of an animation.
         pages: Whether it holds several images without durations.
+        mixed: Whether its pages may differ in size and type.
         levels: Whether it can state a white level below the greatest value of its type.
         grey: Whether grey is stored as one channel and not as three.
         lossy: Whether pixels are always compressed with loss.
         palette: How many colours an image has at most; None for no limit.
         metadata: The fields of `Metadata` that it holds, each with its largest size in bytes. "native" stands for
             the format's own form of metadata.
+        extended_xmp: Whether a packet longer than its limit can be divided.
         coloured: The ending of a sister format that holds colours, if this one does not.
     """
 
@@ -52,11 +54,13 @@ class Capacity:
     alpha: bool = False
     animated: bool = False
     pages: bool = False
+    mixed: bool = False
     levels: bool = False
     grey: bool = True
     lossy: bool = False
     palette: int | None = None
     metadata: Mapping[str, int] = field(default_factory=dict)
+    extended_xmp: bool = False
     coloured: str = ""
 
     def depth(self, dtype: np.dtype[Any]) -> int:
@@ -134,6 +138,17 @@ class Format(Protocol):
         Raises:
             DamagedFile: If the headers are damaged.
             UnsupportedFormat: If the file uses an unsupported feature, or announces too many pixels.
+        """
+        ...
+
+    def inventory(self, content: Content) -> tuple[Item, ...]:
+        """List everything that a file of this format holds besides its main pixels, without decoding them.
+
+        Nothing that the program does not know may be missing; structure that every file of the format has is not
+        listed. The images that `read` yields carry the same items in their metadata.
+
+        Raises:
+            DamagedFile: If the structure of the file is damaged.
         """
         ...
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from hyperacuity.formats.photo import avif, bmp, gif, jp2, jpeg, netpbm, png, tiff, webp
+from hyperacuity.formats.photo import avif, bmp, gif, heif, jp2, jpeg, jxl, netpbm, png, tiff, webp
 from hyperacuity.formats.protocol import Capacity, Format
 
 # The first that accepts a file reads it; the first that has its ending writes it.
@@ -19,7 +19,9 @@ FORMATS: tuple[Format, ...] = (
     bmp,
     gif,
     avif,
+    heif,
     jp2,
+    jxl,
     netpbm,
 )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 from torch import nn
 
 from hyperacuity import export, zoo
-from hyperacuity.errors import LEAVE_OUT, UsageError, Use, WeightsError
+from hyperacuity.errors import LEAVE_OUT, HyperacuityWarning, UsageError, Use, WeightsError
 from hyperacuity.importer.reading import Checkpoint, read
 from hyperacuity.importer.recognition import Found, fit_own, recognise
 from hyperacuity.networks import NETWORKS, as_network, build
@@ -53,6 +54,7 @@ def convert(
     settings: Mapping[str, Any] | None = None,
     licence: str | None = None,
     trained_on: str | None = None,
+    source: str | None = None,
     force: bool = False,
 ) -> Card:
     """Write the weights of a checkpoint as a model: NAME.safetensors and NAME.onnx.
@@ -67,10 +69,14 @@ def convert(
         settings: Config fields that the weights do not determine, see `networks.Undetermined`.
         licence: Of the weights, for the card; by default that of a card in the file, else "unknown".
         trained_on: Like `licence`.
+        source: Where the file was downloaded, for the card.
         force: Overwrite a model of that name.
 
     Returns:
         The model's card.
+
+    Warns:
+        HyperacuityWarning: The file holds several networks; it says which was taken.
 
     Raises:
         UsageError: Something is left open, the weights contradict an argument, or the model exists.
@@ -92,6 +98,7 @@ def convert(
         name=name,
         licence=known.licence if licence is None else licence,
         trained_on=known.trained_on if trained_on is None else trained_on,
+        source=known.source if source is None else source,
         architecture=found.architecture,
         config=found.config,
         scale=described_network.scale,
@@ -100,6 +107,8 @@ def convert(
         **measured,
     )
     export.write_model(network, card, folder)
+    if found.note:
+        warnings.warn(HyperacuityWarning(f"{path} holds several networks; taken: {found.note}"), stacklevel=2)
     return zoo.open_model(written).card
 
 
@@ -137,9 +146,10 @@ def _recognise(
                     f"its card says {card.architecture}, x{card.scale}", Use(scale=LEAVE_OUT, architecture=LEAVE_OUT)
                 )
             return fit_own(checkpoint.weights, card.architecture, {**card.config, **(settings or {})})
-        return recognise(
+        found = recognise(
             checkpoint.weights, architecture=architecture, scale=scale, hint=scale_in(path.stem), settings=settings
         )
+        return replace(found, note=found.note or checkpoint.note)
     except (UsageError, WeightsError) as error:
         raise error.within(str(path)) from error
 

@@ -13,22 +13,30 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import safetensors
 import torch
 from torch import Tensor
 
 from hyperacuity.engines.onnx_to_ncnn import MAGIC
 from hyperacuity.errors import UsageError, WeightsError
+from hyperacuity.importer.selection import AVERAGE
 
 Weights = dict[str, Tensor]
 
-# The keys under which checkpoints keep their weights; averaged ones (EMA) first. The last three are our trainer's.
-_WRAPPERS_OF_OTHERS = ("params_ema", "params-ema", "params", "model_state_dict", "state_dict", "model", "net")
-WRAPPERS = (*_WRAPPERS_OF_OTHERS, "weights", "average", "network")
-# Prefixes of all keys if the network was saved as a part of something else.
-PREFIXES = ("module.", "netG.", "_orig_mod.", "generator.")
-# If a checkpoint holds more than the generator, only keys with one of these prefixes are used.
-_GENERATORS = ("netG.", "generator.")
+# The keys under which checkpoints keep averaged weights (EMA), which come first; and all others. The last three of
+# these are our trainer's.
+AVERAGES = ("params_ema", "params-ema", "ema_state_dict", "state_dict_ema", "model_ema", "net_g_ema", "g_ema", "ema")
+_WRAPPERS_OF_OTHERS = ("params", "model_state_dict", "state_dict", "model", "net", "netG", "net_g", "generator", "G")
+WRAPPERS = (*AVERAGES, *_WRAPPERS_OF_OTHERS, "weights", "average", "network")
+# Classes of settings that checkpoints keep beside the weights. They are replaced by an empty dict: none of their code
+# is run, and nothing of them is needed.
+_SETTINGS = (
+    "argparse.Namespace", "easydict.EasyDict", "lightning.fabric.utilities.data.AttributeDict",
+    "lightning_fabric.utilities.data.AttributeDict", "pytorch_lightning.utilities.parsing.AttributeDict",
+    *(f"{module}.{system}Path" for module in ("pathlib", "pathlib._local")
+      for system in ("", "Posix", "Windows", "PurePosix", "PureWindows")),
+)  # fmt: skip
 
 # safetensors' own limit for its header.
 _LONGEST_HEADER = 100_000_000
@@ -45,10 +53,17 @@ _FOREIGN_MAGIC = {
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Weights, in float32 if they are real numbers, and the metadata of a safetensors file."""
+    """What a file holds.
+
+    Attributes:
+        weights: All tensors, in float32 if they are real numbers.
+        metadata: Of a safetensors file.
+        note: Which weights were taken, in words, if the file holds several.
+    """
 
     weights: Weights
     metadata: Mapping[str, str]
+    note: str = ""
 
 
 def read(path: Path) -> Checkpoint:
@@ -82,7 +97,9 @@ def read(path: Path) -> Checkpoint:
         content = _unpickled(path)
     else:
         raise WeightsError(f"{path} {_what_else(head)}")
-    return Checkpoint(_checked(strip_prefixes(unwrap(content, path)), path, size), metadata)
+    inner, note = unwrap(content, path)
+    weights = {str(name): value for name, value in inner.items() if isinstance(value, Tensor)}
+    return Checkpoint(_checked(weights, path, size), metadata, note)
 
 
 def _what_else(head: bytes) -> str:
@@ -131,7 +148,8 @@ def _check_archive(path: Path, size: int) -> None:
 
 def _unpickled(path: Path) -> object:
     try:
-        with path.open("rb") as file:  # given the path, PyTorch would rely on its suffix
+        # Given the path, PyTorch would rely on its suffix.
+        with path.open("rb") as file, torch.serialization.safe_globals(_harmless()):
             return torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:  # a damaged pickle can raise anything
         if code := re.search(r"GLOBAL ([\w.]+)", str(error)):
@@ -143,42 +161,55 @@ def _unpickled(path: Path) -> object:
         raise WeightsError(f"{path} is a damaged checkpoint, perhaps cut short: {_short(error)}") from error
 
 
+class _Settings(dict[Any, Any]):
+    """What becomes of objects of `_SETTINGS`: a dict without anything in it."""
+
+    def __init__(self, *_: object, **__: object) -> None:
+        super().__init__()
+
+    def __setstate__(self, _: object) -> None:
+        pass
+
+
+def _harmless() -> list[Any]:
+    """What a checkpoint may build besides tensors: numbers and arrays of NumPy, and settings, which stay empty."""
+    # NumPy 1 and 2 keep these functions in different modules.
+    scalar: Any = np.float64(1).__reduce__()[0]
+    rebuild: Any = np.zeros(1).__reduce__()[0]
+    cores = "numpy.core.multiarray", "numpy._core.multiarray"
+    functions = [(function, f"{core}.{function.__name__}") for function in (scalar, rebuild) for core in cores]
+    kinds = [type(np.dtype(kind)) for kind in "efd?bBhHiIlL"]
+    return [
+        *[(np.dtype, "numpy.dtype"), (np.ndarray, "numpy.ndarray"), *functions, *kinds],
+        *((_Settings, name) for name in _SETTINGS),
+    ]
+
+
 def _short(error: Exception) -> str:
     # PyTorch's own messages advise to switch its protection off, in their first lines.
     lines = [line.strip() for line in str(error).splitlines() if line.strip() and "weights_only" not in line]
     return (lines[0] if lines else type(error).__name__)[:120]
 
 
-def unwrap(content: object, path: Path) -> Mapping[Any, Any]:
-    """Returns the innermost dict: a checkpoint of a training also holds the optimizer and its state."""
+def unwrap(content: object, path: Path) -> tuple[Mapping[Any, Any], str]:
+    """Returns the innermost dict, and which one it is: a training also saves the optimizer and other networks."""
+    note = ""
     for _ in range(5):
         if not isinstance(content, Mapping):
             break
-        inner = [content[key] for key in WRAPPERS if isinstance(content.get(key), Mapping) and content[key]]
+        inner = [key for key in WRAPPERS if isinstance(content.get(key), Mapping) and content[key]]
         if not inner and len(content) == 1:
-            inner = [value for value in content.values() if isinstance(value, Mapping)]
+            inner = [key for key, value in content.items() if isinstance(value, Mapping)]
         if not inner:
             break
-        content = inner[0]
+        if inner[0] in AVERAGES and len(inner) > 1:
+            note = AVERAGE
+        content = content[inner[0]]
     if not isinstance(content, Mapping):
         raise WeightsError(f"{path} holds a {type(content).__name__}, not a network's weights")
     if not any(isinstance(value, Tensor) for value in content.values()):
         raise WeightsError(f"{path} holds no weights; its keys are {list_first(content)}")
-    return content
-
-
-def strip_prefixes(content: Mapping[Any, Any]) -> Weights:
-    """Returns only tensors, only those of the generator, and the keys without prefixes."""
-    weights = {str(name): value for name, value in content.items() if isinstance(value, Tensor)}
-    for prefix in _GENERATORS:
-        if own := {name: value for name, value in weights.items() if name.startswith(prefix)}:
-            weights = own
-    while weights:
-        prefix = next((prefix for prefix in PREFIXES if all(name.startswith(prefix) for name in weights)), "")
-        if not prefix:
-            break
-        weights = {name.removeprefix(prefix): value for name, value in weights.items()}
-    return weights
+    return content, note
 
 
 def _checked(weights: Weights, path: Path, size: int) -> Weights:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -14,6 +15,7 @@ from torch.overrides import TorchFunctionMode
 
 from hyperacuity.errors import LEAVE_OUT, UsageError, Use, WeightsError
 from hyperacuity.importer.reading import list_first
+from hyperacuity.importer.selection import selections
 from hyperacuity.importer.unsupported import UNSUPPORTED
 from hyperacuity.networks import NETWORKS, KeyLayout, Undetermined, build
 from hyperacuity.networks.declaration import ConfigFields, Weights
@@ -32,6 +34,7 @@ class Found:
         config: What to build it with.
         weights: Its state dict.
         enlarged: See `zoo.Card`.
+        note: Which weights of several in the file these are, in words.
     """
 
     origin: str
@@ -39,6 +42,7 @@ class Found:
     config: ConfigFields
     weights: Weights
     enlarged: tuple[int, ...] = ()
+    note: str = ""
 
 
 OURS = "Hyperacuity"
@@ -55,7 +59,7 @@ def recognise(
     """Find the network that these weights are for.
 
     Args:
-        weights: A state dict, in our keys or those of another project.
+        weights: A state dict, in our keys or those of another project; other networks may lie beside it.
         architecture: Only this network is tried.
         scale: By how much the network enlarges, if the weights do not determine it.
         hint: The same, of less weight, such as a number in the file's name.
@@ -69,12 +73,15 @@ def recognise(
         check_architecture(architecture)
     problems: list[str] = []
     fits: dict[str, Found] = {}
-    for stripped in _without_common_prefix(weights):
-        for name, layout in _layouts():
-            if architecture in (None, name) and name not in fits:
-                found = _fit(stripped, name, layout, problems)
-                if found is not None:
-                    fits[name] = found
+    for selection in selections(weights):
+        for stripped in _without_common_prefix(selection.weights):
+            for name, layout in _layouts():
+                if architecture in (None, name) and name not in fits:
+                    found = _fit(stripped, name, layout, problems)
+                    if found is not None:
+                        fits[name] = replace(found, note=selection.note)
+            if fits:
+                break
         if fits:
             break
     if not fits:
@@ -174,6 +181,12 @@ def shapes(architecture: str, config: Mapping[str, Any]) -> dict[str, tuple[int,
     return {name: tuple(value.shape) for name, value in network.state_dict().items()}
 
 
+@functools.cache
+def _default_shapes(architecture: str) -> Mapping[str, tuple[int, ...]]:
+    """`shapes` of the default config, kept: a large network takes a second."""
+    return shapes(architecture, {})
+
+
 class _Uninitialised(TorchFunctionMode):
     """Leaves out what fills fresh weights: on tensors without memory it takes seconds, and gives nothing."""
 
@@ -204,7 +217,7 @@ def _settled(found: Found, scale: int | None, hint: int | None, settings: Mappin
     if problem:
         raise UsageError(f"with {dict(settings)} the weights do not fit {found.architecture}: {problem}")
     enlarged = _enlarged(found.architecture, scale if scale is not None else hint) if own_scale is None else ()
-    return Found(found.origin, found.architecture, config, found.weights, enlarged)
+    return replace(found, config=config, enlarged=enlarged)
 
 
 def _chosen_scale(found: Found, possible: Undetermined, chosen: int | None) -> int:
@@ -235,9 +248,10 @@ def _enlarged(architecture: str, chosen: int | None) -> tuple[int, ...]:
 
 def _unknown(weights: Weights, problems: list[str]) -> str:
     seen = f"Its keys: {list_first(weights)}."
-    unsupported = next((what for keys, what in UNSUPPORTED if all(_has(weights, key) for key in keys)), "")
-    if unsupported:
-        return f"this fits no network here: it looks like {unsupported}. {seen}"
+    for selection in selections(weights):
+        for keys, what in UNSUPPORTED:
+            if all(_has(selection.weights, key) for key in keys):
+                return f"this fits no network here: it looks like {what}. {seen}"
     if problems:
         return f"this fits no network here: {problems[0]}. {seen}"
     return f"this fits no network here; the nearest is {nearest_architecture(weights)}. {seen}"
@@ -252,7 +266,7 @@ def nearest_architecture(weights: Weights) -> str:
     words, sides = _words(" ".join(weights)), _sides(tuple(value.shape) for value in weights.values())
 
     def likeness(architecture: str) -> float:
-        ours = shapes(architecture, {})
+        ours = _default_shapes(architecture)
         others = (layout.words for layout in NETWORKS[architecture].layouts)
         named = max(_overlap(words, _words(text)) for text in (" ".join(ours), *others))
         return 2 * named + _overlap(sides, _sides(ours.values()))

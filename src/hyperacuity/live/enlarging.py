@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
-
-import numpy as np
 
 from hyperacuity.api import Upscaler
 from hyperacuity.formats.video.frames import Array, FrameFormat, PlanarFrame
+from hyperacuity.formats.video.shapes import FrameShape, add_bars, fitted_size
 from hyperacuity.video.enlarging import Enlarger
 
 
@@ -64,27 +62,11 @@ class FrameEnlarger:
 
     def finish(self, enlarged: EnlargedLiveFrame) -> tuple[Array, ...]:
         """Returns planes of the stored format, with black bars where the frame needs them."""
-        return enlarged.planes if enlarged.size == self._size else self._with_bars(enlarged.planes, enlarged.size)
+        return (
+            enlarged.planes if enlarged.size == self._size else add_bars(enlarged.planes, enlarged.size, self._stored)
+        )
 
     def _fitted(self, look: FrameFormat) -> tuple[int, int]:
         """The largest size with the frame's aspect ratio in that of the result, in whole chroma samples."""
-        if (look.height, look.width) == (self._first.height, self._first.width):
-            return self._size
-        height, width = self._size
-        factor = min(height / look.height, width / look.width)
-        down, across = self._stored.chroma or (1, 1)
-        sides = round(look.height * factor / down) * down, round(look.width * factor / across) * across
-        return min(max(down, sides[0]), height), min(max(across, sides[1]), width)
-
-    def _with_bars(self, planes: tuple[Array, ...], inner: tuple[int, int]) -> tuple[Array, ...]:
-        down, across = self._stored.chroma or (1, 1)
-        top, left = (self._size[0] - inner[0]) // 2 // down * down, (self._size[1] - inner[1]) // 2 // across * across
-        framed: list[Any] = []
-        for number, (plane, shape) in enumerate(zip(planes, self._stored.shapes, strict=True)):
-            luma = number == 0 or self._stored.rgb
-            black = self._stored.levels[0] if luma else 1 << self._stored.depth - 1
-            whole = np.full(shape, black, plane.dtype)
-            y, x = (top, left) if number == 0 else (top // down, left // across)
-            whole[y : y + plane.shape[0], x : x + plane.shape[1]] = plane
-            framed.append(whole)
-        return tuple(framed)
+        shape, first = FrameShape(look.height, look.width), FrameShape(self._first.height, self._first.width)
+        return fitted_size(shape, first, self._size, self._stored.chroma)

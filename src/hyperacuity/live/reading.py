@@ -22,7 +22,11 @@ from hyperacuity.formats.protocol import LossWarning
 from hyperacuity.formats.video.deinterlacing import Deinterlacer
 from hyperacuity.formats.video.ffmpeg import error_text
 from hyperacuity.formats.video.frames import FrameFormat, PlanarFrame, detect_format, from_av
+from hyperacuity.formats.video.scanning import frame_rate, lacks_display_order, lacks_time, nominal_interval
+from hyperacuity.formats.video.selecting import choose_video
+from hyperacuity.formats.video.shapes import FrameShape, ShapeTracker, fit
 from hyperacuity.formats.video.source import CENTRED
+from hyperacuity.formats.video.timeline import DecodingOrder
 from hyperacuity.live.addresses import PIPE, LiveSource
 from hyperacuity.live.backoff import Backoff
 from hyperacuity.live.latest import LatestItem
@@ -113,7 +117,9 @@ class SourceReader:
         self._timeline = Timeline()
         self._backoff = Backoff()
         self._holder: Any = None  # the container that owns the template of the sound
-        self._interlaced = False
+        self._interlaced = self._reshaped = False
+        self._shapes: ShapeTracker | None = None
+        self._order: DecodingOrder | None = None  # where the container does not say when frames are shown
         self.thread = threading.Thread(target=self._run, name=f"hyperacuity reads {source.kind}", daemon=True)
 
     def start(self) -> None:
@@ -222,13 +228,17 @@ class SourceReader:
         return Unreachable("the connection was cut" if cut else error_text(error))
 
     def _read(self, container: av.container.InputContainer) -> None:
-        if not container.streams.video or container.streams.video[0].codec_context is None:
+        stream = choose_video(container)
+        if stream is None or stream.codec_context is None:
             raise UnsupportedFormat(f"{self.source.shown} has no video that can be decoded")
-        stream = container.streams.video[0]
         stream.thread_type = "SLICE"  # frame threads would delay frames
         sound = self._sound_stream(container)
         self._timeline.connect(paced=self.source.paced or container.format.name.split(",")[0] in _LUMPS)
         fields = Deinterlacer(stream) if self._deinterlace else None
+        self._order = None
+        if lacks_display_order(container) and (not lacks_time(container) or self.source.kind == "file"):
+            interval = nominal_interval(stream, frame_rate(container, stream))
+            self._order = DecodingOrder(interval, reorders=bool(stream.codec_context.has_b_frames))
         came = time.monotonic()
         for packet in container.demux([stream, sound] if sound else [stream]):
             if self._stop.is_set():
@@ -248,11 +258,17 @@ class SourceReader:
     def _decoded(self, packet: av.Packet[Any]) -> list[Any]:
         import av
 
+        place = self._order.add(packet.dts) if self._order is not None and packet.dts is not None else None
         try:
             frames: list[Any] = packet.decode()
         except (av.InvalidDataError, av.error.PatchWelcomeError):
             self.statistics.damaged += 1
+            if self._order is not None and place is not None:
+                self._order.remove(place)
             return []
+        if self._order is not None:
+            for frame in frames:
+                frame.pts = self._order.take()
         good = [frame for frame in frames if not frame.is_corrupt]
         self.statistics.damaged += len(frames) - len(good)
         return good
@@ -282,9 +298,30 @@ class SourceReader:
             if early and self._stop.wait(early):
                 return
             arrival = self._clock()
-        look = self.stream.layout.resized(frame.height, frame.width)  # the result keeps the size of the first frame
+        planes, look = self._fitted(frame, self.stream.layout, stream.codec_context.sample_aspect_ratio, arrival)
         self.statistics.arrived += 1
-        self.latest.put(ArrivedFrame(PlanarFrame(from_av(frame, look), 0), look, arrival, place))
+        self.latest.put(ArrivedFrame(PlanarFrame(planes, 0), look, arrival, place))
+
+    def _fitted(
+        self, frame: av.VideoFrame, first: FrameFormat, coded: Fraction | None, arrival: float
+    ) -> tuple[tuple[Any, ...], FrameFormat]:
+        """The planes of a frame and their format; the result keeps the shape of the first frame."""
+        if self._shapes is None:
+            assert self.stream is not None
+            self._shape = FrameShape(first.height, first.width, Fraction(self.stream.aspect or 1))
+            self._shapes = ShapeTracker(self._shape, coded)
+        shape = self._shapes.shape_of(frame, coded)
+        if shape != self._shape and not self._reshaped:
+            self._reshaped = True
+            message = (
+                f"{self.source.shown}: from {arrival:.2f} s on its frames are {shape} instead of {self._shape}; such "
+                "frames are fitted into the first shape with black bars"
+            )
+            self.warnings.append(LossWarning(message))
+        if shape.aspect != self._shape.aspect:
+            return fit(frame, shape, first, self._shape), first
+        look = first.resized(frame.height, frame.width)
+        return from_av(frame, look), look
 
     def _sound_stream(self, container: av.container.InputContainer) -> av.AudioStream | None:
         """The audio stream to copy: the first one, if it has the same format as in the first connection."""

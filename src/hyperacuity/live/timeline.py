@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from fractions import Fraction
 
+from hyperacuity.formats.video.timeline import is_restart
+
 # A source that is ahead of real time by more than this many seconds is not a camera but a recording, behind a URL or in
 # a pipe.
 AHEAD = 3.0
@@ -50,7 +52,8 @@ class Timeline:
         step, gap = stamp - before, arrival - earlier
         if self._offset is not None and -_BACK < step <= 0:
             return None
-        if self._offset is None or step <= 0 or step > gap + (_JUMP_PACED if self.paced else _JUMP + AHEAD):
+        slack = _JUMP_PACED if self.paced else _JUMP + AHEAD
+        if self._offset is None or is_restart(step, gap, back=_BACK, slack=slack):
             place = Fraction(arrival).limit_denominator(90_000)
             if self._latest is not None:
                 place = max(place, self._latest + _TICK)

@@ -11,12 +11,16 @@ import warnings
 from collections import deque
 from collections.abc import Callable
 from fractions import Fraction
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hyperacuity.errors import UsageError
 from hyperacuity.formats.protocol import LossWarning
 from hyperacuity.formats.video.codecs import CODECS
+from hyperacuity.formats.video.containers import open_target
+from hyperacuity.formats.video.copying import fits
 from hyperacuity.formats.video.encoder import Encoder, EncoderTarget
-from hyperacuity.live import transports
+from hyperacuity.live import playlists, transports
 from hyperacuity.live.addresses import LiveSink
 from hyperacuity.live.backoff import Backoff
 from hyperacuity.live.encoding import TIME_BASE
@@ -32,6 +36,8 @@ if TYPE_CHECKING:
 
 # Audio codecs that MPEG-TS holds. FFmpeg writes others as private data, which players ignore.
 _SOUND_IN_TS = ("aac", "aac_latm", "mp2", "mp3", "mp3float", "ac3", "eac3", "opus", "libopus", "dca")
+# FFmpeg's flag of a file that is opened for writing.
+_WRITE = 2
 # How long video may wait for late sound, in microseconds.
 _INTERLEAVE = "100000"
 
@@ -48,6 +54,8 @@ def check_sink(sink: LiveSink, *, force: bool) -> None:
     """
     if sink.kind not in ("file", "hls"):
         return
+    if sink.kind == "hls" and re.search(r"%\d*d", os.path.abspath(sink.path)):
+        raise UsageError(f"{sink.shown}: FFmpeg would take the percent sign in this path for a counter of segments")
     may_write(sink.path, None, force=force)
     with storing(sink.path):
         if sink.kind == "hls":
@@ -130,6 +138,10 @@ class SinkWriter:
         try:
             pts = max(self._latest + 1, round(arrived.place / TIME_BASE))
             with self._storing():
+                if self._interrupts(pts):
+                    before, self._open = self._open, None
+                    before.close(self._sounds)
+                    self._open = self._opened(None, appended=True)
                 self._open.write(planes, pts, self._sounds)
             self._latest = pts
         except OSError as error:
@@ -140,6 +152,14 @@ class SinkWriter:
             return
         now = self._clock()
         self._statistics.count_sent(now, now - arrived.arrival, enlarged.model)
+
+    def _interrupts(self, pts: int) -> bool:
+        """Whether a frame comes so late in HLS that its segment would last too long: a gap becomes a discontinuity."""
+        return (
+            self.sink.kind == "hls"
+            and self._latest >= 0
+            and (pts - self._latest) * TIME_BASE > self._output.keys * playlists.GAP
+        )
 
     def _storing(self) -> contextlib.AbstractContextManager[None]:
         """Errors of a file system are final; those of a network are retried."""
@@ -186,12 +206,13 @@ class SinkWriter:
             self.ready.set()
             return
 
-    def _opened(self, file: Any) -> _OpenContainer:
+    def _opened(self, file: Any, *, appended: bool = False) -> _OpenContainer:
+        """Open the container; `appended`: after what an HLS playlist lists already."""
         import av
 
         while True:
             try:
-                return _OpenContainer(self.sink, file, self._target, self._output, self._template)
+                return _OpenContainer(self.sink, file, self._target, self._output, self._template, appended=appended)
             except (av.FFmpegError, ValueError) as error:
                 if isinstance(error, OSError) or self._template is None:
                     raise
@@ -205,6 +226,8 @@ class SinkWriter:
                 try:
                     with self._storing():
                         opened.close(self._sounds)
+                        if self.sink.kind == "hls":
+                            playlists.end_playlist(self.sink.path)
                 except OSError as error:
                     opened.abandon()
                     if not (self.sink.reconnects or self._interrupted(error)):
@@ -217,24 +240,22 @@ class _OpenContainer:
     """An open container and its encoder."""
 
     def __init__(
-        self, sink: LiveSink, file: Any, target: EncoderTarget, output: LiveOutput, sound: av.stream.Stream | None
+        self,
+        sink: LiveSink,
+        file: Any,
+        target: EncoderTarget,
+        output: LiveOutput,
+        sound: av.stream.Stream | None,
+        *,
+        appended: bool = False,
     ) -> None:
-        import av
 
         self._target, self._keys = target, output.keys
         self._next_key = -math.inf
         self._file = file
         self._faults: list[OSError] = []
         self._sound_dts: int | None = None  # of the last packet of sound, in its own time base
-        self._container: Any = av.open(
-            os.path.abspath(sink.path) if file is None else file,  # FFmpeg would take "12:30.mkv" for a URL
-            "w",
-            format=sink.format,
-            container_options=_container_options(sink, output),
-            buffer_size=transports.DATAGRAM if sink.kind == "udp" else 32768,
-            # FFmpeg's HLS muxer ignores a full disk; our own files report it.
-            io_open=self._open_segment if sink.kind == "hls" else None,
-        )
+        self._container = self._open(sink, output, sound, appended=appended)
         self._stream: Any = self._container.add_stream(CODECS[target.encoding.codec].encoder, rate=target.rate)
         target.configure(self._stream.codec_context)
         self._stream.time_base = target.time_base
@@ -243,6 +264,23 @@ class _OpenContainer:
         self._encoder = Encoder(target, self._stream.codec_context)
         self._sound: Any = None if sound is None else self._container.add_stream_from_template(sound, opaque=True)
         self._container.start_encoding()
+
+    def _open(self, sink: LiveSink, output: LiveOutput, sound: av.stream.Stream | None, *, appended: bool) -> Any:
+        import av
+
+        options = _container_options(sink, output, appended=appended)
+        path = os.path.abspath(sink.path)  # FFmpeg would take "12:30.mkv" for a URL
+        if sound is not None and sink.format == "matroska" and fits(sound, "matroska", None) == "unofficially":
+            return open_target(Path(path), "matroska", options, chained=True)
+        return av.open(
+            path if self._file is None else self._file,
+            "w",
+            format=sink.format,
+            container_options=options,
+            buffer_size=transports.DATAGRAM if sink.kind == "udp" else 32768,
+            # FFmpeg's HLS muxer ignores a full disk; our own files report it.
+            io_open=self._open_segment if sink.kind == "hls" else None,
+        )
 
     def write(self, planes: tuple[Any, ...], pts: int, sounds: deque[tuple[Any, Fraction]]) -> None:
         """Write a frame, preceded by the sound that has arrived."""
@@ -263,7 +301,11 @@ class _OpenContainer:
         if self._faults:
             raise self._faults[0]
 
-    def _open_segment(self, path: str, flags: int, options: dict[str, str]) -> transports.SegmentFile:
+    def _open_segment(self, path: str, flags: int, options: dict[str, str]) -> Any:
+        if not flags & _WRITE:
+            return open(path, "rb")
+        if ".m3u8" in os.path.basename(path):
+            return playlists.PlaylistFile(path, self._faults, self._keys)
         return transports.SegmentFile(path, self._faults)
 
     def _mux_sounds(self, sounds: deque[tuple[Any, Fraction]]) -> None:
@@ -297,7 +339,7 @@ class _OpenContainer:
             self._container.close()
 
 
-def _container_options(sink: LiveSink, output: LiveOutput) -> dict[str, str]:
+def _container_options(sink: LiveSink, output: LiveOutput, *, appended: bool) -> dict[str, str]:
     options = {"max_interleave_delta": _INTERLEAVE, "flush_packets": "1"}
     if sink.format in ("mp4", "mov"):
         # The file can be played up to its last fragment even if the run is killed.
@@ -306,7 +348,9 @@ def _container_options(sink: LiveSink, output: LiveOutput) -> dict[str, str]:
         options |= {
             "hls_time": f"{float(output.keys):g}",
             "hls_list_size": str(output.segments),
-            "hls_flags": "independent_segments+temp_file" + ("+delete_segments" if output.segments else ""),
+            "hls_flags": "independent_segments+temp_file+omit_endlist"
+            + ("+delete_segments" if output.segments else "")
+            + ("+append_list" if appended else ""),
             "hls_segment_filename": os.path.abspath(sink.path.with_suffix("")) + "-%06d.ts",
         }
     return options

@@ -12,6 +12,7 @@ the blocks; the paper begins with noise at x2, and with its x2 network at x3 and
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import torch
@@ -168,6 +169,20 @@ def _from_basicsr(weights: Weights) -> tuple[Weights, ConfigFields] | None:
     return None if renamed is None else (renamed, {})
 
 
+def _from_mmagic(weights: Weights) -> tuple[Weights, ConfigFields] | None:
+    """As BasicSR's, but white is 1 within the network, and each step of the upsampling is a module of its own."""
+    steps = sorted({name.split(".")[1] for name in weights if re.fullmatch(r"upsample\.\d+\.upsample_conv\.\w+", name)})
+    if not steps:
+        return None
+    renamed = rename_keys(weights, {r"(upsample\.\d+)\.upsample_conv": r"\1", r"(.*)": r"\1"})
+    basic = None if renamed is None else _from_basicsr(renamed)
+    if basic is None:
+        return None
+    # PixelShufflePack has no number for its shuffle; ours has one after each convolution.
+    ours = {re.sub(r"^upscale\.(\d+)", lambda m: f"upscale.{2 * int(m[1])}", name): v for name, v in basic[0].items()}
+    return ours, {"rgb_range": 1.0}
+
+
 def _from_krasserm(weights: Weights) -> tuple[Weights, ConfigFields] | None:
     """Exported from Keras: numbered in the order of the layers, sub-pixels in TensorFlow's order, white is 2 within.
 
@@ -194,6 +209,7 @@ DECLARATION = Declaration(
     layouts=(
         KeyLayout("EDSR of its authors", _from_authors, "sub_mean add_mean head body tail"),
         KeyLayout("EDSR of BasicSR", _from_basicsr, "conv_first body conv1 conv2 conv_after_body upsample conv_last"),
+        KeyLayout("EDSR of MMagic", _from_mmagic, "conv_first conv_after_body upsample upsample_conv conv_last"),
         KeyLayout("EDSR of krasserm", _from_krasserm),
     ),
     published_counts=(  # sanghyun-son/EDSR-PyTorch

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from hyperacuity.networks.declaration import ConfigFields, Declaration, KeyLayout, PublishedCount, Weights
-from hyperacuity.networks.state_dicts import rename_keys
+from hyperacuity.networks.state_dicts import count_modules, rename_keys
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,7 @@ class ESPCNConfig:
     n1: int = 64  # channels of the first layer
     n2: int = 32  # channels of the second layer
     channels: int = 1  # 1: luma, as in the paper; 3: RGB
+    deeper: int = 0  # further layers of n1 channels behind the first, of which the paper has none
 
 
 class ESPCN(nn.Module):
@@ -48,6 +49,9 @@ class ESPCN(nn.Module):
         self.channels = config.channels
         self.activate = nn.Tanh() if config.activation == "tanh" else nn.ReLU()
         self.extract = nn.Conv2d(config.channels, config.n1, 5, padding=2, padding_mode=mode)
+        self.deeper = nn.ModuleList(
+            nn.Conv2d(config.n1, config.n1, 3, padding=1, padding_mode=mode) for _ in range(config.deeper)
+        )
         self.map = nn.Conv2d(config.n1, config.n2, 3, padding=1, padding_mode=mode)
         self.expand = nn.Conv2d(config.n2, config.channels * config.scale**2, 3, padding=1, padding_mode=mode)
         self.shuffle = nn.PixelShuffle(config.scale)
@@ -55,6 +59,8 @@ class ESPCN(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.activate(self.extract(x))  # (N, n1, H, W)
+        for layer in self.deeper:
+            x = self.activate(layer(x))  # (N, n1, H, W)
         x = self.activate(self.map(x))  # (N, n2, H, W)
         x = self.expand(x)  # (N, channels * scale^2, H, W)
         y: Tensor = self.shuffle(x)  # (N, channels, H * scale, W * scale)
@@ -65,7 +71,8 @@ class ESPCN(nn.Module):
         """First kernels of a sum of 0 and a deviation of `spread`, then Glorot's initialisation, and noise at the end;
         but the first channels carry gain * (x - centre).
         """
-        for layer in (self.extract, self.map, self.expand):
+        deeper = [layer for layer in self.deeper if isinstance(layer, nn.Conv2d)]
+        for layer in (self.extract, *deeper, self.map, self.expand):
             nn.init.xavier_normal_(layer.weight)
             nn.init.zeros_(layer.bias)  # type: ignore[arg-type]  # these convolutions all have one
         nn.init.normal_(self.extract.weight, std=spread)
@@ -79,8 +86,9 @@ class ESPCN(nn.Module):
             self.extract.weight[c] = 0
             self.extract.weight[c, c, 2, 2] = gain
             self.extract.bias[c] = -gain * centre  # type: ignore[index]
-            self.map.weight[c] = 0
-            self.map.weight[c, c, 1, 1] = 1
+            for layer in (*deeper, self.map):
+                layer.weight[c] = 0
+                layer.weight[c, c, 1, 1] = 1
             self.expand.weight[:, c] = 0
             self.expand.weight[own, c] = kernels / gain
             self.expand.bias[own] = centre  # type: ignore[index]
@@ -89,7 +97,8 @@ class ESPCN(nn.Module):
 def _config_from_weights(weights: Weights) -> ConfigFields:
     n1, channels = weights["extract.weight"].shape[:2]
     scale = isqrt(weights["expand.weight"].shape[0] // channels)
-    return {"scale": scale, "n1": n1, "n2": weights["map.weight"].shape[0], "channels": channels}
+    n2, deeper = weights["map.weight"].shape[0], count_modules(weights, "deeper")
+    return {"scale": scale, "n1": n1, "n2": n2, "channels": channels, "deeper": deeper}
 
 
 def _from_nhat_thanh(weights: Weights) -> tuple[Weights, ConfigFields] | None:
@@ -103,12 +112,19 @@ def _from_yjn870(weights: Weights) -> tuple[Weights, ConfigFields] | None:
     return None if renamed is None else (renamed, {"activation": "tanh"})
 
 
+def _from_pytorch(weights: Weights) -> tuple[Weights, ConfigFields] | None:
+    """PyTorch's tutorial on ONNX: four layers with ReLU."""
+    renamed = rename_keys(weights, {"conv1": "extract", "conv2": "deeper.0", "conv3": "map", "conv4": "expand"})
+    return None if renamed is None or len(renamed) != 8 else (renamed, {"activation": "relu"})
+
+
 DECLARATION = Declaration(
     ESPCN,
     _config_from_weights,
     paper="arXiv:1609.05158",
     layouts=(
         KeyLayout("ESPCN of nhat-thanh", _from_nhat_thanh),
+        KeyLayout("ESPCN of PyTorch's tutorial", _from_pytorch),
         KeyLayout("ESPCN of yjn870", _from_yjn870, "first_part last_part"),
     ),
     published_counts=(

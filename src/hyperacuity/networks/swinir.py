@@ -8,6 +8,11 @@ on RGB. The defaults are "lightweight", table 3; "classical" of table 2 is
 
     SwinIRConfig(features=180, groups=6, upsampler="pixelshuffle")
 
+and the one for real photos (section 4.3), medium and large,
+
+    SwinIRConfig(scale=4, features=180, groups=6, upsampler="nearest+conv")
+    SwinIRConfig(scale=4, features=240, groups=9, heads=8, upsampler="nearest+conv", joint="3conv")
+
 What differs: no stochastic depth in training; the masks are made for each size in `forward`, also where the image is
 one window, so that any size gives what a crop of a larger image gives.
 """
@@ -21,6 +26,7 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from hyperacuity.errors import UsageError
 from hyperacuity.networks.declaration import ConfigFields, Declaration, KeyLayout, PublishedCount, Weights
@@ -37,7 +43,9 @@ class SwinIRConfig:
     window: int = 8  # height and width must be divisible by it
     expansion: int = 2  # how much wider the two-layer perceptron is inside
     # The direct one is one convolution and one pixel shuffle; the other goes by steps of x2 (or x3), 64 channels wide.
-    upsampler: Literal["pixelshuffledirect", "pixelshuffle"] = "pixelshuffledirect"
+    # The one for photos doubles by nearest neighbour, with a convolution after each step; x2 and x4.
+    upsampler: Literal["pixelshuffledirect", "pixelshuffle", "nearest+conv"] = "pixelshuffledirect"
+    joint: Literal["1conv", "3conv"] = "1conv"  # what ends each group: one convolution, or three, narrow inside
 
 
 # The means of DIV2K's red, green and blue.
@@ -61,7 +69,7 @@ class SwinIR(nn.Module):
         self.patch_embed = nn.ModuleDict({"norm": nn.LayerNorm(f)})
         self.layers = nn.ModuleList(_Group(config) for _ in range(config.groups))
         self.norm = nn.LayerNorm(f)
-        self.conv_after_body = nn.Conv2d(f, f, 3, padding=1)
+        self.conv_after_body = _joint(f, config.joint)
         if config.upsampler == "pixelshuffledirect":
             self.conv_before_upsample: nn.Module = nn.Identity()
             self.upsample = _shuffle(f, 3, config.scale)
@@ -72,8 +80,21 @@ class SwinIR(nn.Module):
             )
             self.upsample = _shuffles(_BEFORE_UPSAMPLING, config.scale)
             self.conv_last = nn.Conv2d(_BEFORE_UPSAMPLING, 3, 3, padding=1)
+        elif config.upsampler == "nearest+conv":
+            self.conv_before_upsample = nn.Sequential(
+                nn.Conv2d(f, _BEFORE_UPSAMPLING, 3, padding=1), nn.LeakyReLU(0.01)
+            )
+            if config.scale not in (2, 4):
+                raise UsageError(f"SwinIR with nearest+conv is built for x2 and x4, not x{config.scale}")
+            for name in ("conv_up1", "conv_up2")[: config.scale // 2]:
+                self.add_module(name, nn.Conv2d(_BEFORE_UPSAMPLING, _BEFORE_UPSAMPLING, 3, padding=1))
+            self.conv_hr = nn.Conv2d(_BEFORE_UPSAMPLING, _BEFORE_UPSAMPLING, 3, padding=1)
+            self.conv_last = nn.Conv2d(_BEFORE_UPSAMPLING, 3, 3, padding=1)
         else:
-            raise UsageError(f"no upsampler {config.upsampler!r}; there are pixelshuffledirect, pixelshuffle")
+            raise UsageError(
+                f"no upsampler {config.upsampler!r}; there are pixelshuffledirect, pixelshuffle, nearest+conv"
+            )
+        self.nearest = config.upsampler == "nearest+conv"
         self._initialise()
 
     def forward(self, x: Tensor) -> Tensor:
@@ -85,9 +106,16 @@ class SwinIR(nn.Module):
             y = group(y, mask)  # (N, H, W, features)
         y = self.norm(y).permute(0, 3, 1, 2)  # (N, features, H, W)
         x = self.conv_after_body(y) + x  # (N, features, H, W)
-        x = self.upsample(self.conv_before_upsample(x))  # (N, 3 | 64, H * scale, W * scale)
+        x = self.conv_before_upsample(x)
+        x = self._enlarge_nearest(x) if self.nearest else self.upsample(x)  # (N, 3 | 64, H * scale, W * scale)
         x = self.conv_last(x)  # (N, 3, H * scale, W * scale)
         return x + mean
+
+    def _enlarge_nearest(self, x: Tensor) -> Tensor:
+        for name in ("conv_up1", "conv_up2")[: self.scale // 2]:
+            x = functional.interpolate(x, scale_factor=2.0, mode="nearest")
+            x = functional.leaky_relu(self.get_submodule(name)(x), 0.2)  # (N, 64, 2 H | 4 H, 2 W | 4 W)
+        return functional.leaky_relu(self.conv_hr(x), 0.2)
 
     def _initialise(self) -> None:
         for layer in self.modules():
@@ -103,7 +131,7 @@ class _Group(nn.Module):
         super().__init__()
         blocks = (_Layer(config, shifted=number % 2 == 1) for number in range(config.layers))
         self.residual_group = nn.ModuleDict({"blocks": nn.ModuleList(blocks)})
-        self.conv = nn.Conv2d(config.features, config.features, 3, padding=1)
+        self.conv = _joint(config.features, config.joint)
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
         y = x  # (N, H, W, features)
@@ -199,6 +227,22 @@ def _joined(x: Tensor, like: Tensor, window: int) -> Tensor:
     return x.transpose(2, 3).reshape(batch, height, width, features)
 
 
+def _joint(features: int, kind: str) -> nn.Module:
+    """What ends a group, and all groups."""
+    if kind == "1conv":
+        return nn.Conv2d(features, features, 3, padding=1)
+    if kind != "3conv":
+        raise UsageError(f"no joint {kind!r}; there are 1conv, 3conv")
+    narrow = features // 4
+    return nn.Sequential(
+        nn.Conv2d(features, narrow, 3, padding=1),
+        nn.LeakyReLU(0.2),
+        nn.Conv2d(narrow, narrow, 1),
+        nn.LeakyReLU(0.2),
+        nn.Conv2d(narrow, features, 3, padding=1),
+    )
+
+
 def _shuffle(inputs: int, outputs: int, scale: int) -> nn.Sequential:
     return nn.Sequential(nn.Conv2d(inputs, outputs * scale**2, 3, padding=1), nn.PixelShuffle(scale))
 
@@ -217,17 +261,22 @@ def _config_from_weights(weights: Weights) -> ConfigFields:
     features = weights["conv_first.weight"].shape[0]
     inner = "layers.0.residual_group.blocks"
     offsets, heads = weights[f"{inner}.0.attn.relative_position_bias_table"].shape
-    stepwise = "conv_last.weight" in weights
-    upsample = weights["upsample.0.weight"].shape[0]
+    if "conv_up1.weight" in weights:
+        upsampler, scale = "nearest+conv", 4 if "conv_up2.weight" in weights else 2
+    elif "conv_last.weight" in weights:
+        upsampler, scale = "pixelshuffle", shuffle_scale(weights, "upsample")
+    else:
+        upsampler, scale = "pixelshuffledirect", isqrt(weights["upsample.0.weight"].shape[0] // 3)
     return {
-        "scale": shuffle_scale(weights, "upsample") if stepwise else isqrt(upsample // 3),
+        "scale": scale,
         "features": features,
         "groups": count_modules(weights, "layers"),
         "layers": count_modules(weights, inner),
         "heads": heads,
         "window": (isqrt(offsets) + 1) // 2,
         "expansion": weights[f"{inner}.0.mlp.fc1.weight"].shape[0] // features,
-        "upsampler": "pixelshuffle" if stepwise else "pixelshuffledirect",
+        "upsampler": upsampler,
+        "joint": "3conv" if "layers.0.conv.0.weight" in weights else "1conv",
     }
 
 
@@ -250,6 +299,11 @@ DECLARATION = Declaration(
         PublishedCount({"scale": 4}, 929_628, biases=True),
         PublishedCount(
             {"scale": 2, "features": 180, "groups": 6, "upsampler": "pixelshuffle"}, 11_752_487, biases=True
+        ),
+        PublishedCount(  # 28.01M
+            {"scale": 4, "features": 240, "groups": 9, "heads": 8, "upsampler": "nearest+conv", "joint": "3conv"},
+            28_013_059,
+            biases=True,
         ),
     ),
     small={"features": 12, "groups": 1, "layers": 2, "heads": 2},

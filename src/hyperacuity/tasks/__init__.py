@@ -9,7 +9,7 @@ kinds               the table of kinds, and which kind a source is
 image, video        one kind each: `accepts`, `run`
 run                 one task: `run`
 batch               many tasks in threads: `batch`
-planning, naming    the target of each source: `plan`, `Naming`
+planning, naming    the target of each source: `plan`, `Naming`; the options of its kind: `fit_options`
 observer            reports of tasks to a client: `Observer`
 pipes               streams in place of files: `Pipes`
 upscalers           one open model for tasks of equal options: `Upscalers`
@@ -26,8 +26,23 @@ from hyperacuity.tasks.kinds import KINDS, Kind
 from hyperacuity.tasks.naming import Naming
 from hyperacuity.tasks.observer import Observer
 from hyperacuity.tasks.pipes import PIPE, Pipes
-from hyperacuity.tasks.planning import Route, plan
+from hyperacuity.tasks.planning import Route, Unplanned, find_unplanned, fit_options, plan
 from hyperacuity.tasks.run import run
 from hyperacuity.tasks.upscalers import Upscalers
 
-__all__ = ["KINDS", "PIPE", "Kind", "Naming", "Observer", "Pipes", "Route", "Upscalers", "batch", "plan", "run"]
+__all__ = [
+    "KINDS",
+    "PIPE",
+    "Kind",
+    "Naming",
+    "Observer",
+    "Pipes",
+    "Route",
+    "Unplanned",
+    "Upscalers",
+    "batch",
+    "find_unplanned",
+    "fit_options",
+    "plan",
+    "run",
+]

@@ -6,9 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Protocol
 
+from hyperacuity import formats
 from hyperacuity.api import Upscaler
+from hyperacuity.inspection import Inspection
 from hyperacuity.task import Outcome, Progress, Stop, Task
 from hyperacuity.tasks import image, video
+from hyperacuity.video import is_animation
 
 
 class Kind(Protocol):
@@ -19,6 +22,22 @@ class Kind(Protocol):
 
         Args:
             source: A path, or a buffered stream; of a stream only peek (`pipes.peek`).
+        """
+        ...
+
+    def inspect(self, task: Task, source: Path | IO[bytes]) -> tuple[Inspection | None, Path | IO[bytes]]:
+        """Measure a source, so that a model can be chosen for it.
+
+        Args:
+            task: The task; its options name no model.
+            source: The path of the source, or the stream in its place.
+
+        Returns:
+            The measurements, None if this kind or this source gets the default model; and the source from which `run`
+            reads, since a stream can be read only once.
+
+        Raises:
+            HyperacuityError: The source cannot be read.
         """
         ...
 
@@ -59,6 +78,9 @@ KINDS: dict[str, Kind] = {
 }
 
 
-def find_kind(source: Path | IO[bytes]) -> str:
-    """Returns the name in `KINDS` of a source's kind."""
-    return next(name for name in reversed(KINDS) if KINDS[name].accepts(source))
+def find_kind(source: Path | IO[bytes], target: Path | IO[bytes] | None = None) -> str:
+    """Returns the name in `KINDS` of a source's kind; an animated image is a video if its target is one."""
+    name = next(name for name in reversed(KINDS) if KINDS[name].accepts(source))
+    if name == "video" or not (isinstance(source, Path) and isinstance(target, Path)):
+        return name
+    return "video" if formats.names_video(target) and is_animation(source) else name

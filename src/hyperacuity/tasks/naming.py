@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hyperacuity import api, formats
 from hyperacuity.errors import LEAVE_OUT, OTHER, HyperacuityError, UsageError, Use
+from hyperacuity.formats.expected import is_foreign
 from hyperacuity.tasks.pipes import PIPE
+
+# Names that Windows gives to devices, with any ending; so are COM1 to COM9 and LPT1 to LPT9.
+_DEVICES = ("CON", "PRN", "AUX", "NUL")
 
 
 @dataclass(frozen=True)
@@ -18,18 +22,31 @@ class Naming:
         suffix: Appended to each name; None for `default` if the name would otherwise be that of the source.
         default: The suffix of the size, such as "-x2".
         extension: The ending of each result, such as ".png"; None for that of the source.
+        keep_ending: Whether the name of a result with another ending contains that of the source: "a.jpg.png".
     """
 
     suffix: str | None
     default: str
     extension: str | None
+    keep_ending: bool = False
+
+    def of_kind(self, *, is_video: bool) -> Naming:
+        """Returns the naming without an extension that results of this kind cannot have."""
+        fits = self.extension is None or formats.names_video(Path(f"a{self.extension}")) == is_video
+        return self if fits else replace(self, extension=None)
 
     def name(self, source: Path, folder: Path) -> Path:
         """Returns the path in `folder` for the result of `source`."""
-        extension = self.extension or _ending(source)
+        extension = self._extension(source)
         same_folder = folder.resolve() == source.parent.resolve()
         suffix = self.suffix if self.suffix is not None else self.default if same_folder else ""
-        return folder / f"{source.stem}{suffix}{extension}"
+        kept = source.suffix if self.keep_ending and source.suffix.lower() != extension.lower() else ""
+        return folder / f"{source.stem}{kept}{suffix}{extension}"
+
+    def _extension(self, source: Path) -> str:
+        if is_foreign(source) and not _is_readable(source):
+            return source.suffix  # its task reports why it is left out, and its name must not be in the way of others
+        return self.extension or _ending(source)
 
     def find_target(self, source: Path, root: Path | None, output: str | None, *, several: bool) -> Path:
         """Returns the path for the result of one source.
@@ -56,6 +73,8 @@ class Naming:
             if _names_file(folder) and not is_folder:
                 raise UsageError(f"{output} names one file for several images", Use(output=f"{output}/"))
             return self.name(source, folder / source.parent.relative_to(root) if root else folder)
+        if self.extension is None and not piped and _names_folder(folder):
+            return self.name(source, folder)
         if self.extension is None or folder.suffix.lower() == self.extension:
             return folder
         if _names_file(folder):
@@ -77,6 +96,30 @@ def _ending(source: Path) -> str:
         return api.ending(source)
     except HyperacuityError:
         return ".png"  # the task of this file will report what is wrong with it
+
+
+def _is_readable(source: Path) -> bool:
+    try:
+        api.ending_of_content(source)
+    except HyperacuityError:
+        return False
+    return True
+
+
+def find_windows_fault(name: str) -> str | None:
+    """Returns what keeps Windows from storing a file of this name, or None."""
+    characters = sorted({*name} & {*'<>:"/\\|?*'} | {one for one in name if ord(one) < 32})
+    if characters:
+        return f"the character {characters[0]!r}"
+    stem = name.partition(".")[0].rstrip().upper()
+    if stem in _DEVICES or (stem[:-1] in ("COM", "LPT") and stem[-1] in "123456789"):
+        return f"{stem}, the name of a device"
+    return "a space or dot at the end" if name != name.rstrip(" .") else None
+
+
+def _names_folder(path: Path) -> bool:
+    """Whether a path that does not exist yet names a folder: it has no ending, such as "larger" or "v1.2"."""
+    return not path.suffix or path.suffix[1:].isdigit()
 
 
 def _names_file(path: Path) -> bool:

@@ -5,14 +5,17 @@ from __future__ import annotations
 import glob
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from hyperacuity import formats
-from hyperacuity.errors import OTHER, UsageError, Use
+from hyperacuity.errors import LEAVE_OUT, OTHER, Cure, UsageError, Use
+from hyperacuity.formats.expected import Expected, classify, is_clutter, is_system_file, walk
 from hyperacuity.formats.video.patterns import is_pattern
-from hyperacuity.tasks.naming import Naming
+from hyperacuity.task import Task
+from hyperacuity.tasks.kinds import find_kind
+from hyperacuity.tasks.naming import Naming, find_windows_fault
 from hyperacuity.tasks.pipes import PIPE
 
 _PIPE = Path(PIPE)
@@ -25,16 +28,45 @@ class Route(NamedTuple):
     target: Path
 
 
+class Unplanned(NamedTuple):
+    """What inputs name and no task does, although nothing is wrong with it.
+
+    Attributes:
+        unexpected: Files among several inputs that are neither images nor videos, such as those that "photos/*" names.
+        unsearched: Folders with images or videos in the folders that are searched, if `recursive` is not requested.
+    """
+
+    unexpected: list[Path]
+    unsearched: list[Path]
+
+
+def find_unplanned(inputs: Sequence[str], output: str | None, *, recursive: bool) -> Unplanned:
+    """Find what `plan` passes over and should be mentioned; the arguments are those of `plan`."""
+    aside = _unexpected(inputs)
+    unexpected = [
+        Path(name) for name in dict.fromkeys(inputs) if name in aside and not is_clutter(Path(Path(name).name))
+    ]
+    results = None if output is None else Path(output).resolve()
+    unsearched = []
+    for folder in [Path(name) for name in inputs if not recursive and name and Path(name).is_dir()]:
+        for below in sorted(path for path in folder.iterdir() if path.is_dir() and not is_clutter(Path(path.name))):
+            if below.resolve() != results and any(_is_wanted(path, None) for path in walk(below, recursive=False)):
+                unsearched.append(below)
+    return Unplanned(unexpected, unsearched)
+
+
 def plan(inputs: Sequence[str], output: str | None, naming: Naming, *, recursive: bool) -> list[Route]:
     """Find the requested sources, and a target for each.
 
-    Files in folders are left out if their names are hidden (".photo.jpg"), if they lie in the folder for the results,
-    or if they are the target of another source: such a file comes from an earlier run.
+    In a folder these are all images and videos, also those of formats that are not read: their tasks report it. Files
+    are passed over if a person would not expect them (see `formats.expected`), if they lie in the folder for the
+    results, or if they are the target of another source: such a file comes from an earlier run.
 
     Args:
         inputs: Files, folders, patterns such as "*.jpg", or "-".
         output: A file, a folder, "-", or None for the folder of each source.
-        naming: How targets are named.
+        naming: How targets are named. Where sources are both images and videos, an extension counts for those that can
+            have it.
         recursive: Whether to search subfolders too; their tree is kept.
 
     Raises:
@@ -42,28 +74,72 @@ def plan(inputs: Sequence[str], output: str | None, naming: Naming, *, recursive
     """
     if output == "":
         raise UsageError("the output is empty: name a file, a folder, or - for a pipe")
-    found: dict[Path, Path | None] = {}
-    for name in inputs:
-        for source, root in _find(name, recursive, output):
-            found.setdefault(source, root)
-    if not found:
-        cures = () if recursive else (Use(recursive=True),)
-        raise UsageError(f"no images or videos in {', '.join(inputs)}", *cures)
+    found = _find_all(inputs, output, recursive=recursive)
     if output == PIPE:
         if len(found) > 1:
             raise UsageError(f"{len(found)} images cannot be written into one pipe", Use(output=OTHER))
         return [Route(source, _PIPE) for source in found]
-    several = len(found) > 1 or any(root is not None for root in found.values())
-    routes = [
-        Route(source, naming.find_target(source, root, output, several=several)) for source, root in found.items()
-    ]
-    targets = {route.target.resolve() for route in routes if route.target.resolve() != route.source.resolve()}
-    routes = [route for route in routes if found[route.source] is None or route.source.resolve() not in targets]
+    routes = _name(found, output, naming)
     _check(routes)
+    repeated = _find_repeated(routes)
+    if repeated is not None:
+        cures = _alternatives(found, output, naming)
+        raise UsageError(f"{repeated[0]} and {repeated[1]} would both become {repeated[2]}", *cures)
     return routes
 
 
-def _find(name: str, recursive: bool, output: str | None) -> Iterable[tuple[Path, Path | None]]:
+def fit_options(tasks: Sequence[Task]) -> list[Task]:
+    """Leave out, where there are tasks for images and for videos, the options of the other kind of each task."""
+    kinds = [find_kind(Path(task.source), Path(task.target)) if task.source != PIPE else "" for task in tasks]
+    if len({*kinds}) < 2:
+        return list(tasks)
+    return [
+        replace(task, image=None) if kind == "video" else replace(task, video=None) if kind == "image" else task
+        for task, kind in zip(tasks, kinds, strict=True)
+    ]
+
+
+def _find_all(inputs: Sequence[str], output: str | None, *, recursive: bool) -> dict[Path, Path | None]:
+    """All sources, each with the folder in which it was found."""
+    found: dict[str, tuple[Path, Path | None]] = {}
+    unexpected = _unexpected(inputs)
+    for name in [name for name in inputs if name not in unexpected]:
+        for source, root in _find(name, recursive, output):
+            found.setdefault(PIPE if source == _PIPE else os.path.abspath(source), (source, root))
+    if not found:
+        below = not recursive and any(_find(name, True, output) for name in inputs)
+        cures = (Use(recursive=True),) if below else ()
+        raise UsageError(f"no images or videos in {', '.join(inputs)}", *cures)
+    return dict(found.values())
+
+
+def _unexpected(inputs: Sequence[str]) -> set[str]:
+    """The inputs that are not expected to be enlarged, unless there are no others: a shell expands "photos/*"."""
+    found = {
+        name
+        for name in inputs
+        if is_system_file(Path(name)) or (Path(name).is_file() and classify(Path(name)) is Expected.NOTHING)
+    }
+    return found if len(found) < len({*inputs}) else set()
+
+
+def _name(found: Mapping[Path, Path | None], output: str | None, naming: Naming) -> list[Route]:
+    """The routes of all sources, without those that are results of others."""
+    several = len(found) > 1 or any(root is not None for root in found.values())
+    namings = dict.fromkeys(found, naming)
+    if several and naming.extension is not None:
+        are_videos = {source: source != _PIPE and find_kind(source) == "video" for source in found}
+        if len({*are_videos.values()}) > 1:
+            namings = {source: naming.of_kind(is_video=is_video) for source, is_video in are_videos.items()}
+    routes = [
+        Route(source, namings[source].find_target(source, root, output, several=several))
+        for source, root in found.items()
+    ]
+    targets = {route.target.resolve() for route in routes if route.target.resolve() != route.source.resolve()}
+    return [route for route in routes if found[route.source] is None or route.source.resolve() not in targets]
+
+
+def _find(name: str, recursive: bool, output: str | None) -> Sequence[tuple[Path, Path | None]]:
     """The sources that one input names, each with the folder in which it was found."""
     if not name:
         raise UsageError("an input is empty: name a file, a folder, or - for standard input")
@@ -78,38 +154,30 @@ def _find(name: str, recursive: bool, output: str | None) -> Iterable[tuple[Path
         if path.exists():
             raise UsageError(f"{name} is neither a file nor a folder: pipe its content into standard input, -")
         raise UsageError(f"{name} is a broken link" if path.is_symlink() else f"there is no {name}")
-    return [(match, None) for match in matches]
+    expected = [match for match in matches if not is_system_file(match) and classify(match) is not Expected.NOTHING]
+    return [(match, None) for match in expected or matches]
 
 
 def _find_in_folder(name: str, folder: Path, recursive: bool, output: str | None) -> list[tuple[Path, Path | None]]:
-    files, unread = _list(folder, recursive)
-    if folder in unread:
-        raise UsageError(f"{name} may not be read; check its permissions")
     results = None if output is None else Path(output).resolve()
     if results is not None and folder.resolve().is_relative_to(results):
         results = None
-    wanted = [file for file in sorted(files) if _is_wanted(file, folder, results)]
-    return [(path, folder) for path in [*wanted, *unread]]  # the task of each unreadable folder will report it
+    wanted: list[tuple[Path, Path | None]] = []
+    for path in walk(folder, recursive=recursive):
+        if path == folder:
+            raise UsageError(f"{name} may not be read; check its permissions")
+        if _is_wanted(path, results):
+            wanted.append((path, folder))
+    return wanted
 
 
-def _list(folder: Path, recursive: bool) -> tuple[list[Path], list[Path]]:
-    """The files in a folder, or below it; and the folders that may not be read."""
-    found: list[Path] = []
-    unread: list[Path] = []
-    for parent, folders, files in os.walk(folder, onerror=lambda error: unread.append(Path(error.filename))):
-        found += [Path(parent, name) for name in files]
-        folders[:] = [name for name in folders if recursive and not name.startswith(".")]
-    return found, unread
-
-
-def _is_wanted(file: Path, root: Path, results: Path | None) -> bool:
-    """Whether a file below the folder `root` is a source; `results` is a folder below `root`, or None."""
-    return (
-        formats.readable(file)
-        and file.is_file()
-        and not any(part.startswith(".") for part in file.relative_to(root).parts)
-        and (results is None or not file.resolve().is_relative_to(results))
-    )
+def _is_wanted(path: Path, results: Path | None) -> bool:
+    """Whether a file in a folder is a source; `results` is a folder below the one that is searched, or None."""
+    if path.is_dir():
+        return True  # it may not be read, which its task will report
+    if results is not None and path.resolve().is_relative_to(results):
+        return False
+    return (path.is_file() or path.is_symlink()) and classify(path) is not Expected.NOTHING
 
 
 def _identify(path: Path) -> str:
@@ -119,18 +187,44 @@ def _identify(path: Path) -> str:
 
 
 def _check(routes: Sequence[Route]) -> None:
-    origin: dict[str, Path] = {}
+    """Raise an error if a result would replace an input, or has a name that Windows cannot store."""
     sources = {_identify(route.source) for route in routes if route.source != _PIPE}
     for route in routes:
         if route.target == _PIPE:
             continue
-        target = _identify(route.target)
-        if target in sources:
+        if _identify(route.target) in sources:
             raise UsageError(f"{route.target} is an input", Use(output=OTHER), Use(suffix=OTHER))
-        if target in origin:
+        fault = find_windows_fault(route.target.name) if sys.platform == "win32" else None
+        if fault is not None:
             raise UsageError(
-                f"{origin[target]} and {route.source} would both become {route.target}",
-                Use(ext=OTHER),
-                Use(suffix=OTHER),
+                f"Windows cannot store {route.target}: it has {fault}", Use(output=OTHER), Use(suffix=OTHER)
             )
-        origin[target] = route.source
+
+
+def _find_repeated(routes: Iterable[Route]) -> tuple[Path, Path, Path] | None:
+    """The first two sources with the same target, and that target; None if there are none."""
+    origin: dict[str, Path] = {}
+    for source, target in routes:
+        if target == _PIPE:
+            continue
+        first = origin.setdefault(_identify(target), source)
+        if first != source:
+            return first, source, target
+    return None
+
+
+def _alternatives(found: Mapping[Path, Path | None], output: str | None, naming: Naming) -> list[Cure]:
+    """The changes to a request by which no two results have the same name; each has been tried."""
+    changes = (
+        (Use(ext=LEAVE_OUT), output, replace(naming, extension=None)),
+        (Use(keep_ending=True), output, replace(naming, keep_ending=True)),
+        (Use(output=LEAVE_OUT), None, naming),
+    )
+    cures: list[Cure] = []
+    for cure, other_output, other_naming in changes:
+        if (other_output, other_naming) != (output, naming):
+            routes = _name(found, other_output, other_naming)
+            sources = {_identify(source) for source in found}
+            if _find_repeated(routes) is None and not any(_identify(route.target) in sources for route in routes):
+                cures.append(cure)
+    return cures

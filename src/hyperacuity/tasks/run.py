@@ -6,12 +6,14 @@ import time
 import traceback
 from dataclasses import replace
 from pathlib import Path
+from typing import IO
 
 from hyperacuity.errors import HyperacuityError
 from hyperacuity.formats import LossWarning
+from hyperacuity.inspection import Inspection, choose_model
 from hyperacuity.storage import storing
-from hyperacuity.task import Message, Outcome, Stop, Stopped, Task
-from hyperacuity.tasks.kinds import KINDS, find_kind
+from hyperacuity.task import Choice, Message, Options, Outcome, Stop, Stopped, Task
+from hyperacuity.tasks.kinds import KINDS, Kind, find_kind
 from hyperacuity.tasks.observer import Observer
 from hyperacuity.tasks.pipes import Pipes
 from hyperacuity.tasks.upscalers import Upscalers
@@ -85,10 +87,23 @@ def _run(task: Task, observer: Observer, stop: Stop, pipes: Pipes, upscalers: Up
         with storing(target):
             if task.skip_existing and target.exists():
                 return Outcome(task.source, task.target, skipped=True)
-    kind = find_kind(source)
-    upscaler = upscalers.get(task.options)
+    kind = find_kind(source, target)
+    options, choice, source = _choose(task, KINDS[kind], source)
+    upscaler = upscalers.get(options)
     if isinstance(target, Path):
         with storing(target):
             target.parent.mkdir(parents=True, exist_ok=True)
     outcome = KINDS[kind].run(task, upscaler, source, target, lambda progress: observer.progress(task, progress), stop)
-    return replace(outcome, kind=kind)
+    return replace(outcome, kind=kind, choice=choice)
+
+
+def _choose(task: Task, kind: Kind, source: Path | IO[bytes]) -> tuple[Options, Choice | None, Path | IO[bytes]]:
+    """The options with the model that this source needs, why, and the source from which to read from here on."""
+    rest = source
+
+    def measure() -> Inspection | None:
+        nonlocal rest
+        found, rest = kind.inspect(task, source)
+        return found
+
+    return *choose_model(task.options, measure, explain=task.explain), rest

@@ -9,6 +9,7 @@ from typing import IO
 from hyperacuity import video
 from hyperacuity.api import Upscaler
 from hyperacuity.errors import LEAVE_OUT, UsageError, Use
+from hyperacuity.inspection import Inspection, inspect_frames
 from hyperacuity.task import Outcome, Progress, Stop, Task, VideoOptions
 from hyperacuity.tasks.pipes import peek
 
@@ -18,6 +19,13 @@ _Y4M = b"YUV4MPEG2 "
 def accepts(source: Path | IO[bytes]) -> bool:
     """Returns whether a source is a video file, a pattern of frames, or a stream of Y4M."""
     return video.is_video(source) if isinstance(source, Path) else peek(source, len(_Y4M)) == _Y4M
+
+
+def inspect(task: Task, source: Path | IO[bytes]) -> tuple[Inspection | None, Path | IO[bytes]]:
+    """Measure several frames of a video if the task asks for a choice by name; see `kinds.Kind.inspect`."""
+    if task.options.model is None or not isinstance(source, Path):
+        return None, source
+    return inspect_frames(video.sample_frames(source, task.video or VideoOptions())), source
 
 
 def run(

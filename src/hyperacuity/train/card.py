@@ -71,18 +71,20 @@ def _card(
         seed=recipe.seed,
         recipe=recipe.hash(),
         data_fingerprint=fingerprint,
-        quality={name: round(value, 3) for name, value in quality.items()},
+        quality={name: round(value, 3) for name, value in quality.items() if not math.isnan(value)},
         ssim={name: round(value, 4) for name, value in ssim.items() if not math.isnan(value)},
         **export.measure_network(network),
     )
 
 
 def _quality(network: nn.Module, folder: Path, scale: int) -> tuple[float, float]:
-    """Measure mean PSNR and SSIM by the papers' protocol, whatever degradation was learnt."""
+    """Measure mean PSNR and SSIM by the papers' protocol, whatever degradation was learnt; NaN if no image is left."""
     cpu = torch.device("cpu")
     found = []
     for image in validation.held_out(find_test_set(folder), scale, as_network(network).channels, Bicubic()):
         value, result = validation.quality(network, image, cpu)
         found.append((value, validation.similarity(result, image)))
+    if not found:
+        return math.nan, math.nan
     psnr, ssim = np.mean(found, axis=0)
     return float(psnr), float(ssim)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from hyperacuity import datasets
+from hyperacuity.datasets import LeftOut
 from hyperacuity.errors import UsageError
 
 # At most this many images are set aside for validation: as many as Kodak24 has.
@@ -35,25 +36,36 @@ def find_images(
 
     Args:
         folders: Searched recursively.
-        lr_folders: For each folder that of its LR images, see `datasets.find_lr`; empty if there are none.
+        lr_folders: For each folder that of its LR images, see `datasets.pair_files`; empty if there are none.
         rescale: Factors.
         scale: The scale of the LR images.
 
     Raises:
-        UsageError: For a folder without images, and for an image without its LR.
+        UsageError: For a folder without images that can be read, for an image without its LR, and for an LR image of
+            the wrong size.
+
+    Warns:
+        LeftOutWarning: If headers of images, or of their LR images, cannot be read; these are left out.
     """
-    found = []
+    found: list[TrainingImage] = []
+    left_out: list[LeftOut] = []
     lr_of = list(lr_folders)
+    factors = list(rescale)
     for n, folder in enumerate(folders):
-        paths = datasets.files([folder])
-        given: Sequence[Path | None] = [None] * len(paths)
-        if lr_of:
-            names = [path.relative_to(folder).with_suffix("").as_posix() for path in paths]
-            given = datasets.find_lr(names, lr_of[n], scale)
-        for path, lr in zip(paths, given, strict=True):
-            if lr_of and lr is None:
-                raise UsageError(f"{path} has no LR image of that name in {lr_of[n]}: add it, or leave out data.lr")
-            found += [TrainingImage(path, lr, factor) for factor in rescale]
+        paths = datasets.list_images(folder)
+        lr: Mapping[Path, Path] = datasets.pair_files(paths, folder, lr_of[n], scale) if lr_of else {}
+        readable, unreadable = datasets.split_readable(lr or paths)
+        for path in [path for path in readable if path in lr]:
+            error = datasets.find_error(lr[path])
+            if error is not None:
+                readable.remove(path)
+                unreadable.append(LeftOut(lr[path], error))
+            elif 1.0 in factors:
+                datasets.check_headers(path, lr[path], scale)
+        datasets.check_any_left(readable, unreadable, folder)
+        left_out += unreadable
+        found += [TrainingImage(path, lr.get(path), factor) for path in readable for factor in factors]
+    datasets.warn_left_out(left_out)
     return found
 
 

@@ -9,10 +9,12 @@ from __future__ import annotations
 import bisect
 import functools
 import itertools
+import threading
 from collections import deque
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,8 +23,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from hyperacuity import datasets, machine
-from hyperacuity.datasets import Pixels8
-from hyperacuity.errors import UsageError
+from hyperacuity.datasets import LeftOut, Pixels8
+from hyperacuity.errors import DamagedFile, HyperacuityError, OutOfMemory, UsageError
 from hyperacuity.resize import resize
 from hyperacuity.train.images import TrainingImage
 
@@ -140,23 +142,55 @@ class Patches:
         arrays = 2 if self.images[0].lr else 1
         self.fits = float(area.sum()) * channels * arrays < SHARE * machine.available_memory()
         self._load = functools.lru_cache(None if self.fits else HELD)(self._decode)
+        self._damaged: set[Path] = set()
+        self._lock = threading.Lock()
 
     def load(self) -> Iterator[int]:
         """Decode all images if they fit into memory; yields how many are done."""
         for n in range(len(self.images) if self.fits else 0):
-            self._load(n)
+            self._load_from(n)
             yield n + 1
+
+    def _load_from(self, number: int) -> _Decoded:
+        """Return the image of a number, or in place of one that cannot be decoded the next one that can.
+
+        The replacement follows from the files alone, so that a resumed run draws the same patches.
+
+        Raises:
+            UsageError: If no image can be decoded.
+        """
+        for n in range(number, number + len(self.images)):
+            image = self.images[n % len(self.images)]
+            if image.hr in self._damaged:
+                continue
+            try:
+                return self._load(n % len(self.images))
+            except DamagedFile as error:
+                with self._lock:
+                    is_new = image.hr not in self._damaged
+                    self._damaged.add(image.hr)
+                if is_new:
+                    datasets.warn_left_out([LeftOut(image.hr, error)])
+        raise UsageError("none of the images to learn from can be decoded: check the files or the disk they are on")
 
     def _decode(self, number: int) -> _Decoded:
         image, scale = self.images[number], self.cuts[0].scale
-        hr = datasets.to_channels(datasets.read_image(image.hr), self.channels)
+        hr = self._read(image.hr)
         if image.rescale != 1:
             hr = resize(hr, scale=image.rescale)
         lr = None
         if image.lr is not None:
-            lr = datasets.to_channels(datasets.read_image(image.lr), self.channels)
+            lr = self._read(image.lr)
             datasets.check_pair(hr, lr, scale, hr_path=image.hr, lr_path=image.lr)
         return _Decoded(hr, lr, _error_sums(hr, lr, scale) if self.hardest_of > 1 else None)
+
+    def _read(self, path: Path) -> Pixels8:
+        try:
+            return datasets.to_channels(datasets.read_image(path), self.channels)
+        except OutOfMemory:
+            raise
+        except HyperacuityError as error:  # also a file that is not there any more
+            raise DamagedFile(error.message, *error.cures) from error
 
     def __getitem__(self, step: int) -> PatchBatch:
         """Return the batch of a micro-step: of one of the `accumulate` batches of a step."""
@@ -189,7 +223,7 @@ class Patches:
     def _place(self, cut: Cut, sample: int, drawn: Sequence[float]) -> _Place:
         """Choose an image and a position by three numbers in [0, 1): which image, how far down, how far across."""
         which, down, across = drawn
-        image = self._load(self._number(sample, which))
+        image = self._load_from(self._number(sample, which))
         grid, (height, width, _) = 1 if image.lr is None else cut.scale, image.hr.shape
         top = int(down * ((height - cut.inner) // grid + 1)) * grid
         left = int(across * ((width - cut.inner) // grid + 1)) * grid

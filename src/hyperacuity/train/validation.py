@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from hyperacuity import datasets
-from hyperacuity.datasets import Pixels8
+from hyperacuity.datasets import LeftOut, Pixels8
 from hyperacuity.engines import pad_to_multiple
 from hyperacuity.errors import UsageError
 from hyperacuity.metrics import SSIM_SHORTEST_SIDE, psnr, ssim
@@ -49,11 +49,19 @@ def held_out(images: Sequence[TrainingImage], scale: int, channels: int, degrada
 
     Raises:
         UsageError: For a given LR of the wrong size.
+
+    Warns:
+        LeftOutWarning: If images cannot be decoded; these are left out.
     """
+    left_out: list[LeftOut] = []
     for number, image in enumerate(images):
-        hr = datasets.to_channels(datasets.read_image(image.hr), channels)
-        if image.lr is not None:
-            given = datasets.to_channels(datasets.read_image(image.lr), channels)
+        try:
+            hr = datasets.to_channels(datasets.read_image(image.hr), channels)
+            given = None if image.lr is None else datasets.to_channels(datasets.read_image(image.lr), channels)
+        except datasets.UNREADABLE as error:
+            left_out.append(LeftOut(image.hr, error))
+            continue
+        if given is not None and image.lr is not None:
             datasets.check_pair(hr, given, scale, hr_path=image.hr, lr_path=image.lr)
             pair = datasets.with_lr(hr, given, scale)
         elif isinstance(degradation, Bicubic):
@@ -64,6 +72,7 @@ def held_out(images: Sequence[TrainingImage], scale: int, channels: int, degrada
             lr = degradation.degrade(planes, scale, torch.Generator().manual_seed(number))
             pair = datasets.Pair(_pixels(lr), _pixels(degradation.truth(planes)))
         yield HeldOut(image.hr.stem, scale, pair.hr, pair.lr)
+    datasets.warn_left_out(left_out)
 
 
 def _pixels(planes: Tensor) -> Pixels8:
@@ -118,11 +127,16 @@ def validate(network: nn.Module, images: Sequence[HeldOut], fabric: Fabric) -> t
 
     Returns:
         Mean PSNR in dB, and the results for the images of this process.
+
+    Raises:
+        UsageError: If there are no images.
     """
     measured = [quality(network, image, fabric.device) for image in images]
     sums: Any = torch.tensor([sum(value for value, _ in measured), len(measured)], dtype=torch.float64)
     if fabric.world_size > 1:
         sums = fabric.all_reduce(sums.to(fabric.device), reduce_op="sum")
+    if not sums[1]:
+        raise UsageError("none of the validation images can be decoded: check the files or the disk they are on")
     return float(sums[0] / sums[1]), [result for _, result in measured]
 
 

@@ -33,6 +33,22 @@ def resize_chroma(planes: Planes, source: FrameFormat, target: FrameFormat) -> P
     return resample(resample(planes, rows, 1), columns, 2)
 
 
+def resize_alpha(plane: NDArray[Any], source: FrameFormat, target: FrameFormat) -> NDArray[Any]:
+    """Returns a plane of alpha at the size and depth of another format, by antialiased bicubic."""
+    rows, columns = _alpha_tables(source.height, source.width, target.height, target.width)
+    larger = resample(resample(plane[None].astype(np.float32), rows, 1), columns, 2)[0]
+    most = (1 << target.depth) - 1
+    codes = larger * np.float32(most / ((1 << source.depth) - 1)) + np.float32(0.5)
+    resized: NDArray[Any] = np.clip(codes, 0, most).astype(target.dtype)
+    return resized
+
+
+@functools.lru_cache(maxsize=8)
+def _alpha_tables(height: int, width: int, taller: int, wider: int) -> tuple[Taps, Taps]:
+    down = _taps(height, 1, taller, 1, centred=True, centred_target=True)
+    return down, _taps(width, 1, wider, 1, centred=True, centred_target=True)
+
+
 @functools.lru_cache(maxsize=8)
 def _tables(source: FrameFormat, target: FrameFormat) -> tuple[Taps, Taps]:
     assert source.chroma is not None

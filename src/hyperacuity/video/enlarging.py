@@ -149,7 +149,10 @@ class Enlarger:
         ]
         image = Image.from_pixels(self._network_input(frame), levels=self._levels)
         pixels = replace(self._pipeline, stages=stages).stream(image, *self.size).gather().pixels
-        return EnlargedFrame(frame, self._planes(frame, pixels[..., 0] if self._on_luma else pixels), False, savings)
+        planes = self._planes(frame, pixels[..., 0] if self._on_luma else pixels)
+        if self.stored.alpha and frame.alpha is not None:
+            planes = *planes, chroma.resize_alpha(frame.alpha, self.source, self.stored.resized(*self.size))
+        return EnlargedFrame(frame, planes, False, savings)
 
     @property
     def _levels(self) -> tuple[float, float]:
@@ -167,7 +170,7 @@ class Enlarger:
     def _planes(self, frame: PlanarFrame, larger: Plane) -> tuple[Array, ...]:
         """The planes to store, from the network's (h, w) luma or (h, w, 3) RGB in unrounded codes of the source."""
         source, stored = self.source, self.stored
-        target = stored.resized(*self.size)
+        target = replace(stored.resized(*self.size), alpha=False)
         if source.chroma is None or self._on_luma:
             luma = larger.reshape(self.size)
             if stored.rgb:

@@ -12,6 +12,8 @@ from hyperacuity.formats.video.source import VideoSource
 from hyperacuity.formats.video.timeline import Part
 from hyperacuity.size import Size
 from hyperacuity.task import VideoOptions
+from hyperacuity.video.animations import AnimationSource, is_animation
+from hyperacuity.video.kind import is_video
 
 
 def parse_encoding(options: VideoOptions) -> Encoding:
@@ -39,6 +41,8 @@ def open_source(source: Path | IO[bytes], options: VideoOptions, part: Part | No
     if rate is not None and rate <= 0:
         raise UsageError(f"fps {options.fps} must be positive")
     part = parse_part(options) if part is None else part
+    if isinstance(source, Path) and rate is None and not is_video(source) and is_animation(source):
+        return AnimationSource(source, part=part, strict=options.strict)
     return VideoSource(source, part=part, rate=rate, deinterlace=options.deinterlace, strict=options.strict)
 
 
@@ -58,7 +62,7 @@ def pixel_aspect(video: VideoSource, size: Size, stored: tuple[int, int]) -> Fra
         size: The requested size.
         stored: The (height, width) of the result.
     """
-    if size.width is None or size.height is None:
+    if size.width is None or size.height is None or size.fit:
         return video.aspect
     before = (video.aspect or 1) * Fraction(video.frame_format.width, video.frame_format.height)
     return before / Fraction(stored[1], stored[0])

@@ -25,6 +25,7 @@ from hyperacuity.task import Outcome, VideoOptions
 from hyperacuity.video.enlarging import Enlarger
 from hyperacuity.video.images import rgb_frame
 from hyperacuity.video.options import open_source, stored_size
+from hyperacuity.video.rotation import quarter_turns
 
 # Between the two halves, in pixels.
 _GAP = 8
@@ -90,7 +91,7 @@ def _write(upscaler: Upscaler, video: VideoSource, size: tuple[int, int], path: 
         )
     frame = next(iter(video))
     halves = [_enlarged(each, video, frame, size) for each in (api.load("bicubic"), upscaler)]
-    upright = [np.rot90(half, _quarter_turns(video.display_matrix)) for half in halves]
+    upright = [np.rot90(half, quarter_turns(video.display_matrix)) for half in halves]
     gap = np.full((upright[0].shape[0], _GAP, upright[0].shape[2]), 255, np.uint8)
     sheet = np.concatenate([upright[0], gap, upright[1]], axis=1)
     with formats.write(path, None) as sink:
@@ -102,8 +103,3 @@ def _enlarged(upscaler: Upscaler, video: VideoSource, frame: PlanarFrame, size: 
     stored = replace(folder_format(video.frame_format.resized(*size)), depth=8)
     enlarger = Enlarger(upscaler, video.frame_format, size, stored)
     return rgb_frame(replace(frame, planes=enlarger.compute(frame).planes), stored)
-
-
-def _quarter_turns(matrix: tuple[int, ...] | None) -> int:
-    """How many counter-clockwise quarter turns a display matrix makes."""
-    return 0 if matrix is None else round(-math.atan2(matrix[1], matrix[0]) / (math.pi / 2)) % 4

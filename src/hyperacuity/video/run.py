@@ -161,7 +161,7 @@ def _resume_identity(
     """Everything that determines the frames: if any of it differs, an earlier run cannot be resumed."""
     before = video.frame_format.height, video.frame_format.width
     steps = upscaler.chain(before, after)
-    files = [step.model.safetensors for step in steps]
+    files = [step.model.safetensors or step.model.onnx for step in steps]
     engines = [stage.engine for stage in upscaler.pipeline(before, after).stages]
     return {
         "source": video.identity(),

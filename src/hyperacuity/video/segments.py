@@ -143,7 +143,8 @@ class OpenSegment:
     def write(self, packets: list[Any]) -> None:
         """Append FFmpeg's packets."""
         for packet in packets:
-            store_packet(self._partial, StoredPacket(packet.pts, packet.is_keyframe, bytes(packet)))
+            beside = bytes(packet.get_sidedata("matroska_block_additional"))
+            store_packet(self._partial, StoredPacket(packet.pts, packet.is_keyframe, bytes(packet), beside))
 
     def finish(self, summary: SegmentSummary) -> None:
         """Make the segment durable: from here on it survives a crash."""

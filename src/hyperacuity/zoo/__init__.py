@@ -7,18 +7,27 @@ name never changes its file. "bicubic" and "lanczos" are models without a file, 
 A name such as "fsrcnn-x2" is a family and a scale. Asked for "fsrcnn", the chain takes the family's model for the
 scale. "fast", "balanced" and "best" are presets: other names of families.
 
-`card`, `files`, `shipped` (the package's own models), `names` and `chain` hold the parts.
+`catalogue.csv` lists published weights of other projects; those that the user has fetched are models in the cache
+folder.
+
+`card`, `files`, `shipped` (the package's own models), `catalogue`, `fetched`, `names`, `chain`, `roles` (which family
+`auto` takes) and `blending` (a model between two models, with `onnx_weights`) hold the parts.
 """
 
 from __future__ import annotations
 
+from hyperacuity.zoo.blending import blend, blend_family
 from hyperacuity.zoo.card import CLASSICAL, Card
+from hyperacuity.zoo.catalogue import PublishedWeights, find_published, read_catalogue
 from hyperacuity.zoo.chain import LARGEST_SCALE, ChainStep, chain_steps, plan_chain
+from hyperacuity.zoo.fetched import fetched_folder, fetched_models
 from hyperacuity.zoo.files import CHECKPOINT_SUFFIXES, MODEL_SUFFIXES, Model, int8_path, open_model
-from hyperacuity.zoo.names import DEFAULT, PRESETS, find_models
+from hyperacuity.zoo.names import DEFAULT, PRESETS, find_models, installed
+from hyperacuity.zoo.roles import AUTO, ROLES, find_role, has_roles
 from hyperacuity.zoo.shipped import FOLDER, RESAMPLERS, models, speed, verify
 
 __all__ = [
+    "AUTO",
     "CHECKPOINT_SUFFIXES",
     "CLASSICAL",
     "DEFAULT",
@@ -27,15 +36,26 @@ __all__ = [
     "MODEL_SUFFIXES",
     "PRESETS",
     "RESAMPLERS",
+    "ROLES",
     "Card",
     "ChainStep",
     "Model",
+    "PublishedWeights",
+    "blend",
+    "blend_family",
     "chain_steps",
+    "fetched_folder",
+    "fetched_models",
     "find_models",
+    "find_published",
+    "find_role",
+    "has_roles",
+    "installed",
     "int8_path",
     "models",
     "open_model",
     "plan_chain",
+    "read_catalogue",
     "speed",
     "verify",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -29,6 +30,7 @@ class Card:
         licence: Of the weights.
         trained_on: The training data, in words.
         paper: Of the architecture.
+        source: Where published weights were downloaded, an address; empty for the models of the package.
         config: The fields of the network's `Config`.
         enlarged: For networks that sharpen an image which bicubic has enlarged (SRCNN, VDSR; their own scale is 1): the
             scales by which it may have been enlarged.
@@ -42,6 +44,9 @@ class Card:
         seed: Of the training.
         recipe: A hash of the recipe.
         data_fingerprint: A hash of the training data.
+        natural: The name of a model of the same network that was trained without an adversary; "" if there is none. The
+            weights may be set to any strength between the two.
+        strength: The default strength of a model with a natural partner: 0 for the partner's weights, 1 for its own.
         quality: PSNR in dB by test set, on luma, as papers measure it: a border of `scale` pixels cut.
         ssim: SSIM by test set, like `quality`.
     """
@@ -64,7 +69,10 @@ class Card:
     steps: int = 0
     seed: int = 0
     recipe: str = ""
+    source: str = ""
     data_fingerprint: str = ""
+    natural: str = ""
+    strength: float = 1.0
     quality: Mapping[str, float] = field(default_factory=dict)
     ssim: Mapping[str, float] = field(default_factory=dict)
 
@@ -75,7 +83,7 @@ class Card:
     @property
     def family(self) -> str:
         """The name without its scale: "fsrcnn" of "fsrcnn-x2"."""
-        return self.name.removesuffix(f"-x{self.scale}")
+        return re.sub(rf"[-_]x{self.scale}$", "", self.name)
 
     @property
     def channel_count(self) -> int:
@@ -117,7 +125,8 @@ class Card:
 
     def _is_sound(self) -> bool:
         """Whether every field has its type and range; otherwise it would fail, or mislead, only where it is used."""
-        texts = (self.name, self.architecture, self.licence, self.trained_on, self.paper, self.recipe)
+        facts = (self.licence, self.trained_on, self.paper, self.recipe, self.source)
+        texts = (self.name, self.architecture, self.natural, *facts)
         counts = (self.halo, self.activation_bytes, self.parameters, self.multiply_adds, self.steps, self.seed)
         factors = (1 if self.scale is None else self.scale, self.multiple, *self.enlarged)
         tables = (self.config, self.quality, self.ssim)
@@ -128,4 +137,7 @@ class Card:
             and all(isinstance(table, Mapping) for table in tables)
             and all(isinstance(figure, int | float) for table in tables[1:] for figure in table.values())
             and self.channels in ("Y", "RGB")
+            and isinstance(self.strength, int | float)
+            and 0 <= self.strength <= 1
+            and self.natural != self.name
         )

@@ -44,21 +44,23 @@ def plan_chain(family: Iterable[Model], scale: float) -> list[ChainStep]:
     Returns:
         The shortest chain whose scales multiply to `scale`, or to the smallest product above it; small scales first,
         since later steps work on more pixels. Empty for resamplers, and for a scale of 1 or less, where nothing is to
-        be enlarged. A model of scale 1, which removes noise or blur, is a chain on its own.
+        be enlarged. A model of scale 1, which removes noise or blur, is a chain on its own, for a scale of 1.
 
     Raises:
-        UsageError: The scale is above `LARGEST_SCALE`, or not 1 for a model of scale 1.
+        UsageError: The scale is above `LARGEST_SCALE`, or not 1 for a family that only restores.
 
     Example:
         >>> from hyperacuity import zoo
         >>> [step.model.card.name for step in zoo.plan_chain(zoo.find_models("fsrcnn"), 6)]
         ['fsrcnn-x2', 'fsrcnn-x3']
     """
-    possible = chain_steps(family)
-    if possible and possible[0].scale == 1:
-        if scale != 1:
-            raise UsageError(f"{possible[0].model.card.name} returns an image of the same size", Use(scale=1))
-        return possible[:1]
+    every = chain_steps(family)
+    possible = [step for step in every if step.scale > 1]
+    if restoring := every[: len(every) - len(possible)]:
+        if scale == 1:
+            return restoring[:1]
+        if not possible:
+            raise UsageError(f"{restoring[0].model.card.name} returns an image of the same size", Use(scale=1))
     if scale <= 1 or not possible:
         return []
     if scale > LARGEST_SCALE:

@@ -15,12 +15,20 @@ CHECKPOINT_SUFFIXES = (".pth", ".pt", ".ckpt", ".bin")
 
 @dataclass(frozen=True)
 class Model:
-    """A card and the files of the model; classical models have none. `int8` is the network in 8 bits."""
+    """A card and the files of the model; classical models have none.
+
+    Attributes:
+        card: Of the model.
+        safetensors, onnx: Its files.
+        int8: The network in 8 bits.
+        blended_from: The ONNX file of a model whose weights were interpolated with those of its partner.
+    """
 
     card: Card
     safetensors: Path | None = None
     onnx: Path | None = None
     int8: Path | None = None
+    blended_from: Path | None = None
 
 
 def open_model(path: Path) -> Model:

@@ -20,9 +20,9 @@ from tests.formats.samples import (
 @pytest.mark.parametrize("kind", KINDS)
 def test_truncated_files_are_damaged_at_every_length(kind: str) -> None:
     data = encoded(kind)
-    for length in sorted(
-        {*range(1, 64, 5), *range(64, len(data), max(1, len(data) // 40)), *range(len(data) - 20, len(data))}
-    ):
+    # A JPEG that lacks only its end marker, two bytes, has all its pixels.
+    whole = len(data) - 2 if kind == "JPEG" else len(data)
+    for length in sorted({*range(1, 64, 5), *range(64, whole, max(1, len(data) // 40)), *range(len(data) - 20, whole)}):
         with pytest.raises((DamagedFile, UnsupportedFormat)) as caught, formats.read(data[:length]) as source:
             list(source)
         if length >= 18:

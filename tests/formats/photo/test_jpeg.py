@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import struct
 from pathlib import Path
 
 import PIL.Image
 import pytest
 
 from hyperacuity.formats import LossWarning
-from hyperacuity.formats.photo import jpeg
 from hyperacuity.image import Metadata
-from tests.formats.samples import (
-    gradient,
-    save,
-    saved,
-)
+from tests.formats.jpeg_files import resource, with_segments
+from tests.formats.samples import gradient, load, save, saved
 
 
 def test_jpeg_is_the_same_each_time_and_not_subsampled(tmp_path: Path) -> None:
@@ -27,21 +22,18 @@ def test_jpeg_is_the_same_each_time_and_not_subsampled(tmp_path: Path) -> None:
 
 
 def test_comments_and_iptc_are_kept_or_their_loss_is_named(tmp_path: Path) -> None:
-    def resource(number: int, content: bytes) -> bytes:
-        return b"8BIM" + struct.pack(">HBBI", number, 0, 0, len(content)) + content + b"\0" * (len(content) % 2)
-
     caption = b"\x1c\x02\x78\0\x05Hello"
-    thumbnail = resource(1036, b"of the small image")
-    block = b"Photoshop 3.0\0" + thumbnail + resource(0x0404, caption) + thumbnail
-    segments = b"\xff\xfe" + struct.pack(">H", 8) + b"hello!"
-    segments += b"\xff\xed" + struct.pack(">H", len(block) + 2) + block
-    source = saved(tmp_path / "a.jpg", gradient(metadata=Metadata(native=jpeg.native(segments))))
+    resources = resource(1036, b"of the small image") + resource(0x0404, caption) + resource(0x040A, b"\1")
+    (tmp_path / "a.jpg").write_bytes(
+        with_segments((0xFE, b"hello! \xe4"), (0xED, b"Photoshop 3.0\0" + resources + resource(1036, b"again")))
+    )
+    source = load(tmp_path / "a.jpg")
     assert saved(tmp_path / "b.jpg", source).header.metadata.native == source.header.metadata.native
     with PIL.Image.open(tmp_path / "b.jpg") as opened:
-        assert opened.info["comment"] == b"hello!"
-        assert opened.info["photoshop"] == {0x0404: caption}
-    with pytest.warns(LossWarning, match="PNG cannot hold the source's JPEG comments or IPTC"):
-        save(tmp_path / "c.png", source)
+        assert opened.info["comment"] == b"hello! \xe4"
+        assert opened.info["photoshop"] == {0x0404: caption, 0x040A: b"\1"}
+    with pytest.warns(LossWarning, match="BMP cannot hold the source's IPTC, Photoshop.s resources, JPEG comment"):
+        save(tmp_path / "c.bmp", source)
 
 
 def test_long_exif_and_xmp_do_not_fit_into_jpeg(tmp_path: Path) -> None:

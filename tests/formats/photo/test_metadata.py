@@ -13,10 +13,11 @@ import numpy as np
 import PIL.Image
 import pytest
 from PIL import ImageOps
+from PIL.TiffImagePlugin import IFDRational
 
 from hyperacuity.formats import LossWarning
 from hyperacuity.formats.photo import metadata
-from hyperacuity.formats.photo.tiff_tags import EXIF, Tiff
+from hyperacuity.formats.photo.tiff_tags import EXIF, Tiff, tree
 from hyperacuity.image import Metadata
 from tests.formats.samples import (
     ICC,
@@ -28,6 +29,7 @@ from tests.formats.samples import (
     noise,
     saved,
 )
+from tests.formats.test_inventory import enlarged
 
 
 def exif_values(block: bytes) -> dict[Any, Any]:
@@ -137,3 +139,67 @@ def test_damaged_exif_is_left_out_with_a_warning(tmp_path: Path) -> None:
     with pytest.warns(LossWarning, match="EXIF block is damaged"):
         image = load(file.getvalue())
     assert image.header.metadata.exif is None
+
+
+def measured_exif(order: str, orientation: int) -> bytes:
+    """An EXIF block with a size, a subject, pixels per inch of the sensor, an interoperability directory and a note."""
+    block = PIL.Image.Exif()
+    block.endian = order
+    block[274], block[282], block[283], block[296] = orientation, 300.0, 150.0, 2
+    inner = block.get_ifd(EXIF)
+    inner[0xA20E], inner[0xA20F], inner[0xA210] = IFDRational(6834, 10), IFDRational(500, 1), 2
+    inner[37396], inner[41492] = (60, 30, 20, 10), (60, 30)
+    inner[0xA002], inner[0xA003] = 120, 90
+    inner[37500] = MAKER_NOTE
+    inner[0xA005] = {1: "R98", 0x1001: 120, 0x1002: 90}
+    return block.tobytes().removeprefix(b"Exif\0\0")
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize(
+    ("orientation", "area", "focal"),
+    [
+        (1, (120, 60, 40, 20), (1366.8, 1000)),
+        (3, (120, 120, 40, 20), (1366.8, 1000)),
+        (6, (120, 120, 20, 40), (1000, 1366.8)),
+        (8, (60, 120, 20, 40), (1000, 1366.8)),
+    ],
+)
+def test_what_exif_measures_in_pixels_is_turned_and_scaled(
+    order: str, orientation: int, area: tuple[int, ...], focal: tuple[float, float], tmp_path: Path
+) -> None:
+    block = measured_exif(order, orientation)
+    file = io.BytesIO()
+    PIL.Image.fromarray(noise(3, np.uint8, 90, 120)).save(file, "JPEG", exif=b"Exif\0\0" + block)
+    (tmp_path / "a.jpg").write_bytes(file.getvalue())
+    assert enlarged(tmp_path / "a.jpg", tmp_path / "b.jpg") == []
+    back = load(tmp_path / "b.jpg").header.metadata.exif
+    assert back is not None
+    assert len(back) == len(block)
+    assert back.index(MAKER_NOTE) == block.index(MAKER_NOTE)
+    found = PIL.Image.Exif()
+    found.load(b"Exif\0\0" + back)
+    inner = found.get_ifd(EXIF)
+    assert inner[37396] == area
+    assert inner[41492] == area[:2]
+    assert (float(inner[0xA20E]), float(inner[0xA20F])) == pytest.approx(focal)
+    size = (180, 240) if orientation >= 5 else (240, 180)
+    assert (inner[0xA002], inner[0xA003]) == size
+    related = found.get_ifd(0xA005)
+    assert (related[0x1001], related[0x1002]) == size
+    assert found[274] == 1
+    assert (found[282], found[283]) == ((150, 300) if orientation >= 5 else (300, 150))
+
+
+@pytest.mark.parametrize(("above", "below"), [(6834, 10), (4294967295, 1000), (0, 1), (1, 0), (1, 4294967295)])
+@pytest.mark.parametrize("factor", [2, 1.5, 1234 / 617.5, 8])
+def test_fractions_stay_within_32_bits(above: int, below: int, factor: float) -> None:
+    base = measured_exif("<", 1)
+    tiff = Tiff(base)
+    at = tree(tiff, tiff.directory(tiff.first)[0])[EXIF][0xA20E].at
+    block = base[:at] + struct.pack("<II", above, below) + base[at + 8 :]
+    scaled = struct.unpack("<II", metadata.sized(block, 1, 1, (factor, factor))[at : at + 8])
+    if above and below:
+        assert scaled[0] / scaled[1] == pytest.approx(above / below * factor, rel=1e-3)
+    else:
+        assert scaled == (above, below)

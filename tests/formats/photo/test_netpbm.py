@@ -11,6 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from hyperacuity.errors import DamagedFile, UsageError
+from hyperacuity.formats import LossWarning
 from tests.formats.samples import (
     gradient,
     load,
@@ -43,3 +44,20 @@ def test_a_pam_header_without_a_number_is_damaged() -> None:
     """This once caused an internal error."""
     with pytest.raises(DamagedFile, match="lacks HEIGHT"):
         load(b"P7\nWIDTH 1\nHEIGHT \n \nDEPTH 1\nMAXVAL 255\nENDHDR\n\0")
+
+
+def test_comments_are_kept_or_named(tmp_path: Path) -> None:
+    image = load(b"P5 # by hand\n# second\n3 1\n255\n\1\2\3")
+    save(tmp_path / "a.pgm", image)
+    assert (tmp_path / "a.pgm").read_bytes() == b"P5\n# by hand\n# second\n3 1\n255\n\1\2\3"
+    assert load(tmp_path / "a.pgm").pixels[..., 0].tolist() == [[1, 2, 3]]
+    with pytest.warns(LossWarning, match="PNG cannot hold the source's comment"):
+        save(tmp_path / "a.png", image)
+
+
+def test_what_follows_the_pixels_is_named(tmp_path: Path) -> None:
+    one = b"P5 1 1 255\n\1"
+    with pytest.warns(LossWarning, match="more images behind the first"):
+        save(tmp_path / "a.pgm", load(one + one))
+    with pytest.warns(LossWarning, match="4 bytes behind its end"):
+        save(tmp_path / "a.pgm", load(one + b"more"))

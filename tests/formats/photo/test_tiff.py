@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 import struct
 from pathlib import Path
 
@@ -12,7 +11,7 @@ import PIL.Image
 import pytest
 
 from hyperacuity import formats
-from hyperacuity.errors import DamagedFile, UnsupportedFormat, UsageError
+from hyperacuity.errors import DamagedFile, UnsupportedFormat
 from hyperacuity.formats.photo import metadata
 from hyperacuity.formats.photo.tiff_tags import EXIF, Tiff, tree
 from hyperacuity.image import Image, Metadata
@@ -36,16 +35,30 @@ def test_pages_of_tiff_are_kept(tmp_path: Path) -> None:
             np.testing.assert_array_equal(one.pixels, other.pixels)
 
 
-def test_pages_of_several_sizes_are_read_and_not_written_together(tmp_path: Path) -> None:
-    file = io.BytesIO()
-    pictures = [PIL.Image.fromarray(noise(3, np.uint8, height, 20)) for height in (10, 14)]
-    pictures[0].save(file, "TIFF", save_all=True, append_images=pictures[1:])
-    with formats.read(file.getvalue()) as source:
-        images = list(source)
-    assert [image.header.height for image in images] == [10, 14]
-    with pytest.raises(UsageError, match="one size"):
-        save(tmp_path / "a.tif", *images)
-    assert not os.listdir(tmp_path)
+def test_pages_of_several_sizes_and_types_are_written_together(tmp_path: Path) -> None:
+    pages = [
+        Image.from_pixels(noise(3, np.uint8, 10, 20)),
+        Image.from_pixels(noise(3, np.uint8, 14, 20)),
+        Image.from_pixels(noise(1, np.uint16, 9, 7)),
+        Image.from_pixels(noise(4, np.float32, 5, 8), alpha=True),
+        Image.from_pixels(noise(2, np.uint8, 700, 600), alpha=True),
+    ]
+    save(tmp_path / "a.tif", *pages, like=Animated(5, None))
+    with formats.read(tmp_path / "a.tif") as source:
+        assert source.frames == 5
+        for one, other in zip(source, pages, strict=True):
+            assert (one.header.dtype, one.header.alpha) == (other.header.dtype, other.header.alpha)
+            np.testing.assert_array_equal(one.pixels, other.pixels)
+    tifffile = pytest.importorskip("tifffile", reason="the independent reader, tifffile, is not installed")
+    with tifffile.TiffFile(tmp_path / "a.tif") as file:
+        assert [(page.shape, page.dtype) for page in file.pages] == [
+            ((10, 20, 3), "uint8"),
+            ((14, 20, 3), "uint8"),
+            ((9, 7), "uint16"),
+            ((5, 8, 4), "float32"),
+            ((700, 600, 2), "uint8"),
+        ]
+        np.testing.assert_array_equal(file.pages[4].asarray(), pages[4].pixels)
 
 
 def test_exif_written_to_tiff_is_complete(tmp_path: Path) -> None:
@@ -68,7 +81,7 @@ def test_a_tiff_that_would_fill_the_memory_is_refused() -> None:
 
 def test_a_raw_camera_file_is_refused_with_a_cure() -> None:
     entries = struct.pack("<HHII", 254, 4, 1, 1) + struct.pack("<HHII", 50706, 1, 4, 0x0401)
-    with pytest.raises(UnsupportedFormat, match=r"a raw camera file \(DNG\): develop it into a TIFF first"):
+    with pytest.raises(UnsupportedFormat, match=r"a raw camera file \(DNG\): develop it into a TIFF or JPEG first"):
         load(b"II*\0" + struct.pack("<IH", 8, 2) + entries + b"\0" * 4)
 
 

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import re
 import struct
-from collections.abc import Iterator
 from pathlib import Path
-
-import numpy as np
 
 from hyperacuity.errors import UnsupportedFormat
 from hyperacuity.formats.content import Bytes, Content
-from hyperacuity.formats.photo import metadata as meta
 from hyperacuity.formats.photo import vips
 from hyperacuity.formats.photo.encoder import EncoderInput
-from hyperacuity.formats.photo.limits import check_size
+from hyperacuity.formats.photo.heif_metadata import contents_of, with_metadata
+from hyperacuity.formats.photo.heif_pixels import bits_of, contents_from
 from hyperacuity.formats.photo.sink import PhotoSink
 from hyperacuity.formats.photo.source import Contents, PhotoSource, open_source
-from hyperacuity.formats.photo.upright import upright_image
 from hyperacuity.formats.protocol import UNLIMITED, Capacity, Source
-from hyperacuity.image import Image
+from hyperacuity.image import Item
 
 SUFFIXES = (".avif",)
 ONLY_READ = ()
@@ -29,9 +24,10 @@ HOLDS = Capacity(
     depths=(8, 12),
     side=16384,
     alpha=True,
+    levels=True,
     grey=False,
     lossy=True,
-    metadata={"icc": UNLIMITED, "exif": UNLIMITED, "xmp": UNLIMITED},
+    metadata=dict.fromkeys(("icc", "exif", "xmp", "colour", "colour.light", "density_ratio"), UNLIMITED),
 )
 # The default quality.
 QUALITY = 80
@@ -51,6 +47,11 @@ def read(content: Content) -> PhotoSource:
     return open_source(content, ".avif", _contents)
 
 
+def inventory(content: Content) -> tuple[Item, ...]:
+    """List what the file holds besides its main image."""
+    return contents_of(content.whole()).metadata.items
+
+
 def write(path: Path, like: Source | None, *, quality: int | None = None) -> PhotoSink:
     """Return a sink for an AVIF file; chroma is not subsampled.
 
@@ -62,36 +63,56 @@ def write(path: Path, like: Source | None, *, quality: int | None = None) -> Pho
 def _contents(raw: Bytes) -> Contents:
     if raw[8:12] == b"avis":
         raise UnsupportedFormat("it is an animated AVIF; convert it to WebP or a video first")
-    # Check the announced sizes before libheif allocates memory for them.
-    for size in re.finditer(rb"ispe\0{4}(.{8})", raw[:65536], re.DOTALL):
-        check_size(*struct.unpack(">II", size[1]))
-    head = vips.loaded("heifload_source", raw, fail_on="error")
-    check_size(head.width, head.height)
-    bits = vips.field(head, "bits-per-sample") or 8
+    return contents_from(raw)
 
-    def decode() -> Iterator[Image]:
-        image = vips.loaded("heifload_source", raw, fail_on="error")
-        pixels, alpha = vips.pixels_of(image)
-        # libvips shifts 10 and 12 bits to the top of 16, so white is not 65535.
-        levels = (0, ((1 << bits) - 1) << (16 - bits)) if pixels.dtype == np.uint16 else None
-        # The file's own rotation is applied by the decoder, and EXIF's is to be ignored (MIAF, 7.3.6.7).
-        yield upright_image(pixels, alpha, vips.metadata_of(image), orientation=1, levels=levels)
 
-    return Contents(1, None, False, decode)
+# How libheif turns RGB into what it encodes (MatrixCoefficients of H.273), and the codes it writes into the stream.
+_MATRIX = 6
+_DEFAULT_CODES = (1, 13, _MATRIX)
 
 
 def _encode(job: EncoderInput) -> None:
     image = vips.joined(job)
-    if job.metadata.exif:
-        vips.set_blob(image, "exif-data", meta.prefixed(job.metadata.exif))
-    if job.metadata.xmp:
-        vips.set_blob(image, "xmp-data", job.metadata.xmp)
+    bits = bits_of(job.header, 12)
+    white, largest = job.header.levels[1], (1 << bits) - 1
+    shift = 16 - bits if bits > 8 else 0
+    if white != largest << shift:
+        # libvips cuts 16 bits to 10 or 12; these are rounded.
+        image = (image * (largest / white) + 0.5).cast("ushort" if shift else "uchar")
+        image = (image << shift).copy(interpretation="rgb16") if shift else image.copy(interpretation="srgb")
     image.heifsave_target(
         vips.target(job),
         compression="av1",
         Q=job.quality or QUALITY,
-        bitdepth=12 if job.header.dtype == np.uint16 else 8,
+        bitdepth=bits,
         # 4.6 megapixels: 2.8 s; the default of 4 takes 12.6 s and saves a quarter.
         effort=2,
         subsample_mode="off",
+        # libvips would make an EXIF block with a resolution that the image does not have.
+        keep="icc",
     )
+    job.out.file.seek(0)
+    data = job.out.file.read()
+    whole = with_metadata(_with_codes(data, job), job.metadata, _MATRIX)
+    if whole != data:
+        job.out.file.seek(0)
+        job.out.write(whole)
+
+
+def _with_codes(data: bytes, job: EncoderInput) -> bytes:
+    """The file with its colour in the AV1 stream too, which players of videos read instead of the container."""
+    colour = job.metadata.colour
+    at = data.find(b"mdat") + 4
+    if colour is None or (colour.primaries, colour.transfer) == (2, 2) or data[at + 2] >> 3 & 15 != 1:
+        return data
+    # A temporal delimiter of two bytes, then the sequence header, where the codes are not aligned to bytes.
+    end = at + 4 + data[at + 3]
+    head = int.from_bytes(data[at + 4 : end])
+    width = 8 * (end - at - 4)
+    default = int.from_bytes(bytes(_DEFAULT_CODES))
+    for shift in range(width - 24, -1, -1):
+        if head >> shift & 0xFFFFFF == default:
+            codes = int.from_bytes(bytes((colour.primaries, colour.transfer, _MATRIX)))
+            head += (codes - default) << shift
+            return data[: at + 4] + head.to_bytes(end - at - 4) + data[end:]
+    return data

@@ -1,4 +1,4 @@
-"""BMP: decoded by Pillow, encoded here, with 8 bits (grey) or 24."""
+"""BMP: decoded by Pillow, encoded here, with 8 bits (grey) or 24; version 5 of the header if there is a profile."""
 
 from __future__ import annotations
 
@@ -10,16 +10,18 @@ import numpy as np
 from hyperacuity.errors import DamagedFile
 from hyperacuity.formats.content import Bytes, Content
 from hyperacuity.formats.photo import pillow
+from hyperacuity.formats.photo.bmp_header import metadata_in
 from hyperacuity.formats.photo.encoder import EncoderInput
 from hyperacuity.formats.photo.sink import PhotoSink
 from hyperacuity.formats.photo.source import Contents, PhotoSource, open_source
 from hyperacuity.formats.protocol import UNLIMITED, Capacity, Source
+from hyperacuity.image import Item
 
 SUFFIXES = (".bmp",)
 ONLY_READ = (".dib",)
 READS = ("BMP",)
 # Sizes are stored in 32 bits.
-HOLDS = Capacity(name="BMP", nbytes=3_900_000_000, metadata={"dpi": UNLIMITED})
+HOLDS = Capacity(name="BMP", nbytes=3_900_000_000, grey=False, metadata={"dpi": UNLIMITED, "icc": UNLIMITED})
 
 
 def accepts(content: Content) -> bool:
@@ -31,6 +33,11 @@ def accepts(content: Content) -> bool:
 def read(content: Content) -> PhotoSource:
     """Open a BMP file."""
     return open_source(content, ".bmp", _contents)
+
+
+def inventory(content: Content) -> tuple[Item, ...]:
+    """List what the file holds besides its pixels."""
+    return metadata_in(content.whole()).items
 
 
 def write(path: Path, like: Source | None, *, quality: int | None = None) -> PhotoSink:
@@ -51,7 +58,7 @@ def _contents(raw: Bytes) -> Contents:
     if header >= 40 and struct.unpack("<I", raw[30:34])[0] in (1, 2) and start + size > len(raw):
         # Pillow fills the missing end of run lengths with black.
         raise DamagedFile(f"it is cut short: {len(raw)} of {start + size} bytes are there")
-    return pillow.still(BmpImagePlugin.BmpImageFile, raw, True)
+    return pillow.still(BmpImagePlugin.BmpImageFile, raw, True, metadata_in(raw))
 
 
 def _encode(job: EncoderInput) -> None:
@@ -59,12 +66,19 @@ def _encode(job: EncoderInput) -> None:
     height, width, channels = job.header.shape
     palette = b"".join(bytes([grey, grey, grey, 0]) for grey in range(256)) if channels == 1 else b""
     padding = -width * channels % 4
-    start, size = 54 + len(palette), (width * channels + padding) * height
+    icc = job.metadata.icc or b""
+    length = 124 if icc else 40
+    start, size = 14 + length + len(palette), (width * channels + padding) * height
     dpi = job.metadata.dpi or (0, 0)
     per_metre = [min(round(number / 0.0254), 2**31 - 1) for number in dpi]
-    head = struct.pack("<2sIHHI", b"BM", start + size, 0, 0, start)
-    head += struct.pack("<IiiHHIIiiII", 40, width, height, 1, channels * 8, 0, size, *per_metre, len(palette) // 4, 0)
+    head = struct.pack("<2sIHHI", b"BM", start + size + len(icc), 0, 0, start)
+    colours = len(palette) // 4
+    head += struct.pack("<IiiHHIIiiII", length, width, height, 1, channels * 8, 0, size, *per_metre, colours, 0)
+    if icc:
+        # No masks and numbers of colour; "MBED", perceptual intent; the profile stands behind the pixels.
+        head += bytes(16) + b"DEBM" + bytes(48) + struct.pack("<IIII", 4, start - 14 + size, len(icc), 0)
     job.out.write(head + palette)
     for band in job.pages[0].bands(upwards=True):
         rows = band[..., ::-1].reshape(len(band), width * channels)
         job.out.write(np.pad(rows, ((0, 0), (0, padding))).data)
+    job.out.write(icc)

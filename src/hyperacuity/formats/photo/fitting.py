@@ -11,12 +11,14 @@ from typing import Any
 import numpy as np
 
 from hyperacuity.errors import DamagedFile
+from hyperacuity.formats import inventory
 from hyperacuity.formats.photo import metadata as meta
+from hyperacuity.formats.photo import xmp_container, xmp_extended, xmp_measures
+from hyperacuity.formats.photo.stated_colour import expressed
+from hyperacuity.formats.photo.xmp import Packet
 from hyperacuity.formats.protocol import Capacity
 from hyperacuity.image import Header, Metadata
 
-# The names, in messages, of metadata that may not fit. Where only the resolution is lost, no warning is given.
-_LABELS = {"icc": "ICC", "exif": "EXIF", "xmp": "XMP"}
 _BLOCKS = {"exif": "EXIF block", "xmp": "XMP packet"}
 
 
@@ -55,14 +57,9 @@ def lost_pixels(holds: Capacity, header: Header, *, same_format: bool) -> list[s
 
 def lost_metadata(holds: Capacity, header: Header) -> list[str]:
     """Return one sentence for the metadata, and one for the duration, that the format cannot hold."""
-    losses = []
-    metadata = header.metadata
-    lost = [label for kind, label in _LABELS.items() if getattr(metadata, kind) and kind not in holds.metadata]
-    native = metadata.native
-    if native is not None and native.label and not _keeps_native(holds, metadata):
-        lost.append(native.label)
-    if lost:
-        losses.append(f"{holds.name} cannot hold the source's {', '.join(lost)}")
+    metadata, losses = expressed(holds, header.metadata, grey=header.colours == 1 and holds.grey)
+    lost = inventory.loss(holds, metadata)
+    losses += [lost] if lost else []
     if header.duration is not None and not holds.animated:
         losses.append(f"{holds.name} holds no durations: how long a frame is shown is lost")
     return losses
@@ -77,22 +74,24 @@ def fitting_metadata(holds: Capacity, metadata: Metadata, header: Header) -> tup
         header: The header of the image that is written.
     """
     losses = []
-    exif = metadata.exif if "exif" in holds.metadata else None
-    xmp = metadata.xmp if "xmp" in holds.metadata else None
-    icc = metadata.icc if "icc" in holds.metadata else None
+    metadata, _ = expressed(holds, metadata, grey=header.colours == 1 and holds.grey)
+    size = metadata.size or (header.width, header.height)
+    scale = header.width / size[0], header.height / size[1]
+    kept = inventory.held(holds, metadata)
+    exif, xmp, icc = kept.exif, kept.xmp, kept.icc
     if exif:
         try:
-            exif = meta.sized(exif, header.width, header.height)
+            exif = meta.sized(exif, header.width, header.height, scale)
         except DamagedFile as error:
             losses.append(f"the EXIF block is damaged and is left out: {error}")
             exif = None
     if exif is None and metadata.dpi is not None and "exif" in holds.metadata and "dpi" not in holds.metadata:
         exif = meta.exif_with_dpi(*metadata.dpi)
     if xmp:
-        xmp = meta.xmp_sized(xmp, header.width, header.height)
+        xmp = _fitting_packet(xmp, kept, header, scale)
     blocks = {"exif": exif, "xmp": xmp}
     for kind, block in blocks.items():
-        if block and len(block) > holds.metadata[kind]:
+        if block and not _has_room(holds, kind, block):
             limit = -(-holds.metadata[kind] // 1024)
             losses.append(f"the {_BLOCKS[kind]} is longer than the {limit} KiB that {holds.name} holds; it is left out")
             blocks[kind] = None
@@ -100,10 +99,23 @@ def fitting_metadata(holds: Capacity, metadata: Metadata, header: Header) -> tup
     if icc and not meta.profile_fits(icc, header.colours if holds.grey else 3):
         losses.append(meta.MISFIT)
         icc = None
-    native = metadata.native if _keeps_native(holds, metadata) else None
-    return Metadata(icc, blocks["exif"], blocks["xmp"], metadata.dpi, native), losses
+    return replace(kept, icc=icc, exif=blocks["exif"], xmp=blocks["xmp"]), losses
 
 
-def _keeps_native(holds: Capacity, metadata: Metadata) -> bool:
-    """Whether the format keeps the native metadata: it must come from a file of the same format."""
-    return metadata.native is not None and "native" in holds.metadata and metadata.native.format == holds.name
+def _fitting_packet(xmp: bytes, kept: Metadata, header: Header, scale: tuple[float, float]) -> bytes:
+    """The packet with the new sizes, without what announces parts that the file will not hold."""
+    try:
+        packet = Packet(xmp)
+    except DamagedFile:
+        return xmp  # its reader has warned of it
+    xmp_measures.resize(packet, header.width, header.height, scale)
+    xmp_container.remove_missing(packet, gain_map=kept.gain_map is not None, video=kept.trailer is not None)
+    return packet.result()
+
+
+def _has_room(holds: Capacity, kind: str, block: bytes) -> bool:
+    """Whether the format holds a block of this length."""
+    limit = holds.metadata[kind]
+    if len(block) <= limit:
+        return True
+    return kind == "xmp" and holds.extended_xmp and xmp_extended.split(block, limit) is not None

@@ -17,16 +17,26 @@ from hyperacuity.errors import DamagedFile
 from hyperacuity.formats.content import Bytes, Content
 from hyperacuity.formats.photo import pillow, vips
 from hyperacuity.formats.photo.encoder import EncoderInput
+from hyperacuity.formats.photo.gif_blocks import NAME, blocks, is_transparent, metadata_in, with_metadata
 from hyperacuity.formats.photo.limits import check_size
 from hyperacuity.formats.photo.sink import PhotoSink
 from hyperacuity.formats.photo.source import Contents, PhotoSource, open_source
-from hyperacuity.formats.protocol import Capacity, Source
-from hyperacuity.image import Image
+from hyperacuity.formats.photo.upright import upright_image
+from hyperacuity.formats.protocol import UNLIMITED, Capacity, Source
+from hyperacuity.image import Image, Item
 
 SUFFIXES = (".gif",)
 ONLY_READ = ()
 READS = ("GIF",)
-HOLDS = Capacity(name="GIF", side=65535, alpha=True, animated=True, palette=256)
+HOLDS = Capacity(
+    name=NAME,
+    side=65535,
+    alpha=True,
+    animated=True,
+    grey=False,
+    palette=256,
+    metadata=dict.fromkeys(("icc", "xmp", "native", "density_ratio"), UNLIMITED),
+)
 
 
 def accepts(content: Content) -> bool:
@@ -37,6 +47,11 @@ def accepts(content: Content) -> bool:
 def read(content: Content) -> PhotoSource:
     """Open a GIF file."""
     return open_source(content, ".gif", _contents)
+
+
+def inventory(content: Content) -> tuple[Item, ...]:
+    """List the blocks of the file besides its images."""
+    return metadata_in(content.whole()).items
 
 
 def write(path: Path, like: Source | None, *, quality: int | None = None) -> PhotoSink:
@@ -53,7 +68,12 @@ def _contents(raw: Bytes) -> Contents:
     if len(raw) < 13:
         raise DamagedFile("it is cut short inside its header")
     check_size(*struct.unpack("<HH", raw[6:10]))
-    count, transparent = _images(raw)
+    found = list(blocks(raw))
+    count = sum(block.label is None for block in found)
+    transparent = any(is_transparent(raw, block) for block in found)
+    if not count:
+        raise DamagedFile("it holds no image")
+    metadata = metadata_in(raw)
     with pillow.opened(GifImagePlugin.GifImageFile, raw) as head:
         # The file states how often it is played again after the first time; without that, it is played once.
         repeats = head.info.get("loop")
@@ -73,40 +93,16 @@ def _contents(raw: Bytes) -> Contents:
                     # Convert all frames to one mode: Pillow changes the mode between frames.
                     pixels = np.asarray(frame.convert("RGBA" if transparent else "RGB"))
                     duration = image.info.get("duration", 0) / 1000
-                yield Image.from_pixels(pixels, alpha=transparent, duration=duration if count > 1 else None)
+                yield upright_image(pixels, transparent, metadata, duration=duration if count > 1 else None)
 
     return Contents(count, loop if count > 1 else None, True, decode)
-
-
-def _images(raw: Bytes) -> tuple[int, bool]:
-    """How many images there are, and whether any has transparent pixels; `DamagedFile` if the end is missing."""
-    images, transparent = 0, False
-    try:
-        at = 13 + _palette(raw[10])
-        while raw[at] != 0x3B:
-            if raw[at] == 0x2C:
-                images += 1
-                at += 10 + _palette(raw[at + 9]) + 1
-            elif raw[at] == 0x21:
-                transparent |= raw[at + 1] == 0xF9 and bool(raw[at + 3] & 1)
-                at += 2
-            else:
-                raise DamagedFile(f"byte {at} starts an unknown block")
-            while raw[at]:
-                at += raw[at] + 1
-            at += 1
-    except IndexError as error:
-        raise DamagedFile("it is cut short: it ends before its end mark") from error
-    if not images:
-        raise DamagedFile("it holds no image")
-    return images, transparent
-
-
-def _palette(flags: int) -> int:
-    """Bytes of the palette that these flags announce."""
-    return 3 << (flags % 8 + 1) if flags & 0x80 else 0
 
 
 def _encode(job: EncoderInput) -> None:
     # A megapixel takes 1.2 s; the default of 7 takes 5.5 s, for an error of 6.1 instead of 7.3.
     vips.joined(job).gifsave_target(vips.target(job), effort=4, keep_duplicate_frames=True, keep=16)
+    job.out.file.seek(0)
+    data = job.out.file.read()
+    whole = with_metadata(data, job.metadata)
+    if whole != data:
+        job.patch(0, whole)

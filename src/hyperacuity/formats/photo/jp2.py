@@ -9,8 +9,10 @@ from typing import NoReturn
 from hyperacuity.errors import DamagedFile, UnsupportedFormat
 from hyperacuity.formats.content import Bytes, Content
 from hyperacuity.formats.photo import pillow
+from hyperacuity.formats.photo.jp2_boxes import metadata_in
 from hyperacuity.formats.photo.source import Contents, PhotoSource, open_source
 from hyperacuity.formats.protocol import Source
+from hyperacuity.image import Item
 
 SUFFIXES = ()
 ONLY_READ = (".jp2", ".j2k", ".j2c", ".jpf", ".jpx")
@@ -29,6 +31,11 @@ def accepts(content: Content) -> bool:
 def read(content: Content) -> PhotoSource:
     """Open a JPEG 2000 file, whose copy is a PNG."""
     return open_source(content, ".png", _contents)
+
+
+def inventory(content: Content) -> tuple[Item, ...]:
+    """List the boxes of the file besides its pixels."""
+    return metadata_in(content.whole()).items
 
 
 def write(path: Path, like: Source | None, *, quality: int | None = None) -> NoReturn:
@@ -52,4 +59,4 @@ def _contents(raw: Bytes) -> Contents:
         raise UnsupportedFormat(f"its {channels} channels of {sign}{bits} bits cannot be read without loss")
     # Pillow shifts 9 to 15 bits to the top of 16.
     levels = (0, ((1 << bits) - 1) << (16 - bits)) if bits > 8 else None
-    return pillow.still(Jpeg2KImagePlugin.Jpeg2KImageFile, raw, False, levels)
+    return pillow.still(Jpeg2KImagePlugin.Jpeg2KImageFile, raw, False, metadata_in(raw), levels)

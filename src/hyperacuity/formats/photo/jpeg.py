@@ -1,40 +1,47 @@
-"""JPEG: decoded and encoded by libvips; EXIF, XMP, comments and IPTC are read and written here."""
+"""JPEG: decoded and encoded by libvips; everything besides the pixels is read and written here."""
 
 from __future__ import annotations
 
 import re
 import struct
+import warnings
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
+import numpy as np
+
+from hyperacuity.errors import UnsupportedFormat
 from hyperacuity.formats.content import Bytes, Content
+from hyperacuity.formats.photo import gain_map, jpeg_behind, jpeg_resources, vips, xmp_container, xmp_segments
 from hyperacuity.formats.photo import metadata as meta
-from hyperacuity.formats.photo import vips
 from hyperacuity.formats.photo.encoder import EncoderInput
+from hyperacuity.formats.photo.jpeg_parts import EXIF, JpegParts, parts_of
+from hyperacuity.formats.photo.jpeg_segments import END, Structure, packed, packed_series
 from hyperacuity.formats.photo.limits import check_size
 from hyperacuity.formats.photo.sink import PhotoSink
 from hyperacuity.formats.photo.source import Contents, PhotoSource, open_source
 from hyperacuity.formats.photo.upright import upright_image
-from hyperacuity.formats.protocol import UNLIMITED, Capacity, Source
-from hyperacuity.image import Image, Native
+from hyperacuity.formats.protocol import UNLIMITED, Capacity, LossWarning, Source
+from hyperacuity.image import Array, Image, Item, Metadata, Native
 
 SUFFIXES = (".jpg", ".jpeg", ".jfif")
 ONLY_READ = (".jpe",)
 READS = ("JPEG",)
-# The length of a segment has 16 bits.
 HOLDS = Capacity(
     name="JPEG",
     side=65500,
     lossy=True,
-    metadata={"icc": UNLIMITED, "exif": 65527, "xmp": 65504, "dpi": UNLIMITED, "native": UNLIMITED},
+    metadata=dict.fromkeys(("icc", "exif", "dpi", "iptc", "density_ratio", "native", "gain_map", "trailer"), UNLIMITED)
+    # Less than a segment holds: the directory of the file's parts may grow.
+    | {"xmp": xmp_segments.LIMIT - 64},
+    extended_xmp=True,
 )
 # The default quality.
 QUALITY = 95
 
-# Markers of segments, and how Photoshop's begins.
-_SCAN, _COMMENT, _PHOTOSHOP = 0xDA, 0xFE, 0xED
-_PHOTOSHOP_HEAD = b"Photoshop 3.0\0"
 # Warnings of libjpeg about files that are nevertheless complete.
 _HARMLESS = re.compile(
     r"extraneous bytes before marker|Invalid SOS parameters|unknown JFIF revision|Unknown Adobe color"
@@ -48,7 +55,15 @@ def accepts(content: Content) -> bool:
 
 def read(content: Content) -> PhotoSource:
     """Open a JPEG file."""
-    return open_source(content, ".jpg", _contents)
+    return open_source(content, ".jpg", partial(_contents, strict=content.strict))
+
+
+def inventory(content: Content) -> tuple[Item, ...]:
+    """List what the file holds besides its pixels.
+
+    The arguments and errors are those of `formats.protocol.Format.inventory`.
+    """
+    return tuple(parts_of(content.whole()).items)
 
 
 def write(path: Path, like: Source | None, *, quality: int | None = None) -> PhotoSink:
@@ -59,86 +74,94 @@ def write(path: Path, like: Source | None, *, quality: int | None = None) -> Pho
     return PhotoSink(path, like, quality, HOLDS, _encode, follows=True)
 
 
-def _contents(raw: Bytes) -> Contents:
-    import pyvips
+def _contents(raw: Bytes, *, strict: bool) -> Contents:
+    found = parts_of(raw)
 
     def decode() -> Iterator[Image]:
-        try:
-            image = vips.loaded("jpegload_source", raw, fail_on="warning")
-            pixels, alpha = vips.pixels_of(image)
-        except pyvips.Error as error:
-            lines = str(error).splitlines()[1:]
-            if not lines or not all(_HARMLESS.search(line) for line in lines if line.strip()):
-                raise
-            image = vips.loaded("jpegload_source", raw, fail_on="error")
-            pixels, alpha = vips.pixels_of(image)
-        metadata = vips.metadata_of(image)
-        dpi = _jfif_dpi(raw) or metadata.dpi
-        yield upright_image(pixels, alpha, replace(metadata, dpi=dpi, native=native(_own_segments(raw))))
+        pixels, alpha = _pixels(raw, found.structure, strict)
+        metadata = _metadata(found)
+        if found.gain is not None:
+            # A damaged one is named, since nothing carries it.
+            with suppress(pyvips.Error, UnsupportedFormat):
+                metadata = replace(metadata, gain_map=gain_map.decoded(raw, *found.gain, found.announcement))
+        yield upright_image(pixels, alpha, metadata)
+
+    import pyvips
 
     head = vips.loaded("jpegload_source", raw, fail_on="error")
     check_size(head.width, head.height)
     return Contents(1, None, False, decode)
 
 
-def native(segments: bytes) -> Native | None:
-    """Return whole segments, comments and IPTC, as metadata that only a JPEG file holds."""
-    return Native(HOLDS.name, segments, "JPEG comments or IPTC") if segments else None
+def _pixels(raw: Bytes, structure: Structure, strict: bool) -> tuple[Array, bool]:
+    """The decoded pixels, and whether the last channel is alpha; a missing end marker alone is only warned of."""
+    import pyvips
+
+    try:
+        return vips.pixels_of(vips.loaded("jpegload_source", raw, fail_on="warning"))
+    except pyvips.Error as error:
+        lines = [line for line in str(error).splitlines()[1:] if line.strip()]
+        if lines and all(_HARMLESS.search(line) for line in lines):
+            return vips.pixels_of(vips.loaded("jpegload_source", raw, fail_on="error"))
+        if strict or structure.complete or not structure.refined or not _is_whole(raw):
+            raise
+        pixels = vips.pixels_of(vips.loaded("jpegload_source", bytes(raw) + END, fail_on="error"))
+    warnings.warn(LossWarning("its end marker is missing; all its pixels are there"), stacklevel=2)
+    return pixels
 
 
-def _segments(raw: Bytes) -> Iterator[tuple[int, int, int]]:
-    """Marker, start and end of each segment before the first scan, marker and length included."""
-    at = 2
-    while at + 4 <= len(raw) and raw[at] == 0xFF:
-        marker = raw[at + 1]
-        if marker == 0xFF:  # filling
-            at += 1
-            continue
-        (length,) = struct.unpack(">H", raw[at + 2 : at + 4])
-        if marker == _SCAN or length < 2:
-            return
-        yield marker, at, at + 2 + length
-        at += 2 + length
+def _is_whole(raw: Bytes) -> bool:
+    """Whether a file without an end marker holds all pixels: whatever bytes follow, the same ones are decoded.
+
+    libvips does not report every scan that ends early.
+    """
+    import pyvips
+
+    begun = bytes(raw).rstrip(b"\xff")  # the first half of the marker may be there
+    first: Array | None = None
+    for filling in (b"", b"\x55", b"\xaa", b"\x12"):
+        try:
+            pixels, _ = vips.pixels_of(vips.loaded("jpegload_source", begun + filling * 64 + END, fail_on="error"))
+        except pyvips.Error:
+            return False
+        first = pixels if first is None else first
+        if not np.array_equal(first, pixels):
+            return False
+    return True
 
 
-def _jfif_dpi(raw: Bytes) -> tuple[float, float] | None:
-    """Pixels per inch of the JFIF segment, across and down."""
-    for marker, start, end in _segments(raw):
-        if marker == 0xE0 and end - start >= 16 and raw[start + 4 : start + 9] == b"JFIF\0":
-            unit, across, down = struct.unpack(">BHH", raw[start + 11 : start + 16])
-            if unit in (1, 2) and across and down:
-                factor = 2.54 if unit == 2 else 1.0
-                return across * factor, down * factor
-    return None
-
-
-def _own_segments(raw: Bytes) -> bytes:
-    """Comments and IPTC, the only parts of Photoshop's block that still hold for a larger image."""
-    kept = b""
-    for marker, start, end in _segments(raw):
-        if marker == _COMMENT:
-            kept += bytes(raw[start:end])
-        elif marker == _PHOTOSHOP and raw[start + 4 : start + 18] == _PHOTOSHOP_HEAD:
-            iptc = meta.iptc(bytes(raw[start + 18 : end]))
-            if iptc:
-                content = _PHOTOSHOP_HEAD + iptc
-                kept += b"\xff\xed" + struct.pack(">H", len(content) + 2) + content
-    return kept
+def _metadata(found: JpegParts) -> Metadata:
+    """What the segments hold, as metadata of the image as it is stored."""
+    return Metadata(
+        icc=found.icc,
+        exif=found.exif,
+        xmp=found.xmp,
+        dpi=found.dpi or (meta.dpi(found.exif) if found.exif and not found.density_ratio else None),
+        native=Native(HOLDS.name, found.native) if found.native else None,
+        iptc=found.iptc,
+        density_ratio=found.density_ratio,
+        trailer=found.trailer,
+        items=tuple(found.items),
+    )
 
 
 def _encode(job: EncoderInput) -> None:
-    # libvips writes no JFIF segment. Without a resolution: no unit, square pixels.
-    dpi = job.metadata.dpi
-    density = (1, *(min(max(round(number), 1), 65535) for number in dpi)) if dpi else (0, 1, 1)
-    segments = b"\xff\xe0" + struct.pack(">H5sHBHHBB", 16, b"JFIF\0", 0x0102, *density, 0, 0)
-    if job.metadata.exif:
-        block = meta.prefixed(job.metadata.exif)
-        segments += b"\xff\xe1" + struct.pack(">H", len(block) + 2) + block
-    if job.metadata.xmp:
-        block = b"http://ns.adobe.com/xap/1.0/\0" + job.metadata.xmp
-        segments += b"\xff\xe1" + struct.pack(">H", len(block) + 2) + block
-    if job.metadata.native:
-        segments += job.metadata.native.data
+    metadata = job.metadata
+    hdr, xmp = _gain_map(job), metadata.xmp
+    if xmp and hdr:
+        xmp = xmp_container.with_gain_map_length(xmp, len(hdr))
+    segments = _jfif(metadata)
+    if metadata.exif:
+        segments += packed_series(0xE1, EXIF, metadata.exif)
+    if xmp:
+        segments += xmp_segments.packed_xmp(xmp)
+    if metadata.iptc:
+        segments += jpeg_resources.packed_iptc(metadata.iptc)
+    if metadata.native:
+        segments += metadata.native.data
+    if metadata.gain_map and hdr:
+        segments += metadata.gain_map.announcement
+        segments += packed(0xE2, jpeg_behind.packed_index([0, 0], [0, 0]))
     # The segments end where libvips' start marker is, and overwrite it; the encoded data is not copied again.
     job.out.file.seek(len(segments))
     small = job.header.height * job.header.width <= 25_000_000
@@ -151,3 +174,27 @@ def _encode(job: EncoderInput) -> None:
         keep="icc",
     )
     job.patch(0, b"\xff\xd8" + segments)
+    end = job.out.file.seek(0, 2)
+    job.out.write(hdr + (metadata.trailer or b""))
+    if hdr:
+        index_at = 2 + len(segments) - len(jpeg_behind.packed_index([0, 0], [0, 0]))
+        start = end - index_at - len(jpeg_behind.MPF)
+        job.patch(index_at, jpeg_behind.packed_index([end, len(hdr)], [0, start]))
+
+
+def _jfif(metadata: Metadata) -> bytes:
+    """The first segment, which libvips does not write. Without a resolution: no unit, square pixels."""
+    density: tuple[float, float] = metadata.density_ratio or metadata.dpi or (1, 1)
+    unit = 1 if metadata.dpi and not metadata.density_ratio else 0
+    across, down = (min(max(round(number), 1), 65535) for number in density)
+    return packed(0xE0, struct.pack(">5sHBHHBB", b"JFIF\0", 0x0102, unit, across, down, 0, 0))
+
+
+def _gain_map(job: EncoderInput) -> bytes:
+    """The encoded gain map, enlarged as the image is; b"" if there is none."""
+    metadata, header = job.metadata, job.header
+    if metadata.gain_map is None:
+        return b""
+    width, height = metadata.size or (header.width, header.height)
+    scale = header.width / width, header.height / height
+    return gain_map.encoded(metadata.gain_map, scale, job.quality or QUALITY)

@@ -1,22 +1,29 @@
-"""EXIF and XMP: the orientation and the size in them, and how to update both. ICC profiles. IPTC.
+"""EXIF: the orientation, sizes and places in it, and how to update them. ICC profiles.
 
 EXIF is patched in place: makers' notes hold offsets, which stay valid only if nothing moves.
 """
 
 from __future__ import annotations
 
-import re
 import struct
+from collections.abc import Sequence
+from fractions import Fraction
 
 from hyperacuity.errors import DamagedFile
-from hyperacuity.formats.photo.tiff_tags import EXIF, GPS, Directory, Tiff, joined, tree
+from hyperacuity.formats.photo.geometry import NO_TURN, Turn
+from hyperacuity.formats.photo.tiff_tags import EXIF, GPS, INTEROP, Directory, Entry, Tiff, joined, tree
 
 MISFIT = "the ICC profile is damaged or not for such pixels (grey or colour) and is left out"
 
 _ORIENTATION = 274
+# Pixels per unit of the sensor, across and down; place and area of the main subject.
+_FOCAL_PLANE = (41486, 41487)
+_SUBJECTS = (37396, 41492)
+# The greatest LONG.
+_MOST = 0xFFFFFFFF
 # Tags of a TIFF's first page that describe the image and not how its pixels are stored.
-_DESCRIPTIVE = frozenset({269, 270, 271, 272, 285, 305, 306, 315, 316, 318, 319, 529, 532, 18246, 18249, 33432})
-_DESCRIPTIVE |= frozenset(range(40091, 40096))
+DESCRIPTIVE = frozenset({269, 270, 271, 272, 285, 305, 306, 315, 316, 318, 319, 529, 532, 18246, 18249, 33432})
+DESCRIPTIVE |= frozenset(range(40091, 40096))
 # Tags of an EXIF block's first directory that describe its file; a TIFF has its own.
 STRUCTURAL = frozenset({254, 255, 256, 257, 258, 259, 262, 266, 273, 274, 277, 278, 279, 282, 283, 284, 296, 301, 317})
 STRUCTURAL |= frozenset({320, 322, 323, 324, 325, 330, 338, 339, 347, 529, 530, 531, 532, 700, 33723, 34377, 34675})
@@ -32,23 +39,18 @@ def unprefixed(exif: bytes) -> bytes:
     return exif.removeprefix(b"Exif\0\0")
 
 
-def orientation(exif: bytes | None, xmp: bytes | None) -> int:
-    """Return the orientation, 1 to 8: EXIF's, or else XMP's, or else 1.
+def orientation(exif: bytes) -> int | None:
+    """Return the orientation, 1 to 8; None if the block does not state it.
 
     Raises:
-        DamagedFile: If the EXIF block is damaged.
+        DamagedFile: If the block is damaged.
     """
-    if exif is not None:
-        tiff = Tiff(exif)
-        entries, _, _ = tiff.directory(tiff.first)
-        if _ORIENTATION in entries:
-            found = tiff.integer(entries, _ORIENTATION, 1)
-            return found if 1 <= found <= 8 else 1
-    if xmp is not None:
-        match = re.search(rb'tiff:Orientation(?:="|>)\s*([1-8])', xmp)
-        if match:
-            return int(match[1])
-    return 1
+    tiff = Tiff(exif)
+    entries, _, _ = tiff.directory(tiff.first)
+    if _ORIENTATION not in entries:
+        return None
+    found = tiff.integer(entries, _ORIENTATION, 1)
+    return found if 1 <= found <= 8 else 1
 
 
 def dpi(exif: bytes) -> tuple[float, float] | None:
@@ -60,13 +62,29 @@ def dpi(exif: bytes) -> tuple[float, float] | None:
         return None
 
 
-def upright(exif: bytes) -> bytes:
-    """Return the block with orientation 1 and without its thumbnail, which would be outdated."""
+def upright(exif: bytes, turn: Turn = NO_TURN) -> bytes:
+    """Return the block with orientation 1, with what it measures in the image turned, and without its thumbnail.
+
+    Args:
+        exif: The block.
+        turn: How the image is turned.
+
+    Raises:
+        DamagedFile: If the block is damaged.
+    """
     tiff = Tiff(exif)
     entries, following, next_at = tiff.directory(tiff.first)
     patched = bytearray(exif)
     if _ORIENTATION in entries:
         _put(patched, tiff, entries, _ORIENTATION, 1)
+    inner = tree(tiff, entries).get(EXIF, {}) if EXIF in entries else {}
+    for tag in _SUBJECTS:
+        area = tiff.integers(inner, tag)
+        if len(area) >= 2:
+            _overwrite(patched, tiff, inner[tag], turn.subject(area))
+    if turn.swaps:
+        _exchange(patched, entries, 282, 283)
+        _exchange(patched, inner, *_FOCAL_PLANE)
     if following:
         patched[next_at : next_at + 4] = b"\0\0\0\0"
         try:
@@ -79,23 +97,77 @@ def upright(exif: bytes) -> bytes:
     return bytes(patched)
 
 
-def sized(exif: bytes, width: int, height: int) -> bytes:
-    """Return the block with its size fields, if it has any, set to a new size."""
+def sized(exif: bytes, width: int, height: int, scale: tuple[float, float] = (1, 1)) -> bytes:
+    """Return the block with its sizes, and with what it measures in pixels multiplied by the scale.
+
+    Args:
+        exif: The block of an upright image.
+        width: The new width.
+        height: The new height.
+        scale: New size divided by old size, across and down.
+
+    Raises:
+        DamagedFile: If the block is damaged.
+    """
     tiff = Tiff(exif)
     patched = bytearray(exif)
     main, _, _ = tiff.directory(tiff.first)
-    for entries, tags in ((main, (256, 257)), (tree(tiff, main).get(EXIF, {}), (0xA002, 0xA003))):
+    directories = tree(tiff, main)
+    inner, interop = directories.get(EXIF, {}), directories.get(INTEROP, {})
+    for entries, tags in ((main, (256, 257)), (inner, (0xA002, 0xA003)), (interop, (0x1001, 0x1002))):
         for tag, side in zip(tags, (width, height), strict=True):
             if tag in entries:
                 _put(patched, tiff, entries, tag, side)
+    if scale == (1, 1):
+        return bytes(patched)
+    for tag, factor in zip(_FOCAL_PLANE, scale, strict=True):
+        entry = inner.get(tag)
+        if entry is not None and entry.kind == 5 and entry.count == 1:
+            above, below = struct.unpack(tiff.order + "II", entry.raw)
+            patched[entry.at : entry.at + 8] = struct.pack(tiff.order + "II", *_multiplied(above, below, factor))
+    for tag in _SUBJECTS:
+        factors = (scale[0], scale[1], scale[0], scale[1])
+        scaled = [number * factor for number, factor in zip(tiff.integers(inner, tag), factors, strict=False)]
+        if scaled:
+            _overwrite(patched, tiff, inner[tag], scaled)
     return bytes(patched)
 
 
 def _put(block: bytearray, tiff: Tiff, entries: Directory, tag: int, value: int) -> None:
-    """Write an integer over another, as a LONG: the four bytes of an inline value hold either."""
+    """Write an integer over another, as a LONG if it is too great for a SHORT: four bytes hold either."""
     entry = entries[tag]
     if entry.count == 1 and entry.kind in (3, 4):
-        block[entry.at - 8 : entry.at + 4] = struct.pack(tiff.order + "HHII", tag, 4, 1, value)
+        short = entry.kind == 3 and value <= 0xFFFF
+        stored = struct.pack(tiff.order + ("H2x" if short else "I"), value)
+        block[entry.at - 8 : entry.at + 4] = struct.pack(tiff.order + "HHI", tag, 3 if short else 4, 1) + stored
+
+
+def _overwrite(block: bytearray, tiff: Tiff, entry: Entry, numbers: Sequence[float]) -> None:
+    """Write integers over those of an entry, in its type; what the type cannot hold becomes its greatest value."""
+    letter, most = ("H", 0xFFFF) if entry.kind == 3 else ("I", _MOST)
+    if entry.kind in (3, 4) and entry.count == len(numbers):
+        whole = [min(max(round(number), 0), most) for number in numbers]
+        block[entry.at : entry.at + len(entry.raw)] = struct.pack(f"{tiff.order}{len(whole)}{letter}", *whole)
+
+
+def _exchange(block: bytearray, entries: Directory, one: int, other: int) -> None:
+    """Exchange the values of two entries of the same type."""
+    first, second = entries.get(one), entries.get(other)
+    if first and second and len(first.raw) == len(second.raw) and first.kind == second.kind:
+        block[first.at : first.at + len(first.raw)] = second.raw
+        block[second.at : second.at + len(second.raw)] = first.raw
+
+
+def _multiplied(above: int, below: int, factor: float) -> tuple[int, int]:
+    """A fraction times a factor, in 32 bits; its denominator stays if the product is whole."""
+    if not above or not below:
+        return above, below
+    product = Fraction(above) * Fraction(factor).limit_denominator(1_000_000)
+    if product.denominator == 1 and product <= _MOST:
+        return int(product), below
+    fraction = product / below
+    fraction = fraction.limit_denominator(max(1, min(_MOST, int(_MOST / fraction))))
+    return min(fraction.numerator, _MOST), fraction.denominator
 
 
 def profile_fits(icc: bytes, colours: int) -> bool:
@@ -109,27 +181,12 @@ def profile_fits(icc: bytes, colours: int) -> bool:
 
 def from_page(tiff: Tiff, page: Directory) -> bytes | None:
     """Return the EXIF block that corresponds to a TIFF page: its descriptive tags, EXIF and GPS directories."""
-    entries = {tag: page[tag] for tag in _DESCRIPTIVE if tag in page}
+    entries = {tag: page[tag] for tag in DESCRIPTIVE if tag in page}
     inner = tree(tiff, {tag: page[tag] for tag in (EXIF, GPS) if tag in page})
     if not entries and not inner:
         return None
     head = struct.pack(tiff.order + "2sHI", b"II" if tiff.order == "<" else b"MM", 42, 8)
     return head + joined(entries, inner, 8, tiff.order, False, 0)
-
-
-def xmp_upright(xmp: bytes) -> bytes:
-    """Return the packet with orientation 1."""
-    return re.sub(rb'(tiff:Orientation(?:="|>)\s*)[1-8]', rb"\g<1>1", xmp)
-
-
-def xmp_sized(xmp: bytes, width: int, height: int) -> bytes:
-    """Return the packet with its size fields, if it has any, set to a new size."""
-    for names, side in (
-        (rb"tiff:ImageWidth|exif:PixelXDimension", width),
-        (rb"tiff:ImageLength|exif:PixelYDimension", height),
-    ):
-        xmp = re.sub(rb'((?:%s)(?:="|>)\s*)\d+' % names, rb"\g<1>%d" % side, xmp)
-    return xmp
 
 
 def exif_with_dpi(across: float, down: float) -> bytes:
@@ -139,19 +196,3 @@ def exif_with_dpi(across: float, down: float) -> bytes:
     entries += struct.pack("<HHIHH", 296, 3, 1, 2, 0)
     numbers = [number for dots in (across, down) for number in (min(round(dots * 1000), 2**32 - 1), 1000)]
     return b"II*\0" + struct.pack("<IH", 8, 3) + entries + struct.pack("<I4I", 0, *numbers)
-
-
-def iptc(resources: bytes) -> bytes:
-    """Return the one of Photoshop's image resources that holds IPTC, whole; b"" if it is missing or damaged."""
-    at = 0
-    while resources[at : at + 4] == b"8BIM" and at + 12 <= len(resources):
-        start = at + 7 + resources[at + 6]  # behind the name, a byte of length before it
-        start += start % 2 != at % 2
-        size = int.from_bytes(resources[start : start + 4])
-        end = start + 4 + size + size % 2
-        if start + 4 + size > len(resources):
-            return b""
-        if resources[at + 4 : at + 6] == b"\x04\x04":
-            return resources[at:end].ljust(end - at, b"\0")
-        at = end
-    return b""

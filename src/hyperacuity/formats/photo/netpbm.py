@@ -19,18 +19,18 @@ from hyperacuity.formats.photo.encoder import EncoderInput
 from hyperacuity.formats.photo.limits import check_size
 from hyperacuity.formats.photo.sink import PhotoSink
 from hyperacuity.formats.photo.source import Contents, PhotoSource, open_source
-from hyperacuity.formats.protocol import Capacity, Source
-from hyperacuity.image import Array, Header, Image
+from hyperacuity.formats.protocol import UNLIMITED, Capacity, Source
+from hyperacuity.image import Array, Header, Image, Item, Metadata, Native
 
 SUFFIXES = (".ppm", ".pgm", ".pnm", ".pfm")
 ONLY_READ = (".pbm", ".pam")
 READS = ("PBM", "PGM", "PPM", "PAM", "PFM")
-HOLDS = Capacity(name="PNM", depths=(8, 16), levels=True)
+HOLDS = Capacity(name="PNM", depths=(8, 16), levels=True, metadata={"native": UNLIMITED})
 
 # Capacities of the endings that differ from the default.
 _HOLDS = {
     ".pgm": replace(HOLDS, name="PGM", channels=(1,), coloured=".ppm or .pnm"),
-    ".pfm": replace(HOLDS, name="PFM", depths=(32,), levels=False),
+    ".pfm": replace(HOLDS, name="PFM", depths=(32,), levels=False, metadata={}),
 }
 # The endings that fit the kinds; PAM is not written.
 _SUFFIXES = {b"P3": ".ppm", b"P6": ".ppm", b"P7": ".png", b"Pf": ".pfm", b"PF": ".pfm"}
@@ -46,6 +46,13 @@ def read(content: Content) -> PhotoSource:
     return open_source(content, _SUFFIXES.get(content.head[:2], ".pgm"), _contents)
 
 
+def inventory(content: Content) -> tuple[Item, ...]:
+    """List what the file holds besides its pixels."""
+    raw = content.whole()
+    head, start, magic = _parse(raw)
+    return _metadata(raw, head, start, magic).items
+
+
 def write(path: Path, like: Source | None, *, quality: int | None = None) -> PhotoSink:
     """Return a sink for a PGM, PPM or PFM file, as its ending states.
 
@@ -57,6 +64,7 @@ def write(path: Path, like: Source | None, *, quality: int | None = None) -> Pho
 def _contents(raw: Bytes) -> Contents:
     head, start, magic = _parse(raw)
     check_size(head.width, head.height)
+    head = replace(head, metadata=_metadata(raw, head, start, magic))
 
     def decode() -> Iterator[Image]:
         yield Image(head, _pixels(raw, head, start, magic))
@@ -110,6 +118,26 @@ def _pam(head: bytes) -> tuple[Header, int, bytes]:
     if depth > 4:
         raise UnsupportedFormat(f"it has {depth} channels; 1 to 4 are read (grey or RGB, each with or without alpha)")
     return _header(height, width, depth, maximum, depth in (2, 4)), found.end(), b"P7"
+
+
+def _metadata(raw: Bytes, head: Header, start: int, magic: bytes) -> Metadata:
+    """The comments of the header, and what follows the pixels."""
+    comments = re.findall(rb"#[^\n]*\n", raw[:start])
+    items = [Item("comment", "comment", "native")] if comments else []
+    end = start + _length(head, magic)
+    if magic not in (b"P1", b"P2", b"P3") and len(raw) > end and raw[end:].strip():
+        more = re.match(rb"\s*P[1-7fF]\s", raw[end : end + 64])
+        items.append(
+            Item("trailer", "more images behind the first" if more else f"{len(raw) - end} bytes behind its end")
+        )
+    holds = _HOLDS.get(_SUFFIXES.get(magic, ".pgm"), HOLDS)
+    native = Native(holds.name, b"".join(comments)) if comments else None
+    return Metadata(native=native, items=tuple(items), size=(head.width, head.height))
+
+
+def _length(head: Header, magic: bytes) -> int:
+    """Bytes of the pixels of the variants that are not text."""
+    return (head.width + 7) // 8 * head.height if magic == b"P4" else head.nbytes
 
 
 def _number(word: bytes) -> int:
@@ -175,16 +203,18 @@ def _take(raw: Bytes, start: int, count: int, dtype: np.dtype[Any]) -> Array:
     return np.frombuffer(raw, dtype, count, start)
 
 
-def _preamble(head: Header) -> bytes:
+def _preamble(head: Header, comments: bytes) -> bytes:
     """The header to write for `head`, whose levels are (0, maximum) or float."""
     if head.dtype == np.float32:
         return b"%s\n%d %d\n-1.0\n" % (b"PF" if head.channels == 3 else b"Pf", head.width, head.height)
-    return b"P%d\n%d %d\n%d\n" % (6 if head.channels == 3 else 5, head.width, head.height, head.levels[1])
+    kind = 6 if head.channels == 3 else 5
+    return b"P%d\n%s%d %d\n%d\n" % (kind, comments, head.width, head.height, head.levels[1])
 
 
 def _encode(job: EncoderInput) -> None:
     """A header, then plain numbers; the rows of floats from the bottom up."""
-    job.out.write(_preamble(job.header))
+    native = job.metadata.native
+    job.out.write(_preamble(job.header, native.data if native else b""))
     floats = job.header.dtype.kind == "f"
     for band in job.pages[0].bands(upwards=floats):
         stored = np.dtype("<f4") if floats else band.dtype.newbyteorder(">")

@@ -90,13 +90,16 @@ def metadata_of(info: dict[Any, Any]) -> Metadata:
     )
 
 
-def still(plugin: Any, raw: Bytes, lossless: bool, levels: tuple[float, float] | None = None) -> Contents:
+def still(
+    plugin: Any, raw: Bytes, lossless: bool, metadata: Metadata, levels: tuple[float, float] | None = None
+) -> Contents:
     """Return the contents of a file of one image.
 
     Args:
         plugin: Pillow's class for files of this format.
         raw: The file.
         lossless: Whether its pixels are exact.
+        metadata: Everything that it says besides them.
         levels: Black and white, by default those of the type.
     """
 
@@ -104,7 +107,6 @@ def still(plugin: Any, raw: Bytes, lossless: bool, levels: tuple[float, float] |
         with opened(plugin, raw) as image:
             image.load()
             pixels, alpha = pixels_of(image)
-            metadata = metadata_of(image.info)
         yield upright_image(pixels, alpha, metadata, levels=levels)
 
     with opened(plugin, raw) as head:

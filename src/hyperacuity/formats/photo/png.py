@@ -16,13 +16,15 @@ from hyperacuity.formats.photo import metadata as meta
 from hyperacuity.formats.photo import vips
 from hyperacuity.formats.photo.encoder import EncoderInput
 from hyperacuity.formats.photo.limits import check_size
-from hyperacuity.formats.photo.png_chunks import NAME, SIGNATURE, chunk, chunks_of, metadata_in
+from hyperacuity.formats.photo.png_chunks import NAME, SIGNATURE
 from hyperacuity.formats.photo.png_frames import Joiner, composed, parse_animation
+from hyperacuity.formats.photo.png_metadata import chunks_of, metadata_in
+from hyperacuity.formats.photo.png_stream import Inserter
 from hyperacuity.formats.photo.sink import PhotoSink
 from hyperacuity.formats.photo.source import Contents, PhotoSource, open_source
 from hyperacuity.formats.photo.upright import upright_image
 from hyperacuity.formats.protocol import UNLIMITED, Capacity, LossWarning, Source
-from hyperacuity.image import Image
+from hyperacuity.image import Image, Item
 
 SUFFIXES = (".png", ".apng")
 ONLY_READ = ()
@@ -32,7 +34,9 @@ HOLDS = Capacity(
     depths=(8, 16),
     alpha=True,
     animated=True,
-    metadata={"icc": UNLIMITED, "exif": UNLIMITED, "xmp": UNLIMITED, "dpi": UNLIMITED, "native": UNLIMITED},
+    metadata=dict.fromkeys(
+        ("icc", "exif", "xmp", "iptc", "dpi", "density_ratio", "native", "colour", "colour.range"), UNLIMITED
+    ),
 )
 
 
@@ -44,6 +48,11 @@ def accepts(content: Content) -> bool:
 def read(content: Content) -> PhotoSource:
     """Open a PNG file."""
     return open_source(content, ".png", _contents)
+
+
+def inventory(content: Content) -> tuple[Item, ...]:
+    """List the chunks of the file besides its pixels."""
+    return metadata_in(content.whole())[0].items
 
 
 def write(path: Path, like: Source | None, *, quality: int | None = None) -> PhotoSink:
@@ -62,16 +71,18 @@ def _contents(raw: Bytes) -> Contents:
     check_size(*struct.unpack(">II", raw[16:24]))
     animation = parse_animation(raw)
     head = vips.loaded("pngload_source", raw, fail_on="error")
-    metadata = metadata_in(raw)
-    exif = meta.unprefixed(metadata.exif) if metadata.exif else None
-    icc = vips.field(head, "icc-profile-data")
+    metadata, damaged_xmp = metadata_in(raw)
+    exif = metadata.exif
+    icc = vips.field(head, "icc-profile-data") or metadata.icc
     dpi = metadata.dpi or (meta.dpi(exif) if exif else None)
     losses = []
-    if icc is None and raw.find(b"iCCP", 33, raw.find(b"IDAT")) > 0:  # libpng ignores it without a warning
+    items = metadata.items
+    if icc is None and any(item.carrier == "icc" for item in items):  # libpng ignores it without a warning
         losses.append(meta.MISFIT)
-    if metadata.xmp == b"":
+        items = tuple(item for item in items if item.carrier != "icc")
+    if damaged_xmp:
         losses.append("the XMP packet is damaged and is left out")
-    metadata = replace(metadata, icc=icc, exif=exif, xmp=metadata.xmp or None, dpi=dpi)
+    metadata = replace(metadata, icc=icc, dpi=dpi, items=items)
 
     def still() -> Iterator[Image]:
         for loss in losses:
@@ -100,27 +111,13 @@ def _options() -> dict[str, Any]:
 
 
 def _encode(job: EncoderInput) -> None:
-    metadata = chunks_of(job.metadata)
+    metadata = chunks_of(job.metadata, job.header)
     if len(job.pages) > 1:
         joiner = Joiner(len(job.pages), job.loop, metadata)
-        for page in job.pages:
-            single = vips.joined(replace(job, pages=[page])).pngsave_buffer(**_options())
-            job.out.write(joiner.add(single, page.header.duration or 0))
+        for index, page in enumerate(job.pages):
+            single = replace(job, pages=[page], page_metadata=[job.page_metadata[index]])
+            png = vips.joined(single).pngsave_buffer(**_options())
+            job.out.write(joiner.add(png, page.header.duration or 0))
         job.out.write(joiner.end())
     else:
-        # As with JPEG: libvips' signature and IHDR, 33 bytes, move to the start and leave room for ours.
-        job.out.file.seek(len(metadata))
-        vips.joined(job).pngsave_target(vips.target(job), **_options())
-        job.out.file.seek(len(metadata))
-        job.patch(0, job.out.file.read(33) + metadata)
-    if job.metadata.dpi is None:
-        _clear_resolution(job)
-
-
-def _clear_resolution(job: EncoderInput) -> None:
-    """Mark the unit of the resolution as unknown: libvips always writes a unit."""
-    job.out.file.seek(0)
-    head = job.out.file.read(1 << 20)
-    at = head.find(b"pHYs", 0, head.find(b"IDAT"))
-    if at > 0:
-        job.patch(at - 4, chunk(b"pHYs", struct.pack(">IIB", 1, 1, 0)))
+        Inserter(job.out, metadata).encode(lambda target: vips.joined(job).pngsave_target(target, **_options()))

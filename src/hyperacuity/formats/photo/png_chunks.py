@@ -1,4 +1,4 @@
-"""PNG's chunks: whether all are there, and the metadata in them. PNG 3rd edition (W3C, 2025).
+"""PNG's chunks: whether all are there, what each one is, and the metadata in them. PNG 3rd edition (W3C, 2025).
 
 libpng stops reading at the last pixel, so metadata lost to a truncation after it would go unnoticed.
 """
@@ -11,17 +11,26 @@ from collections.abc import Iterator
 
 from hyperacuity.errors import DamagedFile
 from hyperacuity.formats.content import Bytes
-from hyperacuity.image import Metadata, Native
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 # The format's name in messages, and in metadata of its own.
 NAME = "PNG"
 
-_XMP = b"XML:com.adobe.xmp\0"
-_TEXT = (b"tEXt", b"zTXt", b"iTXt")
+XMP = b"XML:com.adobe.xmp\0"
+TEXT = (b"tEXt", b"zTXt", b"iTXt")
 # Colour spaces: gamma, primaries, sRGB, codes of H.273, HDR10's mastering display and light levels.
-_COLOUR = (b"gAMA", b"cHRM", b"sRGB", b"cICP", b"mDCV", b"cLLI")
-_GAMMA_OF_SRGB = 45455
+COLOUR = {
+    b"gAMA": "gamma",
+    b"cHRM": "primaries",
+    b"sRGB": "sRGB",
+    b"cICP": "colour codes (cICP)",
+    b"mDCV": "mastering display (mDCV)",
+    b"cLLI": "light levels (cLLI)",
+}
+# Drafts of the third edition spelt two of them so.
+SPELLINGS = {b"mDCv": b"mDCV", b"cLLi": b"cLLI"}
+# Longer texts are taken for an attack.
+_LONGEST = 1 << 26
 
 
 def chunks(data: Bytes) -> Iterator[tuple[bytes, int, int]]:
@@ -43,71 +52,52 @@ def chunks(data: Bytes) -> Iterator[tuple[bytes, int, int]]:
         at += 12 + length
 
 
-def metadata_in(data: Bytes) -> Metadata:
-    """Return all metadata except the ICC profile, including those after the pixels, which libpng does not read."""
-    exif = xmp = dpi = None
-    own: list[bytes] = []
-    for kind, start, end in chunks(data):
-        if kind == b"eXIf":
-            exif = bytes(data[start:end])
-        elif kind == b"iTXt" and data[start : start + len(_XMP)] == _XMP:
-            compressed = data[start + len(_XMP)]
-            # Behind two flags come language and translated keyword, each with a zero at its end.
-            packet = bytes(data[start + len(_XMP) + 2 : end]).split(b"\0", 2)[-1]
-            xmp = _unpacked(packet) if compressed else packet
-        elif kind in _TEXT and (profile := _raw_profile(kind, bytes(data[start:end]))):
-            exif = exif or profile
-        elif kind in (*_TEXT, *_COLOUR):
-            own.append(chunk(kind, bytes(data[start:end])))
-        elif kind == b"pHYs" and end - start == 9:
-            across, down, unit = struct.unpack(">IIB", data[start:end])
-            dpi = (across * 0.0254, down * 0.0254) if unit == 1 and across and down else None
-    return Metadata(None, exif, xmp, dpi, native(b"".join(own)))
+def chunk(kind: bytes, content: bytes) -> bytes:
+    """Return a chunk with its length and its checksum."""
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
 
 
-def _unpacked(packet: bytes) -> bytes:
-    """A decompressed packet; b"" if it is damaged."""
+def keyword_of(content: bytes) -> bytes:
+    """Return the keyword of a text chunk."""
+    return content.partition(b"\0")[0]
+
+
+def inflated(packed: bytes) -> bytes:
+    """Return decompressed bytes; b"" if they are damaged."""
     try:
-        return zlib.decompressobj().decompress(packet, 1 << 24)
+        return zlib.decompressobj().decompress(packed, _LONGEST)
     except zlib.error:
         return b""
 
 
-def native(whole: bytes) -> Native | None:
-    """Return whole chunks of text and colour as metadata that only a PNG file holds."""
-    return Native(NAME, whole, "PNG text or colour" if _is_informative(whole) else "") if whole else None
+def xmp_in(content: bytes) -> bytes:
+    """Return the XMP packet in an iTXt chunk that has the keyword for it; b"" if it is damaged."""
+    # Behind two flags come language and translated keyword, each with a zero at its end.
+    packet = content[len(XMP) + 2 :].split(b"\0", 2)[-1]
+    return inflated(packet) if content[len(XMP) : len(XMP) + 1] == b"\1" else packet
 
 
-def _is_informative(whole: bytes) -> bool:
-    """Whether chunks specify colours other than sRGB, which every reader assumes."""
-    data = SIGNATURE + whole + chunk(b"IEND", b"")
-    for kind, start, end in chunks(data):
-        if kind in (*_TEXT, b"cICP", b"mDCV", b"cLLI"):
-            return True
-        if kind == b"gAMA" and abs(int.from_bytes(data[start:end]) - _GAMMA_OF_SRGB) > _GAMMA_OF_SRGB // 100:
-            return True
-    return False
+def raw_profile(kind: bytes, content: bytes) -> tuple[str, bytes] | None:
+    """Return the type and the bytes of a profile in hexadecimal text, ImageMagick's way before PNG had chunks for them.
 
-
-def _raw_profile(kind: bytes, content: bytes) -> bytes | None:
-    """EXIF in hexadecimal text, as ImageMagick wrote it before PNG had a chunk for it."""
+    Args:
+        kind: tEXt or zTXt.
+        content: The chunk's content.
+    """
     keyword, _, text = content.partition(b"\0")
-    if keyword not in (b"Raw profile type exif", b"Raw profile type APP1"):
+    if not keyword.startswith(b"Raw profile type ") or kind == b"iTXt":
         return None
+    words = (inflated(text[1:]) if kind == b"zTXt" else text).split()
     try:
-        words = (zlib.decompressobj().decompress(text[1:], 1 << 20) if kind == b"zTXt" else text).split()
-        return bytes.fromhex(b"".join(words[2:]).decode("ascii")) or None
-    except (zlib.error, ValueError):
+        profile = bytes.fromhex(b"".join(words[2:]).decode("ascii"))
+    except ValueError:
         return None
+    return (keyword[17:].decode("latin-1").lower(), profile) if profile else None
 
 
-def chunks_of(metadata: Metadata) -> bytes:
-    """Return the chunks that hold EXIF, XMP and native metadata, to insert after IHDR."""
-    block = metadata.native.data if metadata.native else b""
-    block += chunk(b"eXIf", metadata.exif) if metadata.exif else b""
-    return block + (chunk(b"iTXt", _XMP + b"\0\0\0\0" + metadata.xmp) if metadata.xmp else b"")
-
-
-def chunk(kind: bytes, content: bytes) -> bytes:
-    """Return a chunk with its length and its checksum."""
-    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+def raw_profile_chunk(name: str, profile: bytes) -> bytes:
+    """Return a chunk that holds a profile in hexadecimal text."""
+    digits = profile.hex()
+    lines = "\n".join(digits[at : at + 72] for at in range(0, len(digits), 72))
+    text = f"\n{name}\n{len(profile):8d}\n{lines}\n"
+    return chunk(b"zTXt", f"Raw profile type {name}\0\0".encode() + zlib.compress(text.encode()))

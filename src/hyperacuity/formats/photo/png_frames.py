@@ -175,7 +175,7 @@ class Joiner:
                 out += self._control(width, height, duration)
             if kind == b"IDAT" and not first:
                 out += chunk(b"fdAT", struct.pack(">I", self._next()) + content)
-            elif first and kind != b"IEND":
+            elif first and kind not in (b"IEND", b"pHYs"):  # libvips writes a resolution even if there is none
                 out += chunk(kind, content) + (self._metadata if kind == b"IHDR" else b"")
         return out
 

@@ -69,7 +69,8 @@ class PhotoSink:
         self._like = like
         self._quality = quality
         self._pages: list[Page] = []
-        self._metadata = Metadata()
+        self._metadata: list[Metadata] = []
+        self._named: set[str] = set()
         self._flattened = False
         self._failed = False
         self._out: Partial | None = None
@@ -92,14 +93,13 @@ class PhotoSink:
         header = strips.header
         self._check_size(header)
         stored = fitting.stored_header(self._holds, header)
-        if self._pages:
+        if self._pages and not self._holds.mixed:
             self._check_like_the_first(stored)
-        else:
-            self._metadata = header.metadata
-            same = self._like is not None and self._like.suffix == self.path.suffix.lower()
-            losses = fitting.lost_pixels(self._holds, header, same_format=same)
-            for loss in losses + fitting.lost_metadata(self._holds, header):
-                self._warn(loss)
+        same = self._like is not None and self._like.suffix == self.path.suffix.lower()
+        losses = fitting.lost_pixels(self._holds, header, same_format=same)
+        for loss in losses + fitting.lost_metadata(self._holds, header):
+            self._warn(loss)
+        self._metadata.append(header.metadata)
         with storing(self.path):
             follow = self._begin if self._follows and not self._pages else None
             self._pages.append(self._spool.add(stored, self._conformed(header, stored, strips), follow))
@@ -124,12 +124,19 @@ class PhotoSink:
 
     def _input(self, pages: list[Page]) -> EncoderInput:
         assert self._out is not None
-        metadata, losses = fitting.fitting_metadata(self._holds, self._metadata, pages[0].header)
-        for loss in losses:
-            self._warn(loss)
+        fitted: list[Metadata] = []
+        for index, page in enumerate(pages):
+            # The frames of an animation share theirs.
+            if index and self._metadata[index] == self._metadata[index - 1] and self._same_size(pages, index):
+                fitted.append(fitted[-1])
+                continue
+            metadata, losses = fitting.fitting_metadata(self._holds, self._metadata[index], page.header)
+            for loss in losses:
+                self._warn(loss)
+            fitted.append(metadata)
         loop = self._like.loop if self._like is not None else None
         lossless = self._like.lossless if self._like is not None else True
-        return EncoderInput(self._out, pages, metadata, self._quality, loop or 0, lossless)
+        return EncoderInput(self._out, pages, fitted, self._quality, loop or 0, lossless)
 
     def _finish(self) -> None:
         import pyvips
@@ -185,7 +192,15 @@ class PhotoSink:
                 f"{stored.dtype} after {first.shape} of {first.dtype}; write each to a separate file"
             )
 
+    @staticmethod
+    def _same_size(pages: list[Page], index: int) -> bool:
+        return pages[index].header.shape == pages[index - 1].header.shape
+
     def _warn(self, loss: str) -> None:
+        """Name a loss, once for all pages."""
+        if loss in self._named:
+            return
+        self._named.add(loss)
         warnings.warn(LossWarning(f"{self.path.name}: {loss}"), stacklevel=4)
 
     def _conformed(self, header: Header, stored: Header, strips: Strips) -> Iterator[Array]:

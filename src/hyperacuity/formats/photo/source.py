@@ -10,7 +10,7 @@ from typing import Self
 
 from hyperacuity.errors import DamagedFile, OutOfMemory, UnsupportedFormat, UsageError
 from hyperacuity.formats.content import Bytes, Content
-from hyperacuity.formats.photo import vips
+from hyperacuity.formats.photo import glib, vips
 from hyperacuity.image import Image
 
 
@@ -86,6 +86,7 @@ def naming(name: str) -> Iterator[None]:
     """Put the file's name before each error, and turn libvips' errors into ours."""
     import pyvips
 
+    glib.silence_terminal()
     pyvips.vips_lib.vips_error_clear()
     try:
         yield

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from hyperacuity.errors import UsageError
+from hyperacuity.formats.photo import glib
 from hyperacuity.formats.photo.tiff_tags import Entry, packed
 from hyperacuity.image import Array, Header
 from hyperacuity.storage import Partial
@@ -80,6 +81,7 @@ class Page:
         """Return a libvips image that reads these rows without a copy; this page must outlive it."""
         import pyvips
 
+        glib.silence_terminal()
         height, width, channels = self.header.shape
         kind = {1: "uchar", 2: "ushort", 4: "float"}[self.header.dtype.itemsize]
         if self.arrival is not None:

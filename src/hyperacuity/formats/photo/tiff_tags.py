@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import mmap
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hyperacuity.errors import DamagedFile
-from hyperacuity.storage import Partial
 
 EXIF, GPS, INTEROP = 0x8769, 0x8825, 0xA005
 # Tags whose value is the offset of another directory.
@@ -131,7 +131,18 @@ class Tiff:
 
 def number(order: str, value: int) -> Entry:
     """Return a LONG, to put into a directory."""
-    return Entry(4, 1, struct.pack(order + "I", value), 0)
+    return sized_integers(order, [value], big=False)
+
+
+def sized_integers(order: str, values: Sequence[int], big: bool) -> Entry:
+    """Return integers of 4 bytes, or of 8 if the file is `big`, to put into a directory."""
+    kind, letter = (16, "Q") if big else (4, "I")
+    return Entry(kind, len(values), struct.pack(f"{order}{len(values)}{letter}", *values), 0)
+
+
+def text(value: bytes) -> Entry:
+    """Return an ASCII value, to put into a directory."""
+    return Entry(2, len(value) + 1, value + b"\0", 0)
 
 
 def packed(entries: Directory, start: int, order: str, big: bool = False, following: int = 0) -> bytes:
@@ -182,39 +193,3 @@ def joined(entries: Directory, inner: dict[int, Directory], start: int, order: s
         owner = inner.get(EXIF, {}) if tag == INTEROP else placed
         owner[tag] = number(order, here)
     return packed(placed, start, order, big, following) + body
-
-
-def extend(out: Partial, exif: bytes | None, drop: frozenset[int], resolution: bool) -> None:
-    """Add the tags of an EXIF block to the first page of a finished TIFF file.
-
-    Args:
-        out: The file.
-        exif: The block, or None.
-        drop: Tags to leave out.
-        resolution: Whether the page's own resolution is known; else its unit becomes "none".
-    """
-    with mmap.mmap(out.file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        tiff = Tiff(data)
-        try:
-            page, following, _ = tiff.directory(tiff.first)
-        finally:
-            tiff.data.release()
-        end, order, big, first_at = len(data), tiff.order, tiff.big, tiff.first_at
-    if not resolution:
-        page[296] = Entry(3, 1, struct.pack(order + "H", 1), 0)
-    extra: Directory = {}
-    inner: dict[int, Directory] = {}
-    if exif:
-        source = Tiff(exif)
-        entries, _, _ = source.directory(source.first)
-        inner = tree(source, entries)
-        extra = {tag: entry for tag, entry in entries.items() if tag not in drop and tag not in DIRECTORIES}
-        if source.order != order:
-            extra = {tag: entry.swapped() for tag, entry in extra.items()}
-            inner = {name: {tag: entry.swapped() for tag, entry in held.items()} for name, held in inner.items()}
-    start = end + end % 2
-    block = joined(extra | page, inner, start, order, big, following)
-    out.file.seek(0, 2)
-    out.write(b"\0" * (start - end) + block)
-    out.file.seek(first_at)
-    out.write(struct.pack(order + ("Q" if big else "I"), start))

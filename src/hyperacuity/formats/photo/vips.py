@@ -21,6 +21,9 @@ from hyperacuity.image import Array, Metadata
 # How libvips and the codecs below it report that memory ran out.
 NO_MEMORY = re.compile("out of memory|insufficient memory|cannot allocate memory", re.IGNORECASE)
 
+# The most pixels per millimetre that libvips takes; it complains about more on standard error.
+MOST_PER_MM = 1e6
+
 
 def loaded(loader: str, raw: Bytes, **options: Any) -> Any:
     """Return a lazy image of libvips; the caller keeps `raw` alive, which libvips reads later and does not hold."""
@@ -84,7 +87,8 @@ def joined(job: EncoderInput) -> Any:
     images = [page.image() for page in job.pages]
     image = images[0] if len(images) == 1 else pyvips.Image.arrayjoin(images, across=1)
     dpi = job.metadata.dpi or (25.4, 25.4)
-    image = image.copy(xres=dpi[0] / 25.4, yres=dpi[1] / 25.4)
+    xres, yres = (min(number / 25.4, MOST_PER_MM) for number in dpi)
+    image = image.copy(xres=xres, yres=yres)
     if job.metadata.icc:
         set_blob(image, "icc-profile-data", job.metadata.icc)
     if len(job.pages) > 1:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from hyperacuity.formats.photo.sink import PhotoSink
 from hyperacuity.formats.photo.source import Contents, PhotoSource, open_source
 from hyperacuity.formats.photo.upright import upright_image
 from hyperacuity.formats.protocol import UNLIMITED, Capacity, Source
-from hyperacuity.image import Image
+from hyperacuity.image import Image, Item
 
 SUFFIXES = (".webp",)
 ONLY_READ = ()
@@ -32,6 +33,15 @@ HOLDS = Capacity(
 # The default quality of lossy files.
 QUALITY = 95
 
+# Chunks of pixels; those of metadata, each with its name in messages and what carries it.
+_STRUCTURE = (b"VP8 ", b"VP8L", b"VP8X", b"ALPH", b"ANIM", b"ANMF")
+_KNOWN: dict[bytes, tuple[str, str | None]] = {
+    b"ICCP": ("ICC", "icc"),
+    b"EXIF": ("EXIF", "exif"),
+    b"XMP ": ("XMP", "xmp"),
+    b"C2PA": ("Content Credentials (C2PA)", None),
+}
+
 
 def accepts(content: Content) -> bool:
     """Return whether a file is a WebP."""
@@ -41,6 +51,14 @@ def accepts(content: Content) -> bool:
 def read(content: Content) -> PhotoSource:
     """Open a WebP file."""
     return open_source(content, ".webp", _contents)
+
+
+def inventory(content: Content) -> tuple[Item, ...]:
+    """List what the file holds besides its pixels.
+
+    The arguments and errors are those of `formats.protocol.Format.inventory`.
+    """
+    return _items(content.whole())
 
 
 def write(path: Path, like: Source | None, *, quality: int | None = None) -> PhotoSink:
@@ -62,7 +80,7 @@ def _contents(raw: Bytes) -> Contents:
         import pyvips
 
         image = vips.loaded("webpload_source", raw, n=-1, fail_on="error")
-        metadata = vips.metadata_of(image)
+        metadata = replace(vips.metadata_of(image), items=_items(raw))
         if count == 1:
             pixels, alpha = vips.pixels_of(image)
             yield upright_image(pixels, alpha, metadata)
@@ -78,16 +96,38 @@ def _contents(raw: Bytes) -> Contents:
     return Contents(count, loop if count > 1 else None, _is_lossless(raw), decode)
 
 
-def _is_lossless(raw: Bytes) -> bool:
-    """Whether no frame is stored with loss (VP8)."""
-    at, end = 12, len(raw)
+def _end(raw: Bytes) -> int:
+    """Where the file ends by its header."""
+    return min(8 + int(struct.unpack("<I", raw[4:8])[0]), len(raw))
+
+
+def _chunks(raw: Bytes) -> Iterator[tuple[bytes, int, int]]:
+    """Kind, start and end of the content of each chunk; a frame of an animation is followed by the chunks in it."""
+    at, end = 12, _end(raw)
     while at + 8 <= end:
         kind, length = struct.unpack("<4sI", raw[at : at + 8])
-        if kind == b"VP8 ":
-            return False
-        # A frame of an animation holds chunks itself, behind 16 bytes.
+        yield kind, at + 8, min(at + 8 + length, end)
+        # The chunks of a frame start behind 16 bytes.
         at += 24 if kind == b"ANMF" else 8 + length + length % 2
-    return True
+
+
+def _is_lossless(raw: Bytes) -> bool:
+    """Whether no frame is stored with loss (VP8)."""
+    return all(kind != b"VP8 " for kind, _, _ in _chunks(raw))
+
+
+def _items(raw: Bytes) -> tuple[Item, ...]:
+    """Everything besides the pixels; chunks that are not known are named."""
+    items: dict[bytes, Item] = {}
+    for kind, start, end in _chunks(raw):
+        if kind in _STRUCTURE or kind in items or start == end:
+            continue
+        label, carrier = _KNOWN.get(kind, (f"chunk {kind.decode('latin-1')!r}", None))
+        items[kind] = Item(f"chunk {kind.decode('latin-1').rstrip()}", label, carrier)
+    behind = bytes(raw[_end(raw) :])
+    if behind.strip(b"\0"):
+        items[b"behind"] = Item("behind the image", f"{len(behind)} unknown bytes behind the image")
+    return tuple(items.values())
 
 
 def _encode(job: EncoderInput) -> None:

@@ -25,6 +25,8 @@ class Codec:
         stores_aspect: Whether the bitstream itself holds the shape of pixels.
         parameters: FFmpeg's option for parameters that only the encoder knows, among them HDR10's.
         options: Further settings, as FFmpeg names them.
+        alpha: FFmpeg's formats with alpha that every decoder takes; Matroska and WebM keep it.
+        fastest: The most frames per second that the encoder accepts; time stamps stay as they are.
     """
 
     encoder: str
@@ -34,6 +36,8 @@ class Codec:
     stores_aspect: bool = False
     parameters: str | None = None
     options: Mapping[str, str] = field(default_factory=dict)
+    alpha: tuple[str, ...] = ()
+    fastest: int = 1000
 
 
 # Slower presets than these cost more time than they save in size.
@@ -48,8 +52,22 @@ CODECS = {
         parameters="x265-params",
         options={"x265-params": "log-level=error"},
     ),
-    "av1": Codec("libsvtav1", 24, "8", parameters="svtav1-params"),
-    "ffv1": Codec("ffv1", None, None, options={"level": "3", "slicecrc": "1"}),
+    "av1": Codec("libsvtav1", 24, "8", parameters="svtav1-params", fastest=240),
+    # Alternate reference frames and alpha exclude one another.
+    "vp9": Codec(
+        "libvpx-vp9",
+        24,
+        None,
+        options={"deadline": "good", "cpu-used": "4", "row-mt": "1", "auto-alt-ref": "0"},
+        alpha=("yuva420p",),
+    ),
+    "ffv1": Codec(
+        "ffv1",
+        None,
+        None,
+        options={"level": "3", "slicecrc": "1"},
+        alpha=tuple(f"yuva{chroma}p{depth}" for chroma in (420, 422, 444) for depth in ("", "10le", "12le", "16le")),
+    ),
 }
 _ALIASES = {"hevc": "h265", "avc": "h264", "x264": "h264", "x265": "h265"} | {
     codec.encoder: name for name, codec in CODECS.items()
@@ -72,15 +90,15 @@ class Encoding:
     preset: str | None = None
     options: Mapping[str, str] = field(default_factory=dict)
 
-    def resolved(self, suffix: str) -> Encoding:
-        """Returns the encoding with all defaults filled in, for a file of this suffix.
+    def resolved(self, suffix: str, *, alpha: bool = False) -> Encoding:
+        """Returns the encoding with all defaults filled in, for a file of this suffix; `alpha`: of a video with alpha.
 
         Raises:
             UsageError: For an unknown codec, or a setting that the codec does not have.
         """
         name = self.codec.lower()
         if name == "auto":
-            name = "av1" if suffix == ".webm" else "h264"
+            name = ("vp9" if alpha else "av1") if suffix == ".webm" else "h264"
         name = _ALIASES.get(name, name)
         if name not in CODECS:
             raise UsageError(f"no codec {self.codec!r}; there are {', '.join(CODECS)}{nearest(name, CODECS)}")
@@ -117,7 +135,10 @@ def nearest_format(wanted: FrameFormat, encoding: Encoding) -> FrameFormat:
     known = {kind.name for kind in av.Codec(codec.encoder, "w").video_formats or ()}
     if wanted.rgb:
         wanted = replace(wanted, chroma=(1, 1) if codec.crf is None else (2, 2), colour=_FROM_RGB)
-    chosen = next(one for one in _candidates(wanted) if one.pixel_format in known)
+    clear = wanted.alpha and codec.alpha
+    if not clear:
+        wanted = replace(wanted, alpha=False)
+    chosen = next(one for one in _candidates(wanted) if one.pixel_format in (codec.alpha if clear else known))
     if codec.even and chosen.chroma is not None:
         down, across = chosen.chroma
         chosen = chosen.resized(-(-wanted.height // down) * down, -(-wanted.width // across) * across)
@@ -131,6 +152,8 @@ def format_losses(wanted: FrameFormat, stored: FrameFormat) -> list[str]:
         lost.append(f"R, G, B is stored as {stored.pixel_format}")
     elif wanted.chroma is not None and stored.chroma is not None and wanted.chroma < stored.chroma:
         lost.append(f"its chroma, in {wanted.pixel_format}, is stored as {stored.pixel_format}")
+    if wanted.alpha and not stored.alpha:
+        lost.append("its alpha is left out; VP9 in .webm and FFV1 in .mkv hold it")
     if stored.depth < wanted.depth:
         lost.append(f"{stored.depth} of its {wanted.depth} bits are kept")
     if (wanted.height, wanted.width) != (stored.height, stored.width):

@@ -37,6 +37,41 @@ class PacketRecord:
     decodable: bool = True
 
 
+class LeadIn:
+    """Leaves out what comes before the first key frame of a recording that begins in the middle.
+
+    Attributes:
+        skipped: How many packets were left out.
+        length: From the first of them to the first key frame, in units of the time base; 0 if unknown.
+    """
+
+    def __init__(self) -> None:
+        self.skipped = self.length = 0
+        self._held: list[PacketRecord] | None = []
+
+    def pass_on(self, packet: PacketRecord, *, decoded: bool, last: bool) -> list[PacketRecord]:
+        """Returns the packets that count, as soon as that is known.
+
+        Args:
+            packet: The next one.
+            decoded: Whether a frame has come out of the decoder by now: then no packet is left out.
+            last: Whether the file ends here.
+        """
+        if self._held is None:
+            return [packet]
+        held, self._held = self._held, None
+        if decoded or last:
+            return [*held, packet]
+        if packet.key and not packet.corrupt:
+            self.skipped = len(held)
+            times = [one.pts for one in held if one.pts is not None]
+            if times and packet.pts is not None:
+                self.length = max(0, packet.pts - min(times))
+            return [packet]
+        self._held = [*held, packet]
+        return []
+
+
 class DamageMender:
     """Repeats the last good frame for those that are damaged or missing.
 
@@ -105,16 +140,19 @@ class PacketTally:
         packets: How many, hidden ones too: MP4 counts them.
         length: Their bytes.
         end: When the last of them ends, in units of the time base.
+        place: Where the last of them begins in the file, in bytes; 0 if unknown.
     """
 
     packets: int = 0
     length: int = 0
     end: int = 0
+    place: int = 0
 
-    def add(self, pts: int | None, duration: int, size: int) -> None:
+    def add(self, pts: int | None, duration: int, size: int, place: int = 0) -> None:
         """Count one packet; the empty one at the end of a file counts by its time alone."""
         if pts is not None:
             self.end = max(self.end, pts + duration)
+        self.place = max(self.place, place)
         self.packets += size > 0
         self.length += size
 

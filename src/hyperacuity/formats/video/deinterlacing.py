@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import av
@@ -17,26 +17,37 @@ class Deinterlacer:
     """
 
     def __init__(self, stream: av.VideoStream) -> None:
-        import av
-
-        self._graph = av.filter.Graph()
         self._time_base = stream.time_base
-        self._nodes = (
-            self._graph.add_buffer(template=stream),
-            self._graph.add("bwdif", "mode=send_frame:parity=auto:deint=all"),
-            self._graph.add("buffersink"),
-        )
-        self._graph.link_nodes(*self._nodes).configure()
+        self._nodes: tuple[Any, ...] = ()
+        self._shape: tuple[int, int, str] | None = None
 
     def push(self, frame: av.VideoFrame) -> Iterator[av.VideoFrame]:
         """Yields the whole frames that are ready after one more frame of fields."""
+        shape = frame.width, frame.height, frame.format.name
+        if shape != self._shape:
+            yield from self.flush()
+            self._begin(*shape)
         self._nodes[0].push(frame)
         yield from self._ready()
 
     def flush(self) -> Iterator[av.VideoFrame]:
         """Yields the whole frames that were held back."""
-        self._nodes[0].push(None)
-        yield from self._ready()
+        if self._nodes:
+            self._nodes[0].push(None)
+            yield from self._ready()
+        self._nodes, self._shape = (), None
+
+    def _begin(self, width: int, height: int, pixel_format: str) -> None:
+        """Make the filter for frames of this shape: one for another shape would stretch them."""
+        import av
+
+        graph = av.filter.Graph()
+        buffer = graph.add_buffer(
+            width=width, height=height, format=av.VideoFormat(pixel_format), time_base=self._time_base
+        )
+        self._nodes = (buffer, graph.add("bwdif", "mode=send_frame:parity=auto:deint=all"), graph.add("buffersink"))
+        graph.link_nodes(*self._nodes).configure()
+        self._graph, self._shape = graph, (width, height, pixel_format)
 
     def _ready(self) -> Iterator[av.VideoFrame]:
         import av

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hyperacuity.errors import LEAVE_OUT, UsageError, Use
-from hyperacuity.formats.video.codecs import CODECS, Encoding
+from hyperacuity.formats.video.codecs import CODECS, Codec, Encoding
 from hyperacuity.formats.video.ffmpeg import keep_thread_priority
 from hyperacuity.formats.video.frames import Array, FrameFormat, to_av
 from hyperacuity.formats.video.hdr import HDR_PARAMETERS, HdrMetadata
@@ -42,9 +42,14 @@ class EncoderTarget:
     hdr: HdrMetadata | None = None
     joinable: bool = False
 
+    @property
+    def codec(self) -> Codec:
+        """The line of the encoder in the table of codecs."""
+        return CODECS[self.encoding.codec]
+
     def settings(self) -> dict[str, str]:
         """Returns the settings of FFmpeg's encoder."""
-        settings, name = self.encoding.settings(), CODECS[self.encoding.codec].parameters
+        settings, name = self.encoding.settings(), self.codec.parameters
         if name is not None and self.hdr is not None:
             given = [settings[name]] if name in settings else []
             settings[name] = ":".join([*HDR_PARAMETERS[name](self.hdr), *given])  # the caller wins
@@ -61,12 +66,17 @@ class EncoderTarget:
             self.frame_format.height,
             self.frame_format.pixel_format,
         )
-        context.time_base, context.framerate = self.time_base, self.rate
+        context.time_base = self.time_base
         context.options = self.settings()
         if self.joinable:
             context.flags &= ~av.codec.context.Flags.global_header
         else:
             context.flags |= av.codec.context.Flags.global_header
+        self.describe(context)
+
+    def describe(self, context: Any) -> None:
+        """Set what a stream says of the packets: their rate, colours and shape of pixels."""
+        context.framerate = min(self.rate, Fraction(self.codec.fastest))
         colour = self.frame_format.colour
         context.colorspace, context.color_range = colour.matrix, colour.range
         context.color_primaries, context.color_trc = colour.primaries, colour.transfer

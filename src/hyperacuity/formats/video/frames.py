@@ -48,6 +48,8 @@ class FrameFormat:
         colour: How code values map to colours.
         centred: Whether each chroma sample lies in the middle of its luma samples (MPEG-1, JPEG) and not next to the
             left ones (MPEG-2 and later).
+        alpha: Whether there is one more plane, of alpha, in the full range. Only encoders have it here; frames that
+            were read have it apart (`PlanarFrame.alpha`).
     """
 
     height: int
@@ -56,6 +58,7 @@ class FrameFormat:
     chroma: tuple[int, int] | None = (2, 2)
     colour: ColourCodes = ColourCodes()
     centred: bool = False
+    alpha: bool = False
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -78,18 +81,20 @@ class FrameFormat:
     def shapes(self) -> list[tuple[int, int]]:
         """The (height, width) of each plane; the sides of chroma planes are rounded up."""
         luma = self.height, self.width
+        alpha = [luma] * self.alpha
         if self.chroma is None:
-            return [luma]
+            return [luma, *alpha]
         down, across = self.chroma
-        return [luma] + 2 * [(-(-self.height // down), -(-self.width // across))]
+        return [luma] + 2 * [(-(-self.height // down), -(-self.width // across))] + alpha
 
     @property
     def pixel_format(self) -> str:
         """FFmpeg's name for the pixel format, such as "yuv420p10le"."""
         depth = "" if self.depth == 8 else f"{self.depth}le"
         if self.chroma is None:
-            return f"gray{depth}"
-        return f"gbrp{depth}" if self.rgb else f"yuv{_SUBSAMPLINGS[self.chroma]}p{depth}"
+            return f"ya{depth or 8}" if self.alpha else f"gray{depth}"
+        alpha = "a" * self.alpha
+        return f"gbr{alpha}p{depth}" if self.rgb else f"yuv{alpha}{_SUBSAMPLINGS[self.chroma]}p{depth}"
 
     def resized(self, height: int, width: int) -> FrameFormat:
         """Returns the same format for another size."""
@@ -104,20 +109,23 @@ class PlanarFrame:
         planes: As `FrameFormat.shapes` has them.
         pts, duration: In units of the video's time base; a duration of 0 is unknown.
         repeated: Whether this repeats an earlier frame in place of a damaged one.
+        alpha: The plane of alpha in the full range of the samples, if there is one.
     """
 
     planes: tuple[Array, ...]
     pts: int
     duration: int = 0
     repeated: bool = False
+    alpha: Array | None = None
 
     def repeat_at(self, pts: int) -> PlanarFrame:
         """Returns this frame in place of a damaged one at another time."""
-        return PlanarFrame(self.planes, pts, repeated=True)
+        return PlanarFrame(self.planes, pts, repeated=True, alpha=self.alpha)
 
     def equals(self, other: PlanarFrame) -> bool:
         """Whether the planes of both are equal."""
-        return all(np.array_equal(a, b) for a, b in zip(self.planes, other.planes, strict=True))
+        ours, theirs = ((*one.planes, one.alpha) for one in (self, other))
+        return all(np.array_equal(a, b) for a, b in zip(ours, theirs, strict=True))  # type: ignore[arg-type]
 
 
 def detect_format(frame: av.VideoFrame, *, centred: bool = False) -> FrameFormat:
@@ -163,12 +171,23 @@ def from_av(frame: av.VideoFrame, target: FrameFormat) -> tuple[Array, ...]:
     return (planes[2], planes[0], planes[1]) if target.rgb else planes  # FFmpeg's are G, B, R
 
 
+def alpha_plane(frame: av.VideoFrame, target: FrameFormat) -> Array:
+    """Returns the alpha of a frame, in the size and depth of the format `target`."""
+    deep = target.depth if target.depth in (8, 9, 10, 12, 16) else 16
+    suffix = "" if deep == 8 else f"{deep}le"
+    frame = frame.reformat(target.width, target.height, f"yuva444p{suffix}")
+    plane = frame.planes[3]
+    dtype = np.dtype(np.uint8 if deep == 8 else np.uint16)
+    rows = np.frombuffer(memoryview(plane), dtype).reshape(-1, plane.line_size // dtype.itemsize)
+    return rows[: target.height, : target.width] >> deep - target.depth
+
+
 def to_av(planes: tuple[Array, ...], frame_format: FrameFormat, pts: int, time_base: Fraction) -> av.VideoFrame:
     """Returns a frame for an encoder, marked with its colour codes; the planes are copied."""
     import av
 
     frame = av.VideoFrame(frame_format.width, frame_format.height, frame_format.pixel_format)
-    ordered = (planes[1], planes[2], planes[0]) if frame_format.rgb else planes
+    ordered = (planes[1], planes[2], planes[0], *planes[3:]) if frame_format.rgb else planes
     for plane, target, (height, width) in zip(ordered, frame.planes, frame_format.shapes, strict=True):
         rows = np.frombuffer(memoryview(target), frame_format.dtype).reshape(
             -1, target.line_size // frame_format.dtype.itemsize

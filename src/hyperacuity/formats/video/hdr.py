@@ -11,14 +11,29 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import av
 
-# FFmpeg's names of side data that no encoder here writes.
+# FFmpeg's names of side data that is kept (`read_hdr`, `projection`, the display matrix), and of what describes only
+# how the old packets were coded.
+_KEPT = {"MASTERING_DISPLAY_METADATA", "CONTENT_LIGHT_LEVEL", "SPHERICAL", "STEREO3D", "DISPLAYMATRIX"}
+_OF_CODING = {"MOTION_VECTORS", "VIDEO_ENC_PARAMS", "VIDEO_HINT", "GOP_TIMECODE"}
+# What the others are; all are left out, also those without a line here.
 _UNWRITABLE = {
     "DOVI_METADATA": "Dolby Vision",
     "DOVI_RPU_BUFFER": "Dolby Vision",
     "DYNAMIC_HDR_PLUS": "HDR10+",
     "DYNAMIC_HDR_VIVID": "HDR Vivid",
+    "AMBIENT_VIEWING_ENVIRONMENT": "the ambient light of its viewing environment",
     "A53_CC": "captions inside the picture",
+    "AFD": "the active format description",
+    "PANSCAN": "pan and scan",
+    "ICC_PROFILE": "an ICC profile",
+    "S12M_TIMECODE": "time code inside the frames",
+    "SEI_UNREGISTERED": "data of its camera or encoder inside the frames",
+    "FILM_GRAIN_PARAMS": "parameters of film grain",
+    "REGIONS_OF_INTEREST": "regions of interest",
+    "DETECTION_BBOXES": "boxes of detected objects",
 }
+# Messages in which x264 and x265 note their settings.
+_SETTINGS = ("dc45e9bde6d948b7962cd820d923eeef", "2ca2de09b51747dbbb55a4fe7fc2fc4e")
 
 
 @dataclass(frozen=True)
@@ -54,8 +69,15 @@ def read_hdr(frame: av.VideoFrame) -> HdrMetadata | None:
 
 def unwritable_metadata(frame: av.VideoFrame) -> list[str]:
     """Returns the names of metadata in a frame's side data that the result will not have."""
-    found = [name for kind, name in _UNWRITABLE.items() if frame.side_data.get(kind) is not None]
-    return list(dict.fromkeys(found))
+    found: dict[str, None] = {}
+    for data in frame.side_data:
+        name = getattr(data.type, "name", str(data.type))  # type: ignore[attr-defined]
+        content = bytes(data)  # type: ignore[arg-type]
+        settings = name == "SEI_UNREGISTERED" and content[:16].hex() in _SETTINGS
+        whole = name == "PANSCAN" and not any(content[12:])  # no part is chosen: all offsets are 0
+        if name not in _KEPT | _OF_CODING and not settings and not whole:
+            found[_UNWRITABLE.get(name, name.lower().replace("_", " "))] = None
+    return list(found)
 
 
 def _x265_parameters(hdr: HdrMetadata) -> list[str]:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import math
-import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -12,18 +9,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hyperacuity.errors import BadOutput
-from hyperacuity.formats.protocol import LossWarning
 from hyperacuity.formats.video import copying
-from hyperacuity.formats.video.codecs import CODECS
-from hyperacuity.formats.video.containers import BROADCAST, NO_NEGATIVE_TIMES
+from hyperacuity.formats.video.containers import NO_NEGATIVE_TIMES
 from hyperacuity.formats.video.encoder import EncoderTarget
-from hyperacuity.formats.video.ffmpeg import keep_thread_priority
+from hyperacuity.formats.video.matroska import add_chapters
+from hyperacuity.formats.video.opening import begin_time, open_result
 from hyperacuity.formats.video.packets import StoredPacket
 from hyperacuity.formats.video.source import VideoSource
 from hyperacuity.formats.video.timeline import decoding_times
 
 if TYPE_CHECKING:
     import av
+
+# FFmpeg's number for what Matroska stores next to a packet.
+_BLOCK_ADDITIONAL = 15
 
 
 @dataclass(frozen=True)
@@ -36,6 +35,7 @@ class MuxedFile:
         time_base: The unit of these, in seconds.
         copies: The copied streams.
         attached: How many covers and attachments.
+        origin: The source's time, in seconds, that became 0.
     """
 
     index: int
@@ -43,6 +43,7 @@ class MuxedFile:
     time_base: Fraction
     copies: Sequence[copying.StreamSummary]
     attached: int
+    origin: Fraction
 
 
 def mux(
@@ -58,7 +59,7 @@ def mux(
 ) -> MuxedFile:
     """Write a file of the encoded packets and of everything else that the video's source holds.
 
-    Warns with `LossWarning` of what the container cannot hold.
+    `opening.check_result` says what the container cannot hold.
 
     Args:
         path: The file to write.
@@ -80,21 +81,22 @@ def mux(
 
     source = video.reopen() if video.is_container else None
     try:
-        begin = _begin_time(video, source, min(pts))
-        opened = _open_file(path, kind, video, encoder, source, begin, name)
+        begin = begin_time(video, source, min(pts))
+        opened = open_result(path, kind, video, encoder, source, begin)
         shift = int(opened.origin / video.time_base)
         with opened.container as target:
             index = opened.video.index
             own = _encoded_packets(opened.video, packets, pts, shift, video.time_base, duration)
-            copies = opened.copies
-            others = (
-                copying.copied_packets(video, source, copies, begin, opened.origin) if source and copies else iter(())
-            )
+            copies, hides = opened.copies, kind not in NO_NEGATIVE_TIMES
+            others: Iterator[av.Packet[Any]] = iter(())
+            if source and copies:
+                others = copying.copied_packets(video, source, copies, begin, opened.origin, hides=hides)
             _interleave(target, own, others)
+        if opened.chapters:
+            add_chapters(path, opened.chapters)
         shown = [time - shift for time in sorted(pts)]
-        return MuxedFile(
-            index, shown, video.time_base, [copy.summary for copy in copies if copy.packets], opened.attached
-        )
+        summaries = [copy.summary for copy in copies if copy.packets]
+        return MuxedFile(index, shown, video.time_base, summaries, opened.attached, shift * video.time_base)
     except av.FFmpegError as error:
         if isinstance(error, OSError):
             raise  # of the disk
@@ -104,132 +106,6 @@ def mux(
     finally:
         if source is not None:
             source.close()
-
-
-@dataclass
-class _OpenFile:
-    """A file ready for packets of `video` and `copies`, with its `attached` covers and attachments already written.
-
-    origin: the source's time, in seconds, that becomes 0.
-    """
-
-    container: av.container.OutputContainer
-    video: av.VideoStream
-    copies: list[copying.StreamCopy]
-    attached: int
-    origin: Fraction
-
-
-def _open_file(
-    path: Path,
-    kind: str,
-    video: VideoSource,
-    encoder: EncoderTarget,
-    source: av.container.InputContainer | None,
-    begin: Fraction,
-    name: str,
-) -> _OpenFile:
-    """Begin the file; warns of what the container cannot hold."""
-    import av
-
-    streams = list(source.streams) if source else []
-    covers = copying.read_covers(video) if source else {}
-    options, lost = _options(kind, video, source, bool(covers))
-    for without in ((), ("data",)):  # support for such streams shows only when the header is written
-        target = av.open(str(path), "w", format=kind, container_options=options)
-        encoded = _add_video(target, video, encoder, next((one for one in streams if one.index == video.index), None))
-        copies: list[copying.StreamCopy] = []
-        losses = list(lost)
-        for stream in streams:
-            if stream.index == video.index or copying.is_chapters(stream) or copying.is_timecode(stream):
-                continue
-            copy = None if stream.type in without else copying.begin_copy(target, stream, covers.get(stream.index))
-            if copy is None:
-                losses.append(copying.describe_loss(stream, kind))
-                continue
-            if stream.type == "video" and stream.index not in covers:
-                losses.append(f"stream {stream.index} is a second video; it is copied unchanged")
-            copies.append(copy)
-        timed = [copy for copy in copies if not copying.is_timeless(copy.source)]
-        origin = _origin(video, begin, [copy.source.index for copy in timed], kind)
-        if source is not None:
-            copying.copy_metadata(target, source, origin)
-        try:
-            with keep_thread_priority():
-                target.start_encoding()
-            break
-        except av.FFmpegError:
-            if without:
-                raise
-            with contextlib.suppress(av.FFmpegError):
-                target.close()
-    if origin < begin and not video.part.start:
-        losses.append(
-            f"everything is {float(begin - origin):.3f} s later than in the source, whose sound begins before 0, which "
-            "this container does not allow; video and sound stay together"
-        )
-    for line in losses:
-        warnings.warn(LossWarning(f"{name}: {line}"), stacklevel=5)
-    for copy in copies:
-        if kind in copying.ISO and copying.is_cover(copy.source):
-            copying.mux_cover(target, copy, covers[copy.source.index])
-    return _OpenFile(target, encoded, timed, len(copies) - len(timed), origin)
-
-
-def _options(
-    kind: str, video: VideoSource, source: av.container.InputContainer | None, covers: bool
-) -> tuple[dict[str, str], list[str]]:
-    """Options for FFmpeg's muxer; and what the container cannot hold, a clause each."""
-    if kind not in copying.ISO:
-        return {}, []
-    # MP4's own clock counts milliseconds, to which FFmpeg would round the times at which streams begin.
-    options = {"movflags": "+faststart", "movie_timescale": str(video.time_base.denominator)}
-    further = sorted(set(copying.file_tags(source, kind)) - copying.NAMED) if source else []
-    if further and covers:
-        return options, [
-            f"its tags {', '.join(further)} are left out, which this container cannot hold together with a cover"
-        ]
-    if further:
-        options["movflags"] += "+use_metadata_tags"
-    return options, []
-
-
-def _begin_time(video: VideoSource, source: av.container.InputContainer | None, first: int) -> Fraction:
-    """The time, in seconds, from which streams are copied; `first` is the pts of the first frame."""
-    if video.part.start:
-        return first * video.time_base
-    if source is None or source.format.name not in BROADCAST:
-        return Fraction(0)
-    starts = [s.start_time * s.time_base for s in source.streams if s.start_time is not None and s.time_base]
-    return _floored(min(starts, default=Fraction(0)), video)
-
-
-def _origin(video: VideoSource, begin: Fraction, indices: Sequence[int], kind: str) -> Fraction:
-    """The time, in seconds, that becomes 0; `indices` are those of the copied streams."""
-    if kind not in NO_NEGATIVE_TIMES or not indices:
-        return begin
-    return min(begin, _floored(copying.earliest_time(video, begin, indices), video))
-
-
-def _floored(time: Fraction, video: VideoSource) -> Fraction:
-    """Rounded down to the video's time base."""
-    return math.floor(time / video.time_base) * video.time_base
-
-
-def _add_video(
-    target: av.container.OutputContainer, video: VideoSource, encoder: EncoderTarget, like: av.stream.Stream | None
-) -> av.VideoStream:
-    stream: av.VideoStream = target.add_stream(CODECS[encoder.encoding.codec].encoder, rate=video.rate)  # type: ignore[assignment]
-    encoder.configure(stream.codec_context)
-    stream.time_base = video.time_base
-    if encoder.encoding.codec == "h265" and target.format.name in ("mp4", "mov"):
-        stream.codec_context.codec_tag = "hvc1"  # the tag that Apple's players need
-    if video.display_matrix is not None:
-        stream.set_display_matrix(video.display_matrix)
-    if like is not None:
-        stream.metadata.update(copying.kept_tags(like.metadata))
-        stream.disposition = like.disposition
-    return stream
 
 
 def _encoded_packets(
@@ -251,6 +127,10 @@ def _encoded_packets(
         new.time_base = time_base
         new.is_keyframe = packet.key
         new.stream = stream
+        if packet.beside:
+            beside: Any = av.packet.PacketSideData(_BLOCK_ADDITIONAL, len(packet.beside))  # type: ignore[call-arg]
+            beside.update(packet.beside)
+            new.set_sidedata(beside)
         yield new
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-_ENTRY = struct.Struct("<qI?")
+_ENTRY = struct.Struct("<qII?")
 
 
 class PacketFile(Protocol):
@@ -19,17 +19,25 @@ class PacketFile(Protocol):
 
 @dataclass(frozen=True)
 class StoredPacket:
-    """An encoded frame; `pts` in units of the video's time base, `key` whether it is a key frame."""
+    """An encoded frame.
+
+    Attributes:
+        pts: In units of the video's time base.
+        key: Whether it is a key frame.
+        data: The packet.
+        beside: What Matroska stores next to it: the alpha of VP9; empty for most.
+    """
 
     pts: int
     key: bool
     data: bytes
+    beside: bytes = b""
 
 
 def store_packet(file: PacketFile, packet: StoredPacket) -> None:
     """Append a packet to a file."""
-    file.write(_ENTRY.pack(packet.pts, len(packet.data), packet.key))
-    file.write(packet.data)
+    file.write(_ENTRY.pack(packet.pts, len(packet.data), len(packet.beside), packet.key))
+    file.write(packet.data + packet.beside)
 
 
 def read_packets(path: Path, skip: int) -> Iterator[StoredPacket]:
@@ -37,8 +45,8 @@ def read_packets(path: Path, skip: int) -> Iterator[StoredPacket]:
     with path.open("rb") as file:
         file.seek(skip)
         while entry := file.read(_ENTRY.size):
-            pts, size, key = _ENTRY.unpack(entry)
-            yield StoredPacket(pts, key, file.read(size))
+            pts, size, beside, key = _ENTRY.unpack(entry)
+            yield StoredPacket(pts, key, file.read(size), file.read(beside))
 
 
 def read_packet_times(path: Path, skip: int) -> Iterator[int]:
@@ -46,6 +54,6 @@ def read_packet_times(path: Path, skip: int) -> Iterator[int]:
     with path.open("rb") as file:
         file.seek(skip)
         while entry := file.read(_ENTRY.size):
-            pts, size, _ = _ENTRY.unpack(entry)
-            file.seek(size, 1)
+            pts, size, beside, _ = _ENTRY.unpack(entry)
+            file.seek(size + beside, 1)
             yield pts

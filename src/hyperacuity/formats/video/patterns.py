@@ -6,13 +6,19 @@ import re
 from pathlib import Path
 
 from hyperacuity.errors import UsageError
+from hyperacuity.formats.video import ONLY_READ, SUFFIXES
 
-_COUNTER = re.compile(r"%(0\d+)?d")
+# A letter after "%d" continues a word, as in "50%deal.png".
+_COUNTER = re.compile(r"%(0\d+d|d(?![^\W\d_]))")
 
 
 def is_pattern(path: Path) -> bool:
-    """Whether a path is a pattern of frames, such as "frames/%06d.png", and no file has exactly that name."""
-    return _COUNTER.search(path.name) is not None and path.name.count("%") == 1 and not path.exists()
+    """Whether a path is a pattern of frames, such as "frames/%06d.png".
+
+    It is a name if a file has exactly that name, or if it has the ending of a video.
+    """
+    counted = _COUNTER.search(path.name) is not None and path.name.count("%") == 1
+    return counted and path.suffix.lower() not in (*SUFFIXES, *ONLY_READ) and not path.exists()
 
 
 def existing_frames(pattern: Path) -> dict[int, Path]:

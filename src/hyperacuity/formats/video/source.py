@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import hashlib
-import os
-import re
 import secrets
 import struct
 import warnings
@@ -16,19 +16,22 @@ from typing import IO, TYPE_CHECKING, Any
 from hyperacuity.errors import LEAVE_OUT, DamagedFile, UnsupportedFormat, UsageError, Use
 from hyperacuity.formats import video
 from hyperacuity.formats.protocol import LossWarning
-from hyperacuity.formats.video.damage import DamageMender, PacketRecord, PacketTally
-from hyperacuity.formats.video.deinterlacing import Deinterlacer
+from hyperacuity.formats.video import probing
+from hyperacuity.formats.video.corrections import Continuity
 from hyperacuity.formats.video.ffmpeg import error_text, ffmpeg_path
-from hyperacuity.formats.video.frames import PlanarFrame, detect_format, from_av, has_alpha
+from hyperacuity.formats.video.frames import PlanarFrame, detect_format, has_alpha
 from hyperacuity.formats.video.hdr import read_hdr, unwritable_metadata
 from hyperacuity.formats.video.patterns import existing_frames, frame_numbers, is_pattern
+from hyperacuity.formats.video.projection import read_projection
+from hyperacuity.formats.video.reading import FrameReader
+from hyperacuity.formats.video.scanning import FileTimes, frame_rate, lacks_display_order, scan
+from hyperacuity.formats.video.selecting import choose_video, is_cover, marks_alpha, tagged_end
+from hyperacuity.formats.video.shapes import FrameShape
 from hyperacuity.formats.video.timeline import WHOLE, Part, select
 
 if TYPE_CHECKING:
     import av
 
-# The marker before each frame of Y4M, unless it has parameters; and how long the first line of a file may be.
-_Y4M_FRAME, _Y4M_LINE = b"FRAME\n", 1 << 12
 # These codecs place chroma in the middle of its luma samples; all others next to the left ones.
 CENTRED = ("mjpeg", "mpeg1video")
 _PROGRESSIVE = (0, 1)  # FFmpeg's field orders: unknown, and progressive
@@ -47,14 +50,20 @@ class VideoSource:
         strict: Raise `DamagedFile` for a damaged frame instead of repeating the one before it.
 
     Attributes:
-        frame_format: Of all frames; those of another size are resized to it.
+        frame_format: Of all frames; those of another shape are fitted into it.
+        shape: Of the first frame.
         time_base: The unit of time stamps, in seconds.
         rate: Frames per second, about.
         aspect: Width of a pixel divided by its height; None if the video does not specify it.
         display_matrix: The nine numbers of the matrix that rotates or mirrors the frame when it is shown, or None.
+        alpha: Whether its frames have alpha.
         hdr: HDR10's metadata, or None.
+        projection: How it is seen in a headset, or None for an ordinary video.
         unwritable: Names of metadata that no result can hold.
         other_streams: The types of the file's other streams, such as "audio".
+        promised_frames: How many frames there are according to the file; 0 if it does not say.
+        tagged_end: When the video ends according to Matroska's tags, in seconds; 0 without them.
+        can_seek: Whether reading can begin at a time.
 
     Raises:
         DamagedFile: If the file is broken.
@@ -75,20 +84,25 @@ class VideoSource:
         video.require()
         self.source, self.part, self.deinterlace, self.strict = source, part, deinterlace, strict
         self.name = str(source) if isinstance(source, Path) else "standard input"
-        self._interlaced = self._resized = 0
-        self._options: dict[str, str] = {}
+        # Joined MPEG streams may number their streams anew.
+        self._options = {**probing.OPTIONS, "merge_pmt_versions": "1"}
         self._demuxer: str | None = None  # None: FFmpeg detects it
         if not isinstance(source, Path):
             self._demuxer = "yuv4mpegpipe"
         elif is_pattern(source):
             self._demuxer = "image2"
-            self._options = {"framerate": str(rate or 25), "start_number": str(frame_numbers(source)[0])}
+            self._options = {
+                "protocol_whitelist": "file",
+                "framerate": str(rate or 25),
+                "start_number": str(frame_numbers(source)[0]),
+            }
         if rate is not None and self._demuxer != "image2":
             raise UsageError(
                 f"{self.name} has its own time stamps; a frame rate is for frames in a folder, such as %06d.png",
                 Use(fps=LEAVE_OUT),
             )
         self._pipe: av.container.InputContainer | None = None
+        self._skipped = 0  # bytes at the beginning of the file that are not read
         container = self._open()
         stream = self._video(container)
         self._read_header(container, stream, rate)
@@ -96,14 +110,28 @@ class VideoSource:
             self._pipe = container
             first = _blank(stream)
         else:
-            first = self._first(container, stream)
+            try:
+                first = self._first(container, stream)
+            except DamagedFile:
+                if not self._skips_padding():
+                    raise
+                container.close()
+                container = self._open()
+                stream = self._video(container)
+                first = self._first(container, stream)
+                message = f"{self.name} is damaged: its index is off by {self._skipped} bytes, which was corrected"
+                warnings.warn(LossWarning(message), stacklevel=2)
             container.close()
         self.display_matrix = _display_matrix(first)
         self.hdr = read_hdr(first)
+        self.projection = read_projection(first)
         self.unwritable = unwritable_metadata(first)
         self.frame_format = detect_format(first, centred=self.codec in CENTRED)
-        if has_alpha(first):
-            warnings.warn(LossWarning(f"{self.name}: videos keep no alpha; it is left out"), stacklevel=2)
+        self.shape = FrameShape(first.height, first.width, Fraction(self.aspect or 1))
+        self.alpha = has_alpha(first)
+        if marks_alpha(stream) and not self.alpha:
+            message = f"{self.name}: its alpha is left out; there is none in its frames, or this FFmpeg lacks libvpx"
+            warnings.warn(LossWarning(message), stacklevel=2)
         if not deinterlace and (first.interlaced_frame or stream.codec_context.field_order not in _PROGRESSIVE):
             raise UsageError(
                 f"{self.name} is interlaced, and its fields can be made whole frames", Use(deinterlace=True)
@@ -113,27 +141,25 @@ class VideoSource:
         self, container: av.container.InputContainer, stream: av.VideoStream, rate: Fraction | None
     ) -> None:
         """The properties of the video before a frame is decoded."""
-        import av
-
         self.time_base = Fraction(stream.time_base or Fraction(1, 1000))
-        self.rate = Fraction(rate or stream.average_rate or stream.guessed_rate or 25)
+        self.rate = Fraction(rate or frame_rate(container, stream))
         self.aspect = stream.sample_aspect_ratio or None
         self.codec = stream.codec_context.name
         self.index = stream.index
-        covers = av.stream.Disposition.attached_pic
-        self.other_streams = sorted(
-            {each.type for each in container.streams if each != stream and not each.disposition & covers}
-        )
-        self.start = stream.start_time or 0
+        self.other_streams = sorted({each.type for each in container.streams if each != stream and not is_cover(each)})
+        self._start = stream.start_time or 0
+        self._format = container.format.name.split(",")[0]
+        self.can_seek = self._demuxer != "yuv4mpegpipe" and not lacks_display_order(container)
         numbered = isinstance(self.source, Path) and self._demuxer == "image2"
-        self._promised = len(frame_numbers(self.source)) if numbered else stream.frames  # type: ignore[arg-type]
+        self.promised_frames = len(frame_numbers(self.source)) if numbered else stream.frames  # type: ignore[arg-type]
         self._seconds = _seconds(container, stream)
-        self._end = _tagged_end(stream)
+        self.tagged_end = tagged_end(stream)
 
     @property
     def frames(self) -> int:
         """About how many frames there are; 0 if unknown."""
-        return self.part.count_frames(self._promised or round((self._seconds or 0) * self.rate), self.rate)
+        known = len(self.times.shown) if self._is_scanned and "times" in self.__dict__ else self.promised_frames
+        return self.part.count_frames(known or round((self._seconds or 0) * self.rate), self.rate)
 
     @property
     def swaps_sides(self) -> bool:
@@ -145,6 +171,40 @@ class VideoSource:
         """Whether its file may hold sound and other streams."""
         return self._demuxer is None
 
+    @property
+    def has_fixed_rate(self) -> bool:
+        """Whether it is Y4M, which has no time stamps."""
+        return self._format == "yuv4mpegpipe"
+
+    @functools.cached_property
+    def times(self) -> FileTimes:
+        """What the packets of its file, or of the part of it, say about time; reads the file at the first use."""
+        part = None
+        if not self._is_scanned and self.part != WHOLE:
+            first, end = (
+                None if each is None else each * self.time_base
+                for each in self.part.bounds(self._start, self.time_base)
+            )
+            part = (first or Fraction(0), end)
+        with self._open() as container:
+            return scan(container, self.index, self.rate, part=part)
+
+    @property
+    def continuity(self) -> Continuity:
+        """The corrections of the file's time stamps, if there is anything to correct."""
+        return self.times.continuity if self._is_scanned else Continuity()
+
+    @property
+    def _is_scanned(self) -> bool:
+        """Whether the time stamps of its file are read before the frames."""
+        part_of_matroska = self._format == "matroska" and self.part != WHOLE
+        return self.is_container and self._format != "mov" and not (self.has_fixed_rate or part_of_matroska)
+
+    @property
+    def start(self) -> int:
+        """When the video begins, in units of the time base."""
+        return self.times.shown[0] if self._is_scanned and self.times.shown else self._start
+
     def reopen(self) -> av.container.InputContainer:
         """Returns its file, opened again, for the caller to close."""
         return self._open()
@@ -155,7 +215,12 @@ class VideoSource:
             return [secrets.token_hex()]
         if self._demuxer == "image2":
             return [_fingerprint(path) for path in existing_frames(self.source).values()]
-        return [_fingerprint(self.source)]
+        return self.fingerprint(self.source)
+
+    @staticmethod
+    def fingerprint(path: Path) -> list[Any]:
+        """Returns an identifier of a file without reading all of it."""
+        return [_fingerprint(path)]
 
     def _open(self) -> av.container.InputContainer:
         import av
@@ -165,38 +230,60 @@ class VideoSource:
         try:
             file = self.source
             name = ffmpeg_path(file, pattern=self._demuxer == "image2") if isinstance(file, Path) else file
+            if self._skipped:
+                name = f"subfile,,start,{self._skipped},end,0,,:{name}"
             container = av.open(name, "r", format=self._demuxer, options=self._options)
         except FileNotFoundError as error:
             raise UsageError(f"{self.name} does not exist") from error
         except PermissionError as error:
             raise UsageError(f"{self.name} may not be read; check its permissions") from error
         except (av.FFmpegError, ValueError) as error:
+            if isinstance(error, av.ArgumentError):  # not in `probing.OPTIONS`
+                raise UnsupportedFormat(f"{self.name} is not a video; what is read: {video.READS}") from error
             raise DamagedFile(f"{self.name} is damaged or cut short: {error_text(error)}") from error
-        flag: Any = av.container.Flags.gen_pts  # AVI has only the order in which frames are decoded
-        container.flags |= flag.value
         return container
 
     def _video(self, container: av.container.InputContainer) -> av.VideoStream:
+        stream = choose_video(container)
+        if stream is None:
+            raise UnsupportedFormat(f"{self.name} has no video stream; it may hold only sound")
+        if stream.codec_context is None:
+            raise UnsupportedFormat(f"{self.name}: its video codec is unknown")
+        stream.thread_type = "SLICE"  # with frame threads, an error could not be attributed to its packet
+        return stream
+
+    def decoder(self, stream: av.VideoStream) -> Any:
+        """Returns the decoder of its stream: libvpx for VP8 and VP9 with alpha, which FFmpeg's own decoders ignore."""
         import av
 
-        covers = av.stream.Disposition.attached_pic
-        streams = [stream for stream in container.streams.video if not stream.disposition & covers]
-        if not streams:
-            raise UnsupportedFormat(f"{self.name} has no video stream; it may hold only sound")
-        if streams[0].codec_context is None:
-            raise UnsupportedFormat(f"{self.name}: its video codec is unknown")
-        streams[0].thread_type = "SLICE"  # with frame threads, an error could not be attributed to its packet
-        return streams[0]
+        own = stream.codec_context
+        if marks_alpha(stream) and own.name in ("vp8", "vp9"):
+            with contextlib.suppress(ValueError):  # this FFmpeg lacks it
+                decoder = av.CodecContext.create({"vp8": "libvpx", "vp9": "libvpx-vp9"}[own.name], "r")
+                decoder.extradata = own.extradata
+                return decoder
+        return own
+
+    def _skips_padding(self) -> bool:
+        """Skip padding that was put before an MP4 without a correction of its index; returns whether there is any."""
+        if not (isinstance(self.source, Path) and self._demuxer is None):
+            return False
+        with self.source.open("rb") as file:
+            size, kind = struct.unpack(">I4s", file.read(8).ljust(8, b"\0"))
+            file.seek(size)
+            found = kind in (b"free", b"skip", b"wide") and file.read(8)[4:] == b"ftyp"
+        self._skipped = size if found else 0
+        return found
 
     def _first(self, container: av.container.InputContainer, stream: av.VideoStream) -> av.VideoFrame:
         import av
 
-        packets = container.demux(stream)
+        packets, decoder = container.demux(stream), self.decoder(stream)
         while True:
             try:
-                packet = next(packets)
-                for frame in packet.decode():
-                    return frame
+                for frame in decoder.decode(next(packets)):
+                    first: av.VideoFrame = frame
+                    return first
             except StopIteration:
                 raise DamagedFile(f"{self.name}: none of its frames can be decoded") from None
             except av.FFmpegError:
@@ -206,17 +293,20 @@ class VideoSource:
         """Yields the frames in the order they are shown, each later than the one before."""
         import av
 
-        self._interlaced = self._resized = 0
         container = self._open()
+        reader: FrameReader | None = None
         try:
             stream = self._video(container)
             first, end = self.part.bounds(self.start, self.time_base)
-            if self.part.start and self._pipe is None and not _seek(first, container, stream):
+            # Corrections count packets from the beginning.
+            can_seek = self.can_seek and not self.continuity.streams
+            if self.part.start and can_seek and not _seek(first, container, stream):
                 container.close()
                 container = self._open()
                 stream = self._video(container)
             empty = True
-            for frame in select(self._mended(container, stream), first, end):
+            reader = FrameReader(self, container, stream)
+            for frame in select(reader.frames(), first, end):
                 empty = False
                 yield frame
             if empty:
@@ -226,81 +316,8 @@ class VideoSource:
         finally:
             if self._pipe is None:
                 container.close()
-            self._warn_of_changed_frames()
-
-    def _warn_of_changed_frames(self) -> None:
-        if self._interlaced and not self.deinterlace:
-            message = f"{self.name}: {self._interlaced} frames are interlaced, and can be made whole frames"
-            warnings.warn(LossWarning(message, Use(deinterlace=True)), stacklevel=3)
-        if self._resized:
-            size = f"{self.frame_format.width}x{self.frame_format.height}"
-            message = f"{self.name}: {self._resized} frames differ in size from the first, and are resized to {size}"
-            warnings.warn(LossWarning(message), stacklevel=3)
-
-    def _mended(self, container: av.container.InputContainer, stream: av.VideoStream) -> Iterator[PlanarFrame]:
-        """All frames, the last good one repeated for those that are damaged or missing."""
-        import av
-
-        mender = DamageMender()
-        deinterlacer = Deinterlacer(stream) if self.deinterlace else None
-        for packet in self._packets(container, stream):
-            decoded: list[av.VideoFrame] = []
-            decodable = True
-            try:
-                decoded = packet.decode()
-            except (av.InvalidDataError, av.error.PatchWelcomeError) as error:
-                if self.strict:
-                    message = f"{self.name}: the frame at {self._time(packet.pts)}: {error_text(error)}"
-                    raise DamagedFile(message) from error
-                decodable = False
-            mender.add_packet(
-                PacketRecord(packet.pts, packet.is_keyframe, packet.is_corrupt, packet.is_discard, decodable)
-            )
-            for frame in decoded:
-                if frame.pts is None:
-                    frame.pts = frame.dts or 0
-                self._interlaced += frame.interlaced_frame
-                damaged = mender.is_damaged(frame.pts, corrupt=frame.is_corrupt)
-                for whole in deinterlacer.push(frame) if deinterlacer else (frame,):
-                    if damaged and self.strict:
-                        raise DamagedFile(f"{self.name}: the frame at {self._time(whole.pts)} is damaged")
-                    yield from mender.add_frame(self._planar(whole), damaged=damaged)
-        for whole in deinterlacer.flush() if deinterlacer else ():
-            yield from mender.add_frame(self._planar(whole), damaged=False)
-        yield from mender.finish()
-
-    def _packets(self, container: av.container.InputContainer, stream: av.VideoStream) -> Iterator[av.Packet[Any]]:
-        """The video's packets, the empty last one too; a truncated file just ends early."""
-        import av
-
-        tally = PacketTally()
-        try:
-            for packet in container.demux(stream):
-                tally.add(packet.pts, packet.duration or 0, packet.size)
-                yield packet
-        except av.FFmpegError as error:
-            if self.strict:
-                raise DamagedFile(f"{self.name} ends early: {error_text(error)}") from error
-            message = f"{self.name} is damaged and ends early: {error_text(error)}"
-            warnings.warn(LossWarning(message), stacklevel=2)
-            return
-        if self.part != WHOLE or not self.is_container:
-            return
-        missing = tally.describe_missing(self._promised, self._end, self.time_base)
-        if not missing and container.format.name == "yuv4mpegpipe" and _y4m_breaks_off(self.source, tally):
-            missing = f"is cut short inside the frame after the first {tally.packets}"
-        if missing and self.strict:
-            raise DamagedFile(f"{self.name} {missing}")
-        if missing:
-            warnings.warn(LossWarning(f"{self.name} {missing}"), stacklevel=2)
-
-    def _planar(self, frame: av.VideoFrame) -> PlanarFrame:
-        assert frame.pts is not None
-        self._resized += (frame.height, frame.width) != self.frame_format.shapes[0]
-        return PlanarFrame(from_av(frame, self.frame_format), frame.pts, frame.duration or 0)
-
-    def _time(self, pts: int | None) -> str:
-        return "an unknown time" if pts is None else f"{float((pts - self.start) * self.time_base):.2f} s"
+            if reader is not None:
+                reader.warn()
 
 
 def _blank(stream: av.VideoStream) -> av.VideoFrame:
@@ -327,14 +344,6 @@ def _seek(first: int, container: av.container.InputContainer, stream: av.VideoSt
     return True
 
 
-def _y4m_breaks_off(y4m: Any, tally: PacketTally) -> bool:
-    """Whether a Y4M file begins one frame more than FFmpeg returns; FFmpeg reports no error there."""
-    with Path(y4m).open("rb") as file:
-        file.readline(_Y4M_LINE)
-        file.seek(tally.packets * len(_Y4M_FRAME) + tally.length, os.SEEK_CUR)
-        return file.read(len(_Y4M_FRAME)).startswith(_Y4M_FRAME[:-1])
-
-
 def _fingerprint(path: Path) -> dict[str, Any]:
     """Identifies a file without reading all of it: size, time, first and last MiB."""
     status = path.stat()
@@ -350,12 +359,6 @@ def _seconds(container: av.container.InputContainer, stream: av.VideoStream) -> 
     if stream.duration is not None and stream.time_base is not None:
         return stream.duration * stream.time_base
     return None if container.duration is None else Fraction(container.duration, 1_000_000)
-
-
-def _tagged_end(stream: av.VideoStream) -> Fraction:
-    """When the video ends according to Matroska's tags, in seconds; 0 without them."""
-    match = re.fullmatch(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)", stream.metadata.get("DURATION", ""))
-    return 3600 * Fraction(match[1]) + 60 * Fraction(match[2]) + Fraction(match[3]) if match else Fraction(0)
 
 
 def _display_matrix(frame: av.VideoFrame) -> tuple[int, ...] | None:

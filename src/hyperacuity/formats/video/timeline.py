@@ -1,7 +1,8 @@
-"""Time stamps, as plain numbers: which frames a part holds, when each is shown and decoded. Does not use FFmpeg."""
+"""Time stamps, as plain numbers: parts of a video, clocks that restart, frames in order. Does not use FFmpeg."""
 
 from __future__ import annotations
 
+import heapq
 import itertools
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
@@ -13,6 +14,8 @@ from hyperacuity.formats.video.frames import PlanarFrame
 
 # Seconds by which durations of frames may differ in a video of constant rate: containers round times.
 _CONSTANT_RATE = Fraction(2, 1000)
+# An encoder may hold back this many frames after the first, for which AVI then has empty places.
+_ENCODER_DELAY = 4
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,68 @@ class Part:
 
 
 WHOLE = Part()
+
+
+def is_restart(step: float | Fraction, elapsed: float | Fraction, *, back: float | Fraction, slack: float) -> bool:
+    """Whether a source's clock was set anew: it went back, or leapt ahead of the time that really passed.
+
+    Args:
+        step: From the last time stamp to this one, in seconds.
+        elapsed: The time that passed between the two by another clock, in seconds: ours, where frames arrive live; that
+            of the file's other streams, where it is read from a file.
+        back: A smaller step back is only a frame out of order.
+        slack: By how much more than `elapsed` an honest step may be.
+    """
+    return step <= -back or step > elapsed + slack
+
+
+class DecodingOrder:
+    """Gives time stamps to frames of a file that has only the order in which packets are decoded, such as AVI.
+
+    The frames come out of the decoder in the order in which they are shown, so the earliest time that is left belongs
+    to the next frame.
+
+    Args:
+        interval: The nominal interval of frames, in units of the time base.
+        reorders: Whether frames are shown in another order than they are decoded: such an encoder may hold back frames
+            after the first, and the empty places that it leaves there are closed.
+
+    Attributes:
+        empty: How many places for frames were empty.
+    """
+
+    def __init__(self, interval: int, *, reorders: bool) -> None:
+        self._interval, self._reorders = interval, reorders
+        self._times: list[int] = []  # a heap
+        self._count = self._delay = 0
+        self._next = 0  # the time of a packet or a frame without a time stamp
+        self._shown = -interval
+        self.empty = 0
+
+    def add(self, dts: int | None) -> int:
+        """Record a packet; returns its place among the times."""
+        if dts is not None and self._count == 1 and self._reorders:
+            gap = dts - self._next
+            self._delay = gap if 0 < gap <= _ENCODER_DELAY * self._interval else 0
+            self.empty += self._delay // self._interval
+        time = self._next if dts is None else dts - self._delay
+        if self._count:
+            self.empty += max(0, time - self._next) // self._interval
+        self._count += 1
+        self._next = time + self._interval
+        heapq.heappush(self._times, time)
+        return time
+
+    def remove(self, time: int) -> None:
+        """Remove the place of a packet that holds no frame."""
+        if time in self._times:
+            self._times.remove(time)
+            heapq.heapify(self._times)
+
+    def take(self) -> int:
+        """Returns the time stamp of the next frame from the decoder."""
+        self._shown = heapq.heappop(self._times) if self._times else self._shown + self._interval
+        return self._shown
 
 
 def select(frames: Iterable[PlanarFrame], first: int, end: Fraction | None) -> Iterator[PlanarFrame]:

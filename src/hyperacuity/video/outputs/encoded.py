@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shutil
 import warnings
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import IO, Any
 
+from hyperacuity.errors import HyperacuityWarning
 from hyperacuity.formats.protocol import LossWarning
 from hyperacuity.formats.video.codecs import CODECS, Encoding, nearest_format
-from hyperacuity.formats.video.containers import CONTAINERS, check_container
+from hyperacuity.formats.video.containers import CONTAINERS, MATROSKA, check_container
 from hyperacuity.formats.video.encoder import Encoder, EncoderTarget
 from hyperacuity.formats.video.muxing import mux
+from hyperacuity.formats.video.opening import check_result
 from hyperacuity.formats.video.source import VideoSource
 from hyperacuity.formats.video.timeline import last_duration
 from hyperacuity.formats.video.verifying import verify
@@ -22,6 +27,9 @@ from hyperacuity.video.enlarging import EnlargedFrame
 from hyperacuity.video.outputs.protocol import Totals, VideoOutput, warn_of_format_losses
 from hyperacuity.video.segments import SEGMENT_FRAMES, OpenSegment, SegmentFolder, SegmentSummary
 from hyperacuity.video.unchanged import Savings
+
+# By how much codecs usually reduce raw frames.
+_LOSSLESS, _LOSSY = 3, 100
 
 
 class EncodedOutput(VideoOutput):
@@ -37,8 +45,9 @@ class EncodedOutput(VideoOutput):
     ) -> None:
         assert isinstance(target, Path)
         self._path, self._video = target, video
-        encoding = encoding.resolved(target.suffix.lower())
-        self.frame_format = nearest_format(video.frame_format.resized(*size), encoding)
+        encoding = encoding.resolved(target.suffix.lower(), alpha=video.alpha)
+        alpha = video.alpha and CONTAINERS[target.suffix.lower()] in MATROSKA
+        self.frame_format = nearest_format(replace(video.frame_format.resized(*size), alpha=alpha), encoding)
         warn_of_format_losses(video, size, self.frame_format)
         self._target = EncoderTarget(encoding, self.frame_format, video.time_base, video.rate, aspect, video.hdr)
         if video.hdr is not None and CODECS[encoding.codec].parameters is None:
@@ -49,10 +58,27 @@ class EncodedOutput(VideoOutput):
             warnings.warn(LossWarning(message), stacklevel=2)
         Encoder(self._target)  # raises if the encoder does not start
         check_container(target, self._target)
+        for loss in check_result(CONTAINERS[target.suffix.lower()], video, self._target, str(target)):
+            warnings.warn(LossWarning(f"{target}: {loss}"), stacklevel=2)
+        self._warn_of_space()
         self._encoder: Encoder | None = None
         self._segment: OpenSegment | None = None
         self._segment_frames = 0
         self._last: tuple[EnlargedFrame, Totals] | None = None
+
+    def _warn_of_space(self) -> None:
+        """Warn if the disk is clearly too full: finished segments and the result exist at the same time."""
+        kind = self.frame_format
+        raw = self._video.frames * sum(height * width for height, width in kind.shapes) * kind.dtype.itemsize
+        needed = 2 * raw // (_LOSSLESS if CODECS[self._target.encoding.codec].crf is None else _LOSSY)
+        with contextlib.suppress(OSError):
+            free = shutil.disk_usage(self._path.resolve().parent).free
+            if free < needed:
+                message = (
+                    f"{self._path}: the work may need about {needed / 2**30:.1f} GiB, and its disk has "
+                    f"{free / 2**30:.1f} GiB left"
+                )
+                warnings.warn(HyperacuityWarning(message), stacklevel=3)
 
     @classmethod
     def accepts(cls, target: Path | IO[bytes]) -> bool:
@@ -132,7 +158,7 @@ class EncodedOutput(VideoOutput):
                 duration=folder.segments[-1].duration,
                 name=name,
             )
-            verify(folder.result, name, muxed)
+            verify(folder.result, name, muxed, self._video)
             with folder.result.open("rb") as file:
                 os.fsync(file.fileno())
             os.replace(folder.result, os.path.realpath(self._path))

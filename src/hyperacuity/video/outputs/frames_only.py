@@ -21,6 +21,10 @@ from hyperacuity.video.outputs.protocol import Totals, VideoOutput, warn_of_form
 class FramesOnlyOutput(VideoOutput):
     """Frames without a codec, sound and time stamps; cannot be resumed. Warns of what is lost."""
 
+    # What this kind of output has besides the frames themselves.
+    keeps_rotation = False
+    keeps_times = False
+
     def __init__(
         self,
         target: Path | IO[bytes],
@@ -33,6 +37,9 @@ class FramesOnlyOutput(VideoOutput):
         self._times: list[int] = []
         if video.other_streams:
             message = f"{video.name}: only its frames are written, without {' and '.join(video.other_streams)}"
+            warnings.warn(LossWarning(message), stacklevel=3)
+        if video.display_matrix is not None and not self.keeps_rotation:
+            message = f"{video.name}: its frames are written as they are stored, without its rotation"
             warnings.warn(LossWarning(message), stacklevel=3)
         self.frame_format = self.storable(video.frame_format.resized(*size))
         warn_of_format_losses(video, size, self.frame_format)
@@ -69,7 +76,7 @@ class FramesOnlyOutput(VideoOutput):
 
     def finish(self) -> None:
         self.finish_file()
-        durations = uneven_durations(self._times, self._video.time_base)
+        durations = None if self.keeps_times else uneven_durations(self._times, self._video.time_base)
         if durations is not None:
             shortest, longest = (float(duration) for duration in durations)
             message = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import IO, Any
@@ -114,5 +114,5 @@ class VideoOutput(ABC):
 
 def warn_of_format_losses(video: VideoSource, size: tuple[int, int], stored: FrameFormat) -> None:
     """Warn about losses if the frames of a result of this size are stored as `stored`."""
-    for loss in format_losses(video.frame_format.resized(*size), stored):
+    for loss in format_losses(replace(video.frame_format.resized(*size), alpha=video.alpha), stored):
         warnings.warn(LossWarning(f"{video.name}: {loss}"), stacklevel=3)

@@ -1,0 +1,42 @@
+"""Words why a model was chosen, and how to choose another one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from hyperacuity import zoo
+from hyperacuity.task import Choice
+
+# How each measurement is written; those that are missing here are not printed.
+_WORDS = {
+    "jpeg_quality": "JPEG quality {}",
+    "chroma": "chroma {}",
+    "noise": "noise {:.1f}",
+    "blockiness": "blocks {:.2f}",
+    "bandwidth": "detail in {:.0%} of the spectrum",
+    "saturation": "{:.0%} black or white",
+}
+_VERDICTS = {"clean": "it is clean", "between": "it has faint faults", "dirty": "it has visible faults"}
+
+
+def explanation(choice: Choice | None, *, full: bool) -> Iterator[str]:
+    """Yields the lines below the result of a file: advice, if there is any, and in `full` the measurements too."""
+    if choice is None:
+        return
+    if choice.advice:
+        yield choice.advice
+    if full:
+        yield f"measured: {_write(choice.measurements)}"
+        yield f"{_VERDICTS[choice.verdict]}, {_reason(choice)}; another model: -n NAME, such as -n {zoo.DEFAULT}"
+
+
+def _reason(choice: Choice) -> str:
+    if zoo.ROLES[choice.verdict] == choice.family:
+        return f"which {choice.family} is for"
+    return f"but no model for that is installed, and {choice.family} is the default"
+
+
+def _write(measurements: Mapping[str, Any]) -> str:
+    size = f"{measurements['width']} x {measurements['height']}"
+    return ", ".join([size, *(words.format(measurements[key]) for key, words in _WORDS.items() if key in measurements)])

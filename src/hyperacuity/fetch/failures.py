@@ -1,0 +1,80 @@
+"""What failures of the network mean, in words: which are worth another attempt, and which are not."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import socket
+import ssl
+from urllib.error import HTTPError, URLError
+
+from hyperacuity.errors import HyperacuityError, Unreachable, Use
+
+# What a user without a network, or with a server that fails, can do.
+_FROM_FILE = Use(from_file="FILE")
+_TEMPORARY = {408, 425, 429, 500, 502, 503, 504}
+
+
+class Broken(Exception):  # noqa: N818 - named after the event
+    """A failure after which another attempt may succeed.
+
+    Attributes:
+        restart: What has arrived cannot be continued.
+        wait: For how many seconds the server asks; 0 if it does not say.
+    """
+
+    def __init__(self, reason: str, *, restart: bool = False, wait: float = 0.0) -> None:
+        super().__init__(reason)
+        self.restart, self.wait = restart, wait
+
+
+def explain_status(error: HTTPError, host: str) -> Broken | HyperacuityError:
+    """Returns what a response other than success means; see `Broken`."""
+    if error.code in (404, 410):
+        return Unreachable(
+            f"{host} no longer offers this file (status {error.code}): its address has vanished", _FROM_FILE
+        )
+    if error.code in (401, 403):
+        return Unreachable(f"{host} refuses the download (status {error.code}): it may want a login", _FROM_FILE)
+    if error.code == 407:
+        return Unreachable("the proxy wants a login: write it into HTTPS_PROXY, as http://user:password@host:port")
+    if error.code in _TEMPORARY:
+        after = error.headers.get("Retry-After") or ""
+        return Broken(
+            f"the server has a problem (status {error.code})", wait=float(after) if after.isdecimal() else 0.0
+        )
+    if 300 <= error.code < 400:
+        reason = str(error.reason).splitlines()[0]
+        if "not allowed" in reason:
+            return Unreachable(
+                f"{host} redirects to an address that is never used ({reason.removesuffix('.')})", _FROM_FILE
+            )
+        return Unreachable(f"{host} redirects again and again, or to nothing (status {error.code})", _FROM_FILE)
+    return Unreachable(f"{host} answers with status {error.code} ({error.reason})", _FROM_FILE)
+
+
+def explain(error: OSError | http.client.HTTPException, host: str) -> Broken | HyperacuityError:
+    """Returns what an error while connecting means; see `Broken`."""
+    reason = error.reason if isinstance(error, URLError) else error
+    if isinstance(reason, socket.gaierror):
+        return Unreachable(
+            f"{host} is not found: there is no network, or it needs a proxy (HTTPS_PROXY{_proxy()})", _FROM_FILE
+        )
+    if isinstance(reason, ssl.SSLCertVerificationError):
+        return Unreachable(
+            f"the certificate of {host} cannot be verified ({reason.verify_message}); if a proxy replaces "
+            "certificates, SSL_CERT_FILE must name its own"
+        )
+    if isinstance(reason, OSError) and "Tunnel connection failed" in str(reason):
+        return Unreachable(f"the proxy does not connect to {host} ({reason}){_proxy()}", _FROM_FILE)
+    if isinstance(reason, ConnectionRefusedError):
+        return Unreachable(f"{host} refuses the connection{_proxy()}", _FROM_FILE)
+    if isinstance(reason, TimeoutError):
+        return Broken("the server does not answer in time")
+    return Broken(f"the connection failed ({reason or type(reason).__name__})")
+
+
+def _proxy() -> str:
+    """A part of a message that names the proxy in use."""
+    proxy = next((os.environ[name] for name in ("https_proxy", "HTTPS_PROXY") if os.environ.get(name)), "")
+    return f"; HTTPS_PROXY is {proxy.rpartition('@')[2]}" if proxy else ""  # without its password

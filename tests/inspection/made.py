@@ -1,0 +1,83 @@
+"""Images made for tests: a sharp photo-like one, and faults added to it."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import numpy as np
+import PIL.Image
+import PIL.ImageDraw
+import PIL.ImageFilter
+import PIL.ImageFont
+from numpy.typing import NDArray
+
+Pixels = NDArray[np.uint8]
+
+
+def photo(height: int = 384, width: int = 512, seed: int = 0) -> Pixels:
+    """Overlapping shaded discs: sharp edges as dead leaves give them, and smooth surfaces, as photos have."""
+    rng = np.random.default_rng(seed)
+    large = np.zeros((2 * height, 2 * width, 3), np.float32)
+    y, x = np.mgrid[: 2 * height, : 2 * width].astype(np.float32)
+    for _ in range(120):
+        radius = 12 * (1 - rng.random()) ** -0.7
+        row, column = rng.random() * 2 * height, rng.random() * 2 * width
+        inside = np.hypot(y - row, x - column) < radius
+        colour = rng.integers(30, 220, 3)
+        slope = rng.normal(size=2) * 0.08
+        shade = slope[0] * (y[inside] - row) + slope[1] * (x[inside] - column)
+        large[inside] = (colour + shade[:, None]).clip(20, 235)
+    small = large.reshape(height, 2, width, 2, 3).mean(axis=(1, 3))
+    return np.asarray(np.rint(small), np.uint8)
+
+
+def noisy(pixels: Pixels, deviation: float, seed: int = 1) -> Pixels:
+    noise = np.random.default_rng(seed).normal(size=(*pixels.shape[:2], 1)) * deviation
+    return np.clip(np.rint(pixels + noise), 0, 255).astype(np.uint8)
+
+
+def jpeg(pixels: Pixels, quality: int, **options: Any) -> bytes:
+    file = io.BytesIO()
+    PIL.Image.fromarray(pixels).save(file, "JPEG", quality=quality, **options)
+    return file.getvalue()
+
+
+def decoded(data: bytes) -> Pixels:
+    return np.asarray(PIL.Image.open(io.BytesIO(data)))
+
+
+def blurred(pixels: Pixels, radius: float) -> Pixels:
+    return np.asarray(PIL.Image.fromarray(pixels).filter(PIL.ImageFilter.GaussianBlur(radius)))
+
+
+def enlarged(pixels: Pixels, factor: float) -> Pixels:
+    height, width = pixels.shape[:2]
+    image = PIL.Image.fromarray(pixels)
+    small = image.resize((round(width / factor), round(height / factor)), PIL.Image.Resampling.BICUBIC)
+    return np.asarray(small.resize((width, height), PIL.Image.Resampling.BICUBIC))
+
+
+def screenshot() -> Pixels:
+    image = PIL.Image.new("RGB", (640, 480), "white")
+    draw = PIL.ImageDraw.Draw(image)
+    for line in range(28):
+        text = "The quick brown fox jumps over the lazy dog 0123456789 " * 2
+        draw.text((10, 8 + 16 * line), text, fill=(20, 20, 20), font=PIL.ImageFont.load_default(12))
+    draw.rectangle((400, 0, 640, 64), fill=(30, 90, 200))
+    return np.asarray(image)
+
+
+def pixel_art(times: int) -> Pixels:
+    rng = np.random.default_rng(2)
+    palette = rng.integers(0, 256, (12, 3), dtype=np.uint8)
+    return palette[rng.integers(0, 12, (48, 64))].repeat(times, axis=0).repeat(times, axis=1)
+
+
+def line_art() -> Pixels:
+    rng = np.random.default_rng(3)
+    image = PIL.Image.new("L", (600, 400), 255)
+    draw = PIL.ImageDraw.Draw(image)
+    for _ in range(40):
+        draw.line([(int(x), int(y)) for x, y in rng.integers(0, 400, (3, 2))], fill=0, width=2)
+    return np.asarray(image.resize((300, 200), PIL.Image.Resampling.LANCZOS))

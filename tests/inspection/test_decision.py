@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from hyperacuity.inspection import CRITERIA, Inspection, Verdict, decide, describe_limits, describe_reason, inspect
+from tests.inspection import made
+
+SHARP = Inspection(400, 600, noise=1.0, bandwidth=1.0)
+
+
+@pytest.mark.parametrize(
+    ("changes", "verdict", "reason"),
+    [
+        ({}, "clean", "clean"),
+        ({"bandwidth": None}, "clean", "clean"),
+        ({"jpeg_quality": 95}, "clean", "clean"),
+        ({"jpeg_quality": 85}, "between", "JPEG quality 85"),
+        ({"jpeg_quality": 42, "noise": 5.2}, "dirty", "JPEG quality 42, noise 5"),
+        ({"jpeg_quality": 42, "blockiness": 2.0}, "dirty", "JPEG quality 42"),
+        ({"jpeg_quality": 96, "blockiness": 2.0}, "dirty", "blocks of JPEG"),
+        ({"noise": 3.1}, "between", "noise 3"),
+        ({"noise": 12.0}, "dirty", "noise 12"),
+        ({"blockiness": 0.4}, "between", "blocks of JPEG"),
+        ({"bandwidth": 0.7}, "between", "blurred or enlarged before"),
+        ({"bandwidth": 0.4, "noise": 3.0}, "dirty", "noise 3, blurred or enlarged before"),
+    ],
+)
+def test_the_worst_measurement_decides(changes: dict[str, Any], verdict: Verdict, reason: str) -> None:
+    found = replace(SHARP, **changes)
+    assert decide(found) == verdict
+    assert describe_reason(found) == reason
+
+
+@pytest.mark.parametrize("name", CRITERIA)
+def test_thresholds_are_ordered(name: str) -> None:
+    one = CRITERIA[name]
+    assert (one.dirty < one.between) == one.falling
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "bandwidth", "sentence"),
+    [
+        (20, 30, None, "30 x 20 pixels hold too little"),
+        (400, 600, 1.0, ""),
+        (400, 600, 0.5, "it was blurred or enlarged before: an image of 50% of its size would hold the same details"),
+        (4000, 6000, 1.0, "its 24 megapixels are enough for a print of 42 x 30 cm"),
+    ],
+)
+def test_unusual_images_get_one_sentence(height: int, width: int, bandwidth: float | None, sentence: str) -> None:
+    found = describe_limits(Inspection(height, width, bandwidth=bandwidth))
+    assert found.startswith(sentence)
+    assert bool(found) == bool(sentence)
+
+
+def test_made_faults_have_the_expected_verdicts() -> None:
+    photo = made.photo()
+    expected: list[tuple[Any, Verdict]] = [
+        (photo, "clean"),
+        (made.jpeg(photo, 95), "clean"),
+        (made.jpeg(photo, 85), "between"),
+        (made.jpeg(photo, 60), "dirty"),
+        (made.jpeg(made.decoded(made.jpeg(made.noisy(photo, 2), 40)), 95), "dirty"),
+        (made.noisy(photo, 3.5), "between"),
+        (made.noisy(photo, 9), "dirty"),
+        (made.blurred(photo, 0.7), "between"),
+        (made.blurred(photo, 1.5), "dirty"),
+        (made.enlarged(photo, 2.5), "dirty"),
+        (made.jpeg(made.screenshot(), 50), "dirty"),
+    ]
+    assert [decide(inspect(image)) for image, _ in expected] == [verdict for _, verdict in expected]
