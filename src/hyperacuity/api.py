@@ -22,9 +22,10 @@ from hyperacuity.image import Image, Strips
 from hyperacuity.inspection import choose_model, inspect
 from hyperacuity.pipeline import Pipeline, Stage
 from hyperacuity.resize import Kernel
-from hyperacuity.size import Size, StretchWarning
+from hyperacuity.size import Size, StretchWarning, size_suffix
 from hyperacuity.storage import may_write
 from hyperacuity.task import Options, Outcome, Progress, Stop
+from hyperacuity.trust import ConsistencyMeter, damping_of, lowest_lr_psnr, warn_of_departure
 from hyperacuity.zoo import Card, ChainStep, Model
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ def load(
     tile: int | None = None,
     tta: bool = False,
     strength: float | None = None,
+    faithful: float | str | None = None,
 ) -> Upscaler:
     """Open a model, to be used many times.
 
@@ -66,6 +68,8 @@ def load(
         tta: Average over the eight flips and rotations: eight times slower, and a little better.
         strength: For models that have a natural partner, such as "photo": from 0 (natural) to 1 (sharpest); None for
             the model's default.
+        faithful: Correct the result so that its reduction equals the input: 1 exactly, as "auto" does here, less only
+            in part, None not at all.
 
     Raises:
         UnknownModel: No model has that name.
@@ -78,7 +82,7 @@ def load(
         >>> upscaler.array(np.zeros((10, 12, 3), np.uint8), 2).shape
         (20, 24, 3)
     """
-    return Upscaler(_options(model, engine, device, precision, tile, tta, strength))
+    return Upscaler(_options(model, engine, device, precision, tile, tta, strength, faithful))
 
 
 def _options(model: str | os.PathLike[str] | None, *others: Any) -> Options:
@@ -104,6 +108,7 @@ def upscale(
     tile: int | None = None,
     tta: bool = False,
     strength: float | None = None,
+    faithful: float | str | None = None,
 ) -> ImageLike:
     """Enlarge an image. Returns the same type as `x`.
 
@@ -119,6 +124,7 @@ def upscale(
         force: Overwrite `output` if it exists.
         model: See `load`; None or "auto" chooses by what the image needs, see `inspect`.
         engine, device, precision, tile, tta, strength: See `load`.
+        faithful: See `load`; "auto" is exact for clean images, less for others, see `inspect`.
 
     Returns:
         The enlarged image; for a path the path of the file that was written.
@@ -132,7 +138,7 @@ def upscale(
         >>> upscale(np.zeros((10, 12, 3), np.uint8), scale=3.5).shape
         (35, 42, 3)
     """
-    options = _options(model, engine, device, precision, tile, tta, strength)
+    options = _options(model, engine, device, precision, tile, tta, strength, faithful)
     upscaler = Upscaler(choose_model(options, lambda: inspect(x))[0])
     size = Size(scale, width, height, megapixels, fit)
     if isinstance(x, str):
@@ -223,20 +229,20 @@ class Upscaler:
         """Returns the models that enlarge (height, width) `image` to `target`, first to last; none where it shrinks."""
         return zoo.plan_chain(self.family, max(target[0] / image[0], target[1] / image[1]))
 
-    def stream(self, image: Image, size: Size | float) -> Strips:
+    def stream(self, image: Image, size: Size | float, meter: ConsistencyMeter | None = None) -> Strips:
         """Enlarge an `Image` row by row.
 
         Args:
             image: The image; its rows are read as they are needed.
             size: The size of the result, or its scale.
+            meter: Gets the rows of the image and of the result.
 
         Returns:
             The rows of the result, computed as they are read.
         """
-        size = size if isinstance(size, Size) else Size(size)
         before = image.header.height, image.header.width
-        target = size.resolve(*before)
-        return self.pipeline(before, target).stream(image, *target)
+        target = _resolved(size, before)
+        return self.pipeline(before, target).stream(image, *target, meter)
 
     def pipeline(self, before: tuple[int, int], target: tuple[int, int]) -> Pipeline:
         """Returns a pipeline from (height, width) `before` to `target`, for many images of one size."""
@@ -245,7 +251,7 @@ class Upscaler:
             Stage(self._engine(step.model), step.model.card.name, step.enlarge, step.model.card.whole) for step in steps
         ]
         kernel: Kernel = "lanczos" if self.classical and self.family[0].card.name == "lanczos" else "bicubic"
-        return Pipeline(stages, kernel, self.options.tile, self.options.tta)
+        return Pipeline(stages, kernel, self.options.tile, self.options.tta, damping_of(self.options.faithful))
 
     def _engine(self, model: Model) -> Engine:
         with self._lock:
@@ -288,18 +294,22 @@ class Upscaler:
         may_write(target, source, force=force)
         stop = stop or Stop()
         before = after = (0, 0)
+        meters: list[ConsistencyMeter | None] = []
         with (
             _memory(),
             formats.read(source, strict=strict) as opened,
             formats.write(target, opened, quality=quality) as sink,
         ):
             for frame, image in enumerate(opened):
-                strips = self.stream(image, size)
                 before = image.header.height, image.header.width
-                after = strips.header.height, strips.header.width
+                after = _resolved(size, before)
                 if frame == 0:
                     _warn_of_stretching(size, before, target)
-                sink.write(_observed(strips, frame, opened.frames, observe, stop))
+                meter = ConsistencyMeter.for_result(image.header, *after)
+                sink.write(_observed(self.stream(image, size, meter), frame, opened.frames, observe, stop))
+                meters.append(meter)
+            lr_psnr = lowest_lr_psnr(meters)
+            warn_of_departure(lr_psnr, target.name)
             name = "-" if isinstance(source, bytes) else str(source)
             return Outcome(
                 name,
@@ -309,6 +319,7 @@ class Upscaler:
                 after=after,
                 models=self.names(before, after),
                 frames=opened.frames,
+                lr_psnr=lr_psnr,
             )
 
     def names(self, before: tuple[int, int], after: tuple[int, int]) -> tuple[str, ...]:
@@ -376,6 +387,10 @@ def _observed(strips: Strips, frame: int, frames: int, observe: Callable[[Progre
     return Strips(strips.header, rows())
 
 
+def _resolved(size: Size | float, before: tuple[int, int]) -> tuple[int, int]:
+    return (size if isinstance(size, Size) else Size(size)).resolve(*before)
+
+
 def _warn_of_stretching(size: Size | float, before: tuple[int, int], target: Path) -> None:
     if isinstance(size, Size) and size.stretches(*before):
         message = f"{target.name}: {size.width} x {size.height} pixels stretch an image of {before[1]} x {before[0]}"
@@ -391,21 +406,3 @@ def ending_of_content(data: Path | bytes) -> str:
     """Returns the ending that fits the content of a file, or the bytes of one, such as ".png"."""
     with formats.read(data) as source:
         return source.suffix
-
-
-def size_suffix(size: Size) -> str:
-    """Returns the default suffix of a result's name, such as "-x2", "-x3.5", "-3840w", "-2160h", "-24mp".
-
-    Example:
-        >>> size_suffix(Size(scale=3.5))
-        '-x3.5'
-    """
-    if size.width is not None and size.height is not None:
-        return f"-{size.width}x{size.height}"
-    if size.width is not None:
-        return f"-{size.width}w"
-    if size.height is not None:
-        return f"-{size.height}h"
-    if size.megapixels is not None:
-        return f"-{size.megapixels:g}mp"
-    return f"-x{size.scale or 2:g}"

@@ -78,6 +78,14 @@ Strength = Annotated[
         rich_help_panel=MODEL,
     ),
 ]
+Faithful = Annotated[
+    str | None,
+    typer.Option(
+        help="Correct the result to what the input allows: 1 = exactly, auto = by how clean the input is.",
+        metavar="0..1|auto",
+        rich_help_panel=MODEL,
+    ),
+]
 Explain = Annotated[
     bool,
     typer.Option("--explain", help="Print what was measured, and why a model was chosen.", rich_help_panel=MODEL),
@@ -214,6 +222,19 @@ def read_tile(text: str) -> int | None:
     if not (text.isascii() and text.isdecimal()):
         raise UsageError(f"-t {text}: give auto, 0 for no tiles, or a side in pixels")
     return int(text)
+
+
+def read_faithful(text: str | None) -> float | str | None:
+    """Returns the value of --faithful."""
+    if text is None or text == "auto":
+        return text
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 1:
+        raise UsageError(f"--faithful {text}: give auto, or a number from 0 (off) to 1 (exact)")
+    return value
 
 
 def read_precision(text: str, fp32: bool = False) -> Any:

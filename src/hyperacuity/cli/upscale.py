@@ -22,6 +22,7 @@ from hyperacuity.cli.options import (
     Engine,
     Explain,
     Ext,
+    Faithful,
     Fit,
     Force,
     Fp32,
@@ -56,7 +57,7 @@ from hyperacuity.cli.options import (
 from hyperacuity.cli.streams import source_pipe, target_pipe
 from hyperacuity.cli.values import seconds, texts
 from hyperacuity.errors import UsageError
-from hyperacuity.size import Size
+from hyperacuity.size import Size, size_suffix
 from hyperacuity.task import ImageOptions, Options, Stopped, Task, VideoOptions
 
 if TYPE_CHECKING:
@@ -76,6 +77,7 @@ def command(
     model_path: ModelPath = None,
     strength: Strength = None,
     explain: Explain = False,
+    faithful: Faithful = None,
     tta: Tta = False,
     output: Output = None,
     suffix: Suffix = None,
@@ -132,6 +134,7 @@ def command(
         tile=shared.read_tile(tile),
         tta=tta,
         strength=strength,
+        faithful=shared.read_faithful(faithful),
     )
     videos = VideoOptions(
         codec=codec or "auto",
@@ -165,7 +168,6 @@ def command(
 
 
 def _naming(suffix: str | None, size: Size, extension: str | None, keep_ending: bool) -> Naming:
-    from hyperacuity.api import size_suffix
     from hyperacuity.tasks import Naming
 
     return Naming(suffix, size_suffix(size), extension, keep_ending)

@@ -6,7 +6,20 @@ projection    the degradation and its inverse: the nearest image whose reduction
 
 from __future__ import annotations
 
-from hyperacuity.trust.consistency import ConsistencyMeter
-from hyperacuity.trust.projection import AxisProjection, axis_projection
+from hyperacuity.trust.consistency import (
+    ConsistencyMeter,
+    ConsistencyWarning,
+    lowest_lr_psnr,
+    warn_of_departure,
+)
+from hyperacuity.trust.projection import AxisProjection, axis_projection, damping_of
 
-__all__ = ["AxisProjection", "ConsistencyMeter", "axis_projection"]
+__all__ = [
+    "AxisProjection",
+    "ConsistencyMeter",
+    "ConsistencyWarning",
+    "axis_projection",
+    "damping_of",
+    "lowest_lr_psnr",
+    "warn_of_departure",
+]

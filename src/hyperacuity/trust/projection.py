@@ -43,6 +43,22 @@ class AxisProjection:
     adjoint: Taps
 
 
+def damping_of(faithful: float | str | None) -> float | None:
+    """Returns the `damping` of `axis_projection` for a faithfulness; None for no correction.
+
+    Args:
+        faithful: 1 for exact consistency, less for a damping of 1 - faithful, 0 or None for no correction; "auto" is
+            exact, as for clean input.
+
+    Example:
+        >>> damping_of(0.75)
+        0.25
+    """
+    if faithful == "auto":
+        return 0.0
+    return 1 - float(faithful) if faithful else None
+
+
 @functools.lru_cache(64)
 def axis_projection(source: int, target: int, damping: float = 0.0) -> AxisProjection:
     """Make the tables of an axis.
