@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from hyperacuity import engines, formats, zoo
 from hyperacuity.engines import Engine, Precision
+from hyperacuity.error_maps import ErrorMapRequest, ErrorMeter, write_error_map
 from hyperacuity.errors import LEAVE_OUT, OutOfMemory, UsageError, Use
 from hyperacuity.image import Image, Strips
 from hyperacuity.inspection import choose_model, inspect
@@ -271,6 +272,7 @@ class Upscaler:
         strict: bool = False,
         observe: Callable[[Progress], None] = lambda progress: None,
         stop: Stop | None = None,
+        error_map: ErrorMapRequest | None = None,
     ) -> Outcome:
         """Enlarge an image file, or the bytes of one, into a file with all its metadata.
 
@@ -283,6 +285,7 @@ class Upscaler:
             strict: Raise `DamagedFile` for a JPEG that lacks only its end marker, instead of a warning.
             observe: Called after each block of rows.
             stop: Checked before each block of rows.
+            error_map: What to write about the expected errors; only for single images.
 
         Returns:
             The sizes, the models and the number of frames.
@@ -297,6 +300,7 @@ class Upscaler:
         meters: list[ConsistencyMeter | None] = []
         with (
             _memory(),
+            contextlib.ExitStack() as held,
             formats.read(source, strict=strict) as opened,
             formats.write(target, opened, quality=quality) as sink,
         ):
@@ -305,9 +309,18 @@ class Upscaler:
                 after = _resolved(size, before)
                 if frame == 0:
                     _warn_of_stretching(size, before, target)
-                meter = ConsistencyMeter.for_result(image.header, *after)
+                if error_map is None:
+                    meter = ConsistencyMeter.for_result(image.header, *after)
+                elif opened.frames > 1:
+                    raise UsageError("error maps and reports are for single images", Use(error_map=LEAVE_OUT))
+                else:
+                    meter = held.enter_context(ErrorMeter(image.header, *after))
                 sink.write(_observed(self.stream(image, size, meter), frame, opened.frames, observe, stop))
                 meters.append(meter)
+            names = self.names(before, after)
+            shares = None
+            if error_map is not None and isinstance(meter, ErrorMeter):
+                shares = write_error_map(error_map, meter, names[-1]).shares
             lr_psnr = lowest_lr_psnr(meters)
             warn_of_departure(lr_psnr, target.name)
             name = "-" if isinstance(source, bytes) else str(source)
@@ -317,9 +330,10 @@ class Upscaler:
                 "image",
                 before=before,
                 after=after,
-                models=self.names(before, after),
+                models=names,
                 frames=opened.frames,
                 lr_psnr=lr_psnr,
+                expected_errors=shares,
             )
 
     def names(self, before: tuple[int, int], after: tuple[int, int]) -> tuple[str, ...]:

@@ -156,11 +156,19 @@ class ImageOptions(Record):
         quality: From 1 to 100, for formats that have a quality; None for the format's default.
         ending: The format of an image on standard output, such as ".png"; None for that of the source.
         strict: Whether a JPEG that lacks only its end marker counts as damaged.
+        error_map: The file for the error map, see `error_maps.ErrorMapRequest`; None for none.
+        error_map_look: Whether the error map is for the eye: colours with a legend.
+        calibration: A file of `hyperacuity calibrate`; None for the calibration of the package.
+        report: The file for a report about the result, .json or .html; None for none.
     """
 
     quality: int | None = None
     ending: str | None = None
     strict: bool = False
+    error_map: str | None = None
+    error_map_look: bool = False
+    calibration: str | None = None
+    report: str | None = None
 
 
 @dataclass(frozen=True)
@@ -276,6 +284,7 @@ class Outcome(Record):
         choice: Why the models were chosen; None if the task named them, or if there was nothing to choose.
         lr_psnr: How near the reduction of an image is to its source, in dB, at most 100; the lowest of all frames. None
             for videos and for results that are smaller than their source.
+        expected_errors: The share of pixels by expected error in grey levels, if an error map or report was requested.
     """
 
     source: str
@@ -294,6 +303,7 @@ class Outcome(Record):
     seconds: float = 0.0
     choice: Choice | None = None
     lr_psnr: float | None = None
+    expected_errors: Mapping[str, float] | None = None
 
 
 def _default(entry: dataclasses.Field[Any]) -> Any:

@@ -29,7 +29,19 @@ from hyperacuity.cli.warning_lines import warnings_as_lines
 from hyperacuity.cli.wording import describe
 
 # Each is the name of a module here whose `command` is the command.
-COMMANDS = ("upscale", "live", "models", "tune", "train", "interpolate", "import", "fetch", "quantise", "evaluate")
+COMMANDS = (
+    "upscale",
+    "live",
+    "models",
+    "tune",
+    "train",
+    "interpolate",
+    "import",
+    "fetch",
+    "quantise",
+    "calibrate",
+    "evaluate",
+)
 
 
 class _Commands(TyperGroup):

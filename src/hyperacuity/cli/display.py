@@ -229,6 +229,7 @@ def record(outcome: Outcome) -> dict[str, Any]:
         "models": outcome.models,
         "choice": outcome.choice.to_json() if outcome.choice else None,
         "lr_psnr": outcome.lr_psnr,
+        "expected_errors": outcome.expected_errors,
         "seconds": round(outcome.seconds, 3),
     }
 

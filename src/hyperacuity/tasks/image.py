@@ -14,6 +14,7 @@ from typing import IO
 
 from hyperacuity import api, inspection
 from hyperacuity.api import Upscaler
+from hyperacuity.error_maps import ErrorMapRequest
 from hyperacuity.errors import LEAVE_OUT, HyperacuityError, UsageError, Use
 from hyperacuity.inspection import Inspection
 from hyperacuity.task import ImageOptions, Outcome, Progress, Stop, Task, VideoOptions
@@ -49,7 +50,15 @@ def run(
         raise UsageError("this is an image, but options for videos are given", Use(**options_of_videos))
     options = task.image or ImageOptions()
     data = source if isinstance(source, Path) else source.read()
-    enlarge = partial(upscaler.file, data, quality=options.quality, strict=options.strict, observe=observe, stop=stop)
+    enlarge = partial(
+        upscaler.file,
+        data,
+        quality=options.quality,
+        strict=options.strict,
+        observe=observe,
+        stop=stop,
+        error_map=_error_map(options),
+    )
     if isinstance(target, Path):
         return enlarge(target, task.size, force=task.force)
     # Formats need seekable files.
@@ -60,3 +69,10 @@ def run(
             shutil.copyfileobj(file, target)
         target.flush()
         return outcome
+
+
+def _error_map(options: ImageOptions) -> ErrorMapRequest | None:
+    if options.error_map is None and options.report is None:
+        return None
+    path, calibration = (None if name is None else Path(name) for name in (options.error_map, options.calibration))
+    return ErrorMapRequest(path, options.error_map_look, calibration)
