@@ -20,7 +20,7 @@ TRUST = "Trust"
 # The names of `engines.ENGINES`, which a test compares: importing the engines would delay each --help.
 ENGINES = ("onnxruntime", "openvino", "ncnn", "pytorch")
 # Likewise the names of `metrics.METRICS`, `metrics.DEFAULT_METRICS` and `metrics.protocols.PROTOCOLS`.
-METRICS = ("psnr", "ssim", "ms-ssim", "lr-psnr", "lpips", "flicker")
+METRICS = ("psnr", "ssim", "ms-ssim", "lr-psnr", "lpips", "flicker", "hallucination", "omission", "improvement")
 DEFAULT_METRICS = ("psnr", "ssim", "lr-psnr")
 PROTOCOLS = ("classic", "rgb", "full-range-y")
 PRECISIONS = ("auto", "fp32", "fp16", "bf16", "int8")
