@@ -26,7 +26,16 @@ from hyperacuity.resize import Kernel
 from hyperacuity.size import Size, StretchWarning, size_suffix
 from hyperacuity.storage import may_write
 from hyperacuity.task import Options, Outcome, Progress, Stop
-from hyperacuity.trust import ConsistencyMeter, damping_of, lowest_lr_psnr, warn_of_departure
+from hyperacuity.trust import (
+    ConsistencyMeter,
+    compute_error_map,
+    damping_of,
+    find_calibration,
+    lowest_lr_psnr,
+    luma_levels,
+    scale_of,
+    warn_of_departure,
+)
 from hyperacuity.zoo import Card, ChainStep, Model
 
 if TYPE_CHECKING:
@@ -362,6 +371,32 @@ class Upscaler:
         with _memory():
             result = self.stream(image, size).gather().pixels.astype(order, copy=False)
         return result[..., 0] if pixels.ndim == 2 else result
+
+    def error_map(self, pixels: Array, result: Array) -> NDArray[np.float32]:
+        """Return for each pixel of a result the error of luma that it stays below with a probability of 90 %.
+
+        Args:
+            pixels: The input of `array`.
+            result: What `array` returned for it, at exactly 2, 3 or 4 times the size.
+
+        Returns:
+            (H, W) in grey levels of 8 bits, whatever the type of the pixels.
+
+        Raises:
+            UsageError: The result has another size.
+
+        Example:
+            >>> upscaler, pixels = load("fsrcnn"), np.zeros((10, 12, 3), np.uint8)
+            >>> upscaler.error_map(pixels, upscaler.array(pixels, 2)).shape
+            (20, 24)
+        """
+        before, after = ((plane.shape[0], plane.shape[1]) for plane in (pixels, result))
+        images = (
+            Image.from_pixels(each, alpha=each.ndim == 3 and each.shape[2] in (2, 4)) for each in (pixels, result)
+        )
+        source, made = (luma_levels(image.pixels, image.header) for image in images)
+        calibration = find_calibration(self.names(before, after)[-1], scale_of(before, after))
+        return compute_error_map(source, made, calibration)
 
     def pil(self, image: PIL.Image.Image, size: Size | float) -> PIL.Image.Image:
         """Enlarge a PIL image. Modes other than L, LA, RGB, RGBA, I;16 and F become RGB or RGBA.

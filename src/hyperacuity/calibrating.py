@@ -13,7 +13,7 @@ from hyperacuity.api import Upscaler
 from hyperacuity.errors import UsageError
 from hyperacuity.image import Image
 from hyperacuity.resize import resize
-from hyperacuity.trust import COVERAGE, Calibration, error_map, luma_levels
+from hyperacuity.trust import COVERAGE, Calibration, compute_error_map, luma_levels
 
 # At most so many pixels of each image are compared, evenly spaced, so that large images do not decide alone.
 _PIXELS = 20_000
@@ -43,7 +43,7 @@ def measure_errors(
     header = image.header
     truth, source, made = (luma_levels(pixels, header) for pixels in (hr, lr, result))
     inside = (slice(scale, -scale), slice(scale, -scale))
-    return error_map(source, made)[inside], np.abs(made - truth)[inside], made[inside]
+    return compute_error_map(source, made)[inside], np.abs(made - truth)[inside], made[inside]
 
 
 def calibrate(

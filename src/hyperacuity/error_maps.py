@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -42,11 +42,15 @@ class ErrorMapRequest:
             shares only.
         look: Whether to write colours with a legend instead of numbers.
         calibration: A file of `hyperacuity calibrate`; None for the calibration of the package.
+        sampled: Gets every n-th row and column of the map in grey levels, at most `side` on each side.
+        side: See `sampled`.
     """
 
     path: Path | None = None
     look: bool = False
     calibration: Path | None = None
+    sampled: Callable[[NDArray[np.float32]], None] | None = None
+    side: int = 480
 
     def __post_init__(self) -> None:
         if self.path is not None and self.path.suffix.lower() not in (".png", ".tif", ".tiff"):
@@ -114,6 +118,8 @@ def write_error_map(request: ErrorMapRequest, meter: ErrorMeter, model: str) -> 
     """
     shares = ErrorShares()
     rows = shares.observed(meter.errors(calibration_for(request, model, meter.scale)))
+    if request.sampled is not None:
+        rows = _sample(rows, meter.result, request.side, request.sampled)
     if request.path is None:
         for _ in rows:
             pass
@@ -128,6 +134,19 @@ def write_error_map(request: ErrorMapRequest, meter: ErrorMeter, model: str) -> 
             header = Header(height, width, 1, np.dtype(np.uint16), (0, _LARGEST))
             sink.write(Strips(header, (_codes(block) for block in rows)))
     return shares
+
+
+def _sample(
+    rows: Iterator[NDArray[np.float32]], size: LumaSpool, side: int, sampled: Callable[[NDArray[np.float32]], None]
+) -> Iterator[NDArray[np.float32]]:
+    """Yields the same rows; at their end, `sampled` gets every n-th row and column."""
+    step = max(1, -(-max(size.height, size.width) // side))
+    kept, start = [], 0
+    for block in rows:
+        kept.append(block[-start % step :: step, ::step].copy())
+        start += len(block)
+        yield block
+    sampled(np.concatenate(kept))
 
 
 def _codes(errors: NDArray[np.float32]) -> NDArray[np.uint16]:

@@ -69,7 +69,8 @@ def invention(result: Array, truth: Array, lr: Array) -> Shares:
 
 def _distance(a: Array, b: Array, scale: int) -> Array:
     """The least mean absolute difference of two images near each pixel, over shifts of `b`."""
-    return np.minimum.reduce([_mean(np.abs(a - moved), scale) for moved in _shifted(b, scale)])
+    least: Array = np.minimum.reduce([_mean(np.abs(a - moved), scale) for moved in _shifted(b, scale)])
+    return least
 
 
 def _shifted(image: Array, scale: int) -> Iterator[Array]:

@@ -14,18 +14,20 @@ from __future__ import annotations
 from hyperacuity.trust.calibration import COVERAGE, Calibration, find_calibration
 from hyperacuity.trust.colours import coloured, legend, picture_rows
 from hyperacuity.trust.consistency import (
+    DEPARTING,
     ConsistencyMeter,
     ConsistencyWarning,
     lowest_lr_psnr,
     warn_of_departure,
 )
-from hyperacuity.trust.error_network import error_map, error_rows, scale_of
+from hyperacuity.trust.error_network import compute_error_map, error_rows, scale_of
 from hyperacuity.trust.luma import LumaSpool, luma_levels
 from hyperacuity.trust.projection import AxisProjection, axis_projection, damping_of
 from hyperacuity.trust.summary import ErrorShares
 
 __all__ = [
     "COVERAGE",
+    "DEPARTING",
     "AxisProjection",
     "Calibration",
     "ConsistencyMeter",
@@ -34,8 +36,8 @@ __all__ = [
     "LumaSpool",
     "axis_projection",
     "coloured",
+    "compute_error_map",
     "damping_of",
-    "error_map",
     "error_rows",
     "find_calibration",
     "legend",

@@ -41,7 +41,8 @@ def coloured(errors: NDArray[np.float32]) -> NDArray[np.uint8]:
     place = np.clip(np.log2(np.maximum(errors, 1e-3) / MARKS[0]) / span, 0, 1) * (len(_COLOURS) - 1)
     steps = np.arange(len(_COLOURS))
     planes = [np.interp(place, steps, [colour[channel] for colour in _COLOURS]) for channel in range(3)]
-    return np.rint(np.stack(planes, -1)).astype(np.uint8)
+    result: NDArray[np.uint8] = np.rint(np.stack(planes, -1)).astype(np.uint8)
+    return result
 
 
 def legend(width: int) -> NDArray[np.uint8]:

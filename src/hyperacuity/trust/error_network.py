@@ -92,7 +92,7 @@ def error_rows(
         yield calibration.apply(rows)
 
 
-def error_map(
+def compute_error_map(
     source: NDArray[np.float32], result: NDArray[np.float32], calibration: Calibration | None = None
 ) -> NDArray[np.float32]:
     """Return the error map of luma in memory.

@@ -59,7 +59,7 @@ class LumaSpool:
         self._file.seek(2 * start * self.width)
         data = self._file.read(2 * (stop - start) * self.width)
         codes = np.frombuffer(data, np.uint16).reshape(stop - start, self.width)
-        return codes.astype(np.float32) / STEPS
+        return codes.astype(np.float32) / np.float32(STEPS)
 
     def blocks(self, height: int = 64) -> Iterator[NDArray[np.float32]]:
         """Yields all rows, `height` at a time."""
