@@ -331,7 +331,7 @@ class Upscaler:
             if error_map is not None and isinstance(meter, ErrorMeter):
                 shares = write_error_map(error_map, meter, names[-1]).shares
             lr_psnr = lowest_lr_psnr(meters)
-            warn_of_departure(lr_psnr, target.name)
+            warn_of_departure(meters, target.name)
             name = "-" if isinstance(source, bytes) else str(source)
             return Outcome(
                 name,

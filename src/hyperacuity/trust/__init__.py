@@ -20,7 +20,7 @@ from hyperacuity.trust.consistency import (
     lowest_lr_psnr,
     warn_of_departure,
 )
-from hyperacuity.trust.error_network import compute_error_map, error_rows, scale_of
+from hyperacuity.trust.error_network import SCALES, compute_error_map, error_rows, scale_of
 from hyperacuity.trust.luma import LumaSpool, luma_levels
 from hyperacuity.trust.projection import AxisProjection, axis_projection, damping_of
 from hyperacuity.trust.summary import ErrorShares
@@ -28,6 +28,7 @@ from hyperacuity.trust.summary import ErrorShares
 __all__ = [
     "COVERAGE",
     "DEPARTING",
+    "SCALES",
     "AxisProjection",
     "Calibration",
     "ConsistencyMeter",

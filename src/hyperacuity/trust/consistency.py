@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from hyperacuity.errors import HyperacuityWarning, Use
 from hyperacuity.image import Header
-from hyperacuity.resize import Taps, resample, taps
+from hyperacuity.resize import Taps, resample, resize, taps
 
 # Results of more pixels than this are measured in bands of rows, evenly spaced, together about this large.
 _MEASURED = 250_000
@@ -26,6 +26,7 @@ _MEASURED = 250_000
 _BAND = 16
 # Results below this depart from their input visibly, in dB; networks for clean images reach 40 to 60.
 DEPARTING = 30.0
+_CLEARLY = 2.0
 # The largest value that is reported, in dB: equal images have an infinite one, which JSON cannot hold.
 _HIGHEST = 100.0
 
@@ -72,6 +73,8 @@ class ConsistencyMeter:
         self._waiting, self._open = deque(bands), deque(bands)
         self._read = self._written = 0
         self._squares, self._samples = 0.0, 0
+        self._compared: list[NDArray[Any]] = []
+        self._factors = height / header.height, width / header.width
 
     def add_source(self, rows: NDArray[Any]) -> None:
         """Add the next rows (h, W, C) of the input, as stored."""
@@ -103,6 +106,7 @@ class ConsistencyMeter:
 
     def _compare(self, band: _Band) -> None:
         wanted = np.concatenate(band.wanted).transpose(2, 0, 1)
+        self._compared.append(wanted)
         reduced = resample(np.concatenate(band.made, axis=1), band.rows.shifted(band.rows.reach[0]), 1)
         self._squares += float(np.square(reduced - wanted, dtype=np.float64).sum())
         self._samples += wanted.size
@@ -117,9 +121,28 @@ class ConsistencyMeter:
         """Decibels over the rows measured so far; infinite for equal ones, NaN before any."""
         if not self._samples:
             return math.nan
+        return self._decibels(self._squares / self._samples)
+
+    @property
+    def departs(self) -> bool:
+        """Whether LR-PSNR is below `DEPARTING`, and clearly below that of a bicubic enlargement.
+
+        The second condition passes over input such as noise, which not even a resampler keeps.
+        """
+        if not self.lr_psnr < DEPARTING:
+            return False
+        squares = 0.0
+        for wanted in self._compared:
+            band = wanted.transpose(1, 2, 0).astype(np.float32)
+            height, width = band.shape[:2]
+            larger = round(height * self._factors[0]), round(width * self._factors[1])
+            reduced = resize(resize(band, size=larger), size=(height, width))
+            squares += float(np.square(reduced - band, dtype=np.float64).sum())
+        return self.lr_psnr < self._decibels(squares / self._samples) - _CLEARLY
+
+    def _decibels(self, error: float) -> float:
         black, white = self._header.levels
-        error = self._squares / self._samples / (white - black) ** 2
-        return -10 * math.log10(error) if error else math.inf
+        return -10 * math.log10(error / (white - black) ** 2) if error else math.inf
 
 
 def lowest_lr_psnr(meters: Iterable[ConsistencyMeter | None]) -> float | None:
@@ -134,8 +157,9 @@ def lowest_lr_psnr(meters: Iterable[ConsistencyMeter | None]) -> float | None:
     return round(min(_HIGHEST, *found), 2) if found else None
 
 
-def warn_of_departure(lr_psnr: float | None, name: str) -> None:
+def warn_of_departure(meters: Iterable[ConsistencyMeter | None], name: str) -> None:
     """Warn if a result departs from its input so far that its details are not those of the input."""
-    if lr_psnr is not None and lr_psnr < DEPARTING:
+    departing = [meter for meter in meters if meter is not None and meter.departs]
+    if lr_psnr := lowest_lr_psnr(departing):
         message = f"{name}: the result departs from its input (LR-PSNR {lr_psnr:.1f} dB, below {DEPARTING:.0f})"
         warnings.warn(ConsistencyWarning(message, Use(faithful=1)), stacklevel=3)
