@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test lint docs wheel clean
+.PHONY: demo test test-long lint docs wheel clean
 
 demo: $(VENV)/.runtime  ## upscale a real photo x2 and x4 with the default model
 	$(BIN)/hyperacuity upscale examples/astronaut.png --scale 2 --output examples/results/astronaut-x2.png --force
@@ -12,7 +12,10 @@ demo: $(VENV)/.runtime  ## upscale a real photo x2 and x4 with the default model
 	@echo "The results lie in examples/results."
 
 test: lint docs  ## all checks and tests, as CI runs them
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow and not gpu" -n logical --maxprocesses 4 --dist worksteal
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow and not gpu and not long" -n logical --maxprocesses 4 --dist worksteal
+
+test-long: $(VENV)/.development  ## the server under kills, load and slow clients; takes minutes
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m long tests/server
 
 lint: $(VENV)/.development
 	$(BIN)/ruff format --check .

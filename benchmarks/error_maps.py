@@ -3,8 +3,8 @@
     python benchmarks/error_maps.py calibrate --photos PHOTOS
     python benchmarks/error_maps.py measure --set Kodak24=KODAK --set Set14=SET14 --set B100=B100
 
-The promise: in 88 to 92 % of the pixels the error of luma is at most that of the map; in 85 to 95 % of each fifth of them
-by local contrast; and the map is on average at most 0.8 of the constant that covers as many pixels.
+The promise: in 88 to 92 % of the pixels the error of luma is at most that of the map; in 85 to 95 % of each fifth of
+them by local contrast; and the map is on average at most 0.8 of the constant that covers as many pixels.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ import pytest
 from hyperacuity import api, datasets, engines, export, metrics, networks, quantise, zoo
 from hyperacuity.engines.onnx_runtime import OnnxRuntime
 from hyperacuity.errors import LEAVE_OUT, Run, UsageError, Use
-from hyperacuity.size import Size
+from hyperacuity.size import Size, StretchWarning
 from hyperacuity.zoo import Card, Model
 from tests.cli.process import run
 
@@ -89,7 +89,8 @@ def test_sides_that_do_not_fit_the_network_are_compared_too(tmp_path: Path) -> N
     export.write_model(network, card, tmp_path)
     quantise.write_int8(zoo.open_model(tmp_path / "tiny-x2.onnx"), [PHOTO])
     odd, least = tmp_path / "odd.png", tmp_path / "least.png"
-    api.load("bicubic").file(PHOTO, odd, Size(width=46, height=34))
+    with pytest.warns(StretchWarning):
+        api.load("bicubic").file(PHOTO, odd, Size(width=46, height=34))
     api.load("bicubic").file(PHOTO, least, Size(width=4, height=4))
     both = zoo.open_model(tmp_path / "tiny-x2.onnx")
     assert quantise.compare(both, [odd, least]).faster > 0

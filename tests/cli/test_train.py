@@ -130,7 +130,7 @@ def test_images_that_cannot_be_read_are_named_and_do_not_end_a_training(folder: 
     warned = [line for line in result.stderr.splitlines() if line.startswith("warning")]
     assert len(warned) == len({*warned})
     assert not any("._a" in line or "Thumbs" in line for line in warned)
-    assert "c.png is of an unknown format" in warned[0]
+    assert "c.png is a companion file of macOS" in warned[0]
     assert "b.png is damaged" in warned[1]
     (folder / "images/a.png").unlink()
     result = run("train", "tiny.toml", "-o", "other", folder=folder)

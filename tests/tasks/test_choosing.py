@@ -41,7 +41,7 @@ def test_each_file_gets_its_own_model(photo_zoo: Path, folder: Path, tmp_path: P
     tasks = [Task(str(path), str(tmp_path / f"{path.stem}.png"), Size(2)) for path in sorted(folder.iterdir())]
     chosen = {Path(outcome.source).name: outcome for outcome in batch(tasks)}
     assert {name: outcome.models for name, outcome in chosen.items()} == {
-        "between.jpg": ("photo-natural-x2",),
+        "between.jpg": ("acute-100k-x2",),
         "clean.png": ("acute-100k-x2",),
         "dirty.jpg": ("photo-x2",),
         "tiny.png": ("acute-100k-x2",),

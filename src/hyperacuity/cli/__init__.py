@@ -41,6 +41,8 @@ COMMANDS = (
     "quantise",
     "calibrate",
     "evaluate",
+    "serve",
+    "users",
 )
 
 

@@ -1,0 +1,74 @@
+// Resumable uploads by the tus protocol. What has begun is remembered, so that a reload or a lost network goes on at
+// the byte that was reached.
+
+import { Problem, request } from "./api.js";
+
+const VERSION = { "Tus-Resumable": "1.0.0" };
+const PART = 8 * 1024 * 1024;
+const KEY = "hyperacuity-uploads";
+
+const identity = (file) => [file.name, file.size, file.lastModified].join("\n");
+const remembered = () => JSON.parse(localStorage.getItem(KEY) ?? "{}");
+
+function remember(file, id) {
+  const all = remembered();
+  if (id === null) delete all[identity(file)];
+  else all[identity(file)] = id;
+  localStorage.setItem(KEY, JSON.stringify(all));
+}
+
+const encoded = (text) => btoa(String.fromCharCode(...new TextEncoder().encode(text)));
+const pause = (milliseconds) => new Promise((done) => setTimeout(done, milliseconds));
+
+async function begin(file) {
+  const answer = await request("uploads", {
+    method: "POST",
+    headers: { ...VERSION, "Upload-Length": String(file.size), "Upload-Metadata": `filename ${encoded(file.name)}` },
+  });
+  const id = answer.headers.get("Location").split("/").pop();
+  remember(file, id);
+  return { id, offset: 0 };
+}
+
+async function resume(file) {
+  const id = remembered()[identity(file)];
+  if (!id) return null;
+  try {
+    const answer = await request(`uploads/${id}`, { method: "HEAD", headers: VERSION });
+    return { id, offset: Number(answer.headers.get("Upload-Offset")) };
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error;
+    remember(file, null);
+    return null;
+  }
+}
+
+// Sends a file and returns the id of its upload. `report` gets the share that has arrived; `signal` ends it.
+export async function upload(file, report, signal) {
+  let state = null;
+  for (let attempt = 0; ; attempt += 1) {
+    try {
+      state = (await resume(file)) ?? (await begin(file));
+      while (state.offset < file.size) {
+        const answer = await request(`uploads/${state.id}`, {
+          method: "PATCH",
+          signal,
+          headers: {
+            ...VERSION, "Upload-Offset": String(state.offset), "Content-Type": "application/offset+octet-stream",
+          },
+          body: file.slice(state.offset, state.offset + PART),
+        });
+        state.offset = Number(answer.headers.get("Upload-Offset"));
+        attempt = 0;
+        report(state.offset / file.size);
+      }
+      remember(file, null);
+      return state.id;
+    } catch (error) {
+      const hopeless = error.name === "AbortError" || (error instanceof Problem && error.status !== 409 && error.status < 500);
+      if (hopeless || (error instanceof Problem && error.status === 507)) throw error;
+      report(state === null ? 0 : state.offset / file.size, "The connection is lost; it will go on by itself.");
+      await pause(Math.min(30000, 500 * 2 ** Math.min(attempt, 6)));
+    }
+  }
+}
