@@ -17,14 +17,25 @@ from numpy.typing import NDArray
 
 from hyperacuity import engines, formats, zoo
 from hyperacuity.engines import Engine, Precision
+from hyperacuity.error_maps import ErrorMapRequest, ErrorMeter, write_error_map
 from hyperacuity.errors import LEAVE_OUT, OutOfMemory, UsageError, Use
 from hyperacuity.image import Image, Strips
 from hyperacuity.inspection import choose_model, inspect
 from hyperacuity.pipeline import Pipeline, Stage
 from hyperacuity.resize import Kernel
-from hyperacuity.size import Size, StretchWarning
+from hyperacuity.size import Size, StretchWarning, size_suffix
 from hyperacuity.storage import may_write
 from hyperacuity.task import Options, Outcome, Progress, Stop
+from hyperacuity.trust import (
+    ConsistencyMeter,
+    compute_error_map,
+    damping_of,
+    find_calibration,
+    lowest_lr_psnr,
+    luma_levels,
+    scale_of,
+    warn_of_departure,
+)
 from hyperacuity.zoo import Card, ChainStep, Model
 
 if TYPE_CHECKING:
@@ -53,6 +64,7 @@ def load(
     tile: int | None = None,
     tta: bool = False,
     strength: float | None = None,
+    faithful: float | str | None = None,
 ) -> Upscaler:
     """Open a model, to be used many times.
 
@@ -66,6 +78,8 @@ def load(
         tta: Average over the eight flips and rotations: eight times slower, and a little better.
         strength: For models that have a natural partner, such as "photo": from 0 (natural) to 1 (sharpest); None for
             the model's default.
+        faithful: Correct the result so that its reduction equals the input: 1 exactly, as "auto" does here, less only
+            in part, None not at all.
 
     Raises:
         UnknownModel: No model has that name.
@@ -78,7 +92,7 @@ def load(
         >>> upscaler.array(np.zeros((10, 12, 3), np.uint8), 2).shape
         (20, 24, 3)
     """
-    return Upscaler(_options(model, engine, device, precision, tile, tta, strength))
+    return Upscaler(_options(model, engine, device, precision, tile, tta, strength, faithful))
 
 
 def _options(model: str | os.PathLike[str] | None, *others: Any) -> Options:
@@ -104,6 +118,7 @@ def upscale(
     tile: int | None = None,
     tta: bool = False,
     strength: float | None = None,
+    faithful: float | str | None = None,
 ) -> ImageLike:
     """Enlarge an image. Returns the same type as `x`.
 
@@ -119,6 +134,7 @@ def upscale(
         force: Overwrite `output` if it exists.
         model: See `load`; None or "auto" chooses by what the image needs, see `inspect`.
         engine, device, precision, tile, tta, strength: See `load`.
+        faithful: See `load`; "auto" is exact for clean images, less for others, see `inspect`.
 
     Returns:
         The enlarged image; for a path the path of the file that was written.
@@ -132,7 +148,7 @@ def upscale(
         >>> upscale(np.zeros((10, 12, 3), np.uint8), scale=3.5).shape
         (35, 42, 3)
     """
-    options = _options(model, engine, device, precision, tile, tta, strength)
+    options = _options(model, engine, device, precision, tile, tta, strength, faithful)
     upscaler = Upscaler(choose_model(options, lambda: inspect(x))[0])
     size = Size(scale, width, height, megapixels, fit)
     if isinstance(x, str):
@@ -223,20 +239,20 @@ class Upscaler:
         """Returns the models that enlarge (height, width) `image` to `target`, first to last; none where it shrinks."""
         return zoo.plan_chain(self.family, max(target[0] / image[0], target[1] / image[1]))
 
-    def stream(self, image: Image, size: Size | float) -> Strips:
+    def stream(self, image: Image, size: Size | float, meter: ConsistencyMeter | None = None) -> Strips:
         """Enlarge an `Image` row by row.
 
         Args:
             image: The image; its rows are read as they are needed.
             size: The size of the result, or its scale.
+            meter: Gets the rows of the image and of the result.
 
         Returns:
             The rows of the result, computed as they are read.
         """
-        size = size if isinstance(size, Size) else Size(size)
         before = image.header.height, image.header.width
-        target = size.resolve(*before)
-        return self.pipeline(before, target).stream(image, *target)
+        target = _resolved(size, before)
+        return self.pipeline(before, target).stream(image, *target, meter)
 
     def pipeline(self, before: tuple[int, int], target: tuple[int, int]) -> Pipeline:
         """Returns a pipeline from (height, width) `before` to `target`, for many images of one size."""
@@ -245,7 +261,7 @@ class Upscaler:
             Stage(self._engine(step.model), step.model.card.name, step.enlarge, step.model.card.whole) for step in steps
         ]
         kernel: Kernel = "lanczos" if self.classical and self.family[0].card.name == "lanczos" else "bicubic"
-        return Pipeline(stages, kernel, self.options.tile, self.options.tta)
+        return Pipeline(stages, kernel, self.options.tile, self.options.tta, damping_of(self.options.faithful))
 
     def _engine(self, model: Model) -> Engine:
         with self._lock:
@@ -265,6 +281,7 @@ class Upscaler:
         strict: bool = False,
         observe: Callable[[Progress], None] = lambda progress: None,
         stop: Stop | None = None,
+        error_map: ErrorMapRequest | None = None,
     ) -> Outcome:
         """Enlarge an image file, or the bytes of one, into a file with all its metadata.
 
@@ -277,6 +294,7 @@ class Upscaler:
             strict: Raise `DamagedFile` for a JPEG that lacks only its end marker, instead of a warning.
             observe: Called after each block of rows.
             stop: Checked before each block of rows.
+            error_map: What to write about the expected errors; only for single images.
 
         Returns:
             The sizes, the models and the number of frames.
@@ -288,18 +306,32 @@ class Upscaler:
         may_write(target, source, force=force)
         stop = stop or Stop()
         before = after = (0, 0)
+        meters: list[ConsistencyMeter | None] = []
         with (
             _memory(),
+            contextlib.ExitStack() as held,
             formats.read(source, strict=strict) as opened,
             formats.write(target, opened, quality=quality) as sink,
         ):
             for frame, image in enumerate(opened):
-                strips = self.stream(image, size)
                 before = image.header.height, image.header.width
-                after = strips.header.height, strips.header.width
+                after = _resolved(size, before)
                 if frame == 0:
                     _warn_of_stretching(size, before, target)
-                sink.write(_observed(strips, frame, opened.frames, observe, stop))
+                if error_map is None:
+                    meter = ConsistencyMeter.for_result(image.header, *after)
+                elif opened.frames > 1:
+                    raise UsageError("error maps and reports are for single images", Use(error_map=LEAVE_OUT))
+                else:
+                    meter = held.enter_context(ErrorMeter(image.header, *after))
+                sink.write(_observed(self.stream(image, size, meter), frame, opened.frames, observe, stop))
+                meters.append(meter)
+            names = self.names(before, after)
+            shares = None
+            if error_map is not None and isinstance(meter, ErrorMeter):
+                shares = write_error_map(error_map, meter, names[-1]).shares
+            lr_psnr = lowest_lr_psnr(meters)
+            warn_of_departure(meters, target.name)
             name = "-" if isinstance(source, bytes) else str(source)
             return Outcome(
                 name,
@@ -307,8 +339,10 @@ class Upscaler:
                 "image",
                 before=before,
                 after=after,
-                models=self.names(before, after),
+                models=names,
                 frames=opened.frames,
+                lr_psnr=lr_psnr,
+                expected_errors=shares,
             )
 
     def names(self, before: tuple[int, int], after: tuple[int, int]) -> tuple[str, ...]:
@@ -337,6 +371,32 @@ class Upscaler:
         with _memory():
             result = self.stream(image, size).gather().pixels.astype(order, copy=False)
         return result[..., 0] if pixels.ndim == 2 else result
+
+    def error_map(self, pixels: Array, result: Array) -> NDArray[np.float32]:
+        """Return for each pixel of a result the error of luma that it stays below with a probability of 90 %.
+
+        Args:
+            pixels: The input of `array`.
+            result: What `array` returned for it, at exactly 2, 3 or 4 times the size.
+
+        Returns:
+            (H, W) in grey levels of 8 bits, whatever the type of the pixels.
+
+        Raises:
+            UsageError: The result has another size.
+
+        Example:
+            >>> upscaler, pixels = load("fsrcnn"), np.zeros((10, 12, 3), np.uint8)
+            >>> upscaler.error_map(pixels, upscaler.array(pixels, 2)).shape
+            (20, 24)
+        """
+        before, after = ((plane.shape[0], plane.shape[1]) for plane in (pixels, result))
+        images = (
+            Image.from_pixels(each, alpha=each.ndim == 3 and each.shape[2] in (2, 4)) for each in (pixels, result)
+        )
+        source, made = (luma_levels(image.pixels, image.header) for image in images)
+        calibration = find_calibration(self.names(before, after)[-1], scale_of(before, after))
+        return compute_error_map(source, made, calibration)
 
     def pil(self, image: PIL.Image.Image, size: Size | float) -> PIL.Image.Image:
         """Enlarge a PIL image. Modes other than L, LA, RGB, RGBA, I;16 and F become RGB or RGBA.
@@ -376,6 +436,10 @@ def _observed(strips: Strips, frame: int, frames: int, observe: Callable[[Progre
     return Strips(strips.header, rows())
 
 
+def _resolved(size: Size | float, before: tuple[int, int]) -> tuple[int, int]:
+    return (size if isinstance(size, Size) else Size(size)).resolve(*before)
+
+
 def _warn_of_stretching(size: Size | float, before: tuple[int, int], target: Path) -> None:
     if isinstance(size, Size) and size.stretches(*before):
         message = f"{target.name}: {size.width} x {size.height} pixels stretch an image of {before[1]} x {before[0]}"
@@ -391,21 +455,3 @@ def ending_of_content(data: Path | bytes) -> str:
     """Returns the ending that fits the content of a file, or the bytes of one, such as ".png"."""
     with formats.read(data) as source:
         return source.suffix
-
-
-def size_suffix(size: Size) -> str:
-    """Returns the default suffix of a result's name, such as "-x2", "-x3.5", "-3840w", "-2160h", "-24mp".
-
-    Example:
-        >>> size_suffix(Size(scale=3.5))
-        '-x3.5'
-    """
-    if size.width is not None and size.height is not None:
-        return f"-{size.width}x{size.height}"
-    if size.width is not None:
-        return f"-{size.width}w"
-    if size.height is not None:
-        return f"-{size.height}h"
-    if size.megapixels is not None:
-        return f"-{size.megapixels:g}mp"
-    return f"-x{size.scale or 2:g}"

@@ -90,3 +90,21 @@ class Size:
         if max(sides) > LONGEST:
             raise UsageError(f"a side of {max(sides):g} pixels is more than any file can hold; request a smaller one")
         return max(1, math.floor(sides[0] + 0.5)), max(1, math.floor(sides[1] + 0.5))
+
+
+def size_suffix(size: Size) -> str:
+    """Returns the default suffix of a result's name, such as "-x2", "-x3.5", "-3840w", "-2160h", "-24mp".
+
+    Example:
+        >>> size_suffix(Size(scale=3.5))
+        '-x3.5'
+    """
+    if size.width is not None and size.height is not None:
+        return f"-{size.width}x{size.height}"
+    if size.width is not None:
+        return f"-{size.width}w"
+    if size.height is not None:
+        return f"-{size.height}h"
+    if size.megapixels is not None:
+        return f"-{size.megapixels:g}mp"
+    return f"-x{size.scale or 2:g}"

@@ -114,9 +114,11 @@ class Options(Record):
         tta: Whether to average over the eight flips and rotations.
         strength: For models with a natural partner: 0 for its weights, 1 for the model's own, and between them; None
             for the model's default.
+        faithful: How closely the reduction of the result follows the input: 1 exactly, less only in part, 0 or None
+            as the network made it, "auto" by how clean the input is. See `trust.damping_of`.
 
     Raises:
-        UsageError: For a model by name and by file, a negative tile, or a strength outside [0, 1].
+        UsageError: For a model by name and by file, a negative tile, or a strength or faithfulness outside [0, 1].
     """
 
     model: str | None = None
@@ -127,6 +129,7 @@ class Options(Record):
     tile: int | None = None
     tta: bool = False
     strength: float | None = None
+    faithful: float | str | None = None
 
     def __post_init__(self) -> None:
         if self.model is not None and self.model_path is not None:
@@ -139,6 +142,10 @@ class Options(Record):
             raise UsageError(f"a tile of {self.tile} pixels: give 0 for no tiles, or a positive side")
         if isinstance(self.strength, int | float) and not 0 <= self.strength <= 1:
             raise UsageError(f"a strength of {self.strength:g}: give 0 (natural) to 1 (sharpest)")
+        if isinstance(self.faithful, str) and self.faithful != "auto":
+            raise UsageError(f"faithful {self.faithful!r}: give auto, or a number from 0 to 1")
+        if isinstance(self.faithful, int | float) and not 0 <= self.faithful <= 1:
+            raise UsageError(f"faithful {self.faithful:g}: give auto, or a number from 0 (off) to 1 (exact)")
 
 
 @dataclass(frozen=True)
@@ -149,11 +156,19 @@ class ImageOptions(Record):
         quality: From 1 to 100, for formats that have a quality; None for the format's default.
         ending: The format of an image on standard output, such as ".png"; None for that of the source.
         strict: Whether a JPEG that lacks only its end marker counts as damaged.
+        error_map: The file for the error map, see `error_maps.ErrorMapRequest`; None for none.
+        error_map_look: Whether the error map is for the eye: colours with a legend.
+        calibration: A file of `hyperacuity calibrate`; None for the calibration of the package.
+        report: The file for a report about the result, .json or .html; None for none.
     """
 
     quality: int | None = None
     ending: str | None = None
     strict: bool = False
+    error_map: str | None = None
+    error_map_look: bool = False
+    calibration: str | None = None
+    report: str | None = None
 
 
 @dataclass(frozen=True)
@@ -278,7 +293,7 @@ class Outcome(Record):
 
     Attributes:
         source, target: As in the task.
-    kind: The kind of the task, such as "image" or "video"; "" if it failed before
+        kind: The kind of the task, such as "image" or "video"; "" if it failed before
             that was known.
         error: Why it failed; None if it did not.
         skipped: Whether the result existed already and was kept.
@@ -292,6 +307,9 @@ class Outcome(Record):
         seconds: How long the task took.
         choice: Why the models were chosen; None if the task named them, or if there was nothing to choose.
         consistency: How far the box mean of an image of measurements is from its source, in words; "" for all others.
+        lr_psnr: How near the reduction of an image is to its source, in dB, at most 100; the lowest of all frames. None
+            for videos and for results that are smaller than their source.
+        expected_errors: The share of pixels by expected error in grey levels, if an error map or report was requested.
     """
 
     source: str
@@ -310,6 +328,8 @@ class Outcome(Record):
     seconds: float = 0.0
     choice: Choice | None = None
     consistency: str = ""
+    lr_psnr: float | None = None
+    expected_errors: Mapping[str, float] | None = None
 
 
 def _default(entry: dataclasses.Field[Any]) -> Any:
@@ -333,6 +353,8 @@ def _typed(value: Any, hint: Any, name: str) -> Any:
         return cure_from_json(value)
     if origin is types.UnionType:
         inner = [each for each in typing.get_args(hint) if each is not types.NoneType]
+        if len(inner) > 1 and isinstance(value, str) and str in inner:
+            return value
         return None if value is None else _typed(value, inner[0], name)
     if isinstance(hint, type) and issubclass(hint, Record) and isinstance(value, Mapping):
         return hint.from_json(value)

@@ -39,6 +39,7 @@ COMMANDS = (
     "import",
     "fetch",
     "quantise",
+    "calibrate",
     "evaluate",
     "serve",
     "users",

@@ -180,6 +180,7 @@ def line(outcome: Outcome) -> str:
     frames += f" ({note})" if note else ""
     models = " + ".join(outcome.models) or "same size"
     models += f" ({outcome.choice.reason})" if outcome.choice else ""
+    models += f"  LR-PSNR {outcome.lr_psnr:.1f} dB" if outcome.lr_psnr is not None else ""
     target = "" if outcome.target == PIPE else f"  {target}"
     return f"{source}  {size}{frames}  {models}  {outcome.seconds:.1f} s{target}"
 
@@ -228,6 +229,8 @@ def record(outcome: Outcome) -> dict[str, Any]:
         "models": outcome.models,
         "choice": outcome.choice.to_json() if outcome.choice else None,
         **({"consistency": outcome.consistency} if outcome.consistency else {}),
+        "lr_psnr": outcome.lr_psnr,
+        "expected_errors": outcome.expected_errors,
         "seconds": round(outcome.seconds, 3),
     }
 

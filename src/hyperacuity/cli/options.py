@@ -16,11 +16,12 @@ from hyperacuity.errors import UsageError, nearest
 # The panels of `--help`.
 INPUT, SIZE, MODEL, OUTPUT, COMPUTE, VIDEO = "Input", "Size", "Model", "Output", "Computation", "Videos"
 MEASUREMENT = "Satellite and medical images (not for diagnosis, nor for decisions on safety)"
+TRUST = "Trust"
 
 # The names of `engines.ENGINES`, which a test compares: importing the engines would delay each --help.
 ENGINES = ("onnxruntime", "openvino", "ncnn", "pytorch")
 # Likewise the names of `metrics.METRICS`, `metrics.DEFAULT_METRICS` and `metrics.protocols.PROTOCOLS`.
-METRICS = ("psnr", "ssim", "ms-ssim", "lr-psnr", "lpips", "flicker")
+METRICS = ("psnr", "ssim", "ms-ssim", "lr-psnr", "lpips", "flicker", "hallucination", "omission", "improvement")
 DEFAULT_METRICS = ("psnr", "ssim", "lr-psnr")
 PROTOCOLS = ("classic", "rgb", "full-range-y")
 PRECISIONS = ("auto", "fp32", "fp16", "bf16", "int8")
@@ -79,6 +80,14 @@ Strength = Annotated[
         rich_help_panel=MODEL,
     ),
 ]
+Faithful = Annotated[
+    str | None,
+    typer.Option(
+        help="Correct the result to what the input allows: 1 = exactly, auto = by how clean the input is.",
+        metavar="0..1|auto",
+        rich_help_panel=TRUST,
+    ),
+]
 Explain = Annotated[
     bool,
     typer.Option("--explain", help="Print what was measured, and why a model was chosen.", rich_help_panel=MODEL),
@@ -110,6 +119,25 @@ Tta = Annotated[
         help="Average over 8 flips and rotations: 8 times slower, a little better.",
         rich_help_panel=MODEL,
     ),
+]
+
+ErrorMap = Annotated[
+    Path | None,
+    typer.Option(
+        help="Write for each pixel the error that it stays below with 90 %: 16-bit PNG or TIFF, 256 = 1 grey level.",
+        rich_help_panel=TRUST,
+    ),
+]
+ErrorMapLook = Annotated[
+    bool, typer.Option("--error-map-look", help="The error map in colours with a legend.", rich_help_panel=TRUST)
+]
+CalibrationFile = Annotated[
+    Path | None,
+    typer.Option("--calibration", help="For the error map: a file of `calibrate`.", rich_help_panel=TRUST),
+]
+Report = Annotated[
+    Path | None,
+    typer.Option(help="Write what is known about the result: .html to read, .json.", rich_help_panel=TRUST),
 ]
 
 Engine = Annotated[str, typer.Option(help=f"auto, {', '.join(ENGINES)}.", rich_help_panel=COMPUTE)]
@@ -248,6 +276,33 @@ def read_tile(text: str) -> int | None:
     if not (text.isascii() and text.isdecimal()):
         raise UsageError(f"-t {text}: give auto, 0 for no tiles, or a side in pixels")
     return int(text)
+
+
+def read_faithful(text: str | None) -> float | str | None:
+    """Returns the value of --faithful."""
+    if text is None or text == "auto":
+        return text
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 1:
+        raise UsageError(f"--faithful {text}: give auto, or a number from 0 (off) to 1 (exact)")
+    return value
+
+
+def read_trust(
+    error_map: Path | None, look: bool, calibration: Path | None, report: Path | None, *, single: bool
+) -> tuple[str | None, bool, str | None, str | None]:
+    """Returns the fields of `ImageOptions` for --error-map, --error-map-look, --calibration and --report."""
+    if (error_map or report) and not single:
+        raise UsageError("--error-map and --report are for one image: give one input")
+    if (look or calibration) and not (error_map or report):
+        raise UsageError("--error-map-look and --calibration are about an error map: add --error-map map.png")
+    if report is not None and report.suffix.lower() not in (".html", ".json"):
+        raise UsageError(f"--report {report}: give a file that ends in .html or .json")
+    names = [None if path is None else str(path) for path in (error_map, calibration, report)]
+    return names[0], look, names[1], names[2]
 
 
 def read_precision(text: str, fp32: bool = False) -> Any:

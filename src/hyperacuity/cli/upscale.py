@@ -14,6 +14,7 @@ from hyperacuity.cli import options as shared
 from hyperacuity.cli.interruption import interruptible
 from hyperacuity.cli.options import (
     AllowGenerative,
+    CalibrationFile,
     Categorical,
     Codec,
     Cog,
@@ -24,8 +25,11 @@ from hyperacuity.cli.options import (
     Duration,
     Encoder,
     Engine,
+    ErrorMap,
+    ErrorMapLook,
     Explain,
     Ext,
+    Faithful,
     Fit,
     Force,
     Fp32,
@@ -50,6 +54,7 @@ from hyperacuity.cli.options import (
     Quality,
     Quiet,
     Recursive,
+    Report,
     Scale,
     SkipExisting,
     Start,
@@ -63,7 +68,7 @@ from hyperacuity.cli.options import (
 from hyperacuity.cli.streams import source_pipe, target_pipe
 from hyperacuity.cli.values import seconds, texts
 from hyperacuity.errors import UsageError
-from hyperacuity.size import Size
+from hyperacuity.size import Size, size_suffix
 from hyperacuity.task import ImageOptions, MeasurementOptions, Options, Stopped, Task, VideoOptions
 
 if TYPE_CHECKING:
@@ -83,6 +88,11 @@ def command(
     model_path: ModelPath = None,
     strength: Strength = None,
     explain: Explain = False,
+    faithful: Faithful = None,
+    error_map: ErrorMap = None,
+    error_map_look: ErrorMapLook = False,
+    calibration: CalibrationFile = None,
+    report: Report = None,
     tta: Tta = False,
     output: Output = None,
     suffix: Suffix = None,
@@ -147,6 +157,7 @@ def command(
         tile=shared.read_tile(tile),
         tta=tta,
         strength=strength,
+        faithful=shared.read_faithful(faithful),
     )
     videos = VideoOptions(
         codec=codec or "auto",
@@ -167,7 +178,12 @@ def command(
         "",
         Size(scale, width, height, megapixels, fit),
         options,
-        ImageOptions(quality, extension, strict),
+        ImageOptions(
+            quality,
+            extension,
+            strict,
+            *shared.read_trust(error_map, error_map_look, calibration, report, single=len(everything) == 1),
+        ),
         videos if videos != VideoOptions() else None,
         measurement if measurement != MeasurementOptions() else None,
         force,
@@ -182,7 +198,6 @@ def command(
 
 
 def _naming(suffix: str | None, size: Size, extension: str | None, keep_ending: bool) -> Naming:
-    from hyperacuity.api import size_suffix
     from hyperacuity.tasks import Naming
 
     return Naming(suffix, size_suffix(size), extension, keep_ending)

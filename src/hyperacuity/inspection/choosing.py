@@ -3,29 +3,34 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from typing import Any
 
 from hyperacuity import zoo
 from hyperacuity.errors import HyperacuityError
-from hyperacuity.inspection.decision import decide, describe_limits, describe_reason
+from hyperacuity.inspection.decision import Verdict, decide, describe_limits, describe_reason
 from hyperacuity.inspection.record import Inspection
 from hyperacuity.task import Choice, Options
 
+# How faithful "auto" is, by the verdict of `decide`: exact consistency brings back noise and blocks of the input.
+FAITHFULNESS: dict[Verdict, float] = {"clean": 1.0, "between": 0.5, "dirty": 0.0}
+
 
 def clean_options(options: Options) -> Options:
-    """Returns the options with which a clean image is computed: unchanged if they name a model."""
+    """Returns the options with which a clean image is computed: unchanged if nothing in them is "auto"."""
+    options = replace(options, faithful=1.0) if options.faithful == zoo.AUTO else options
     return options if _names_model(options) else replace(options, model=None, strength=None)
 
 
 def choose_model(
     options: Options, measure: Callable[[], Inspection | None], *, explain: bool = False
 ) -> tuple[Options, Choice | None]:
-    """Choose a family of models for one image or video.
+    """Choose a family of models, and how faithful the result is, for one image or video.
 
     Args:
-        options: Those of the request. If they name a model, nothing is measured.
+        options: Those of the request. If they name a model and a faithfulness, nothing is measured.
         measure: Measures the image; returns None for what cannot be measured in advance, such as a video in a pipe. If
             it raises one of our errors, the default model is chosen: reading the image will raise the same error.
         explain: Whether to measure even if the zoo has only one of the families.
@@ -33,6 +38,12 @@ def choose_model(
     Returns:
         The options with the model, and why it was chosen; None if nothing was measured.
     """
+    if options.faithful == zoo.AUTO:
+        measure = functools.cache(measure)
+        found = None
+        with contextlib.suppress(HyperacuityError):
+            found = measure()
+        options = replace(options, faithful=1.0 if found is None else FAITHFULNESS[decide(found)])
     if _names_model(options):
         return options, None
     found = None

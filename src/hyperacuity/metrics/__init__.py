@@ -12,6 +12,7 @@ cut from each border. The functions have no such defaults: callers pass border a
 from __future__ import annotations
 
 from hyperacuity.metrics.flicker import FLICKER, flicker
+from hyperacuity.metrics.invention import HALLUCINATION, IMPROVEMENT, OMISSION, invention
 from hyperacuity.metrics.lpips import LPIPS_METRIC
 from hyperacuity.metrics.lr_psnr import LR_PSNR
 from hyperacuity.metrics.metric import ComparedImages, Metric
@@ -19,7 +20,8 @@ from hyperacuity.metrics.ms_ssim import MS_SSIM, ms_ssim
 from hyperacuity.metrics.psnr import PSNR, psnr
 from hyperacuity.metrics.ssim import SSIM, SSIM_SHORTEST_SIDE, ssim
 
-METRICS = {metric.name: metric for metric in (PSNR, SSIM, MS_SSIM, LR_PSNR, LPIPS_METRIC, FLICKER)}
+_ALL = (PSNR, SSIM, MS_SSIM, LR_PSNR, LPIPS_METRIC, FLICKER, HALLUCINATION, OMISSION, IMPROVEMENT)
+METRICS = {metric.name: metric for metric in _ALL}
 
 # The metrics to measure unless the user names others.
 DEFAULT_METRICS = (PSNR.name, SSIM.name, LR_PSNR.name)
@@ -33,6 +35,7 @@ __all__ = [
     "ComparedImages",
     "Metric",
     "flicker",
+    "invention",
     "ms_ssim",
     "psnr",
     "ssim",

@@ -9,6 +9,7 @@
     stage         `Stage`, one network of a chain, and that network applied to one image
     batches       planes <-> what a network reads and returns
     check         whether a network's result is credible
+    faithful      corrects the result so that its reduction equals the input
     tile_budget   the tile policy: how large tiles are, how many rows each core computes, how much memory that takes
 
 Between the steps rows are planes: arrays (C, h, W) of float32, black 0 and white 1.

@@ -12,8 +12,12 @@ from functools import partial
 from pathlib import Path
 from typing import IO
 
-from hyperacuity import api, inspection
+import numpy as np
+from numpy.typing import NDArray
+
+from hyperacuity import api, inspection, reporting
 from hyperacuity.api import Upscaler
+from hyperacuity.error_maps import ErrorMapRequest
 from hyperacuity.errors import LEAVE_OUT, HyperacuityError, UsageError, Use
 from hyperacuity.inspection import Inspection
 from hyperacuity.task import ImageOptions, MeasurementOptions, Outcome, Progress, Stop, Task, VideoOptions
@@ -54,9 +58,23 @@ def run(
         raise UsageError("this is an image, but options for measurements are given", Use(**names))
     options = task.image or ImageOptions()
     data = source if isinstance(source, Path) else source.read()
-    enlarge = partial(upscaler.file, data, quality=options.quality, strict=options.strict, observe=observe, stop=stop)
+    samples: list[NDArray[np.float32]] = []
+    enlarge = partial(
+        upscaler.file,
+        data,
+        quality=options.quality,
+        strict=options.strict,
+        observe=observe,
+        stop=stop,
+        error_map=_error_map(options, samples.append),
+    )
     if isinstance(target, Path):
-        return enlarge(target, task.size, force=task.force)
+        outcome = enlarge(target, task.size, force=task.force)
+        if options.report is not None:
+            _report(Path(options.report), task, outcome, upscaler, data, samples)
+        return outcome
+    if options.report is not None:
+        raise UsageError("a report is about a file, but the result goes to standard output", Use(report=LEAVE_OUT))
     # Formats need seekable files.
     with tempfile.TemporaryDirectory(prefix="hyperacuity-") as folder:
         path = Path(folder, "result" + (options.ending or api.ending_of_content(data)))
@@ -65,3 +83,26 @@ def run(
             shutil.copyfileobj(file, target)
         target.flush()
         return outcome
+
+
+def _error_map(options: ImageOptions, sampled: Callable[[NDArray[np.float32]], None]) -> ErrorMapRequest | None:
+    if options.error_map is None and options.report is None:
+        return None
+    path, calibration = (None if name is None else Path(name) for name in (options.error_map, options.calibration))
+    return ErrorMapRequest(path, options.error_map_look, calibration, sampled if options.report else None)
+
+
+def _report(
+    path: Path,
+    task: Task,
+    outcome: Outcome,
+    upscaler: Upscaler,
+    data: Path | bytes,
+    samples: list[NDArray[np.float32]],
+) -> None:
+    found = None
+    with contextlib.suppress(HyperacuityError):
+        found = inspection.inspect(data)
+    cards = [model.card for model in upscaler.family if model.card.name in outcome.models]
+    content = reporting.describe_result(task, outcome, cards, found, data)
+    reporting.write_report(path, content, Path(outcome.target), samples[0] if samples else None)

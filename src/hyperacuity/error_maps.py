@@ -1,0 +1,153 @@
+"""Writes the error map of a result: its luma is collected while rows stream by, and its map is computed at the end."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hyperacuity import formats
+from hyperacuity.errors import UsageError
+from hyperacuity.image import Header, Strips
+from hyperacuity.trust import (
+    Calibration,
+    ConsistencyMeter,
+    ErrorShares,
+    LumaSpool,
+    error_rows,
+    find_calibration,
+    legend,
+    luma_levels,
+    picture_rows,
+    scale_of,
+)
+
+# Values of a written map for each grey level.
+_STEPS = 256
+_LARGEST = 65535
+
+
+@dataclass(frozen=True)
+class ErrorMapRequest:
+    """What to write about the errors of a result.
+
+    Attributes:
+        path: The file; its ending is that of a format with 16 bits of grey, such as .png or .tif; None computes the
+            shares only.
+        look: Whether to write colours with a legend instead of numbers.
+        calibration: A file of `hyperacuity calibrate`; None for the calibration of the package.
+        sampled: Gets every n-th row and column of the map in grey levels, at most `side` on each side.
+        side: See `sampled`.
+    """
+
+    path: Path | None = None
+    look: bool = False
+    calibration: Path | None = None
+    sampled: Callable[[NDArray[np.float32]], None] | None = None
+    side: int = 480
+
+    def __post_init__(self) -> None:
+        if self.path is not None and self.path.suffix.lower() not in (".png", ".tif", ".tiff"):
+            raise UsageError(f"{self.path}: an error map is written as .png or .tif")
+
+
+class ErrorMeter(ConsistencyMeter):
+    """Measures LR-PSNR, and keeps the luma that an error map needs.
+
+    Args:
+        header: The input's.
+        height: Of the result, in pixels.
+        width: Likewise.
+
+    Raises:
+        UsageError: If there are no error maps at this scale.
+    """
+
+    def __init__(self, header: Header, height: int, width: int) -> None:
+        self.scale = scale_of((header.height, header.width), (height, width))
+        super().__init__(header, height, width)
+        self._header_of_luma = header
+        self._files = contextlib.ExitStack()
+        self.source = self._files.enter_context(LumaSpool(header.height, header.width))
+        self.result = self._files.enter_context(LumaSpool(height, width))
+
+    def add_source(self, rows: NDArray[Any]) -> None:
+        """Add the next rows of the input, as stored."""
+        super().add_source(rows)
+        self.source.add(luma_levels(rows, self._header_of_luma))
+
+    def add_result(self, rows: NDArray[Any]) -> None:
+        """Add the next rows of the result, as stored."""
+        super().add_result(rows)
+        self.result.add(luma_levels(rows, self._header_of_luma))
+
+    def errors(self, calibration: Calibration) -> Iterator[NDArray[np.float32]]:
+        """Yields the rows of the error map (h, W) in grey levels, when all rows are added."""
+        return error_rows(self.source, self.result, self.scale, calibration)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._files.close()
+
+
+def calibration_for(request: ErrorMapRequest, model: str, scale: int) -> Calibration:
+    """Returns the calibration that a request names, or that of the package for a model."""
+    return Calibration.load(request.calibration) if request.calibration else find_calibration(model, scale)
+
+
+def write_error_map(request: ErrorMapRequest, meter: ErrorMeter, model: str) -> ErrorShares:
+    """Compute the error map of a result, and write it.
+
+    Args:
+        request: What to write.
+        meter: Has got all rows of the input and of the result.
+        model: The name of the model that computed the result.
+
+    Returns:
+        The shares of pixels by expected error.
+    """
+    shares = ErrorShares()
+    rows = shares.observed(meter.errors(calibration_for(request, model, meter.scale)))
+    if request.sampled is not None:
+        rows = _sample(rows, meter.result, request.side, request.sampled)
+    if request.path is None:
+        for _ in rows:
+            pass
+        return shares
+    height, width = meter.result.height, meter.result.width
+    with formats.write(request.path, None) as sink:
+        if request.look:
+            total = height + len(legend(width))
+            header = Header(total, width, 3, np.dtype(np.uint8), (0, 255))
+            sink.write(Strips(header, picture_rows(rows, width)))
+        else:
+            header = Header(height, width, 1, np.dtype(np.uint16), (0, _LARGEST))
+            sink.write(Strips(header, (_codes(block) for block in rows)))
+    return shares
+
+
+def _sample(
+    rows: Iterator[NDArray[np.float32]], size: LumaSpool, side: int, sampled: Callable[[NDArray[np.float32]], None]
+) -> Iterator[NDArray[np.float32]]:
+    """Yields the same rows; at their end, `sampled` gets every n-th row and column."""
+    step = max(1, -(-max(size.height, size.width) // side))
+    kept, start = [], 0
+    for block in rows:
+        kept.append(block[-start % step :: step, ::step].copy())
+        start += len(block)
+        yield block
+    sampled(np.concatenate(kept))
+
+
+def _codes(errors: NDArray[np.float32]) -> NDArray[np.uint16]:
+    return np.clip(np.rint(errors * _STEPS), 0, _LARGEST).astype(np.uint16)[..., None]

@@ -1,0 +1,50 @@
+"""How far a result can be believed: its consistency with the input.
+
+calibration     factors that make the promise of an error map hold for a model
+colours         an error map as a picture with a legend
+consistency     LR-PSNR: how near the reduction of a result is to its input
+error_network   for each pixel the error that it stays below with a probability of 90 %
+luma            the luma of streams of rows, on disk
+summary         the share of pixels by expected error
+projection      the degradation and its inverse: the nearest image whose reduction equals the input
+"""
+
+from __future__ import annotations
+
+from hyperacuity.trust.calibration import COVERAGE, Calibration, find_calibration
+from hyperacuity.trust.colours import coloured, legend, picture_rows
+from hyperacuity.trust.consistency import (
+    DEPARTING,
+    ConsistencyMeter,
+    ConsistencyWarning,
+    lowest_lr_psnr,
+    warn_of_departure,
+)
+from hyperacuity.trust.error_network import SCALES, compute_error_map, error_rows, scale_of
+from hyperacuity.trust.luma import LumaSpool, luma_levels
+from hyperacuity.trust.projection import AxisProjection, axis_projection, damping_of
+from hyperacuity.trust.summary import ErrorShares
+
+__all__ = [
+    "COVERAGE",
+    "DEPARTING",
+    "SCALES",
+    "AxisProjection",
+    "Calibration",
+    "ConsistencyMeter",
+    "ConsistencyWarning",
+    "ErrorShares",
+    "LumaSpool",
+    "axis_projection",
+    "coloured",
+    "compute_error_map",
+    "damping_of",
+    "error_rows",
+    "find_calibration",
+    "legend",
+    "lowest_lr_psnr",
+    "luma_levels",
+    "picture_rows",
+    "scale_of",
+    "warn_of_departure",
+]
