@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hyperacuity.errors import DamagedFile
+from hyperacuity.errors import DamagedFile, UsageError
+
+if TYPE_CHECKING:
+    import PIL.Image
 
 Array = NDArray[Any]
 
@@ -341,3 +344,20 @@ def convert(pixels: Array, levels: tuple[float, float], dtype: np.dtype[Any], ta
     if np.issubdtype(dtype, np.integer):
         values = np.clip(np.floor(values + 0.5), new_black, new_white)
     return values.astype(dtype)
+
+
+def pil_pixels(image: PIL.Image.Image) -> Array:
+    """Return the pixels of a PIL image. Modes other than L, LA, RGB, RGBA, I;16 and F become RGB or RGBA.
+
+    Raises:
+        UsageError: The mode is I, whose 32 bits do not define a white level.
+    """
+    plain = image
+    if image.mode == "I":
+        raise UsageError("a PIL image of mode I does not define a white level: convert it to I;16 or to L first")
+    if image.mode == "La":
+        plain = image.convert("LA")
+    elif image.mode not in ("L", "LA", "RGB", "RGBA", "F") and not image.mode.startswith("I;16"):
+        plain = image.convert("RGBA" if image.has_transparency_data else "RGB")
+    pixels = np.asarray(plain)
+    return pixels.astype(pixels.dtype.newbyteorder("="), copy=False)
