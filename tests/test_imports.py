@@ -76,5 +76,7 @@ def test_the_interpreter_that_is_tested_is_the_one_that_is_promised() -> None:
 def test_only_the_http_interface_loads_a_web_framework() -> None:
     web = {"fastapi", "starlette", "uvicorn", "pydantic", "sqlite3", "argon2", "prometheus_client"}
     assert not loaded_by("import hyperacuity") & web
-    assert not loaded_by("from hyperacuity import Image, load, upscale; import hyperacuity.cli, hyperacuity.tasks") & web
+    assert (
+        not loaded_by("from hyperacuity import Image, load, upscale; import hyperacuity.cli, hyperacuity.tasks") & web
+    )
     assert not loaded_by("import hyperacuity.server.worker") & web
