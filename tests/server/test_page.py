@@ -163,7 +163,7 @@ def test_an_upload_resumes_after_a_reload(open_page: Callable[..., Any], server:
     page.unroute_all()
     page.reload()
     item = page.locator("li[data-interrupted]:has-text('large.png')")
-    assert "Choose the file again" in item.inner_text()
+    assert "Choose the file again to resume" in item.inner_text()
     picture(page, "interrupted")
     with server.client() as client:
         upload = item.get_attribute("data-interrupted")

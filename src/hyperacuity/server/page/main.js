@@ -2,7 +2,7 @@
 
 import { Problem, read, request, send } from "./api.js";
 import { show, start, summarise } from "./jobs.js";
-import { forget, interrupted, upload } from "./upload.js";
+import { finished, forget, interrupted, upload } from "./upload.js";
 import { button, bytes, duration, element, find, number, report } from "./words.js";
 
 let chosen = [];
@@ -77,6 +77,7 @@ async function sendOne({ file, stop, bar, note, cancel, item }, task, ending) {
       note.textContent = text ?? `Sending: ${Math.round(100 * share)} %`;
     }, stop.signal);
     const answer = await send("jobs", { upload: id, task, ending }, { "Idempotency-Key": id });
+    finished(file, id);
     item.remove();
     show(await answer.json());
   } catch (error) {
@@ -100,17 +101,13 @@ async function showInterrupted() {
         summarise();
       })), element("p", {
       className: "quiet",
-      textContent: `Interrupted at ${Math.round(100 * each.share)} %. Choose the file again to send the rest.`,
+      textContent: `Interrupted at ${Math.floor(100 * each.share)} %. Choose the file again to resume.`,
     }));
     item.dataset.interrupted = each.id;
     find("job-list").prepend(item);
   }
   summarise();
 }
-
-document.addEventListener("sent", (event) => {
-  document.querySelector(`[data-interrupted="${event.detail}"]`)?.remove();
-});
 
 async function enter() {
   let content;

@@ -64,6 +64,12 @@ export async function interrupted() {
   return found;
 }
 
+// Stops remembering an upload: its job was accepted.
+export function finished(file, id) {
+  remember(file, null);
+  document.querySelector(`[data-interrupted="${id}"]`)?.remove();
+}
+
 // Removes an interrupted upload.
 export async function forget({ key, id }) {
   drop(key);
@@ -89,8 +95,6 @@ export async function upload(file, report, signal) {
         attempt = 0;
         report(state.offset / file.size);
       }
-      remember(file, null);
-      document.dispatchEvent(new CustomEvent("sent", { detail: state.id }));
       return state.id;
     } catch (error) {
       const hopeless = error.name === "AbortError" || (error instanceof Problem && error.status !== 409 && error.status < 500);
