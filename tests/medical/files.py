@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
 CANARY = "CANARY^X"
@@ -57,7 +58,7 @@ def write_dicom(path: Path, pixels: NDArray[Any], number: int = 1, **elements: A
 
 def write_nifti(path: Path, values: NDArray[Any], affine: NDArray[Any] | None = None, **header: Any) -> Path:
     """A volume with an oblique affine, sform and qform."""
-    import nibabel
+    nibabel: Any = pytest.importorskip("nibabel", reason="needs nibabel")
 
     if affine is None:
         c, s = np.cos(0.2), np.sin(0.2)

@@ -272,7 +272,7 @@ def test_overlays_are_enlarged_by_nearest(tmp_path: Path) -> None:
 
 def test_what_is_no_image_is_refused_in_a_sentence(tmp_path: Path) -> None:
     pixels = slice_pixels()
-    cases = {
+    cases: dict[str, dict[str, Any]] = {
         "segmentation": {"SOPClassUID": "1.2.840.10008.5.1.4.1.1.66.4"},
         "dose": {"SOPClassUID": "1.2.840.10008.5.1.4.1.1.481.2"},
         "mosaic": {"ImageType": ["ORIGINAL", "PRIMARY", "M", "MOSAIC"]},
