@@ -92,7 +92,7 @@ def test_a_mask_inside_the_file_comes_back_by_nearest(tmp_path: Path) -> None:
 def test_smooth_alpha_is_enlarged_and_stays_zero_where_it_was(tmp_path: Path) -> None:
     alpha = np.clip(np.mgrid[:20, :22][1] * 15 - 45, 0, 255)
     pixels = np.stack([landscape(20, 22, low=10, high=250)] * 3 + [alpha]).astype(np.uint8)
-    target, _ = enlarge(write(tmp_path / "a.tif", pixels, photometric="RGB", alpha="unspecified"))
+    target, _ = enlarge(write(tmp_path / "a.tif", pixels, photometric="RGB", alpha="yes"))
     result = read(target, 4)
     assert np.array_equal(result == 0, (pixels[3] == 0).repeat(2, 0).repeat(2, 1))
     assert len(np.unique(result)) > len(np.unique(pixels[3])) * 1.5
