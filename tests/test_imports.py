@@ -12,6 +12,7 @@ import pytest
 import hyperacuity
 
 HEAVY = {"torch", "onnxruntime", "onnx", "pyvips", "PIL", "numpy", "psutil", "safetensors", "typer", "rich", "pydantic"}
+HEAVY |= {"nibabel", "pydicom", "rasterio"}
 CODECS_AND_RUNTIMES = HEAVY - {"numpy", "psutil", "safetensors"}
 SOURCES = Path(hyperacuity.__file__).parent
 

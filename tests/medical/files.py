@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
 CANARY = "CANARY^X"
@@ -15,7 +16,8 @@ def slice_pixels(rows: int = 24, columns: int = 40, dtype: Any = np.int16) -> ND
     """Smooth structures and an edge, of a few hundred levels."""
     y, x = np.mgrid[:rows, :columns]
     values = 300 + 150 * np.sin(x / 3) * np.cos(y / 4) + 200 * (x > y)
-    return values.astype(dtype)
+    result: NDArray[Any] = values.astype(dtype)
+    return result
 
 
 def write_dicom(path: Path, pixels: NDArray[Any], number: int = 1, **elements: Any) -> Path:
@@ -57,7 +59,7 @@ def write_dicom(path: Path, pixels: NDArray[Any], number: int = 1, **elements: A
 
 def write_nifti(path: Path, values: NDArray[Any], affine: NDArray[Any] | None = None, **header: Any) -> Path:
     """A volume with an oblique affine, sform and qform."""
-    import nibabel
+    nibabel: Any = pytest.importorskip("nibabel", reason="needs nibabel")
 
     if affine is None:
         c, s = np.cos(0.2), np.sin(0.2)

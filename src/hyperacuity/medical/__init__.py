@@ -8,6 +8,7 @@ run         any source: `upscale`
 nifti       one volume
 series      DICOM: one file, or a folder
 slices      one slice through the network, and how near the result is to it
+previewing  the middle slice before and after, as an image: `preview`
 provenance  how a result was made, as data
 
 Not for diagnosis: nothing is measured between the pixels of the source.
@@ -15,6 +16,7 @@ Not for diagnosis: nothing is measured between the pixels of the source.
 
 from __future__ import annotations
 
+from hyperacuity.medical.previewing import preview
 from hyperacuity.medical.run import accepts, upscale
 
-__all__ = ["accepts", "upscale"]
+__all__ = ["accepts", "preview", "upscale"]

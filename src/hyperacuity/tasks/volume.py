@@ -46,5 +46,5 @@ def run(
         raise UsageError("this is a medical image, but options for videos are given", Use(**names))
     options = task.measurement or MeasurementOptions()
     if videos.preview:
-        raise UsageError("a preview of medical images is not available", Use(preview=LEAVE_OUT))
+        return medical.preview(upscaler, source, target, task.size, options, force=task.force)
     return medical.upscale(upscaler, source, target, task.size, options, force=task.force, observe=observe, stop=stop)

@@ -154,6 +154,28 @@ class DicomImage:
                     return (slope, float(found.get("RescaleIntercept", 0))) if slope else (1.0, 0.0)
         return 1.0, 0.0
 
+    def window(self, frame: int) -> tuple[float, float] | None:
+        """The centre and the width of the first window of a frame, in rescaled values."""
+        with discreet(self.path, "its window is damaged"):
+            for place in self._functional_groups(frame):
+                found = (place.get("FrameVOILUTSequence") or [place])[0]
+                if found.get("WindowCenter") is not None and found.get("WindowWidth") is not None:
+                    centre, width = (
+                        float(part[0] if hasattr(part, "__len__") else part)
+                        for part in (found.WindowCenter, found.WindowWidth)
+                    )
+                    return (centre, width) if width >= 1 else None
+        return None
+
+    def spacing(self, frame: int) -> float | None:
+        """The distance of columns in millimetres, if it is stated."""
+        with discreet(self.path, "its spacing is damaged"):
+            for place in self._functional_groups(frame):
+                found = (place.get("PixelMeasuresSequence") or [place])[0]
+                if found.get("PixelSpacing"):
+                    return abs(float(found.PixelSpacing[1])) or None
+        return None
+
     def _functional_groups(self, frame: int) -> list[Dataset]:
         groups = self.dataset.get("PerFrameFunctionalGroupsSequence") or ()
         shared = self.dataset.get("SharedFunctionalGroupsSequence") or ()
