@@ -40,6 +40,8 @@ from tests.formats.samples import (
         (b"v/1\1\2\0\0\0", UnsupportedFormat, "OpenEXR"),
         (b"\0\0\1\0\1\0", UnsupportedFormat, "an icon"),
         (b"\0\0\2\0\1\0", UnsupportedFormat, "a cursor"),
+        (b"\0\0\2\0\0\0\0\0\0\0\0\0\x40\0\x30\0\x18\0", UnsupportedFormat, "a TGA image; convert it to PNG"),
+        (b"\0\1\x09\0\0\0\1\x18\0\0\0\0\x40\0\x30\0\x08\0", UnsupportedFormat, "a TGA image"),
         (b"\0" * 128 + b"DICM", UnsupportedFormat, "DICOM"),
         (b"\x5c\1\0\0" + b"\0" * 340 + b"n+1\0", UnsupportedFormat, "NIfTI"),
         (gzip.compress(b"\x5c\1\0\0" + b"\0" * 340 + b"n+1\0"), UnsupportedFormat, "a gzip archive of a NIfTI"),

@@ -27,6 +27,16 @@ def test_webp_is_lossless_unless_its_source_was_lossy(tmp_path: Path) -> None:
         save(tmp_path / "a.webp", gradient())
 
 
+def test_a_second_packet_is_named(tmp_path: Path) -> None:
+    save(tmp_path / "a.webp", gradient(metadata=Metadata(xmp=packet("first=''"), exif=exif_block())))
+    data = (tmp_path / "a.webp").read_bytes()
+    for kind, label in ((b"XMP ", "second XMP"), (b"EXIF", "second EXIF")):
+        twice = data + kind + struct.pack("<I", 6) + b"second"
+        (tmp_path / "b.webp").write_bytes(twice[:4] + struct.pack("<I", len(twice) - 8) + twice[8:])
+        assert [label in said for said in enlarged(tmp_path / "b.webp", tmp_path / "c.webp")] == [True]
+    assert load(tmp_path / "c.webp").header.metadata.xmp == packet("first=''")
+
+
 def test_every_chunk_is_kept_or_named(tmp_path: Path) -> None:
     given = Metadata(icc=ICC, exif=exif_block(), xmp=packet('P:FullPanoWidthPixels="64"', P=GPANO))
     save(tmp_path / "a.webp", gradient(metadata=given))

@@ -132,14 +132,18 @@ def _is_whole(raw: Bytes) -> bool:
 
 def _metadata(found: JpegParts) -> Metadata:
     """What the segments hold, as metadata of the image as it is stored."""
+    ratio, dpi = found.density_ratio, found.dpi
+    if found.exif and (ratio is None or ratio[0] == ratio[1]):
+        dpi = dpi or meta.dpi(found.exif)
+        ratio = None if dpi else ratio
     return Metadata(
         icc=found.icc,
         exif=found.exif,
         xmp=found.xmp,
-        dpi=found.dpi or (meta.dpi(found.exif) if found.exif and not found.density_ratio else None),
+        dpi=dpi,
         native=Native(HOLDS.name, found.native) if found.native else None,
         iptc=found.iptc,
-        density_ratio=found.density_ratio,
+        density_ratio=ratio,
         trailer=found.trailer,
         items=tuple(found.items),
     )
@@ -186,8 +190,17 @@ def _jfif(metadata: Metadata) -> bytes:
     """The first segment, which libvips does not write. Without a resolution: no unit, square pixels."""
     density: tuple[float, float] = metadata.density_ratio or metadata.dpi or (1, 1)
     unit = 1 if metadata.dpi and not metadata.density_ratio else 0
+    # The file holds whole numbers: whichever unit makes them so.
+    in_cm = density[0] / 2.54, density[1] / 2.54
+    if unit and _rounding(in_cm) < _rounding(density) / 10:
+        unit, density = 2, in_cm
     across, down = (min(max(round(number), 1), 65535) for number in density)
     return packed(0xE0, struct.pack(">5sHBHHBB", b"JFIF\0", 0x0102, unit, across, down, 0, 0))
+
+
+def _rounding(density: tuple[float, float]) -> float:
+    """The greater of the relative errors if the numbers are rounded."""
+    return max(abs(round(number) / number - 1) for number in density)
 
 
 def _gain_map(job: EncoderInput) -> bytes:

@@ -120,7 +120,11 @@ def _items(raw: Bytes) -> tuple[Item, ...]:
     """Everything besides the pixels; chunks that are not known are named."""
     items: dict[bytes, Item] = {}
     for kind, start, end in _chunks(raw):
-        if kind in _STRUCTURE or kind in items or start == end:
+        if kind in _STRUCTURE or start == end:
+            continue
+        if kind in items:
+            if kind in _KNOWN:
+                items[kind + b"2"] = Item(f"chunk second {items[kind].label}", f"second {items[kind].label}")
             continue
         label, carrier = _KNOWN.get(kind, (f"chunk {kind.decode('latin-1')!r}", None))
         items[kind] = Item(f"chunk {kind.decode('latin-1').rstrip()}", label, carrier)
