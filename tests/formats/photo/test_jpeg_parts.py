@@ -21,7 +21,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hyperacuity import formats
-from hyperacuity.errors import DamagedFile, HyperacuityError
+from hyperacuity.errors import DamagedFile, HyperacuityError, UnsupportedFormat
 from hyperacuity.formats import LossWarning
 from hyperacuity.formats.photo.jpeg_segments import structure
 from hyperacuity.formats.photo.xmp import Packet
@@ -312,6 +312,22 @@ def test_a_resolution_without_unit_is_kept(tmp_path: Path) -> None:
         assert "shape" not in said
     # The resolution in EXIF has a unit, and stands for the file.
     assert load(with_segments((0xE1, b"Exif\0\0" + exif_block()), image=bytes(data))).header.metadata.dpi == (300, 300)
+
+
+@pytest.mark.parametrize(
+    ("marker", "depth", "words"),
+    [
+        (0xC1, 12, "its values have 12 bits, and JPEG is read with 8; convert it to a 16-bit PNG or TIFF first"),
+        (0xF7, 8, "it is a JPEG-LS image; convert it to PNG or TIFF first"),
+        (0xC5, 8, "it is coded by a process of JPEG that is not read .0xc5.; convert it to PNG or TIFF first"),
+    ],
+)
+def test_other_processes_of_jpeg_are_not_damage(marker: int, depth: int, words: str) -> None:
+    data = bytearray(jpeg())
+    at = data.index(b"\xff\xc0")
+    data[at + 1], data[at + 4] = marker, depth
+    with pytest.raises(UnsupportedFormat, match=f"cannot be read: {words}"):
+        load(bytes(data))
 
 
 @pytest.mark.parametrize(("unit", "across", "down"), [(1, 300, 72), (2, 118, 1)])

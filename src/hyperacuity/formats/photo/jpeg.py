@@ -6,7 +6,7 @@ import re
 import struct
 import warnings
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -78,7 +78,8 @@ def _contents(raw: Bytes, *, strict: bool) -> Contents:
     found = parts_of(raw)
 
     def decode() -> Iterator[Image]:
-        pixels, alpha = _pixels(raw, found.structure, strict)
+        with _naming_processes():
+            pixels, alpha = _pixels(raw, found.structure, strict)
         metadata = _metadata(found)
         if found.gain is not None:
             # A damaged one is named, since nothing carries it.
@@ -88,9 +89,38 @@ def _contents(raw: Bytes, *, strict: bool) -> Contents:
 
     import pyvips
 
-    head = vips.loaded("jpegload_source", raw, fail_on="error")
+    with _naming_processes():
+        head = vips.loaded("jpegload_source", raw, fail_on="error")
     check_size(head.width, head.height)
     return Contents(1, None, False, decode)
+
+
+@contextmanager
+def _naming_processes() -> Iterator[None]:
+    """Raise `UnsupportedFormat` for a file that is not damaged but coded as libjpeg does not read."""
+    import pyvips
+
+    try:
+        yield
+    except pyvips.Error as error:
+        if unsupported := _unsupported(str(error)):
+            raise unsupported from error
+        raise
+
+
+def _unsupported(message: str) -> UnsupportedFormat | None:
+    if found := re.search(r"Unsupported JPEG data precision (\d+)", message):
+        depth = found[1]
+        return UnsupportedFormat(
+            f"its values have {depth} bits, and JPEG is read with 8; convert it to a 16-bit PNG or TIFF first"
+        )
+    if "Unsupported marker type 0xf7" in message:
+        return UnsupportedFormat("it is a JPEG-LS image; convert it to PNG or TIFF first")
+    if found := re.search(r"Unsupported JPEG process: SOF type (\w+)", message):
+        return UnsupportedFormat(
+            f"it is coded by a process of JPEG that is not read ({found[1]}); convert it to PNG or TIFF first"
+        )
+    return None
 
 
 def _pixels(raw: Bytes, structure: Structure, strict: bool) -> tuple[Array, bool]:
