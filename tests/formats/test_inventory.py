@@ -34,7 +34,9 @@ EMPTY = {
     "PNG:AnimationPlays": 0,
 }
 # Groups of ExifTool that describe the file system, the encoding, or what ExifTool computed itself.
-NOT_METADATA = re.compile(r"(System|File|ExifTool|Composite|JFXX|RIFF|SPIFF|Adobe|AdobeCM|MPF\d|MPImage1):")
+NOT_METADATA = re.compile(
+    r"((System|ExifTool|Composite|JFXX|RIFF|SPIFF|Adobe|AdobeCM|MPF\d|MPImage1):|File:(?!Comment))"
+)
 # Tags of the encoding: palettes, depths, boxes and counts.
 ENCODING = re.compile(
     r"PNG:(BitDepth|ColorType|Palette|Transparency|Compression|Filter|Interlace|AnimationFrames|ProfileName)$"
@@ -84,6 +86,7 @@ NAMED = {
     "Photoshop": "Photoshop",
     "MPImage": "(second|stereo) image",
     "FLIR": "FLIR",
+    "File:Comment": "comment",
     "JUMBF": "Content Credentials",
     "PNG:ICC_Profile": "the ICC profile is damaged",
     "GIF:AnimationIterations": "second number of repetitions",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
@@ -80,7 +81,8 @@ class _Found:
         """Take in a block of metadata; another one of the same kind is named."""
         first = getattr(self.metadata, carrier)
         if first is None and block:
-            self.metadata = replace(self.metadata, **{carrier: block})
+            changed: dict[str, Any] = {carrier: block}
+            self.metadata = replace(self.metadata, **changed)
             self.list(kind, label, carrier, label)
         elif block and block != first:
             self.list(kind, f"second {label}", None, f"second {label}")
