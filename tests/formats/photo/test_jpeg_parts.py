@@ -306,7 +306,7 @@ def test_a_resolution_without_unit_is_kept(tmp_path: Path) -> None:
     data = bytearray(jpeg())
     data[13:18] = struct.pack(">BHH", 0, 72, 72)
     path, said = copied(bytes(data), tmp_path, ".jpg")
-    assert (path.read_bytes()[13:18], said) == (data[13:18], "")
+    assert (path.read_bytes()[13:18], said) == (bytes(data[13:18]), "")
     for suffix in (".avif", ".gif", ".ppm"):
         _, said = copied(bytes(data), tmp_path, suffix)
         assert "shape" not in said
