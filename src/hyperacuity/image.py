@@ -102,7 +102,7 @@ class Metadata:
         native: Metadata that only the format of the file can hold.
         iptc: Records of IPTC-IIM.
         density_ratio: Horizontal and vertical densities without a unit, of which only the ratio counts; None if
-            pixels are square or `dpi` is known.
+            they are missing or `dpi` is known.
         gain_map: The gain map of an HDR image.
         colour: Colour that the file states outside the ICC profile.
         trailer: What follows the images of a JPEG file and does not depend on their size, such as the video of a

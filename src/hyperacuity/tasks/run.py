@@ -55,7 +55,7 @@ def run(
     def receive(warning: Warning) -> None:
         message = Message.from_exception(warning)
         for path in (task.source, task.target):  # the outcome names them
-            message = replace(message, text=message.text.removeprefix(f"{Path(path).name}: "))
+            message = replace(message, text=message.text.removeprefix(f"{path}: ").removeprefix(f"{Path(path).name}: "))
         if isinstance(warning, LossWarning):
             lost.append(message)
         observer.warned(task, message)
