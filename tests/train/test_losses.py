@@ -238,7 +238,7 @@ def test_the_perceptual_loss_weights_its_layers(distance: Literal["l1", "mse"], 
 def test_gradients_are_finite_where_result_and_truth_are_equal(vgg19: Path, lpips: Lpips) -> None:
     perceptual = Perceptual(weight=1, vgg19=vgg19, layers={"conv2_2": 1})
     everything = any_losses()(
-        l1=1, mse=1, charbonnier=1, ssim=1, fft=1, tv=1, consistency=1, perceptual=perceptual, lpips=lpips
+        l1=1, mse=1, charbonnier=1, ssim=1, fft=1, gradient=1, tv=1, consistency=1, perceptual=perceptual, lpips=lpips
     )
     criterion = Criterion(everything, LOSSES)
     black, varied = torch.zeros(1, 1, 20, 20), torch.rand(1, 1, 20, 20)
