@@ -81,7 +81,8 @@ def _check_discriminator(settings: Discriminator, sides: Sequence[int], recipe: 
     for side in sides:
         if side % multiple:
             raise UsageError(
-                f"{key}: {settings.architecture} halves its images, and {side} pixels a side do not divide by {multiple}"
+                f"{key}: {settings.architecture} halves its images, and {side} pixels a side do not divide by "
+                f"{multiple}"
             )
     if int(recipe.data.batch * settings.batch_fraction) < 1:
         raise UsageError("discriminator.batch_fraction: no sample of a batch is left")

@@ -72,8 +72,8 @@ class PairMaker:
         name, seen = self.settings.teacher, self.settings.side + 2 * CONTEXT
         if traits.scale % self.scale or traits.channels != 3:
             raise UsageError(
-                f"pairs.teacher: {name} is for x{traits.scale} and {traits.channels} channels, not for x{self.scale}, or "
-                "a multiple of it, and 3 channels"
+                f"pairs.teacher: {name} is for x{traits.scale} and {traits.channels} channels, not for x{self.scale} "
+                "or a multiple of it and 3 channels"
             )
         if seen % traits.multiple:
             raise UsageError(f"pairs.side: {name} sees {seen} LR pixels a side, which must divide by {traits.multiple}")
