@@ -79,7 +79,7 @@ def read_shard(folder: Path, *, with_teacher: bool) -> Shard:
             kinds = [row["kind"] for row in csv.DictReader(file)]
         lr, truth = (np.load(folder / f"{name}.npy", mmap_mode="r") for name in ("lr", "truth"))
         teacher = np.load(folder / "teacher.npy", mmap_mode="r") if with_teacher else truth
-    except (OSError, KeyError, ValueError) as error:
+    except (OSError, EOFError, KeyError, ValueError) as error:
         raise UsageError(f"{folder} cannot be read as stored pairs ({error}): delete it to make it again") from error
     if not len(kinds) == len(lr) == len(truth) == len(teacher) or truth.shape != teacher.shape:
         raise UsageError(f"{folder} holds arrays that do not fit each other: delete it to make it again")
