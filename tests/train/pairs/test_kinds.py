@@ -40,6 +40,11 @@ def psnr(made: float | np.ndarray, truth: np.ndarray) -> float:
     return float(10 * np.log10(255**2 / np.mean(error**2)))
 
 
+def _rows(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
 def test_psnr_is_that_of_8_bit_rgb_without_borders_by_kind(shard: Shard) -> None:
     quality, sheet = validation_of(shard).measure(Grey())
     each = [psnr(200, truth) for truth in shard.truth]
@@ -57,11 +62,11 @@ def test_psnr_is_that_of_8_bit_rgb_without_borders_by_kind(shard: Shard) -> None
 def test_references_are_written_once_and_rewound_rows_replaced(shard: Shard, tmp_path: Path) -> None:
     validation = validation_of(shard)
     write_references(validation, tmp_path)
-    rows = {row["name"]: row for row in csv.DictReader((tmp_path / "reference.csv").open(newline=""))}
+    rows = {row["name"]: row for row in _rows(tmp_path / "reference.csv")}
     assert float(rows["teacher"]["psnr web"]) == pytest.approx(psnr(shard.teacher[1], shard.truth[1]), abs=1e-3)
     for step in (2, 4, 2):
         write_quality(tmp_path, step, *validation.measure(Grey()))
-    assert [row["step"] for row in csv.DictReader((tmp_path / "kinds.csv").open(newline=""))] == ["2"]
+    assert [row["step"] for row in _rows(tmp_path / "kinds.csv")] == ["2"]
     assert Image.open(tmp_path / "sheet.png").size == (2 * 4 * 24, 2 * 24)
 
 
