@@ -37,7 +37,8 @@ def test_one_pair_makes_a_sheet_of_one_pair() -> None:
 def test_a_network_that_restores_is_shown_images_of_its_own_scale(recipe: Path, tmp_path: Path) -> None:
     config = {**RESTORER["model.config"], "scale": 1}
     preview(read_recipe(recipe, {**RESTORER, "model.config": config}), tmp_path / "sheet.png")
-    sheet = np.asarray(PIL.Image.open(tmp_path / "sheet.png"))
+    with PIL.Image.open(tmp_path / "sheet.png") as image:
+        sheet = np.asarray(image)
     assert sheet.shape[1] == 2 * (48 + GAP) * ACROSS - GAP
     lr = sheet[BAR : BAR + 48, 48:96].astype(int)
     assert (lr[::2] != lr[1::2]).any()  # single pixels, not squares of 2 x 2

@@ -67,7 +67,8 @@ def test_references_are_written_once_and_rewound_rows_replaced(shard: Shard, tmp
     for step in (2, 4, 2):
         write_quality(tmp_path, step, *validation.measure(Grey()))
     assert [row["step"] for row in _rows(tmp_path / "kinds.csv")] == ["2"]
-    assert Image.open(tmp_path / "sheet.png").size == (2 * 4 * 24, 2 * 24)
+    with Image.open(tmp_path / "sheet.png") as image:
+        assert image.size == (2 * 4 * 24, 2 * 24)
 
 
 def test_lpips_is_measured_if_its_files_are_given(shard: Shard, shared: Path) -> None:
