@@ -74,7 +74,8 @@ def test_references_are_written_once_and_rewound_rows_replaced(shard: Shard, tmp
 def test_lpips_is_measured_if_its_files_are_given(shard: Shard, shared: Path) -> None:
     weights = shared / "weights"
     files = LpipsFiles(squeezenet=weights / "squeezenet1_1.safetensors", linear=weights / "lpips_squeeze_linear.pth")
-    large = Shard(*(each if isinstance(each, list) else each.repeat(2, 1).repeat(2, 2) for each in shard))
+    lr, teacher, truth = (each.repeat(2, 1).repeat(2, 2) for each in shard[1:])
+    large = Shard(shard.kinds, lr, teacher, truth)
     quality, _ = validation_of(large, files).measure(Grey())
     assert 0 < quality["lpips"] < 2
     assert {"lpips clean", "lpips web"} <= quality.keys()

@@ -10,7 +10,7 @@ import csv
 import functools
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -81,7 +81,7 @@ class PairMaker:
 
     def make_missing(
         self, folder: Path, images: Sequence[TrainingImage], unseen: Sequence[TrainingImage], rank: int, world: int
-    ) -> Iterator[int]:
+    ) -> Generator[int]:
         """Make the shards and the validation pairs that a folder lacks.
 
         Args:
@@ -111,7 +111,7 @@ class PairMaker:
 
     def _write(
         self, folder: Path, numbers: range, images: Sequence[TrainingImage], seed: int, kinds: list[str] | None
-    ) -> Iterator[int]:
+    ) -> Generator[int]:
         """Make the pairs of these numbers; the folder gets its name when it is complete."""
         fresh = folder.with_name(folder.name + ".new")
         shutil.rmtree(fresh, ignore_errors=True)
