@@ -158,7 +158,7 @@ def train(data: dict[str, np.ndarray], scale: int, minutes: float, weight: float
         loss = torch.maximum(trust.COVERAGE * beyond, (trust.COVERAGE - 1) * beyond)
         loss = (loss / (quantile.detach() + 0.5) ** weight).mean()
         optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimiser.step()
         step += 1
@@ -170,7 +170,7 @@ def train(data: dict[str, np.ndarray], scale: int, minutes: float, weight: float
 def _batch(data: dict[str, np.ndarray], scale: int, rng: np.random.Generator) -> dict[str, torch.Tensor]:
     patches: dict[str, list[Any]] = {name: [] for name in data}
     for _ in range(BATCH):
-        index, turn, flip = rng.integers(len(data["lr"])), rng.integers(4), rng.integers(2)
+        index, turn, flip = rng.integers(len(data["lr"])), int(rng.integers(4)), int(rng.integers(2))
         top, left = rng.integers(CROP - PATCH + 1, size=2)
         for name, planes in data.items():
             unit = 1 if name == "lr" else scale

@@ -92,7 +92,8 @@ def _contrast(plane: np.ndarray) -> np.ndarray:
     """The standard deviation of 7 x 7 pixels around each pixel."""
     padded = np.pad(plane.astype(np.float64), 3, mode="edge")
     windows = np.lib.stride_tricks.sliding_window_view(padded, (7, 7))
-    return windows.std((2, 3))
+    contrast: np.ndarray = windows.std((2, 3))
+    return contrast
 
 
 def main() -> None:
