@@ -2,7 +2,7 @@
 
     python benchmarks/science.py
 
-Each band of the GeoTIFFs in ../shared is reduced to half its size, by MATLAB's bicubic and by box averages, as a detector
+Each band of the GeoTIFFs in ../shared is reduced to half its size, by bicubic and by box averages, as a detector
 does, and enlarged again as float values. PSNR over the range of the band, a border of 8 pixels cut, in areas without
 invalid pixels, as the difference to bicubic. Writes results/science.csv.
 """

@@ -11,7 +11,19 @@ import pytest
 
 import hyperacuity
 
-HEAVY = {"torch", "onnxruntime", "onnx", "pyvips", "PIL", "numpy", "psutil", "safetensors", "typer", "rich", "pydantic"}
+HEAVY = {
+    "torch",
+    "onnxruntime",
+    "onnx",
+    "pyvips",
+    "PIL",
+    "numpy",
+    "psutil",
+    "safetensors",
+    "typer",
+    "rich",
+    "pydantic",
+} | {"rasterio"}
 CODECS_AND_RUNTIMES = HEAVY - {"numpy", "psutil", "safetensors"}
 SOURCES = Path(hyperacuity.__file__).parent
 
