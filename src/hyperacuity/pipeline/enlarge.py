@@ -77,7 +77,7 @@ class Pipeline:
         codes = Codes.for_image(source.header, found, studio=studio)
         steps = self._steps(source, codes, height, width, studio=studio)
         try:
-            if measured is not None and (not steps or found.survey is None or not any(found.survey.ranges)):
+            if measured is not None and (not steps or measured.categorical or not found.has_valid):
                 yield from wide.copy_nearest(source, height, width)
             elif measured is not None or (codes.beyond and self.stages):
                 rows = _stored_rows(source, found, pool)

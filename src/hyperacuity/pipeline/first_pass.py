@@ -40,6 +40,11 @@ class Facts:
     constant_alpha: float | None = None
     transparent: bool = False
 
+    @property
+    def has_valid(self) -> bool:
+        """Whether a band of a measured image has a valid value."""
+        return self.survey is not None and any(self.survey.ranges)
+
 
 def rereadable(strips: Strips) -> Strips:
     """Return strips that a first pass can read, if the image needs one: the given strips, or all rows gathered."""

@@ -94,12 +94,18 @@ def fit_options(tasks: Sequence[Task]) -> list[Task]:
     kinds = [find_kind(Path(task.source), Path(task.target)) if task.source != PIPE else "" for task in tasks]
     if len({*kinds}) < 2:
         return list(tasks)
-    kept = {"image": ("image",), "video": ("video",), "raster": ("measurement",), "volume": ("measurement",)}
-    records = ("image", "video", "measurement")
-    return [
-        task if not kind else replace(task, **{name: None for name in records if name not in kept[kind]})
-        for task, kind in zip(tasks, kinds, strict=True)
-    ]
+    fitted = []
+    for task, kind in zip(tasks, kinds, strict=True):
+        options = {"image": "image", "video": "video", "raster": "measurement", "volume": "measurement"}.get(kind)
+        fitted.append(
+            replace(
+                task,
+                image=task.image if options in (None, "image") else None,
+                video=task.video if options in (None, "video") else None,
+                measurement=task.measurement if options in (None, "measurement") else None,
+            )
+        )
+    return fitted
 
 
 def _find_all(inputs: Sequence[str], output: str | None, *, recursive: bool) -> dict[Path, Path | None]:

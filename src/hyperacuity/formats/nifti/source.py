@@ -161,6 +161,8 @@ class NiftiSource:
                 volume = values.reshape(*reversed(spatial), channels)  # z, y, x
                 across = next(axis for axis in range(3) if axis not in self.plane)
                 yield from np.moveaxis(volume, 2 - across, 0)
+            if self._compressed:
+                self._read(file, 1)  # compares the checksum
 
     @property
     def _compressed(self) -> bool:
@@ -174,7 +176,7 @@ class NiftiSource:
         """Up to `size` bytes."""
         try:
             return file.read(size)
-        except EOFError:
-            return b""
+        except EOFError as error:
+            raise DamagedFile(f"{self.path} is truncated: its compressed data end too early") from error
         except (gzip.BadGzipFile, zlib.error) as error:
             raise DamagedFile(f"{self.path}: its compressed data are damaged") from error
