@@ -36,7 +36,7 @@ def landscape(height: int = 40, width: int = 52, *, low: float = 1000, high: flo
 
 
 def enlarge(
-    source: Path, scale: float = 2, *, model: str = "bicubic", name: str = "", tile: int | None = None, **options: bool
+    source: Path, scale: float = 2, *, model: str = "bicubic", name: str = "", tile: int | None = None, **options: Any
 ) -> tuple[Path, Outcome]:
     """Enlarge a raster beside itself."""
     target = source.with_name(name or f"{source.stem}-larger.tif")
