@@ -1,18 +1,20 @@
-"""How near the enlarged bands of rasters come to the originals: the figures of docs/satellite.md.
+"""How near enlarged bands and slices come to the originals: the figures of docs/satellite.md and docs/medical.md.
 
     python benchmarks/science.py
 
-Each band of the GeoTIFFs in ../shared is reduced to half its size, by bicubic and by box averages, as a detector
-does, and enlarged again as float values. PSNR over the range of the band, a border of 8 pixels cut, in areas without
-invalid pixels, as the difference to bicubic. Writes results/science.csv.
+Bands of GeoTIFFs and slices of DICOM and NIfTI files in ../shared are reduced to half their size, by MATLAB's bicubic
+and by box averages, as a detector does, and enlarged again as float values. PSNR over the range of the band, a border
+of 8 pixels cut, in areas without invalid pixels, as the difference to bicubic. Writes results/science.csv.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import nibabel
 import numpy as np
 import rasterio
 import record
@@ -20,13 +22,18 @@ from numpy.typing import NDArray
 
 from hyperacuity import load, values
 from hyperacuity.api import Upscaler
+from hyperacuity.formats.dicom import DicomImage
 from hyperacuity.image import Image, Measured
 from hyperacuity.pipeline.box_consistency import project
 from hyperacuity.resize import Kernel, resize
 
 Array = NDArray[Any]
-GEOTIFF = Path(__file__).parents[2] / "shared/data/formats/geotiff"
+FORMATS = Path(__file__).parents[2] / "shared/data/formats"
+GEOTIFF = FORMATS / "geotiff"
 RASTERS = ("RGB.byte.tif", "cogeo.tif", "world.rgb.tif")
+DICOM = ("CT_small.dcm", "MR_small.dcm", "dicom_file01.dcm", "dicom_file02.dcm", "dicom_file90.dcm")
+# Slices of volumes, by their place along the third axis.
+NIFTI = {"example4d.nii.gz": (4, 8, 12, 16, 20), "anatomical.nii": (6, 12, 18)}
 REDUCTIONS: dict[str, Kernel] = {"bicubic": "bicubic", "box": "area"}
 MODELS = ("acute-100k", "acute-10k")
 SCALE, BORDER = 2, 8
@@ -39,8 +46,31 @@ def bands() -> Iterator[tuple[str, str, Array]]:
             for band in range(1, dataset.count + 1):
                 pixels = dataset.read(band).astype(np.float32)
                 pixels[dataset.read_masks(band) == 0] = np.nan
-                height, width = (side // SCALE * SCALE for side in pixels.shape)
-                yield "satellite", f"{name} {band}", pixels[:height, :width]
+                yield "satellite", f"{name} {band}", even(pixels)
+
+
+def slices() -> Iterator[tuple[str, str, Array]]:
+    """The same for slices of medical images."""
+    for name in DICOM:
+        image = DicomImage(FORMATS / "dicom" / name)
+        header = image.image_header()
+        for number, pixels in enumerate(image, 1):
+            yield (
+                "medical",
+                f"{name} {number}",
+                even(np.where(values.find_valid(pixels, header), pixels, np.nan)[..., 0]),
+            )
+    for name, places in NIFTI.items():
+        volume = np.asarray(nibabel.load(FORMATS / "nifti" / name).dataobj)
+        volume = volume[..., 0] if volume.ndim == 4 else volume
+        for place in places:
+            yield "medical", f"{name} {place}", even(volume[:, :, place].T)
+
+
+def even(pixels: Array) -> Array:
+    """Cut to even sides, as floats."""
+    height, width = (side // SCALE * SCALE for side in pixels.shape)
+    return np.ascontiguousarray(pixels[:height, :width], np.float32)
 
 
 def reduced(pixels: Array, kernel: Kernel) -> Array:
@@ -69,10 +99,10 @@ def psnr(result: Array, truth: Array) -> float:
 
 
 def main() -> None:
-    """Measure every band with every model."""
+    """Measure every band and slice with every model."""
     upscalers = {name: load(name) for name in ("bicubic", *MODELS)}
     rows = []
-    for field, name, truth in bands():
+    for field, name, truth in itertools.chain(bands(), slices()):
         for reduction, kernel in REDUCTIONS.items():
             small = reduced(truth, kernel)
             base = psnr(enlarged(upscalers["bicubic"], small, consistent=False), truth)

@@ -11,19 +11,8 @@ import pytest
 
 import hyperacuity
 
-HEAVY = {
-    "torch",
-    "onnxruntime",
-    "onnx",
-    "pyvips",
-    "PIL",
-    "numpy",
-    "psutil",
-    "safetensors",
-    "typer",
-    "rich",
-    "pydantic",
-} | {"rasterio"}
+HEAVY = {"torch", "onnxruntime", "onnx", "pyvips", "PIL", "numpy", "psutil", "safetensors", "typer", "rich", "pydantic"}
+HEAVY |= {"nibabel", "pydicom", "rasterio"}
 CODECS_AND_RUNTIMES = HEAVY - {"numpy", "psutil", "safetensors"}
 SOURCES = Path(hyperacuity.__file__).parent
 

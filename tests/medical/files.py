@@ -16,7 +16,8 @@ def slice_pixels(rows: int = 24, columns: int = 40, dtype: Any = np.int16) -> ND
     """Smooth structures and an edge, of a few hundred levels."""
     y, x = np.mgrid[:rows, :columns]
     values = 300 + 150 * np.sin(x / 3) * np.cos(y / 4) + 200 * (x > y)
-    return values.astype(dtype)
+    result: NDArray[Any] = values.astype(dtype)
+    return result
 
 
 def write_dicom(path: Path, pixels: NDArray[Any], number: int = 1, **elements: Any) -> Path:

@@ -154,10 +154,9 @@ def test_files_cut_anywhere_or_with_flipped_bits_raise_our_errors(tmp_path: Path
         for length in [*range(0, 360, 24), 400, len(data) // 2, len(data) - 1]:
             cut = tmp_path / f"cut{ending}"
             cut.write_bytes(data[:length])
-            with pytest.raises((HyperacuityError,)):
-                if not accepts(cut):
-                    raise UnsupportedFormat("not accepted")
-                upscale(cut, tmp_path / f"out{ending}")
+            if accepts(cut):
+                with pytest.raises(HyperacuityError):
+                    upscale(cut, tmp_path / f"out{ending}")
             assert not (tmp_path / f"out{ending}").exists()
     data = write_nifti(tmp_path / "a.nii", volume()).read_bytes()
     random = np.random.default_rng(0)
