@@ -29,7 +29,7 @@ FindValid = Callable[[Array, Header], NDArray[np.bool_]]
 
 # Rounds of back-projection by bicubic, and then of the exact inverse of a box with whole scales.
 _SMOOTH_ROUNDS, _EXACT_ROUNDS = 8, 16
-# How many input pixels away all rounds are felt: in each, 2 by bicubic, and where the scale is not whole, so that pixels
+# How many input pixels away all rounds are felt: in each, 2 by bicubic, and where the scale is not whole, so pixels
 # belong to two input pixels, 1 by the box and 1 by its inverse.
 _WHOLE_HALO = 2 * _SMOOTH_ROUNDS
 _HALO = 3 * _SMOOTH_ROUNDS + 2 * _EXACT_ROUNDS
