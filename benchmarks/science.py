@@ -61,8 +61,8 @@ def slices() -> Iterator[tuple[str, str, Array]]:
                 even(np.where(values.find_valid(pixels, header), pixels, np.nan)[..., 0]),
             )
     for name, places in NIFTI.items():
-        opened: Any = nibabel.load(FORMATS / "nifti" / name)
-        volume = np.asarray(opened.dataobj)
+        nifti: Any = nibabel.load(FORMATS / "nifti" / name)
+        volume = np.asarray(nifti.dataobj)
         volume = volume[..., 0] if volume.ndim == 4 else volume
         for place in places:
             yield "medical", f"{name} {place}", even(volume[:, :, place].T)

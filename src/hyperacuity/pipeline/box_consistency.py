@@ -29,7 +29,9 @@ FindValid = Callable[[Array, Header], NDArray[np.bool_]]
 
 # Rounds of back-projection by bicubic, and then of the exact inverse of a box with whole scales.
 _SMOOTH_ROUNDS, _EXACT_ROUNDS = 8, 16
-# How many input pixels away a round is felt: 2 of bicubic and 1 of the box, or 1 of the box and of its inverse.
+# How many input pixels away all rounds are felt: in each, 2 by bicubic, and where the scale is not whole, so pixels
+# belong to two input pixels, 1 by the box and 1 by its inverse.
+_WHOLE_HALO = 2 * _SMOOTH_ROUNDS
 _HALO = 3 * _SMOOTH_ROUNDS + 2 * _EXACT_ROUNDS
 # About this many values of the result are projected at once, halo excluded.
 _WINDOW = 1 << 20
@@ -122,7 +124,7 @@ def project(result: Strips, source: Strips, find_valid: FindValid) -> Strips:
     box = _Box(source.header, result.header)
 
     def rows() -> Iterator[Array]:
-        for part in box.parts(result, source, halo=_HALO):
+        for part in box.parts(result, source, halo=_WHOLE_HALO if box.whole else _HALO):
             yield box.project(part, find_valid)[part.large_own]
 
     return Strips(result.header, rows())
@@ -149,6 +151,7 @@ class _Box:
         self.columns = taps(large.width, small.width, "area")
         self.up_columns = taps(small.width, large.width, "bicubic")
         self.spread_columns = taps(small.width, large.width, "area")
+        self.whole = large.height % small.height == 0 and large.width % small.width == 0
         self.exact: Any = np.float64 if small.dtype.itemsize > 2 and small.dtype != np.float32 else np.float32
 
     def parts(self, result: Strips, source: Strips, *, halo: int) -> Iterator[_Part]:
@@ -160,7 +163,7 @@ class _Box:
             taps(height, large, "bicubic"),
             taps(height, large, "area"),
         )
-        step = max(halo // 2, 1, round(_WINDOW / (self.large.width * self.large.channels) / scale))
+        step = max(2 * halo, 1, round(_WINDOW / (self.large.width * self.large.channels) / scale))
         edges = [*range(0, height, step), height]
         owned = [0, *(min(large, math.floor(edge * scale)) for edge in edges[1:-1]), large]
         small = [(max(0, a - halo), min(height, b + halo)) for a, b in pairwise(edges)]
@@ -227,6 +230,7 @@ class _Box:
         integer = self.large.dtype.kind != "f"
         tolerance = _STEP if integer else _FLOAT_STEP * float(np.abs(wanted).max(initial=0))
         low, high = self._limits() if integer else (-math.inf, math.inf)
+        filled = bool(under.all())
         for turn in range(_SMOOTH_ROUNDS + _EXACT_ROUNDS):
             means, seen = self._means(values, under, part, valid)
             rest = np.where(seen, wanted - means, 0).astype(self.exact)
@@ -234,8 +238,10 @@ class _Box:
                 break
             smooth = turn < _SMOOTH_ROUNDS
             down, across = (part.up, self.up_columns) if smooth else (part.spread, self.spread_columns)
-            values = values + np.where(under, resample(resample(rest, down, 0), across, 1), 0)
+            values += resample(resample(rest, down, 0), across, 1)
             np.clip(values, low, high, out=values)
+            if not filled:
+                values *= under
         stored: Array = np.clip(np.floor(values + 0.5), low, high) if integer else values
         out = part.large.copy()
         out[..., :bands] = np.where(under, stored.astype(out.dtype), part.large[..., :bands])

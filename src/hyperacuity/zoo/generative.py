@@ -7,4 +7,4 @@ from hyperacuity.zoo.card import Card
 
 def is_generative(card: Card) -> bool:
     """Returns whether a model was trained against an adversary, or draws samples."""
-    return card.architecture == "vae" or bool(getattr(card, "natural", ""))
+    return card.architecture == "vae" or bool(card.natural)
