@@ -95,12 +95,13 @@ def test_sound_that_overlaps_a_little_at_a_join_is_kept(suffix: str, upscaler: U
 @pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="needs ffmpeg, which writes Theora")
 def test_empty_packets_of_theora_repeat_the_frame_before(upscaler: Upscaler, tmp_path: Path) -> None:
     source = tmp_path / "a.ogv"
-    still = ["ffmpeg", "-loglevel", "error", "-f", "lavfi", "-i", "color=red:s=48x36:r=25:d=0.4", "-c:v", "libtheora"]
-    if subprocess.run([*still, str(source)], check=False).returncode:
+    still = ["ffmpeg", "-loglevel", "error", "-f", "lavfi", "-i", "testsrc2=s=48x36:r=5:d=1"]
+    if subprocess.run([*still, "-vf", "fps=25", "-c:v", "libtheora", str(source)], check=False).returncode:
         pytest.skip("this ffmpeg lacks libtheora")
     outcome = video.upscale(upscaler, source, tmp_path / "b.mkv", Size(2), FFV1)
-    assert (outcome.frames, outcome.damaged) == (10, 0)
-    assert contents(tmp_path / "b.mkv")[1] == [Fraction(n, 25) for n in range(10)]
+    assert outcome.frames >= 21
+    assert outcome.damaged == 0
+    assert contents(tmp_path / "b.mkv")[1] == [Fraction(n, 25) for n in range(outcome.frames)]
 
 
 @pytest.mark.parametrize("suffix", [".mkv", ".mp4"])

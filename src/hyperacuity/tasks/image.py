@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import IO
 
-from hyperacuity import api, inspection
+from hyperacuity import api, formats, inspection
 from hyperacuity.api import Upscaler
 from hyperacuity.errors import LEAVE_OUT, HyperacuityError, UsageError, Use
 from hyperacuity.inspection import Inspection
@@ -44,7 +44,8 @@ def run(
     stop: Stop,
 ) -> Outcome:
     """Enlarge one image; see `kinds.Kind.run`."""
-    if task.video is not None and replace(task.video, strict=False) != VideoOptions():
+    named_video = isinstance(source, Path) and formats.names_video(source)  # one that is not read says better why
+    if task.video is not None and replace(task.video, strict=False) != VideoOptions() and not named_video:
         options_of_videos = dict.fromkeys(task.video.to_json(), LEAVE_OUT)
         raise UsageError("this is an image, but options for videos are given", Use(**options_of_videos))
     options = task.image or ImageOptions()

@@ -194,12 +194,14 @@ def _add_video(
     """Add the stream of the encoded video; `like` is the source's."""
     stream: av.VideoStream
     projection = video.projection and video.projection.scaled(encoder.frame_format.width / video.frame_format.width)
-    if projection is not None:
+    # Matroska knows the arrangement of two views by a tag; a stream made from a template loses the shape of its pixels.
+    if projection is not None and (kind not in MATROSKA or projection.sphere is not None):
         stream = add_template_stream(target, encoder, projection)
-        losses += projection.losses(kind)
     else:
         stream = target.add_stream(encoder.codec.encoder, rate=video.rate)  # type: ignore[assignment]
         encoder.configure(stream.codec_context)
+    if projection is not None:
+        losses += projection.losses(kind)
     stream.time_base = video.time_base
     if encoder.encoding.codec == "h265" and kind in copying.ISO:
         stream.codec_context.codec_tag = "hvc1"  # the tag that Apple's players need
