@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from hyperacuity.errors import BadOutput
 from hyperacuity.formats.video import copying
 from hyperacuity.formats.video.containers import BROADCAST, MATROSKA, NO_NEGATIVE_TIMES, Discard, open_target
 from hyperacuity.formats.video.encoder import EncoderTarget
 from hyperacuity.formats.video.ffmpeg import error_text, keep_thread_priority
+from hyperacuity.formats.video.matroska import encode_chapters, read_chapters, reserve, shift_chapters
 from hyperacuity.formats.video.projection import add_template_stream
 from hyperacuity.formats.video.selecting import is_cover
 from hyperacuity.formats.video.source import VideoSource
@@ -33,7 +34,7 @@ class OpenResult:
         attached: How many covers and attachments it has.
         origin: The source's time, in seconds, that becomes 0.
         losses: A clause for each thing that the container cannot hold.
-        chapters: Chapters that the container's muxer does not write; see `matroska.add_chapters`.
+        chapters: Those that FFmpeg does not write, or not as well; see `matroska.add_chapters`.
     """
 
     container: av.container.OutputContainer
@@ -42,7 +43,7 @@ class OpenResult:
     attached: int
     origin: Fraction
     losses: list[str] = field(default_factory=list)
-    chapters: list[Any] = field(default_factory=list)
+    chapters: bytes = b""
 
 
 def check_result(kind: str, video: VideoSource, encoder: EncoderTarget, name: str) -> list[str]:
@@ -117,12 +118,16 @@ def open_result(
         copies.append(copy)
     timed = [copy for copy in copies if not copying.is_timeless(copy.source)]
     origin = _origin(video, begin, [copy.source.index for copy in timed], kind)
-    chapters: list[Any] = []
+    chapters = b""
     if source is not None:
         copying.copy_tags(target, kind, source)
-        chapters = copying.shifted_chapters(source, origin)
+        known = copying.shifted_chapters(source, origin)
+        if kind in MATROSKA and source.format.name.startswith("matroska") and isinstance(video.source, Path):
+            chapters = shift_chapters(read_chapters(video.source), origin)
+        elif chained:
+            chapters = encode_chapters(known)
         if not chained:
-            target.set_chapters(chapters)
+            target.set_chapters(reserve(chapters) if chapters else known)
     with keep_thread_priority():
         target.start_encoding()
     if origin < begin and not video.part.start:
@@ -133,7 +138,7 @@ def open_result(
     for copy in copies:
         if kind in copying.ISO and is_cover(copy.source):
             copying.mux_cover(target, copy, covers[copy.source.index])
-    return OpenResult(target, encoded, timed, len(copies) - len(timed), origin, losses, chapters if chained else [])
+    return OpenResult(target, encoded, timed, len(copies) - len(timed), origin, losses, chapters)
 
 
 def _is_rebuilt(stream: av.stream.Stream, video: VideoSource) -> bool:
