@@ -55,6 +55,22 @@ def read_chapters(path: Path) -> bytes:
             return b""
 
 
+def segment_end(file: IO[bytes]) -> int:
+    """Returns where the segment of a Matroska file ends by its own size; 0 if it has none, as in live recordings.
+
+    Args:
+        file: Open at its beginning.
+
+    Raises:
+        BadOutput: If it is no Matroska file.
+    """
+    head, size = _header(file)
+    while head != _SEGMENT:
+        file.seek(size, 1)
+        head, size = _header(file)
+    return 0 if (size + 1).bit_count() == 1 and size > 1 << 48 else file.tell() + size
+
+
 def _listed_place(index: bytes) -> int:
     """Where chapters begin in the segment, according to its index of elements; 0 if they are not listed."""
     for _, entry in _children(index):

@@ -27,6 +27,7 @@ from hyperacuity.formats.video.scanning import (
 )
 from hyperacuity.formats.video.shapes import FrameShape, ShapeTracker, fit
 from hyperacuity.formats.video.timeline import WHOLE, DecodingOrder
+from hyperacuity.formats.video.truncation import count_missing
 
 if TYPE_CHECKING:
     import av
@@ -157,6 +158,8 @@ class FrameReader:
         missing = tally.describe_missing(promised, video.tagged_end, video.time_base)
         if not missing and self._container.format.name == "yuv4mpegpipe" and _y4m_breaks_off(video.source, tally):
             missing = f"is cut short inside the frame after the first {tally.packets}"
+        if not missing and (end := count_missing(video.source, self._container.format.name)):
+            missing = f"is cut short: {end} bytes are missing at its end"
         if missing and video.strict:
             raise DamagedFile(f"{video.name} {missing}")
         if missing:
