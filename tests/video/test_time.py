@@ -21,6 +21,7 @@ from hyperacuity.api import Upscaler
 from hyperacuity.errors import BadOutput
 from hyperacuity.formats.protocol import LossWarning
 from hyperacuity.formats.video import copying, muxing, verifying
+from hyperacuity.formats.video.source import VideoSource
 from hyperacuity.task import Progress, Stop, Stopped, VideoOptions
 from tests.video.videos import contents, make, moving_frames, packets
 
@@ -448,3 +449,23 @@ def test_a_clock_that_wraps_around_goes_on(upscaler: Upscaler, tmp_path: Path) -
     assert len(contents(tmp_path / "b.mkv")[0]) == 30
     assert intervals(tmp_path / "b.mkv") == {0.04}
     assert abs(offset(tmp_path / "b.mkv")) < 0.04
+
+
+def test_dv_has_the_rate_of_its_frames(upscaler: Upscaler, tmp_path: Path) -> None:
+    """FFmpeg states 60000 frames per second on average."""
+    source = tmp_path / "a.dv"
+    with av.open(str(source), "w") as container:
+        stream: Any = container.add_stream("dvvideo", rate=25)
+        stream.height, stream.width, stream.pix_fmt = 576, 720, "yuv420p"
+        sound: Any = container.add_stream("pcm_s16le", rate=48000, layout="stereo")
+        silence = av.AudioFrame.from_ndarray(np.zeros((1, 2 * 1920), np.int16), format="s16", layout="stereo")
+        for n in range(3):
+            frame = av.VideoFrame(720, 576, "yuv420p")
+            frame.pts = n
+            container.mux(stream.encode(frame))
+            silence.sample_rate, silence.pts = 48000, 1920 * n
+            container.mux(sound.encode(silence))
+    options = VideoOptions("h264", preset="ultrafast", deinterlace=True)
+    assert VideoSource(source, deinterlace=True).rate == 25
+    outcome = video.upscale(upscaler, source, tmp_path / "b.mov", Size(width=72, height=58), options)
+    assert outcome.frames == 3
