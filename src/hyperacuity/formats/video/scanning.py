@@ -174,8 +174,8 @@ def frame_rate(container: av.container.InputContainer, stream: av.VideoStream) -
     if lacks_time(container):
         coded = Fraction(stream.codec_context.framerate or 0)
         return coded if 1 <= coded <= _FASTEST else Fraction(stream.average_rate or 25)
-    average, guessed = Fraction(stream.average_rate or 0), Fraction(stream.guessed_rate or 0)
-    return (min(average, guessed) if average > _FASTEST else average) or guessed or Fraction(25)  # DV: 60000
+    average = None if container.format.name == "dv" else stream.average_rate  # of DV: that of its clock
+    return Fraction(average or stream.guessed_rate or 25)
 
 
 def nominal_interval(stream: av.VideoStream, rate: Fraction) -> int:
