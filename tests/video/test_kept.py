@@ -284,7 +284,8 @@ def test_matroska_keeps_all_of_its_chapters(start: str, upscaler: Upscaler, tmp_
 
     def chapter(begin: int, *parts: bytes) -> bytes:
         words = _element(0x85, b"Kapitel") + _element(0x437C, b"ger")
-        return _element(0xB6, _element(0x91, begin.to_bytes(4, "big")) + _element(0x80, words) + b"".join(parts))
+        head = _element(0x73C4, bytes([1 + begin // 100_000_000])) + _element(0x91, begin.to_bytes(4, "big"))
+        return _element(0xB6, head + _element(0x80, words) + b"".join(parts))
 
     def edition(begin: int) -> bytes:
         later = chapter(400_000_000 - begin)
@@ -299,6 +300,8 @@ def test_matroska_keeps_all_of_its_chapters(start: str, upscaler: Upscaler, tmp_
     assert list(_times(found)) == [0, 200_000_000 - moved, 400_000_000 - moved]
     assert b"\x45\xdd" in found
     content = (tmp_path / "b.mkv").read_bytes()
+    said = upscaled(upscaler, source, tmp_path / "c.mp4", VideoOptions("h264", start=start))
+    assert "1 chapter inside other chapters or in another edition left out" in said
     assert content.index(found) < content.index(bytes.fromhex("1F43B675"))  # before the frames, as in other files
 
 

@@ -55,6 +55,16 @@ def read_chapters(path: Path) -> bytes:
             return b""
 
 
+def count_chapters(content: bytes) -> int:
+    """Returns how many chapters there are, those inside others too.
+
+    Args:
+        content: As `read_chapters` returns them.
+    """
+    inner = [(kind, value) for kind, value in _children(content) if kind in (_EDITION, _ATOM)]
+    return sum((kind == _ATOM) + count_chapters(value) for kind, value in inner)
+
+
 def segment_end(file: IO[bytes]) -> int:
     """Returns where the segment of a Matroska file ends by its own size; 0 if it has none, as in live recordings.
 

@@ -14,7 +14,7 @@ from hyperacuity.formats.video import copying
 from hyperacuity.formats.video.containers import BROADCAST, MATROSKA, NO_NEGATIVE_TIMES, Discard, open_target
 from hyperacuity.formats.video.encoder import EncoderTarget
 from hyperacuity.formats.video.ffmpeg import error_text, keep_thread_priority
-from hyperacuity.formats.video.matroska import encode_chapters, read_chapters, reserve, shift_chapters
+from hyperacuity.formats.video.matroska import count_chapters, encode_chapters, read_chapters, reserve, shift_chapters
 from hyperacuity.formats.video.projection import add_template_stream
 from hyperacuity.formats.video.selecting import is_cover
 from hyperacuity.formats.video.source import VideoSource
@@ -122,9 +122,17 @@ def open_result(
     if source is not None:
         copying.copy_tags(target, kind, source)
         known = copying.shifted_chapters(source, origin)
-        if kind in MATROSKA and source.format.name.startswith("matroska") and isinstance(video.source, Path):
-            chapters = shift_chapters(read_chapters(video.source), origin)
-        elif chained:
+        stored = b""
+        if source.format.name.startswith("matroska") and isinstance(video.source, Path):
+            stored = read_chapters(video.source)
+        if kind in MATROSKA and stored:
+            chapters = shift_chapters(stored, origin)
+        elif (lost := count_chapters(stored) - len(source.chapters())) > 0:
+            losses.append(
+                f"{lost} chapter{'s' if lost > 1 else ''} inside other chapters or in another edition left out; "
+                "Matroska (.mkv) holds them"
+            )
+        if chained and not chapters:
             chapters = encode_chapters(known)
         if not chained:
             target.set_chapters(reserve(chapters) if chapters else known)
