@@ -291,8 +291,9 @@ class SourceReader:
             template = self._holder.streams[0] if self._holder is not None else None
             self.stream = SourceStream(own, min(Fraction(rate), Fraction(240)), aspect, template)
             if turns := quarter_turns(display_matrix(frame)):
-                message = f"{self.source.shown}: its frames stay as they are stored, {360 - 90 * turns} degrees turned"
-                self.warnings.append(LossWarning(f"{message} clockwise for display, which is not kept"))
+                turned = f"{360 - 90 * turns} degrees clockwise"
+                message = f"{self.source.shown}: its frames are written as they are stored, not turned {turned}"
+                self.warnings.append(LossWarning(message))
         elif self.state:
             self.statistics.reconnects += 1
         if frame.interlaced_frame and not self._interlaced and not self._deinterlace:
