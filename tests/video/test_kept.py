@@ -295,6 +295,7 @@ def test_matroska_keeps_all_of_its_chapters(start: str, upscaler: Upscaler, tmp_
     matroska.add_chapters(source, edition(0))
     upscaled(upscaler, source, tmp_path / "b.mkv", VideoOptions("ffv1", start=start))
     moved = round(float(start) * 1_000_000_000)
+    assert not matroska.shift_chapters(_element(0x45B9, _element(0xB6, _element(0x92, b"\2"))), Fraction(1))
     found = matroska.read_chapters(tmp_path / "b.mkv")
     assert found.count(b"Kapitel") == found.count(b"ger") == 3
     assert list(_times(found)) == [0, 200_000_000 - moved, 400_000_000 - moved]

@@ -115,6 +115,8 @@ def _shifted(content: bytes, by: int) -> bytes:
         moved = value
         if kind in (_EDITION, _ATOM):
             moved = _shifted(value, by)
+            if kind == _EDITION and all(head != _ATOM for head, _ in _children(moved)):
+                continue  # none of its chapters is left
         elif kind in (_START, _END):
             moved = struct.pack(">Q", max(0, int.from_bytes(value, "big") - by))
         result += _element(kind, moved)

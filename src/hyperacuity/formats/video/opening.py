@@ -127,9 +127,9 @@ def open_result(
             stored = read_chapters(video.source)
         if kind in MATROSKA and stored:
             chapters = shift_chapters(stored, origin)
-        elif (lost := count_chapters(stored) - len(source.chapters())) > 0:
+        elif (inner := count_chapters(stored) - len(source.chapters())) > 0:
             losses.append(
-                f"{lost} chapter{'s' if lost > 1 else ''} inside other chapters or in another edition left out; "
+                f"{inner} chapter{'s' if inner > 1 else ''} inside other chapters or in another edition left out; "
                 "Matroska (.mkv) holds them"
             )
         if chained and not chapters:
