@@ -476,6 +476,21 @@ def test_interlaced_sources_warn_or_are_deinterlaced(bicubic: Upscaler, tmp_path
     assert times[-1] == pytest.approx(19 / 25, abs=0.002)
 
 
+def test_a_rotation_that_is_not_kept_is_named(bicubic: Upscaler, tmp_path: Path) -> None:
+    with av.open(str(tmp_path / "a.mp4"), "w") as container:
+        stream: Any = container.add_stream("libx264", rate=25)
+        stream.height, stream.width, stream.pix_fmt = 32, 48, "yuv420p"
+        stream.set_display_rotation(90)
+        for n, pixels in enumerate(moving_frames(4, 32, 48)):
+            frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
+            frame.pts, frame.time_base = n, Fraction(1, 25)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    source, sink = live.source(str(tmp_path / "a.mp4")), live.sink(str(tmp_path / "b.mkv"))
+    with pytest.warns(LossWarning, match="stored, not turned 270 degrees clockwise"):
+        live.run([bicubic], source, sink, Size(2), LiveOptions())
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["udp", "tcp"])
 def test_one_run_can_be_the_source_of_another(

@@ -77,6 +77,17 @@ def test_without_one_good_frame_nothing_is_shown() -> None:
     assert mended(broken(0), broken(40)) == []
 
 
+def test_a_frame_that_comes_after_its_replacement_is_left_out() -> None:
+    assert mended(PacketRecord(0), 0, broken(1), PacketRecord(3), 3, PacketRecord(2), 1, 4) == [0, (1, 0), 3, (2, 0), 4]
+
+
+def test_a_source_may_repeat_a_frame() -> None:
+    mender = DamageMender()
+    assert not list(mender.repeat(0))
+    frames = [*mender.add_frame(PlanarFrame((), 0), damaged=False), *mender.repeat(1)]
+    assert [(frame.pts, frame.repeated) for frame in frames] == [(0, False), (1, False)]
+
+
 def test_repeated_frames_have_the_planes_of_the_last_good_one() -> None:
     mender = DamageMender()
     planes = PlanarFrame((), 0).planes

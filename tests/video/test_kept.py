@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import warnings
 from collections import Counter
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -240,7 +241,7 @@ def test_matroska_keeps_chapters_beside_sound_of_other_containers(upscaler: Upsc
     """The muxer inside another one writes no chapters; they are added to the finished file."""
     first = sounding(tmp_path / "a.avi", "adpcm_ms")
     upscaled(upscaler, first, tmp_path / "a.mkv")
-    from hyperacuity.formats.video.matroska import add_chapters
+    from hyperacuity.formats.video.matroska import add_chapters, encode_chapters
 
     chapters = [
         {
@@ -252,7 +253,7 @@ def test_matroska_keeps_chapters_beside_sound_of_other_containers(upscaler: Upsc
         }
         for n in range(3)
     ]
-    add_chapters(tmp_path / "a.mkv", chapters)
+    add_chapters(tmp_path / "a.mkv", encode_chapters(chapters))
     upscaled(upscaler, tmp_path / "a.mkv", tmp_path / "b.mkv")
     for path in (tmp_path / "a.mkv", tmp_path / "b.mkv"):
         with av.open(str(path)) as container:
@@ -273,6 +274,47 @@ def test_mkvinfo_reads_added_chapters(upscaler: Upscaler, tmp_path: Path) -> Non
     assert run.stdout.count("Chapter atom") == 3
     assert "A_MS/ACM" in run.stdout
     assert "rror" not in run.stdout
+
+
+@pytest.mark.parametrize("start", ["0", "0.16"])
+def test_matroska_keeps_all_of_its_chapters(start: str, upscaler: Upscaler, tmp_path: Path) -> None:
+    """Editions, chapters inside chapters, languages and flags, of which FFmpeg knows nothing."""
+    from hyperacuity.formats.video import matroska
+    from hyperacuity.formats.video.matroska import _element
+
+    def chapter(begin: int, *parts: bytes) -> bytes:
+        words = _element(0x85, b"Kapitel") + _element(0x437C, b"ger")
+        head = _element(0x73C4, bytes([1 + begin // 100_000_000])) + _element(0x91, begin.to_bytes(4, "big"))
+        return _element(0xB6, head + _element(0x80, words) + b"".join(parts))
+
+    def edition(begin: int) -> bytes:
+        later = chapter(400_000_000 - begin)
+        return _element(0x45B9, _element(0x45DD, b"\1") + chapter(0, chapter(200_000_000 - begin)) + later)
+
+    source = make(tmp_path / "a.mkv", moving_frames(20))
+    matroska.add_chapters(source, edition(0))
+    upscaled(upscaler, source, tmp_path / "b.mkv", VideoOptions("ffv1", start=start))
+    moved = round(float(start) * 1_000_000_000)
+    assert not matroska.shift_chapters(_element(0x45B9, _element(0xB6, _element(0x92, b"\2"))), Fraction(1))
+    found = matroska.read_chapters(tmp_path / "b.mkv")
+    assert found.count(b"Kapitel") == found.count(b"ger") == 3
+    assert list(_times(found)) == [0, 200_000_000 - moved, 400_000_000 - moved]
+    assert b"\x45\xdd" in found
+    content = (tmp_path / "b.mkv").read_bytes()
+    said = upscaled(upscaler, source, tmp_path / "c.mp4", VideoOptions("h264", start=start))
+    assert "1 chapter inside other chapters or in another edition left out" in said
+    assert content.index(found) < content.index(bytes.fromhex("1F43B675"))  # before the frames, as in other files
+
+
+def _times(chapters: bytes) -> Iterator[int]:
+    """When chapters begin, also those inside others, in nanoseconds."""
+    from hyperacuity.formats.video.matroska import _children
+
+    for kind, value in _children(chapters):
+        if kind == 0x91:
+            yield int.from_bytes(value, "big")
+        elif kind in (0x45B9, 0xB6):
+            yield from _times(value)
 
 
 def spherical(source: Path, target: Path, boxes: bytes) -> Path:

@@ -21,6 +21,7 @@ from hyperacuity.api import Upscaler
 from hyperacuity.errors import BadOutput
 from hyperacuity.formats.protocol import LossWarning
 from hyperacuity.formats.video import copying, muxing, verifying
+from hyperacuity.formats.video.source import VideoSource
 from hyperacuity.task import Progress, Stop, Stopped, VideoOptions
 from tests.video.videos import contents, make, moving_frames, packets
 
@@ -33,9 +34,19 @@ def upscaler() -> Upscaler:
 
 
 def recorded(
-    path: Path, count: int = 25, *, start: float = 1.4, codec: str = "libx264", sound: bool = True, first: int = 0
+    path: Path,
+    count: int = 25,
+    *,
+    start: float = 1.4,
+    codec: str = "libx264",
+    sound: bool = True,
+    first: int = 0,
+    early: int = 0,
 ) -> Path:
-    """An MPEG-TS with B frames. start: of its clock, in seconds; first: number of the first image of all."""
+    """An MPEG-TS with B frames.
+
+    start: of its clock, in seconds; first: number of the first image of all; early: samples of sound before the image.
+    """
     with av.open(str(path), "w", container_options={"muxdelay": "0"}) as container:
         stream: Any = container.add_stream(codec, rate=25)
         stream.height, stream.width, stream.pix_fmt = 36, 48, "yuv420p"
@@ -47,7 +58,8 @@ def recorded(
         container.mux(stream.encode(None))
         for begin in range(0, 1280 * count if audio else 0, 1280):
             chunk = av.AudioFrame.from_ndarray(np.full((1, 1280), begin % 999, np.int16), format="s16", layout="mono")
-            chunk.sample_rate, chunk.pts, chunk.time_base = 32000, begin + round(start * 32000), Fraction(1, 32000)
+            chunk.sample_rate, chunk.time_base = 32000, Fraction(1, 32000)
+            chunk.pts = begin + round(start * 32000) - early
             container.mux(audio.encode(chunk))
         if audio:
             container.mux(audio.encode(None))
@@ -67,6 +79,45 @@ def intervals(path: Path) -> set[float]:
 def offset(path: Path) -> float:
     """From the beginning of the video to that of the sound, in seconds."""
     return float(packets(path, "audio")[0][0][0] - contents(path)[1][0])
+
+
+@pytest.mark.parametrize("suffix", [".mkv", ".mp4"])
+def test_sound_that_overlaps_a_little_at_a_join_is_kept(suffix: str, upscaler: Upscaler, tmp_path: Path) -> None:
+    first = recorded(tmp_path / "1.ts", 24)
+    source = joined(tmp_path / "a.ts", first, recorded(tmp_path / "2.ts", 24, start=2.36, early=1280))
+    with pytest.warns(LossWarning, match="1 damaged frame"):
+        video.upscale(upscaler, source, tmp_path / f"b{suffix}", Size(2), VideoOptions("h264", preset="ultrafast"))
+    sound = packets(tmp_path / f"b{suffix}", "audio")[0]
+    assert len(sound) == len(packets(source, "audio")[0])
+    assert all(before[0] < after[0] for before, after in itertools.pairwise(sound))
+    assert len(contents(tmp_path / f"b{suffix}")[1]) == 48
+
+
+@pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="needs ffmpeg, which writes Theora")
+def test_empty_packets_of_theora_repeat_the_frame_before(upscaler: Upscaler, tmp_path: Path) -> None:
+    source = tmp_path / "a.ogv"
+    still = ["ffmpeg", "-loglevel", "error", "-f", "lavfi", "-i", "testsrc2=s=48x36:r=5:d=1"]
+    if subprocess.run([*still, "-vf", "fps=25", "-c:v", "libtheora", str(source)], check=False).returncode:
+        pytest.skip("this ffmpeg lacks libtheora")
+    outcome = video.upscale(upscaler, source, tmp_path / "b.mkv", Size(2), FFV1)
+    assert outcome.frames >= 21
+    assert outcome.damaged == 0
+    assert contents(tmp_path / "b.mkv")[1] == [Fraction(n, 25) for n in range(outcome.frames)]
+
+
+@pytest.mark.parametrize("suffix", [".mkv", ".mp4"])
+def test_damaged_sound_is_left_out_and_the_rest_kept(suffix: str, upscaler: Upscaler, tmp_path: Path) -> None:
+    whole = make(tmp_path / "a.ts", moving_frames(20), codec="libx264", sounds=1)
+    data = whole.read_bytes()
+    named = []
+    for first in range(24, 32, 2):  # somewhere, a packet of sound is put together from the ends of two
+        whole.write_bytes(data[: 188 * first] + data[188 * (first + 3) :])
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            video.upscale(upscaler, whole, tmp_path / f"b{suffix}", Size(2), VideoOptions("ffv1"), force=True)
+        named += [str(one.message) for one in caught if "damaged packet" in str(one.message)]
+        assert packets(tmp_path / f"b{suffix}", "audio")
+    assert any("damaged packet of stream 1 (audio) left out" in message for message in named)
 
 
 @pytest.mark.parametrize("suffix", [".mkv", ".mp4"])
@@ -398,3 +449,23 @@ def test_a_clock_that_wraps_around_goes_on(upscaler: Upscaler, tmp_path: Path) -
     assert len(contents(tmp_path / "b.mkv")[0]) == 30
     assert intervals(tmp_path / "b.mkv") == {0.04}
     assert abs(offset(tmp_path / "b.mkv")) < 0.04
+
+
+def test_dv_has_the_rate_of_its_frames(upscaler: Upscaler, tmp_path: Path) -> None:
+    """FFmpeg states 60000 frames per second on average."""
+    source = tmp_path / "a.dv"
+    with av.open(str(source), "w") as container:
+        stream: Any = container.add_stream("dvvideo", rate=25)
+        stream.height, stream.width, stream.pix_fmt = 576, 720, "yuv420p"
+        sound: Any = container.add_stream("pcm_s16le", rate=48000, layout="stereo")
+        silence = av.AudioFrame.from_ndarray(np.zeros((1, 2 * 1920), np.int16), format="s16", layout="stereo")
+        for n in range(3):
+            frame = av.VideoFrame(720, 576, "yuv420p")
+            frame.pts = n
+            container.mux(stream.encode(frame))
+            silence.sample_rate, silence.pts = 48000, 1920 * n
+            container.mux(sound.encode(silence))
+    options = VideoOptions("h264", preset="ultrafast", deinterlace=True)
+    assert VideoSource(source, deinterlace=True).rate == 25
+    outcome = video.upscale(upscaler, source, tmp_path / "b.mov", Size(width=72, height=58), options)
+    assert outcome.frames == 3

@@ -22,10 +22,16 @@ from hyperacuity.formats.protocol import LossWarning
 from hyperacuity.formats.video.deinterlacing import Deinterlacer
 from hyperacuity.formats.video.ffmpeg import error_text
 from hyperacuity.formats.video.frames import FrameFormat, PlanarFrame, detect_format, from_av
-from hyperacuity.formats.video.scanning import frame_rate, lacks_display_order, lacks_time, nominal_interval
+from hyperacuity.formats.video.scanning import (
+    ends_stream,
+    frame_rate,
+    lacks_display_order,
+    lacks_time,
+    nominal_interval,
+)
 from hyperacuity.formats.video.selecting import choose_video
 from hyperacuity.formats.video.shapes import FrameShape, ShapeTracker, fit
-from hyperacuity.formats.video.source import CENTRED
+from hyperacuity.formats.video.source import CENTRED, display_matrix
 from hyperacuity.formats.video.timeline import DecodingOrder
 from hyperacuity.live.addresses import PIPE, LiveSource
 from hyperacuity.live.backoff import Backoff
@@ -33,6 +39,7 @@ from hyperacuity.live.latest import LatestItem
 from hyperacuity.live.statistics import Statistics
 from hyperacuity.live.timeline import Timeline
 from hyperacuity.task import Stop
+from hyperacuity.video.rotation import quarter_turns
 
 if TYPE_CHECKING:
     import av
@@ -258,6 +265,8 @@ class SourceReader:
     def _decoded(self, packet: av.Packet[Any]) -> list[Any]:
         import av
 
+        if packet.size == 0 and not ends_stream(packet):
+            return []  # the frame before is shown for longer
         place = self._order.add(packet.dts) if self._order is not None and packet.dts is not None else None
         try:
             frames: list[Any] = packet.decode()
@@ -281,6 +290,10 @@ class SourceReader:
             aspect = stream.sample_aspect_ratio or None
             template = self._holder.streams[0] if self._holder is not None else None
             self.stream = SourceStream(own, min(Fraction(rate), Fraction(240)), aspect, template)
+            if turns := quarter_turns(display_matrix(frame)):
+                turned = f"{360 - 90 * turns} degrees clockwise"
+                message = f"{self.source.shown}: its frames are written as they are stored, not turned {turned}"
+                self.warnings.append(LossWarning(message))
         elif self.state:
             self.statistics.reconnects += 1
         if frame.interlaced_frame and not self._interlaced and not self._deinterlace:

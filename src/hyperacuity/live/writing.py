@@ -309,6 +309,8 @@ class _OpenContainer:
         return transports.SegmentFile(path, self._faults)
 
     def _mux_sounds(self, sounds: deque[tuple[Any, Fraction]]) -> None:
+        import av
+
         while sounds:
             packet, moved = sounds.popleft()
             if self._sound is None:
@@ -320,7 +322,8 @@ class _OpenContainer:
             self._sound_dts = dts
             packet.dts, packet.pts = dts, dts if packet.pts is None else packet.pts + shift
             packet.stream = self._sound
-            self._container.mux_one(packet)
+            with contextlib.suppress(av.InvalidDataError, av.error.PatchWelcomeError):  # it is damaged
+                self._container.mux_one(packet)
 
     def close(self, sounds: deque[tuple[Any, Fraction]]) -> None:
         """Write all pending packets and the end of the container."""

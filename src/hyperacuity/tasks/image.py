@@ -15,7 +15,7 @@ from typing import IO
 import numpy as np
 from numpy.typing import NDArray
 
-from hyperacuity import api, inspection, reporting
+from hyperacuity import api, formats, inspection, reporting
 from hyperacuity.api import Upscaler
 from hyperacuity.error_maps import ErrorMapRequest
 from hyperacuity.errors import LEAVE_OUT, HyperacuityError, UsageError, Use
@@ -50,7 +50,8 @@ def run(
     stop: Stop,
 ) -> Outcome:
     """Enlarge one image; see `kinds.Kind.run`."""
-    if task.video is not None and replace(task.video, strict=False) != VideoOptions():
+    named_video = isinstance(source, Path) and formats.names_video(source)  # one that is not read says better why
+    if task.video is not None and replace(task.video, strict=False) != VideoOptions() and not named_video:
         options_of_videos = dict.fromkeys(task.video.to_json(), LEAVE_OUT)
         raise UsageError("this is an image, but options for videos are given", Use(**options_of_videos))
     if task.measurement is not None and task.measurement != MeasurementOptions():

@@ -105,7 +105,8 @@ class Encoding:
         codec = CODECS[name]
         for setting, value in (("crf", self.crf), ("preset", self.preset)):
             if value is not None and getattr(codec, setting) is None:
-                raise UsageError(f"{name} is lossless and has no {setting}", Use(**{setting: LEAVE_OUT}))
+                lossless = "is lossless and " if codec.crf is None else ""
+                raise UsageError(f"{name} {lossless}has no {setting}", Use(**{setting: LEAVE_OUT}))
         crf = codec.crf if self.crf is None else self.crf
         preset = codec.preset if self.preset is None else self.preset
         return Encoding(name, crf, preset, self.options)

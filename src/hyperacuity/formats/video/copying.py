@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -64,21 +65,40 @@ class StreamSummary:
 
 @dataclass
 class StreamCopy:
-    """A stream of the source that is copied into the result, and a count of its packets."""
+    """A stream of the source that is copied into the result, and a count of its packets.
+
+    Attributes:
+        source, target: The stream and its copy.
+        packets, first, last: See `StreamSummary`.
+        damaged: How many packets the container does not take, because what they hold is damaged.
+        decoded: When the last packet is decoded, in the source's time base.
+    """
 
     source: av.stream.Stream
     target: av.stream.Stream
     packets: int = 0
+    damaged: int = 0
+    decoded: int | None = None
     first: Fraction | None = None
     last: Fraction | None = None
 
-    def count(self, packet: av.Packet[Any]) -> None:
-        """Count one packet."""
+    def count(self, begin: Fraction, size: int) -> None:
+        """Count one packet of `size` bytes that is presented at `begin`, in seconds."""
         pcm = self.source.codec_context is not None and self.source.codec_context.name.startswith("pcm_")
-        begin = packet_time(packet)
-        self.packets += packet.size if pcm else 1
+        self.packets += size if pcm else 1
         self.first = begin if self.first is None else min(self.first, begin)
         self.last = self.first if pcm or self.last is None else max(self.last, begin)
+
+    def keep_order(self, packet: av.Packet[Any]) -> None:
+        """Let a packet follow the one before: where recordings overlap a little, no container takes it as it is."""
+        assert packet.dts is not None
+        step = 0
+        if self.source.type in ("audio", "video"):  # a tick of the coarser clock
+            step = max(1, math.ceil((self.target.time_base or 0) / packet.time_base))
+        if self.decoded is not None and packet.dts < self.decoded + step:
+            packet.dts = self.decoded + step
+            packet.pts = packet.dts if packet.pts is None else max(packet.pts, packet.dts)
+        self.decoded = packet.dts
 
     @property
     def summary(self) -> StreamSummary:
@@ -307,7 +327,7 @@ def copied_packets(
     *,
     hides: bool,
 ) -> Iterator[av.Packet[Any]]:
-    """Yields the packets of the copied streams that lie in the part read, and counts them.
+    """Yields the packets of the copied streams that lie in the part read.
 
     Args:
         video: The video that the streams belong to.
@@ -337,7 +357,7 @@ def copied_packets(
             packet.dts -= moved
             if packet.pts is not None:
                 packet.pts -= moved
-            copy.count(packet)
+            copy.keep_order(packet)
             packet.stream = copy.target
             yield packet
     except av.FFmpegError:

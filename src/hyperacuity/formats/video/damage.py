@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from hyperacuity.formats.video.frames import PlanarFrame
@@ -85,6 +85,7 @@ class DamageMender:
         self._broken = False
         self._good: PlanarFrame | None = None
         self._early: list[int] = []  # times before the first good frame
+        self._repeated: set[int] = set()  # times at which a frame is missed no more
 
     def add_packet(self, packet: PacketRecord) -> None:
         """Record a packet, before its frames are added."""
@@ -109,6 +110,8 @@ class DamageMender:
         """Yields what is shown up to and including the time of a decoded frame."""
         while self._expected and self._expected[0] < frame.pts:
             yield from self._repeat(heapq.heappop(self._expected))
+        if frame.pts in self._repeated:
+            return  # the decoder was late
         if self._expected and self._expected[0] == frame.pts:
             heapq.heappop(self._expected)
         if damaged:
@@ -120,12 +123,18 @@ class DamageMender:
         self._early.clear()
         yield frame
 
+    def repeat(self, pts: int | None) -> Iterator[PlanarFrame]:
+        """Yields the last frame once more where its source says so, which is not damage."""
+        if self._good is not None and pts is not None:
+            yield replace(self._good, pts=pts, duration=0)
+
     def finish(self) -> Iterator[PlanarFrame]:
         """Yields what is shown after the last decoded frame."""
         while self._expected:
             yield from self._repeat(heapq.heappop(self._expected))
 
     def _repeat(self, pts: int) -> Iterator[PlanarFrame]:
+        self._repeated.add(pts)
         if self._good is None:
             self._early.append(pts)
         else:

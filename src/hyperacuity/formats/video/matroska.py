@@ -1,31 +1,161 @@
-"""What is added to a finished Matroska file: chapters, where FFmpeg's muxer runs inside another one that has none.
+"""Chapters of Matroska files, which FFmpeg's muxers write only in part.
+
+FFmpeg knows one list of chapters with one title each, and its muxer inside another one writes none. A Matroska file
+has editions, chapters inside chapters, titles in several languages, and flags of players.
 
 Source: RFC 9559 (Matroska), RFC 8794 (EBML).
 """
 
 from __future__ import annotations
 
+import io
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import IO, Any
 
 from hyperacuity.errors import BadOutput
 
-_SEGMENT, _SEEK_HEAD, _VOID, _CHAPTERS = 0x18538067, 0x114D9B74, 0xEC, 0x1043A770
+_EBML, _SEGMENT, _SEEK_HEAD, _CHAPTERS = 0x1A45DFA3, 0x18538067, 0x114D9B74, 0x1043A770
+_CLUSTER, _VOID, _CHECKSUM = 0x1F43B675, 0xEC, 0xBF
+# More bytes than the identifiers and sizes of the elements around chapters.
+_HEAD = 64
 _SEEK, _SEEK_ID, _SEEK_POSITION = 0x4DBB, 0x53AB, 0x53AC
 _EDITION, _ATOM, _UID, _START, _END, _DISPLAY, _STRING, _LANGUAGE = (
     0x45B9, 0xB6, 0x73C4, 0x91, 0x92, 0x80, 0x85, 0x437C,
 )  # fmt: skip
 
 
-def add_chapters(path: Path, chapters: Sequence[Any]) -> None:
-    """Append chapters to a file, and list them in its index of elements.
+def read_chapters(path: Path) -> bytes:
+    """Returns the chapters of a Matroska file as they are stored; nothing if it has none.
+
+    Args:
+        path: The file; it may be cut short.
+    """
+    with path.open("rb") as file:
+        try:
+            head, size = _header(file)
+            if head == _EBML:
+                file.seek(size, 1)
+                head, size = _header(file)
+            if head != _SEGMENT:
+                return b""
+            begin = file.tell()
+            while True:
+                head, size = _header(file)
+                if head == _CHAPTERS:
+                    content = file.read(size)
+                    return content if len(content) == size else b""
+                if head == _SEEK_HEAD and (place := _listed_place(file.read(size))):
+                    file.seek(begin + place)
+                elif head != _SEEK_HEAD:
+                    file.seek(size, 1)
+        except (BadOutput, OverflowError):  # the end of the file, or an element of unknown size
+            return b""
+
+
+def count_chapters(content: bytes) -> int:
+    """Returns how many chapters there are, those inside others too.
+
+    Args:
+        content: As `read_chapters` returns them.
+    """
+    inner = [(kind, value) for kind, value in _children(content) if kind in (_EDITION, _ATOM)]
+    return sum((kind == _ATOM) + count_chapters(value) for kind, value in inner)
+
+
+def segment_end(file: IO[bytes]) -> int:
+    """Returns where the segment of a Matroska file ends by its own size; 0 if it has none, as in live recordings.
+
+    Args:
+        file: Open at its beginning.
+
+    Raises:
+        BadOutput: If it is no Matroska file.
+    """
+    head, size = _header(file)
+    while head != _SEGMENT:
+        file.seek(size, 1)
+        head, size = _header(file)
+    return 0 if (size + 1).bit_count() == 1 and size > 1 << 48 else file.tell() + size
+
+
+def _listed_place(index: bytes) -> int:
+    """Where chapters begin in the segment, according to its index of elements; 0 if they are not listed."""
+    for _, entry in _children(index):
+        fields = dict(_children(entry))
+        if fields.get(_SEEK_ID) == _id(_CHAPTERS):
+            return int.from_bytes(fields.get(_SEEK_POSITION, b""), "big")
+    return 0
+
+
+def shift_chapters(content: bytes, origin: Fraction) -> bytes:
+    """Returns chapters as they are stored, without those that end before 0.
+
+    Args:
+        content: As `read_chapters` returns them.
+        origin: The time, in seconds, that becomes 0.
+    """
+    return _shifted(content, round(origin * 1_000_000_000)) if origin else content
+
+
+def _shifted(content: bytes, by: int) -> bytes:
+    elements = [(kind, value) for kind, value in _children(content) if kind not in (_VOID, _CHECKSUM)]
+    starts = [_number(value, _START) for kind, value in elements if kind == _ATOM]
+    result, atoms = b"", 0
+    for kind, value in elements:
+        if kind == _ATOM:
+            atoms += 1
+            following = starts[atoms] if atoms < len(starts) else None
+            end = _number(value, _END)
+            end = following if end is None else end
+            if end is not None and end <= by:
+                continue
+        moved = value
+        if kind in (_EDITION, _ATOM):
+            moved = _shifted(value, by)
+            if kind == _EDITION and all(head != _ATOM for head, _ in _children(moved)):
+                continue  # none of its chapters is left
+        elif kind in (_START, _END):
+            moved = struct.pack(">Q", max(0, int.from_bytes(value, "big") - by))
+        result += _element(kind, moved)
+    return result
+
+
+def _number(atom: bytes, kind: int) -> int | None:
+    return next((int.from_bytes(value, "big") for head, value in _children(atom) if head == kind), None)
+
+
+def _children(content: bytes) -> Iterator[tuple[int, bytes]]:
+    """The identifiers and contents of the elements inside another one."""
+    file = io.BytesIO(content)
+    while file.tell() < len(content):
+        head, size = _header(file)
+        yield head, file.read(size)
+
+
+def encode_chapters(chapters: Sequence[Any]) -> bytes:
+    """Returns chapters, as PyAV has them, in the form that `add_chapters` takes; nothing if there are none."""
+    return _element(_EDITION, b"".join(map(_atom, chapters))) if chapters else b""
+
+
+def reserve(chapters: bytes) -> list[Any]:
+    """Returns chapters for PyAV, in whose place `add_chapters` puts the real ones: before the frames, where all look.
+
+    Args:
+        chapters: As they are stored.
+    """
+    title = "-" * (len(chapters) + _HEAD)
+    return [{"id": 1, "start": 0, "end": 1, "time_base": Fraction(1, 1000), "metadata": {"title": title}}]
+
+
+def add_chapters(path: Path, chapters: bytes) -> None:
+    """Put chapters into a file: in place of those that `reserve` made, or at its end, listed in its index of elements.
 
     Args:
         path: A file by FFmpeg's muxer: one segment of known size, with room after its index.
-        chapters: As PyAV has them.
+        chapters: As they are stored.
 
     Raises:
         BadOutput: If the file has another structure.
@@ -36,6 +166,10 @@ def add_chapters(path: Path, chapters: Sequence[Any]) -> None:
             file.seek(size, 1)
             head, size = _header(file)
         begin = file.tell()
+        content = _element(_CHAPTERS, chapters)
+        if _replace_reserved(file, content):
+            return
+        file.seek(begin)
         head, length = _header(file)
         index = file.read(length)
         after, room = _header(file)
@@ -48,12 +182,26 @@ def add_chapters(path: Path, chapters: Sequence[Any]) -> None:
         longer = _element(_SEEK_HEAD, index + entry)
         if len(longer) + 9 > spare:
             raise BadOutput(f"{path} has no room for chapters")
-        content = _element(_CHAPTERS, _element(_EDITION, b"".join(map(_atom, chapters))))
         file.write(content)
         file.seek(begin - 8)
         file.write(_size(size + len(content)))
         rest = spare - len(longer) - 9
         file.write(longer + _id(_VOID) + _size(rest) + bytes(rest))
+
+
+def _replace_reserved(file: IO[bytes], content: bytes) -> bool:
+    """Write chapters in place of others before the frames, if there are any that are longer."""
+    place = file.tell()
+    head, size = _header(file)
+    while head not in (_CHAPTERS, _CLUSTER):
+        place = file.seek(size, 1)
+        head, size = _header(file)
+    rest = file.tell() + size - place - len(content) - 9
+    if head != _CHAPTERS or rest < 0:
+        return False
+    file.seek(place)
+    file.write(content + _id(_VOID) + _size(rest) + bytes(rest))
+    return True
 
 
 def _atom(chapter: Any) -> bytes:
@@ -74,6 +222,8 @@ def _header(file: IO[bytes]) -> tuple[int, int]:
         raise BadOutput("this is not a Matroska file")
     identifier = int.from_bytes(first + file.read(8 - first[0].bit_length()), "big")
     first = file.read(1)
+    if not first or not first[0]:
+        raise BadOutput("this is not a Matroska file")
     width = 9 - first[0].bit_length()
     return identifier, int.from_bytes(first + file.read(width - 1), "big") & (1 << 7 * width) - 1
 

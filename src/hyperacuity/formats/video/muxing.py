@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import warnings
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hyperacuity.errors import BadOutput
+from hyperacuity.formats.protocol import LossWarning
 from hyperacuity.formats.video import copying
 from hyperacuity.formats.video.containers import NO_NEGATIVE_TIMES
 from hyperacuity.formats.video.encoder import EncoderTarget
@@ -91,7 +93,8 @@ def mux(
             others: Iterator[av.Packet[Any]] = iter(())
             if source and copies:
                 others = copying.copied_packets(video, source, copies, begin, opened.origin, hides=hides)
-            _interleave(target, own, others)
+            _interleave(target, own, others, {copy.target.index: copy for copy in copies})
+        _warn_of_damage(name, copies)
         if opened.chapters:
             add_chapters(path, opened.chapters)
         shown = [time - shift for time in sorted(pts)]
@@ -135,19 +138,41 @@ def _encoded_packets(
 
 
 def _interleave(
-    target: av.container.OutputContainer, video: Iterator[av.Packet[Any]], others: Iterator[av.Packet[Any]]
+    target: av.container.OutputContainer,
+    video: Iterator[av.Packet[Any]],
+    others: Iterator[av.Packet[Any]],
+    copies: Mapping[int, copying.StreamCopy],
 ) -> None:
-    """Mux packets in the order they are decoded; each stream is read only when its next packet is due."""
+    """Mux packets in the order they are decoded; each stream is read only when its next packet is due.
+
+    `copies` are those of the other streams, by the index of their targets.
+    """
+    import av
+
     next_video = next(video, None)
     for packet in others:
         assert packet.dts is not None
         while next_video is not None and _before(next_video, packet):
             target.mux(next_video)
             next_video = next(video, None)
-        target.mux(packet)
+        copy, begin, size = copies[packet.stream_index], copying.packet_time(packet), packet.size
+        try:
+            target.mux(packet)
+        except (av.InvalidDataError, av.error.PatchWelcomeError):
+            copy.damaged += 1
+        else:
+            copy.count(begin, size)
     while next_video is not None:
         target.mux(next_video)
         next_video = next(video, None)
+
+
+def _warn_of_damage(name: str, copies: Iterable[copying.StreamCopy]) -> None:
+    for copy in copies:
+        if copy.damaged:
+            packets = f"{copy.damaged} damaged packet{'s' if copy.damaged > 1 else ''}"
+            message = f"{name}: {packets} of stream {copy.source.index} ({copy.source.type}) left out"
+            warnings.warn(LossWarning(message), stacklevel=3)
 
 
 def _before(one: av.Packet[Any], other: av.Packet[Any]) -> bool:

@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from hyperacuity.errors import BadOutput
 from hyperacuity.formats.video import copying
 from hyperacuity.formats.video.containers import BROADCAST, MATROSKA, NO_NEGATIVE_TIMES, Discard, open_target
 from hyperacuity.formats.video.encoder import EncoderTarget
 from hyperacuity.formats.video.ffmpeg import error_text, keep_thread_priority
+from hyperacuity.formats.video.matroska import count_chapters, encode_chapters, read_chapters, reserve, shift_chapters
 from hyperacuity.formats.video.projection import add_template_stream
 from hyperacuity.formats.video.selecting import is_cover
 from hyperacuity.formats.video.source import VideoSource
@@ -33,7 +34,7 @@ class OpenResult:
         attached: How many covers and attachments it has.
         origin: The source's time, in seconds, that becomes 0.
         losses: A clause for each thing that the container cannot hold.
-        chapters: Chapters that the container's muxer does not write; see `matroska.add_chapters`.
+        chapters: Those that FFmpeg does not write, or not as well; see `matroska.add_chapters`.
     """
 
     container: av.container.OutputContainer
@@ -42,7 +43,7 @@ class OpenResult:
     attached: int
     origin: Fraction
     losses: list[str] = field(default_factory=list)
-    chapters: list[Any] = field(default_factory=list)
+    chapters: bytes = b""
 
 
 def check_result(kind: str, video: VideoSource, encoder: EncoderTarget, name: str) -> list[str]:
@@ -117,12 +118,24 @@ def open_result(
         copies.append(copy)
     timed = [copy for copy in copies if not copying.is_timeless(copy.source)]
     origin = _origin(video, begin, [copy.source.index for copy in timed], kind)
-    chapters: list[Any] = []
+    chapters = b""
     if source is not None:
         copying.copy_tags(target, kind, source)
-        chapters = copying.shifted_chapters(source, origin)
+        known = copying.shifted_chapters(source, origin)
+        stored = b""
+        if source.format.name.startswith("matroska") and isinstance(video.source, Path):
+            stored = read_chapters(video.source)
+        if kind in MATROSKA and stored:
+            chapters = shift_chapters(stored, origin)
+        elif (inner := count_chapters(stored) - len(source.chapters())) > 0:
+            losses.append(
+                f"{inner} chapter{'s' if inner > 1 else ''} inside other chapters or in another edition left out; "
+                "Matroska (.mkv) holds them"
+            )
+        if chained and not chapters:
+            chapters = encode_chapters(known)
         if not chained:
-            target.set_chapters(chapters)
+            target.set_chapters(reserve(chapters) if chapters else known)
     with keep_thread_priority():
         target.start_encoding()
     if origin < begin and not video.part.start:
@@ -133,7 +146,7 @@ def open_result(
     for copy in copies:
         if kind in copying.ISO and is_cover(copy.source):
             copying.mux_cover(target, copy, covers[copy.source.index])
-    return OpenResult(target, encoded, timed, len(copies) - len(timed), origin, losses, chapters if chained else [])
+    return OpenResult(target, encoded, timed, len(copies) - len(timed), origin, losses, chapters)
 
 
 def _is_rebuilt(stream: av.stream.Stream, video: VideoSource) -> bool:
@@ -194,12 +207,14 @@ def _add_video(
     """Add the stream of the encoded video; `like` is the source's."""
     stream: av.VideoStream
     projection = video.projection and video.projection.scaled(encoder.frame_format.width / video.frame_format.width)
-    if projection is not None:
+    # Matroska knows the arrangement of two views by a tag; a stream made from a template loses the shape of its pixels.
+    if projection is not None and (kind not in MATROSKA or projection.sphere is not None):
         stream = add_template_stream(target, encoder, projection)
-        losses += projection.losses(kind)
     else:
         stream = target.add_stream(encoder.codec.encoder, rate=video.rate)  # type: ignore[assignment]
         encoder.configure(stream.codec_context)
+    if projection is not None:
+        losses += projection.losses(kind)
     stream.time_base = video.time_base
     if encoder.encoding.codec == "h265" and kind in copying.ISO:
         stream.codec_context.codec_tag = "hvc1"  # the tag that Apple's players need

@@ -17,9 +17,17 @@ from hyperacuity.formats.video.deinterlacing import Deinterlacer
 from hyperacuity.formats.video.ffmpeg import error_text
 from hyperacuity.formats.video.frames import PlanarFrame, alpha_plane, from_av
 from hyperacuity.formats.video.hdr import unwritable_metadata
-from hyperacuity.formats.video.scanning import PacketCorrector, demux, lacks_display_order, lacks_time, nominal_interval
+from hyperacuity.formats.video.scanning import (
+    PacketCorrector,
+    demux,
+    ends_stream,
+    lacks_display_order,
+    lacks_time,
+    nominal_interval,
+)
 from hyperacuity.formats.video.shapes import FrameShape, ShapeTracker, fit
 from hyperacuity.formats.video.timeline import WHOLE, DecodingOrder
+from hyperacuity.formats.video.truncation import count_missing
 
 if TYPE_CHECKING:
     import av
@@ -60,6 +68,9 @@ class FrameReader:
         mender = DamageMender()
         deinterlacer = Deinterlacer(self._stream) if self._video.deinterlace else None
         for packet in self._packets():
+            if packet.size == 0 and not ends_stream(packet):
+                yield from mender.repeat(packet.pts)
+                continue
             decoded, record = self._decode(packet)
             for each in self._lead_in.pass_on(record, decoded=bool(decoded), last=packet.size == 0):
                 mender.add_packet(each)
@@ -147,6 +158,8 @@ class FrameReader:
         missing = tally.describe_missing(promised, video.tagged_end, video.time_base)
         if not missing and self._container.format.name == "yuv4mpegpipe" and _y4m_breaks_off(video.source, tally):
             missing = f"is cut short inside the frame after the first {tally.packets}"
+        if not missing and (end := count_missing(video.source, self._container.format.name)):
+            missing = f"is cut short: {end} bytes are missing at its end"
         if missing and video.strict:
             raise DamagedFile(f"{video.name} {missing}")
         if missing:

@@ -67,7 +67,7 @@ class PacketCorrector:
         """Correct a packet in place; returns False if it is to be left out."""
         stream = packet.stream_index
         self.at_seam = self.after_seam = self.replaced = False
-        if packet.size == 0 or stream not in self._streams:
+        if ends_stream(packet) or stream not in self._streams:
             return True
         index = self._count.get(stream, 0)
         self._count[stream] = index + 1
@@ -142,8 +142,13 @@ def presented_packets(
     """
     corrector, hidden = PacketCorrector(continuity), HiddenPackets(hides=hides)
     for packet in demux(container, streams):
-        if packet.size and corrector.correct(packet):
+        if corrector.correct(packet) and packet.size:
             yield from hidden.pass_on(packet)
+
+
+def ends_stream(packet: av.Packet[Any]) -> bool:
+    """Whether a packet only says that its stream ends; another empty one repeats the frame before, as in Theora."""
+    return packet.size == 0 and packet.pts is None and packet.dts is None
 
 
 def has_sample_table(container: av.container.InputContainer) -> bool:
@@ -169,7 +174,8 @@ def frame_rate(container: av.container.InputContainer, stream: av.VideoStream) -
     if lacks_time(container):
         coded = Fraction(stream.codec_context.framerate or 0)
         return coded if 1 <= coded <= _FASTEST else Fraction(stream.average_rate or 25)
-    return Fraction(stream.average_rate or stream.guessed_rate or 25)
+    average = None if container.format.name == "dv" else stream.average_rate  # of DV: that of its clock
+    return Fraction(average or stream.guessed_rate or 25)
 
 
 def nominal_interval(stream: av.VideoStream, rate: Fraction) -> int:
@@ -229,7 +235,7 @@ def _read(
         if part is not None and part[0] > 0:
             container.seek(int(part[0] * 1_000_000))
         for packet in demux(container, timed):
-            if packet.size == 0:
+            if ends_stream(packet):
                 continue
             if end is not None and packet.dts is not None and packet.dts * packet.time_base > end + _MARGIN:
                 break

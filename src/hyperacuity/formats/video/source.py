@@ -122,7 +122,7 @@ class VideoSource:
                 message = f"{self.name} is damaged: its index is off by {self._skipped} bytes, which was corrected"
                 warnings.warn(LossWarning(message), stacklevel=2)
             container.close()
-        self.display_matrix = _display_matrix(first)
+        self.display_matrix = display_matrix(first)
         self.hdr = read_hdr(first)
         self.projection = read_projection(first)
         self.unwritable = unwritable_metadata(first)
@@ -361,8 +361,8 @@ def _seconds(container: av.container.InputContainer, stream: av.VideoStream) -> 
     return None if container.duration is None else Fraction(container.duration, 1_000_000)
 
 
-def _display_matrix(frame: av.VideoFrame) -> tuple[int, ...] | None:
-    """The nine numbers of FFmpeg's display matrix; None if it changes nothing."""
+def display_matrix(frame: av.VideoFrame) -> tuple[int, ...] | None:
+    """Returns the nine numbers of FFmpeg's display matrix of a frame; None if it changes nothing."""
     found: Any = frame.side_data.get("DISPLAYMATRIX")
     numbers = struct.unpack("=9i", bytes(memoryview(found))) if found is not None else None
     return None if numbers == _IDENTITY else numbers

@@ -107,7 +107,7 @@ def _read_back(path: Path, name: str, index: int) -> _ReadBack:
             for packet in container.demux(streams):
                 if packet.size == 0:
                     continue
-                copies[packet.stream_index].count(packet)
+                copies[packet.stream_index].count(copying.packet_time(packet), packet.size)
                 if packet.stream_index == own.index:
                     assert packet.pts is not None
                     result.shown.append(packet.pts)
