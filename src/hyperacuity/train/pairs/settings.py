@@ -41,7 +41,7 @@ class PairsTable(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     folder: str = ""  # where the pairs are; empty for `pairs` in the folder of the run
-    count: PositiveInt = 15000
+    count: PositiveInt = 15000  # pairs to learn from
     side: PositiveInt = 64  # LR pixels of a side that are stored
     seed: int = Field(default=1, ge=0)  # decides, with a pair's number, all that is random in it
     teacher: str = ""  # a model by name or file, of this scale or a multiple of it; empty to learn the truth alone
