@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from html import escape
 from typing import Any
 from xml.parsers import expat
-from xml.sax.saxutils import escape
 
 from hyperacuity.errors import DamagedFile
 
@@ -145,7 +145,7 @@ class Packet:
         """Replace the text of a value; an element that holds other elements stays as it is."""
         if isinstance(value, Element) and (value.children or value.close == value.start):
             return
-        self._edits[value.inner, value.close] = escape(text, {'"': "&quot;", "'": "&apos;"}).encode()
+        self._edits[value.inner, value.close] = escape(text).encode()
 
     def remove(self, value: Value) -> None:
         """Remove an attribute or an element, with the white space before it."""
