@@ -8,6 +8,7 @@ from __future__ import annotations
 import html
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from html import escape
 from typing import Any
 from xml.parsers import expat
 
@@ -145,7 +146,11 @@ class Packet:
         """Replace the text of a value; an element that holds other elements stays as it is."""
         if isinstance(value, Element) and (value.children or value.close == value.start):
             return
+<<<<<<< HEAD
         self._edits[value.inner, value.close] = html.escape(text).encode()
+=======
+        self._edits[value.inner, value.close] = escape(text).encode()
+>>>>>>> judge-photo
 
     def remove(self, value: Value) -> None:
         """Remove an attribute or an element, with the white space before it."""
