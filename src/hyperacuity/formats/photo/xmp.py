@@ -5,7 +5,6 @@ Values are found by namespace, in attributes and elements, whatever their prefix
 
 from __future__ import annotations
 
-import html
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from html import escape
@@ -146,11 +145,7 @@ class Packet:
         """Replace the text of a value; an element that holds other elements stays as it is."""
         if isinstance(value, Element) and (value.children or value.close == value.start):
             return
-<<<<<<< HEAD
-        self._edits[value.inner, value.close] = html.escape(text).encode()
-=======
         self._edits[value.inner, value.close] = escape(text).encode()
->>>>>>> judge-photo
 
     def remove(self, value: Value) -> None:
         """Remove an attribute or an element, with the white space before it."""
