@@ -12,6 +12,7 @@ import pytest
 import hyperacuity
 
 HEAVY = {"torch", "onnxruntime", "onnx", "pyvips", "PIL", "numpy", "psutil", "safetensors", "typer", "rich", "pydantic"}
+HEAVY |= {"nibabel", "pydicom", "rasterio"}
 CODECS_AND_RUNTIMES = HEAVY - {"numpy", "psutil", "safetensors"}
 SOURCES = Path(hyperacuity.__file__).parent
 
@@ -71,3 +72,12 @@ def test_no_module_prints_or_exits_or_reads_arguments_but_the_command_line() -> 
 
 def test_the_interpreter_that_is_tested_is_the_one_that_is_promised() -> None:
     assert sys.version_info >= (3, 11)
+
+
+def test_only_the_http_interface_loads_a_web_framework() -> None:
+    web = {"fastapi", "starlette", "uvicorn", "pydantic", "sqlite3", "argon2", "prometheus_client"}
+    assert not loaded_by("import hyperacuity") & web
+    assert (
+        not loaded_by("from hyperacuity import Image, load, upscale; import hyperacuity.cli, hyperacuity.tasks") & web
+    )
+    assert not loaded_by("import hyperacuity.server.worker") & web

@@ -44,6 +44,8 @@ def test_wheel_has_the_version_and_the_models(wheel: Path) -> None:
     assert metadata["Version"] == version
     assert metadata["License-Expression"] == "Apache-2.0"
     assert {"hyperacuity/zoo/SHA256SUMS", "hyperacuity/py.typed"} <= names
+    page = {f"hyperacuity/server/page/{path.name}" for path in (ROOT / "src/hyperacuity/server/page").iterdir()}
+    assert {"hyperacuity/server/page/index.html", "hyperacuity/server/page/main.js"} <= page <= names
     assert any(name.startswith("hyperacuity/zoo/") and name.endswith(".onnx") for name in names)
     assert not any(name.startswith(("tests/", "docs/", "examples/")) for name in names)
 

@@ -19,7 +19,7 @@ from hyperacuity import engines, formats, zoo
 from hyperacuity.engines import Engine, Precision
 from hyperacuity.error_maps import ErrorMapRequest, ErrorMeter, write_error_map
 from hyperacuity.errors import LEAVE_OUT, OutOfMemory, UsageError, Use
-from hyperacuity.image import Image, Strips
+from hyperacuity.image import Image, Strips, pil_pixels
 from hyperacuity.inspection import choose_model, inspect
 from hyperacuity.pipeline import Pipeline, Stage
 from hyperacuity.resize import Kernel
@@ -406,15 +406,7 @@ class Upscaler:
         """
         import PIL.Image
 
-        plain = image
-        if image.mode == "I":
-            raise UsageError("a PIL image of mode I does not define a white level: convert it to I;16 or to L first")
-        if image.mode == "La":
-            plain = image.convert("LA")
-        elif image.mode not in ("L", "LA", "RGB", "RGBA", "F") and not image.mode.startswith("I;16"):
-            plain = image.convert("RGBA" if image.has_transparency_data else "RGB")
-        pixels = np.asarray(plain)
-        result = PIL.Image.fromarray(self.array(pixels.astype(pixels.dtype.newbyteorder("="), copy=False), size))
+        result = PIL.Image.fromarray(self.array(pil_pixels(image), size))
         # The colour profile of such a mode does not describe the RGB image that it became.
         kept = ("exif", "dpi") if image.mode in ("CMYK", "LAB", "YCbCr", "HSV") else ("icc_profile", "exif", "dpi")
         result.info = {key: image.info[key] for key in kept if key in image.info}

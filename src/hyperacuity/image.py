@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hyperacuity.errors import DamagedFile
+from hyperacuity.errors import DamagedFile, UsageError
+
+if TYPE_CHECKING:
+    import PIL.Image
 
 Array = NDArray[Any]
 
@@ -99,7 +102,7 @@ class Metadata:
         native: Metadata that only the format of the file can hold.
         iptc: Records of IPTC-IIM.
         density_ratio: Horizontal and vertical densities without a unit, of which only the ratio counts; None if
-            pixels are square or `dpi` is known.
+            they are missing or `dpi` is known.
         gain_map: The gain map of an HDR image.
         colour: Colour that the file states outside the ICC profile.
         trailer: What follows the images of a JPEG file and does not depend on their size, such as the video of a
@@ -124,19 +127,81 @@ class Metadata:
 
 
 @dataclass(frozen=True)
+class BandRange:
+    """The values of a band that become 0 and 1 for a network, and what else is known about its valid values.
+
+    Args:
+        low: Becomes 0.
+        high: Becomes 1; equal to `low` if the band is constant.
+        least: The least valid value, which may lie below `low`.
+        most: The greatest valid value.
+        mean: Their mean.
+    """
+
+    low: float
+    high: float
+    least: float
+    most: float
+    mean: float
+
+    def mapped(self, slope: float, intercept: float) -> BandRange:
+        """Return the range of the values times `slope`, which is not 0, plus `intercept`."""
+        low, high, least, most, mean = (
+            value * slope + intercept for value in (self.low, self.high, self.least, self.most, self.mean)
+        )
+        return BandRange(min(low, high), max(low, high), min(least, most), max(least, most), mean)
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What reading all values of a measured image, or of a series, once has found.
+
+    Args:
+        ranges: Of each band; None for a band without a valid value.
+        invalid: How many values are invalid, in all bands together.
+    """
+
+    ranges: tuple[BandRange | None, ...]
+    invalid: int = 0
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What is known about values that are measurements, such as CT numbers or elevations, and not grey or colours.
+
+    The channels of a measured image are bands, which are enlarged one by one. NaN and Inf are always invalid. Invalid
+    pixels are filled from the nearest valid ones before anything filters them and come back by nearest; a valid result
+    never equals an invalid value.
+
+    Args:
+        invalid: The stored values, from the first to the second, that mark pixels without a measurement.
+        mask: Whether one more channel, the last, is 0 where pixels have no measurement; it is enlarged by nearest.
+        categorical: Whether values are names of classes, which only nearest may enlarge.
+        survey: The ranges, if they are known already: those of a series, for example. None to find them first.
+    """
+
+    invalid: tuple[float, float] | None = None
+    mask: bool = False
+    categorical: bool = False
+    survey: Survey | None = None
+
+
+@dataclass(frozen=True)
 class Header:
     """Everything about an image except its pixels.
 
     Args:
         height: Rows.
         width: Columns.
-        channels: 1 (grey) or 3 (RGB), and one more with alpha, which is last and not premultiplied.
-        dtype: uint8, uint16 or float32, as stored.
+        channels: 1 (grey) or 3 (RGB), and one more with alpha, which is last and not premultiplied. Any number of bands
+            if the image is measured, and one more with a mask.
+        dtype: uint8, uint16 or float32, as stored. Any real type if the image is measured.
         levels: The stored values of black and white: (0, 255), (0, 65535), (0, 1023) for 10 bits in 16, (0, 1) for
-            floats, whose values may lie outside.
+            floats, whose values may lie outside. Of measured integers the least and the greatest that may be stored.
         alpha: Whether the last channel is alpha.
         metadata: The metadata of the file.
         duration: Seconds that this frame of an animation is shown.
+        measured: What is known about values that are measurements; None if they are grey or colours.
     """
 
     height: int
@@ -147,11 +212,12 @@ class Header:
     alpha: bool = False
     metadata: Metadata = field(default_factory=Metadata)
     duration: float | None = None
+    measured: Measured | None = None
 
     @property
     def colours(self) -> int:
-        """The number of channels without alpha: 1 or 3."""
-        return self.channels - self.alpha
+        """The number of channels without alpha, 1 or 3; of a measured image the number of bands."""
+        return self.channels - (self.alpha if self.measured is None else self.measured.mask)
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -221,6 +287,7 @@ class Image:
         levels: tuple[float, float] | None = None,
         metadata: Metadata | None = None,
         duration: float | None = None,
+        measured: Measured | None = None,
     ) -> Image:
         """Wrap an array without a copy.
 
@@ -230,13 +297,18 @@ class Image:
             levels: The values of black and white; by default the range of an integer type, and [0, 1] for floats.
             metadata: The metadata of its file.
             duration: Seconds that this frame of an animation is shown.
+            measured: What is known about values that are measurements.
         """
         if pixels.ndim == 2:
             pixels = pixels[..., None]
         if levels is None:
-            levels = (0, np.iinfo(pixels.dtype).max) if np.issubdtype(pixels.dtype, np.integer) else (0, 1)
+            levels = (0, 1)
+            if np.issubdtype(pixels.dtype, np.integer):
+                limits = np.iinfo(pixels.dtype)
+                levels = (0 if measured is None else limits.min, limits.max)
         height, width, channels = pixels.shape
-        header = Header(height, width, channels, pixels.dtype, levels, alpha, metadata or Metadata(), duration)
+        metadata = metadata or Metadata()
+        header = Header(height, width, channels, pixels.dtype, levels, alpha, metadata, duration, measured)
         return cls(header, pixels)
 
     def strips(self) -> Strips:
@@ -272,3 +344,20 @@ def convert(pixels: Array, levels: tuple[float, float], dtype: np.dtype[Any], ta
     if np.issubdtype(dtype, np.integer):
         values = np.clip(np.floor(values + 0.5), new_black, new_white)
     return values.astype(dtype)
+
+
+def pil_pixels(image: PIL.Image.Image) -> Array:
+    """Return the pixels of a PIL image. Modes other than L, LA, RGB, RGBA, I;16 and F become RGB or RGBA.
+
+    Raises:
+        UsageError: The mode is I, whose 32 bits do not define a white level.
+    """
+    plain = image
+    if image.mode == "I":
+        raise UsageError("a PIL image of mode I does not define a white level: convert it to I;16 or to L first")
+    if image.mode == "La":
+        plain = image.convert("LA")
+    elif image.mode not in ("L", "LA", "RGB", "RGBA", "F") and not image.mode.startswith("I;16"):
+        plain = image.convert("RGBA" if image.has_transparency_data else "RGB")
+    pixels = np.asarray(plain)
+    return pixels.astype(pixels.dtype.newbyteorder("="), copy=False)

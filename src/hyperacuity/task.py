@@ -200,6 +200,29 @@ class VideoOptions(Record):
 
 
 @dataclass(frozen=True)
+class MeasurementOptions(Record):
+    """Options that only images of measurements have: satellite and medical ones.
+
+    Attributes:
+        consistent: Whether to make the box mean of the result equal to the input.
+        categorical: Whether the values are names of classes, which only nearest may enlarge.
+        cog: Whether to write a raster as cloud-optimised GeoTIFF.
+        allow_generative: Whether a model that invents detail may be used.
+        plane: The axes of the slices of a NIfTI volume: "xy", "xz" or "yz"; None for the two finest.
+        padding: A stored value that marks pixels without a measurement, besides the one that a DICOM file declares.
+        keep_private: Whether to keep private elements of DICOM files, which may restate the old geometry.
+    """
+
+    consistent: bool = False
+    categorical: bool = False
+    cog: bool = False
+    allow_generative: bool = False
+    plane: str | None = None
+    padding: float | None = None
+    keep_private: bool = False
+
+
+@dataclass(frozen=True)
 class Task(Record):
     """A request for one result.
 
@@ -208,7 +231,7 @@ class Task(Record):
         target: The path to write; "-" for a pipe.
         size: The size of the result.
         options: How to compute it.
-        image, video: Options of these kinds; None if none was given.
+        image, video, measurement: Options of these kinds; None if none was given.
         force: Whether to overwrite a result that exists.
         skip_existing: Whether a result that exists counts as done.
         explain: Whether to measure the source even where only one model can be chosen.
@@ -220,6 +243,7 @@ class Task(Record):
     options: Options = field(default_factory=Options)
     image: ImageOptions | None = None
     video: VideoOptions | None = None
+    measurement: MeasurementOptions | None = None
     force: bool = False
     skip_existing: bool = False
     explain: bool = False
@@ -282,6 +306,7 @@ class Outcome(Record):
         lost: Metadata and streams of the source that the result lacks.
         seconds: How long the task took.
         choice: Why the models were chosen; None if the task named them, or if there was nothing to choose.
+        consistency: How far the box mean of an image of measurements is from its source, in words; "" for all others.
         lr_psnr: How near the reduction of an image is to its source, in dB, at most 100; the lowest of all frames. None
             for videos and for results that are smaller than their source.
         expected_errors: The share of pixels by expected error in grey levels, if an error map or report was requested.
@@ -302,6 +327,7 @@ class Outcome(Record):
     lost: tuple[Message, ...] = ()
     seconds: float = 0.0
     choice: Choice | None = None
+    consistency: str = ""
     lr_psnr: float | None = None
     expected_errors: Mapping[str, float] | None = None
 

@@ -33,6 +33,18 @@ def test_a_logit_for_each_picture_or_pixel(name: str, channels: int) -> None:
     assert logits.shape == ((2, 1) if name == "vgg" else (2, 1, SIDE, SIDE))
 
 
+def test_the_unet_judges_unshuffled_images_at_a_quarter_of_the_work() -> None:
+    torch.manual_seed(0)
+    network: Any = built("unet", unshuffle=2)
+    x = torch.rand(1, 3, SIDE, SIDE)
+    logits = network(x)
+    assert logits.shape == (1, 1, SIDE // 2, SIDE // 2)
+    plain: Any = built("unet", channels=12)
+    plain.load_state_dict(network.state_dict())
+    blocks = torch.stack([x[:, c, row::2, column::2] for c in range(3) for row in (0, 1) for column in (0, 1)], 1)
+    assert torch.equal(plain.eval()(blocks), network.eval()(x))
+
+
 @pytest.mark.parametrize("name", DISCRIMINATORS)
 def test_every_parameter_learns_and_so_does_the_picture(name: str) -> None:
     network = built(name)

@@ -57,9 +57,10 @@ def test_a_highlight_beyond_white_leaves_the_other_pixels_as_they_are() -> None:
     image.pixels[3, 4] = 1000
     enlarged(image, Watching())
     assert (seen[0] != seen[1]).sum() == 3  # one pixel, in the three channels of the network
-    np.testing.assert_allclose(
-        enlarged(Image.from_pixels(image.pixels * 1000), Blur()) / 1000, enlarged(image, Blur()), 1e-5
-    )
+    # Within the reach of the highlight's bicubic, the result depends on where the range ends.
+    thousandfold = enlarged(Image.from_pixels(image.pixels * 1000), Blur()) / 1000
+    np.testing.assert_allclose(thousandfold[14:], enlarged(image, Blur())[14:], 1e-5)
+    np.testing.assert_allclose(thousandfold, enlarged(image, Blur()), atol=0.5)
 
 
 def test_ringing_below_black_leaves_the_other_pixels_as_they_are() -> None:

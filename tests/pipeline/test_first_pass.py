@@ -75,13 +75,13 @@ def tall(channels: int, dtype: Any, alpha: str) -> Image:
     image = noisy_image(300, 37, channels, dtype)
     pixels = image.pixels
     if dtype == np.float32:
-        pixels[200, 5, 0] = -2  # far below black, so that the least value becomes 0
+        pixels[200, 5, 0] = -2  # far below black, so that it is enlarged by bicubic
     if alpha == "constant":
         pixels[..., -1] = pixels[0, 0, -1]
     elif alpha == "holes":
         pixels[20:33, 4:20, -1] = pixels[100:230, ..., -1] = pixels[::9, ::5, -1] = 0
         if dtype == np.float32:
-            pixels[120, 5, 0] = -9  # invisible, so that it does not become 0
+            pixels[120, 5, 0] = -9  # invisible, so that it does not count
     return image
 
 

@@ -284,4 +284,7 @@ def test_models_and_limits(client: Client) -> None:
 
 def test_the_interface_describes_itself(client: Client) -> None:
     paths = client.get("openapi.json").json()["paths"]
+    for path, operations in paths.items():
+        for method, operation in operations.items():
+            assert "application/problem+json" in operation["responses"]["default"]["content"], (path, method)
     assert {"/v1/uploads", "/v1/jobs", "/v1/jobs/{job}/events", "/v1/upscale", "/livez"} <= set(paths)

@@ -16,6 +16,7 @@ import hyperacuity
 from tests.cli import process
 from tests.server.conftest import png
 from tests.server.running import TUS, Client, Server
+from tests.server.test_store import POSTGRES
 from tests.video.videos import make, moving_frames
 
 _IMAGES = 5
@@ -156,3 +157,26 @@ def test_what_has_expired_is_removed(idle: Callable[..., Server]) -> None:
         assert client.head(f"uploads/{upload}", headers=TUS).status_code == 404
         assert client.get("limits").json()["used"] == {"waiting_jobs": 0, "bytes": 0}
     assert list((server.data / "jobs").iterdir()) + list((server.data / "uploads").iterdir()) == []
+
+
+@pytest.mark.skipif(not POSTGRES, reason="HYPERACUITY_TEST_POSTGRES names no database")
+def test_another_server_takes_the_jobs_of_one_that_was_killed(tmp_path: Path) -> None:
+    config = "lease_seconds = 8.0"
+    first, second = (Server(tmp_path / "data", "--store", POSTGRES, config=config) for _ in range(2))
+    try:
+        with first.client() as client, second.client() as other:
+            job = client.job(png(700, 900), task={"size": {"scale": 4}})["id"]
+            end = time.monotonic() + 30
+            while client.get(f"jobs/{job}").json()["state"] == "waiting" and time.monotonic() < end:
+                time.sleep(0.05)
+            owner, heir = (first, other) if first.workers() else (second, client)
+            owner.kill()
+            done = heir.ended(job, 120)
+            assert done["state"] == "done", done
+            with heir.stream("GET", f"jobs/{job}/events") as answer:
+                kinds = [line for line in answer.iter_lines() if line.startswith("event: ") and "progress" not in line]
+            assert kinds == ["event: waiting", "event: running", "event: waiting", "event: running", "event: done"]
+    finally:
+        for server in (first, second):
+            if server.process.poll() is None:
+                server.stop()

@@ -16,6 +16,24 @@ GAN = {
     "discriminator": {"architecture": "unet", "config": {"features": 4}, "loss": "relativistic", "pretrain_steps": 4},
 }
 MDSR = {"model.architecture": "mdsr", "model.config": {"scales": [2, 3], "blocks": 1, "width": 4}}
+RESTORER: dict[str, Any] = {
+    "model.architecture": "restorer",
+    "model.config": {"scale": 2, "features": 4, "layers": 1, "fine_features": 4, "fine_layers": 1},
+    "degradation": {"kind": "everyday"},
+}
+PAIRS: dict[str, Any] = {
+    **RESTORER,
+    "pairs": {"count": 5, "side": 10, "validation_per_kind": 1, "teacher": "photo-natural-x4", "truth": {"web": 0.3}},
+}
+# Stage (b) of photo models: with windows, and a discriminator that learns from half a batch of unshuffled images.
+PAIRS_GAN: dict[str, Any] = {
+    **PAIRS,
+    "losses": {"l1": 1.0, "gradient": 1.0},
+    "precision": "bf16",
+    "window": 16,
+    "data.patch": 10,
+    "discriminator": {"config": {"features": 4, "unshuffle": 2}, "batch_fraction": 0.5, "warm_up": 3},
+}
 VAE = {"model.architecture": "vae", "model.config": {"features": 4, "layers": 1}, "variational": {"warm_up": 4}}
 
 

@@ -24,7 +24,7 @@ from hyperacuity.resize import resize
 from hyperacuity.train import read_recipe, train, validation
 from hyperacuity.train.checkpoint import Checkpoints
 from hyperacuity.train.divergence import DivergenceWarning
-from tests.train.runs import GAN, MDSR, VAE, assert_equal, trained, weights
+from tests.train.runs import GAN, MDSR, PAIRS, PAIRS_GAN, RESTORER, VAE, assert_equal, trained, weights
 
 
 @pytest.mark.usefixtures("onnx_export")
@@ -62,8 +62,10 @@ def test_a_run_ends_with_a_usable_model(recipe: Path, tmp_path: Path) -> None:
         ({"optimizer": {"kind": "sgd", "clip_adjustable": 0.4}, "schedule": {"kind": "stairs", "every": 5}}, {"l1"}),
         (VAE, {"l1", "backbone l1", "kl"}),
         (GAN, {"l1", "adversary", "discriminator", "accuracy"}),
+        (PAIRS, {"l1"}),
+        (PAIRS_GAN, {"l1", "gradient", "adversary", "discriminator", "accuracy"}),
     ],
-    ids=["enlarged", "chain", "teacher", "losses", "bf16", "sgd", "vae", "gan"],
+    ids=["enlarged", "chain", "teacher", "losses", "bf16", "sgd", "vae", "gan", "pairs", "pairs gan"],
 )
 def test_every_kind_of_run_ends_with_a_model(
     changes: dict[str, Any], terms: set[str], recipe: Path, tmp_path: Path
@@ -83,6 +85,36 @@ def test_a_network_of_several_scales_gives_one_model_per_scale(recipe: Path, tmp
         assert zoo.open_model(tmp_path / f"run/mdsr-x{scale}.safetensors").card.scale == scale
         upscaler = hyperacuity.load(tmp_path / f"run/mdsr-x{scale}.onnx")
         assert upscaler.array(np.zeros((6, 5, 3), np.uint8), hyperacuity.Size(scale)).shape == (6 * scale, 5 * scale, 3)
+
+
+def test_a_network_of_scale_1_restores(recipe: Path, tmp_path: Path) -> None:
+    """It gets degraded images of their own size, or stored pairs, not images that bicubic has enlarged."""
+    config = {**RESTORER["model.config"], "scale": 1}
+    changes = {**RESTORER, "model.config": config, "data.reports": [], "data.patch": 16, "steps": 2}
+    for name, more in (("images", {}), ("pairs", {"pairs": {**PAIRS["pairs"], "side": 16}})):
+        progress = trained(recipe, tmp_path / name, changes | more)
+        assert progress[-1].validation is not None
+        card = zoo.open_model(tmp_path / name / "tiny-x2.safetensors").card
+        assert (card.scale, card.enlarged) == (1, ())
+        assert all(value.shape[0] != 12 for key, value in weights(tmp_path / name).items() if key.startswith("last"))
+
+
+def test_a_card_names_the_partner_of_its_recipe(recipe: Path, tmp_path: Path) -> None:
+    trained(recipe, tmp_path / "run", {"model.natural": "fsrcnn-x2", "model.strength": 0.5, "steps": 1})
+    card = zoo.open_model(tmp_path / "run/tiny-x2.safetensors").card
+    assert (card.natural, card.strength) == ("fsrcnn-x2", 0.5)
+
+
+def test_pairs_that_are_missing_are_made_first_and_used_again(recipe: Path, tmp_path: Path) -> None:
+    changes = {**PAIRS, "pairs": {**PAIRS["pairs"], "folder": str(tmp_path / "stored")}, "steps": 2}
+    steps = list(train(read_recipe(recipe, changes), tmp_path / "run", device="cpu"))
+    assert any(p.preparing.startswith("making pairs: ") for p in steps)
+    assert steps[-1].samples["kinds"].ndim == 3
+    for name in ("kinds.csv", "reference.csv", "sheet.png"):
+        assert (tmp_path / "run" / name).exists()
+    again = list(train(read_recipe(recipe, changes), tmp_path / "again", device="cpu"))
+    assert not any(p.preparing for p in again)
+    assert_equal(weights(tmp_path / "run"), weights(tmp_path / "again"))
 
 
 def test_the_last_of_equally_good_weights_are_written(recipe: Path, tmp_path: Path) -> None:
@@ -177,6 +209,19 @@ def test_a_diverged_run_stops_if_the_recipe_asks_for_it(recipe: Path, tmp_path: 
         (
             {**MDSR, "data.lr": ["train"], "data.rescale": [1.0]},
             "data.lr .* of one scale: .* or set model.config.scales",
+        ),
+        ({"window": 17}, "window: the results have 16 pixels a side"),
+        ({"discriminator": {"config": {"unshuffle": 2}}, "window": 8}, "window: unet .* 8 pixels .* divide by 16"),
+        ({"pairs": {}}, "set degradation.kind to everyday"),
+        ({**PAIRS, "teacher": {"model": "fsrcnn-x2"}}, r"leave the table \[teacher\] out"),
+        ({**PAIRS, "data.patch": 20}, "pairs have 10 LR pixels a side"),
+        ({**PAIRS, "data.validation": []}, "pairs need data.validation"),
+        ({**PAIRS, "pairs": {"truth": {"wbe": 1}}}, "no kind 'wbe'; .* Did you mean 'web'"),
+        ({**PAIRS, "model.architecture": "vdsr", "model.config": {}}, "this one gets images enlarged before"),
+        ({**RESTORER, "model.config": {"scale": 1}}, "data.reports are measured as papers do"),
+        (
+            {**RESTORER, "model.config": {"scale": 1}, "data.reports": [], "degradation": {"kind": "bicubic"}},
+            "a network of scale 1 keeps their size",
         ),
         ({**MDSR, "teacher": {"model": "fsrcnn-x2"}}, "teacher is for networks of one scale"),
         ({**MDSR, "discriminator": {"architecture": "vgg"}}, "so use unet"),

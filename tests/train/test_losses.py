@@ -49,6 +49,29 @@ def test_plain_losses_follow_their_formulas(pair: tuple[Tensor, Tensor]) -> None
     assert losses.tv(sr, sr, NO_LR).item() == pytest.approx(across + down)
 
 
+def test_the_gradient_loss_compares_differences_of_neighbours() -> None:
+    """Of a column of errors 0, 3, 1 and two equal ones next to it: (3 + 2) / 2 down; (0 + 3 + 1) / 6 across."""
+    error = torch.tensor([[0.0, 0.0, 0.0], [3.0, 0.0, 0.0], [1.0, 0.0, 0.0]])
+    hr = torch.rand(1, 1, 3, 3).double()
+    found = losses.gradient(hr + error.double(), hr, NO_LR).item()
+    assert found == pytest.approx((3 + 2) / 6 + (3 + 1) / 6)
+    assert losses.gradient(hr + 0.25, hr, NO_LR).item() == pytest.approx(0, abs=1e-12)
+
+
+def test_losses_of_appearance_see_the_window_and_the_real_images(vgg19: Path) -> None:
+    how = Perceptual(weight=1, vgg19=vgg19, layers={"conv1_2": 1})
+    criterion = criterion_of(l1=1.0, perceptual=how)
+    sr, hr, real = torch.rand(3, 1, 3, 16, 16)
+    window = (..., slice(3, 11), slice(5, 13))
+    found = criterion(sr, hr, NO_LR, (sr[window], real[window]))
+    assert found["l1"] == functional.l1_loss(sr, hr)
+    assert found["perceptual"] == criterion(sr[window], real[window], NO_LR)["perceptual"]
+    in_bf16 = Criterion(any_losses()(l1=1.0, perceptual=how), LOSSES, "bf16")(sr, hr, NO_LR, (sr[window], real[window]))
+    assert in_bf16["l1"] == found["l1"]
+    assert in_bf16["perceptual"] != found["perceptual"]
+    assert in_bf16["perceptual"].item() == pytest.approx(found["perceptual"].item(), rel=0.02)
+
+
 def test_ssim_equals_the_metric(pair: tuple[Tensor, Tensor]) -> None:
     sr, hr = pair
     means = [
@@ -238,7 +261,7 @@ def test_the_perceptual_loss_weights_its_layers(distance: Literal["l1", "mse"], 
 def test_gradients_are_finite_where_result_and_truth_are_equal(vgg19: Path, lpips: Lpips) -> None:
     perceptual = Perceptual(weight=1, vgg19=vgg19, layers={"conv2_2": 1})
     everything = any_losses()(
-        l1=1, mse=1, charbonnier=1, ssim=1, fft=1, tv=1, consistency=1, perceptual=perceptual, lpips=lpips
+        l1=1, mse=1, charbonnier=1, ssim=1, fft=1, gradient=1, tv=1, consistency=1, perceptual=perceptual, lpips=lpips
     )
     criterion = Criterion(everything, LOSSES)
     black, varied = torch.zeros(1, 1, 20, 20), torch.rand(1, 1, 20, 20)

@@ -10,6 +10,7 @@ import torch
 from hyperacuity.errors import UsageError
 from hyperacuity.train import preview, read_recipe
 from hyperacuity.train.preview import ACROSS, BAR, GAP, contact_sheet
+from tests.train.runs import RESTORER
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -31,6 +32,16 @@ def test_a_sheet_has_hr_left_and_lr_right_pixel_by_pixel_under_titles(channels: 
 def test_one_pair_makes_a_sheet_of_one_pair() -> None:
     hr = torch.zeros(3, 16, 16)
     assert contact_sheet([(hr, hr[:, ::2, ::2])], 2).size == (2 * 16 + GAP, BAR + 16)
+
+
+def test_a_network_that_restores_is_shown_images_of_its_own_scale(recipe: Path, tmp_path: Path) -> None:
+    config = {**RESTORER["model.config"], "scale": 1}
+    preview(read_recipe(recipe, {**RESTORER, "model.config": config}), tmp_path / "sheet.png")
+    with PIL.Image.open(tmp_path / "sheet.png") as image:
+        sheet = np.asarray(image)
+    assert sheet.shape[1] == 2 * (48 + GAP) * ACROSS - GAP
+    lr = sheet[BAR : BAR + 48, 48:96].astype(int)
+    assert (lr[::2] != lr[1::2]).any()  # single pixels, not squares of 2 x 2
 
 
 def test_a_sheet_of_small_images_is_small(recipe: Path, tmp_path: Path) -> None:

@@ -72,6 +72,32 @@ def test_the_hash_depends_on_what_decides_the_weights() -> None:
     assert recipe.hash() != read_recipe(RECIPES[0], {"data.hardest_of": 2}).hash()
 
 
+def test_keys_that_were_added_later_count_only_where_they_are_used() -> None:
+    gan = next(path for path in RECIPES if path.stem == "srgan-x4")
+    plain = read_recipe(gan).hash()
+    unused = {
+        "discriminator.warm_up": 0,
+        "discriminator.batch_fraction": 1.0,
+        "model.natural": "x",
+        "model.strength": 0.5,
+    }
+    assert read_recipe(gan, unused).hash() == plain
+    for change in ({"discriminator.warm_up": 5}, {"discriminator.batch_fraction": 0.5}, {"window": 48}):
+        assert read_recipe(gan, change).hash() != plain
+    photo = next(path for path in RECIPES if path.stem == "photo-x4")
+    assert read_recipe(photo, {"pairs.validation_per_kind": 1}).hash() == read_recipe(photo).hash()
+    assert read_recipe(photo, {"pairs.truth.web": 0.4}).hash() != read_recipe(photo).hash()
+
+
+def test_the_recipes_of_runs_before_keep_their_hashes() -> None:
+    hashes = {path.stem: read_recipe(path).hash() for path in RECIPES}
+    assert {name: hashes[name] for name in ("acute-50k-x2", "srgan-x4", "vae-x2")} == {
+        "acute-50k-x2": "ee8b2c9fe371",
+        "srgan-x4": "cbf0e6d83009",
+        "vae-x2": "b1f6b10d595f",
+    }
+
+
 def test_a_recipe_keeps_its_hash_when_options_are_added(recipe: Path) -> None:
     """Otherwise older runs could not be resumed after an update."""
     text = recipe.read_text().replace(f"{recipe.parent.as_posix()}/", "")

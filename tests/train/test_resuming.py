@@ -20,7 +20,7 @@ from hyperacuity.errors import UsageError
 from hyperacuity.task import Stop, Stopped
 from hyperacuity.train import read_recipe, train
 from hyperacuity.train.checkpoint import Checkpoints
-from tests.train.runs import GAN, VAE, assert_equal, trained, weights
+from tests.train.runs import GAN, PAIRS_GAN, VAE, assert_equal, trained, weights
 
 
 def test_a_killed_run_resumes_to_the_same_weights(recipe: Path, tmp_path: Path) -> None:
@@ -72,8 +72,8 @@ def test_a_damaged_image_is_left_out_and_a_resumed_run_ends_alike(recipe: Path, 
 
 @pytest.mark.parametrize(
     "changes",
-    [GAN, VAE, {"degradation": {"kind": "chain"}}, {"data.hardest_of": 3}],
-    ids=["gan", "vae", "chain", "hard patches"],
+    [GAN, VAE, PAIRS_GAN, {"degradation": {"kind": "chain"}}, {"data.hardest_of": 3}],
+    ids=["gan", "vae", "pairs", "chain", "hard patches"],
 )
 def test_random_draws_continue_after_resuming(changes: dict[str, Any], recipe: Path, tmp_path: Path) -> None:
     trained(recipe, tmp_path / "whole", changes)

@@ -53,6 +53,14 @@ def test_an_animated_image_becomes_a_video(name: str, suffix: str, tmp_path: Pat
             assert np.abs(small - np.asarray(image.convert("RGB"))).mean() < 20  # chroma is coarse
 
 
+def test_everything_that_a_video_does_not_hold_of_an_image_is_named(tmp_path: Path) -> None:
+    frames = [PIL.Image.fromarray(frame) for frame in moving_frames(4)]
+    frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:], duration=100, comment=b"mine")
+    outcome = run(Task(str(tmp_path / "a.gif"), str(tmp_path / "b.mkv"), Size(2)))
+    assert "a video cannot hold the source's comment" in [message.text for message in outcome.lost]
+    assert not any("a.gif" in message.text for message in outcome.lost)
+
+
 def test_other_images_stay_images(tmp_path: Path) -> None:
     PIL.Image.fromarray(moving_frames(1)[0]).save(tmp_path / "still.gif")
     assert find_kind(tmp_path / "still.gif", tmp_path / "b.mp4") == "image"

@@ -228,6 +228,7 @@ def record(outcome: Outcome) -> dict[str, Any]:
         "frames": outcome.frames,
         "models": outcome.models,
         "choice": outcome.choice.to_json() if outcome.choice else None,
+        **({"consistency": outcome.consistency} if outcome.consistency else {}),
         "lr_psnr": outcome.lr_psnr,
         "expected_errors": outcome.expected_errors,
         "seconds": round(outcome.seconds, 3),
@@ -235,7 +236,9 @@ def record(outcome: Outcome) -> dict[str, Any]:
 
 
 def _note(outcome: Outcome) -> str:
-    """Speed and savings of a video."""
+    """Speed and savings of a video; the consistency of a measurement."""
+    if outcome.consistency:
+        return outcome.consistency
     if outcome.kind != "video":
         return ""
     parts = []

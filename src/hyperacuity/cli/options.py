@@ -15,6 +15,7 @@ from hyperacuity.errors import UsageError, nearest
 
 # The panels of `--help`.
 INPUT, SIZE, MODEL, OUTPUT, COMPUTE, VIDEO = "Input", "Size", "Model", "Output", "Computation", "Videos"
+MEASUREMENT = "Satellite and medical images (not for diagnosis, nor for decisions on safety)"
 TRUST = "Trust"
 
 # The names of `engines.ENGINES`, which a test compares: importing the engines would delay each --help.
@@ -223,8 +224,41 @@ Strict = Annotated[
 Preview = Annotated[
     Path | None,
     typer.Option(
-        help="Write only this image of one frame, before and after: from the middle, or at --start.",
+        help="Write only this image of one frame, or of a part of a scene, before and after.",
         rich_help_panel=VIDEO,
+    ),
+]
+
+Consistent = Annotated[
+    bool,
+    typer.Option(
+        "--consistent",
+        help="Make the mean of the result under each input pixel that pixel.",
+        rich_help_panel=MEASUREMENT,
+    ),
+]
+Categorical = Annotated[
+    bool, typer.Option("--categorical", help="Values are classes: enlarge by nearest.", rich_help_panel=MEASUREMENT)
+]
+Cog = Annotated[bool, typer.Option("--cog", help="Write a cloud-optimised GeoTIFF.", rich_help_panel=MEASUREMENT)]
+AllowGenerative = Annotated[
+    bool,
+    typer.Option("--allow-generative", help="Allow models that invent detail.", rich_help_panel=MEASUREMENT),
+]
+Plane = Annotated[
+    str | None,
+    typer.Option(help="Axes of the slices of a NIfTI volume: xy, xz, yz.", rich_help_panel=MEASUREMENT),
+]
+Padding = Annotated[
+    float | None,
+    typer.Option(
+        help="Stored value without a measurement, if a DICOM file declares none.", rich_help_panel=MEASUREMENT
+    ),
+]
+KeepPrivate = Annotated[
+    bool,
+    typer.Option(
+        "--keep-private", help="Keep private DICOM elements, also old geometry in them.", rich_help_panel=MEASUREMENT
     ),
 ]
 

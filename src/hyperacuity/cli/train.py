@@ -152,7 +152,7 @@ def _show(record: Recipe, training: Iterator[TrainingProgress], folder: Path) ->
         task = bar.add_task("reading images", total=record.steps, status="")
         for progress in training:
             if not progress.losses:
-                bar.update(task, completed=progress.step)
+                bar.update(task, completed=progress.step, description=progress.preparing)
                 continue
             log.write(progress)
             status = "  ".join(f"{name} {value:.4f}" for name, value in progress.losses.items())

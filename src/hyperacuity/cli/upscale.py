@@ -13,8 +13,12 @@ import typer
 from hyperacuity.cli import options as shared
 from hyperacuity.cli.interruption import interruptible
 from hyperacuity.cli.options import (
+    AllowGenerative,
     CalibrationFile,
+    Categorical,
     Codec,
+    Cog,
+    Consistent,
     Crf,
     Deinterlace,
     Device,
@@ -36,11 +40,14 @@ from hyperacuity.cli.options import (
     Jobs,
     Json,
     KeepEnding,
+    KeepPrivate,
     Megapixels,
     ModelOrAuto,
     ModelPath,
     MoreInputs,
     Output,
+    Padding,
+    Plane,
     Precision,
     Preset,
     Preview,
@@ -62,7 +69,7 @@ from hyperacuity.cli.streams import source_pipe, target_pipe
 from hyperacuity.cli.values import seconds, texts
 from hyperacuity.errors import UsageError
 from hyperacuity.size import Size, size_suffix
-from hyperacuity.task import ImageOptions, Options, Stopped, Task, VideoOptions
+from hyperacuity.task import ImageOptions, MeasurementOptions, Options, Stopped, Task, VideoOptions
 
 if TYPE_CHECKING:
     from hyperacuity.tasks import Naming, Unplanned
@@ -113,12 +120,20 @@ def command(
     deinterlace: Deinterlace = False,
     strict: Strict = False,
     preview: Preview = None,
+    consistent: Consistent = False,
+    categorical: Categorical = False,
+    cog: Cog = False,
+    allow_generative: AllowGenerative = False,
+    plane: Plane = None,
+    padding: Padding = None,
+    keep_private: KeepPrivate = False,
 ) -> None:
     """Make images and videos larger.
 
     hyperacuity upscale photo.jpg                    writes photo-x2.jpg next to it
     hyperacuity upscale photos -r -s 4 -o larger     a folder, and all folders in it
     hyperacuity upscale video.mp4 -o larger.mp4      a video with its sound, subtitles and chapters
+    hyperacuity upscale scene.tif --consistent       a satellite scene, with its place and its values
     hyperacuity upscale - -o - --ext png < a > b     in a pipe
     """
     from hyperacuity.tasks import find_unplanned
@@ -132,7 +147,7 @@ def command(
     if suffix and {"/", "\\"} & set(suffix):
         raise UsageError(f"--suffix {suffix}: a suffix is part of a file name; use -o for another folder")
     if preview is not None and (output is not None or len(everything) > 1):
-        raise UsageError("--preview is one image of one video: leave -o and all but one input out")
+        raise UsageError("--preview is one image of one video or scene: leave -o and all but one input out")
     options = Options(
         model=model,
         model_path=None if model_path is None else str(model_path),
@@ -156,6 +171,7 @@ def command(
         strict=strict,
         preview=preview is not None,
     )
+    measurement = MeasurementOptions(consistent, categorical, cog, allow_generative, plane, padding, keep_private)
     extension = shared.read_extension(ext)
     template = Task(
         "",
@@ -169,6 +185,7 @@ def command(
             *shared.read_trust(error_map, error_map_look, calibration, report, single=len(everything) == 1),
         ),
         videos if videos != VideoOptions() else None,
+        measurement if measurement != MeasurementOptions() else None,
         force,
         skip_existing,
         explain,

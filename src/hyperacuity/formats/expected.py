@@ -13,6 +13,8 @@ from pathlib import Path
 
 from hyperacuity.formats import files, table, video
 from hyperacuity.formats.content import HEAD, Content
+from hyperacuity.formats.dicom.recognition import accepts as is_dicom
+from hyperacuity.formats.nifti.recognition import accepts as is_nifti
 
 # Files and folders that systems and programs create without being asked. Hidden ones need no entry.
 CLUTTER = (
@@ -122,6 +124,8 @@ def walk(folder: Path, *, recursive: bool) -> Iterator[Path]:
 
 
 def _classify_content(path: Path) -> Expected:
+    if is_nifti(path) or is_dicom(path):
+        return Expected.FOREIGN_IMAGE  # they are no photos; tasks of their own read them
     head = _head(path)
     if not head or _is_text(head):  # netpbm's text forms look like text, and have their endings
         return Expected.NOTHING

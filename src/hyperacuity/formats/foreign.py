@@ -33,6 +33,9 @@ _SIGNATURES = (
     (0, b"XPDS", f"a DPX image; {_CONVERT}"),
     (0, b"\x80\x2a\x5f\xd7", f"a Cineon image; {_CONVERT}"),
     (0, b"\0\0\1\0", "an icon (ICO); convert it to PNG first"),
+    # No colour map, or one that starts with colour 0; plain and compressed.
+    *((0, b"\0\0" + kind + bytes(5), f"a TGA image; {_CONVERT}") for kind in (b"\2", b"\3", b"\x0a", b"\x0b")),
+    *((0, b"\0\1" + kind + bytes(2), f"a TGA image; {_CONVERT}") for kind in (b"\1", b"\x09")),
     (0, b"\0\0\2\0", "a cursor (CUR); convert it to PNG first"),
     (0, b"icns", "an icon (ICNS); convert it to PNG first"),
     (0, b"DDS ", f"a DDS texture; {_CONVERT}"),

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hyperacuity.errors import UsageError
-from hyperacuity.image import Image
+from hyperacuity.image import Image, pil_pixels
 from hyperacuity.inspection.blockiness import Blockiness, measure_blockiness
 from hyperacuity.inspection.jpeg_tables import read_jpeg_header
 from hyperacuity.inspection.noise import measure_noise
@@ -54,7 +54,7 @@ def inspect(x: str | os.PathLike[str] | bytes | NDArray[Any] | PIL.Image.Image) 
     if isinstance(x, str | bytes | os.PathLike):
         return _inspect_file(x if isinstance(x, bytes) else Path(x))
     if hasattr(x, "getbands"):  # a PIL image, recognised without importing PIL
-        return inspect_image(_image(np.asarray(x.convert("RGBA" if x.has_transparency_data else "RGB"))))
+        return inspect_image(_image(pil_pixels(x)))
     raise UsageError(f"cannot inspect a {type(x).__name__}: give a path, bytes, a PIL image or a numpy array")
 
 
@@ -107,4 +107,5 @@ def _image(pixels: NDArray[Any]) -> Image:
         raise UsageError(f"pixels of shape {pixels.shape}: give (H, W) or (H, W, C) with 1 to 4 channels")
     if pixels.dtype.kind not in "uf":
         raise UsageError(f"pixels of {pixels.dtype}: give uint8, uint16, or floats in [0, 1]")
-    return Image.from_pixels(pixels, alpha=channels in (2, 4))
+    plain = np.asarray(pixels, pixels.dtype.newbyteorder("="))  # not a masked array, for example
+    return Image.from_pixels(plain, alpha=channels in (2, 4))

@@ -79,3 +79,8 @@ class Declaration:
     layouts: tuple[KeyLayout, ...] = ()
     published_counts: tuple[PublishedCount, ...] = ()
     small: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def takes_enlarged(self) -> bool:
+        """Whether bicubic enlarges the network's input before it; other networks of scale 1 restore only."""
+        return self.scales == (1,)

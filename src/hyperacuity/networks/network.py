@@ -23,7 +23,8 @@ class Network(Protocol):
 
     Attributes:
         channels: 1 (luma of BT.601 in studio range, on [0, 1]) or 3 (RGB).
-        scale: Output pixels per input pixel along a side; 1 for networks whose input bicubic has enlarged.
+        scale: Output pixels per input pixel along a side; 1 for networks that restore only, and for those whose input
+            bicubic has enlarged, as their declaration says.
         multiple: Height and width of the input must be divisible by it.
     """
 

@@ -3,6 +3,7 @@
     enlarge       `Pipeline`: joins the others into one stream of rows
     first_pass    properties of the whole image, found before its first row is computed; colours under zero alpha
     codes         stored values <-> planes
+    wide          what does not go through networks: values beyond their range, and pixels without a measurement
     planes        the planes of a row, by name: colour, alpha
     rows          streams of rows: blocks, windows, resizing, threads
     stage         `Stage`, one network of a chain, and that network applied to one image

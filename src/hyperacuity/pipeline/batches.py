@@ -1,6 +1,7 @@
 """Between the planes of an image and what a network reads and returns.
 
-A network reads one channel (luma, or grey) or three (R, G, B). Alpha is a second image in its batch.
+A network reads one channel (luma, or grey) or three (R, G, B). Alpha is a second image in its batch, and so is each
+further band of a measured image.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ def to_batch(planes: Planes, names: PlaneSlices, channels: int) -> Planes:
         if names.has_alpha:
             image = np.concatenate([image, colour.to_studio(alpha)])
         return image[:, None]
+    if names.bands:
+        return np.broadcast_to(colours[:, None], (len(colours), 3, *colours.shape[1:]))
     image = np.broadcast_to(colours, (3, *planes.shape[1:]))[None]
     return np.concatenate([image, *(np.broadcast_to(plane, image.shape) for plane in alpha)])
 

@@ -9,11 +9,12 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from hyperacuity.errors import OutOfMemory
 from hyperacuity.image import Image, Strips
-from hyperacuity.pipeline import first_pass
+from hyperacuity.pipeline import first_pass, wide
 from hyperacuity.pipeline.codes import Codes
 from hyperacuity.pipeline.faithful import correct_stream
 from hyperacuity.pipeline.first_pass import Facts
@@ -74,6 +75,7 @@ class Pipeline:
             DamagedFile: If a first pass finds too few or too many rows.
         """
         strips = first_pass.rereadable(source.strips() if isinstance(source, Image) else source)
+        meter = meter if strips.header.measured is None else None
         rows = self._rows(strips, first_pass.survey(strips), height, width, meter)
         rows = rows if meter is None else _observed(rows, meter.add_result)
         return Strips(strips.header.resized(height, width), rows)
@@ -82,24 +84,38 @@ class Pipeline:
         self, source: Strips, found: Facts, height: int, width: int, meter: ConsistencyMeter | None
     ) -> Iterator[NDArray[Any]]:
         pool = pixel_pool()
-        # A grey image stays in studio range if all networks are on luma.
-        studio = source.header.colours == 1 and {stage.engine.channels for stage in self.stages} == {1}
+        measured = source.header.measured
+        # A grey image stays in studio range if all networks are on luma, and so do bands.
+        separate = measured is not None or source.header.colours == 1
+        studio = separate and {stage.engine.channels for stage in self.stages} == {1}
         codes = Codes.for_image(source.header, found, studio=studio)
         steps = self._steps(source, codes, height, width, studio=studio)
-        first = strips = _planes(source, found, codes, pool, meter)
         size = source.header.height, source.header.width
-        if self.damping is not None and height >= size[0] and width >= size[1]:
-            strips, wanted = itertools.tee(first)
-            steps.append(
-                functools.partial(correct_stream, size, (height, width), codes.names.colour, self.damping, wanted)
-            )
-        for step in steps[:-1]:
-            strips = step(pool, strips, lambda block: block)
-        last = steps[-1] if steps else map_ahead
+        corrected = self.damping is not None and measured is None and height >= size[0] and width >= size[1]
+        correct = functools.partial(correct_stream, size, (height, width), codes.names.colour, self.damping or 0.0)
         try:
-            yield from last(pool, strips, codes.to_stored)
-            for _ in first:  # Missing or surplus rows must raise, even if no result depends on them.
-                pass
+            if measured is not None and (not steps or measured.categorical or not found.has_valid):
+                yield from wide.copy_nearest(source, height, width)
+            elif measured is not None or (codes.beyond and self.stages):
+                rows = _stored_rows(source, found, pool, meter)
+                if corrected:  # on stored values, since those beyond the range do not pass through the planes
+                    rows, wanted = itertools.tee(rows)
+                    made = wide.stream(source.header, rows, found, codes, steps, (height, width), pool)
+                    made = correct(map(_planar, wanted), pool, map(_planar, made), _interleaved)
+                else:
+                    made = wide.stream(source.header, rows, found, codes, steps, (height, width), pool)
+                yield from made
+            else:
+                first = strips = map_ahead(pool, _stored_rows(source, found, pool, meter), codes.to_planes)
+                if corrected:
+                    strips, planes = itertools.tee(first)
+                    steps.append(functools.partial(correct, planes))
+                for step in steps[:-1]:
+                    strips = step(pool, strips, lambda block: block)
+                last = steps[-1] if steps else map_ahead
+                yield from last(pool, strips, codes.to_stored)
+                for _ in first:  # Missing or surplus rows must raise, even if no result depends on them.
+                    pass
         except OutOfMemory:
             raise
         except MemoryError as error:  # outside the network, where smaller tiles do not help
@@ -124,16 +140,15 @@ class Pipeline:
         return steps
 
 
-def _planes(
-    source: Strips, found: Facts, codes: Codes, pool: Executor, meter: ConsistencyMeter | None
-) -> Iterator[Planes]:
-    """The image's planes, a block of rows at a time."""
-    header = source.header
+def _stored_rows(
+    source: Strips, found: Facts, pool: Executor, meter: ConsistencyMeter | None
+) -> Iterator[NDArray[Any]]:
+    """The image's rows as stored, a block at a time; transparent pixels have the colours of their neighbours."""
     if found.transparent:
         rows = first_pass.opaque_colours(source, pool)
     else:
-        rows = regroup(source.rows, block_rows(header.width), header.height)
-    return map_ahead(pool, rows if meter is None else _observed(rows, meter.add_source), codes.to_planes)
+        rows = regroup(source.rows, block_rows(source.header.width), source.header.height)
+    return rows if meter is None else _observed(rows, meter.add_source)
 
 
 def _observed(rows: Iterator[NDArray[Any]], observe: Callable[[NDArray[Any]], None]) -> Iterator[NDArray[Any]]:
@@ -141,3 +156,11 @@ def _observed(rows: Iterator[NDArray[Any]], observe: Callable[[NDArray[Any]], No
     for strip in rows:
         observe(strip)
         yield strip
+
+
+def _planar(rows: NDArray[Any]) -> Planes:
+    return np.ascontiguousarray(rows.transpose(2, 0, 1), np.float32)
+
+
+def _interleaved(planes: Planes) -> NDArray[Any]:
+    return np.ascontiguousarray(planes.transpose(1, 2, 0))

@@ -1,9 +1,10 @@
 """Properties of a whole image that must be known before its first row is computed.
 
-Integers without alpha need nothing: they are read once, as they come. Floats and alpha need a first pass, which holds a
-few rows at a time; transparent pixels need another one, which keeps the image's mean colours at a 32nd of its size. So
-the rows must be readable again: `Strips.rows` that is a list, or another iterable that restarts each time. Rows that
-can be read only once (an iterator, such as a generator) are gathered into memory if a first pass is needed.
+Integers without alpha need nothing: they are read once, as they come. Floats, alpha and measured images whose ranges
+are unknown need a first pass, which holds a few rows at a time; transparent pixels need another one, which keeps the
+image's mean colours at a 32nd of its size. So the rows must be readable again: `Strips.rows` that is a list, or another
+iterable that restarts each time. Rows that can be read only once (an iterator, such as a generator) are gathered into
+memory if a first pass is needed.
 """
 
 from __future__ import annotations
@@ -17,9 +18,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hyperacuity import colour
+from hyperacuity import colour, values
 from hyperacuity.errors import UsageError
-from hyperacuity.image import Header, Strips
+from hyperacuity.image import BandRange, Header, Strips, Survey
 from hyperacuity.pipeline.rows import block_rows, map_ahead, regroup
 
 
@@ -28,14 +29,21 @@ class Facts:
     """The results of a first pass.
 
     Attributes:
-        least_colour: The least value of a colour, stored, transparent pixels not counted; None for integers.
+        range: The range of the colours of a float image, transparent pixels not counted; None for integers.
+        survey: The ranges of the bands of a measured image; None for all others.
         constant_alpha: The stored alpha where all pixels have the same; None otherwise.
         transparent: Whether some pixels, but not all, are fully transparent.
     """
 
-    least_colour: float | None = None
+    range: BandRange | None = None
+    survey: Survey | None = None
     constant_alpha: float | None = None
     transparent: bool = False
+
+    @property
+    def has_valid(self) -> bool:
+        """Whether a band of a measured image has a valid value."""
+        return self.survey is not None and any(self.survey.ranges)
 
 
 def rereadable(strips: Strips) -> Strips:
@@ -52,34 +60,45 @@ def survey(strips: Strips) -> Facts:
         DamagedFile: If there are more or fewer rows than the header says.
     """
     header = strips.header
+    if header.measured is not None:
+        return Facts(survey=header.measured.survey or _survey_bands(strips))
     if not _needs_pass(header):
         return Facts()
     black = header.levels[0]
     floats = header.dtype.kind == "f"
-    least = least_visible = least_alpha = math.inf
-    most_alpha = -math.inf
+    colour_values = values.RangeFinder(header.dtype) if floats else None
+    least_alpha, most_alpha = math.inf, -math.inf
     for block in regroup(strips.rows, block_rows(header.width), header.height):
         if floats and not np.isfinite(block).all():
             raise UsageError("the image contains NaN or Inf; replace these values first")
         colours, alpha = block[..., : header.colours], block[..., header.colours :]
-        if floats:
-            least = min(least, float(colours.min()))
+        if colour_values is not None:
+            visible = alpha[..., 0] > black if header.alpha else None
+            colour_values.add(colours if visible is None or visible.all() else colours[visible])
         if header.alpha:
             least_alpha = min(least_alpha, float(alpha.min()))
             most_alpha = max(most_alpha, float(alpha.max()))
-        if header.alpha and floats:
-            least_visible = min(least_visible, float(colours.min(initial=np.inf, where=alpha > black)))
     constant = header.alpha and least_alpha == most_alpha
     transparent = header.alpha and not constant and least_alpha <= black
     return Facts(
-        least_colour=(least_visible if transparent else least) if floats else None,
+        range=colour_values.find() if colour_values is not None else None,
         constant_alpha=least_alpha if constant else None,
         transparent=transparent,
     )
 
 
 def _needs_pass(header: Header) -> bool:
+    if header.measured is not None:
+        return header.measured.survey is None and not header.measured.categorical
     return header.alpha or header.dtype.kind == "f"
+
+
+def _survey_bands(strips: Strips) -> Survey | None:
+    header = strips.header
+    if not _needs_pass(header):
+        return None
+    blocks = regroup(strips.rows, block_rows(header.width), header.height)
+    return values.survey(Strips(header, blocks))
 
 
 def opaque_colours(strips: Strips, pool: Executor) -> Iterator[NDArray[Any]]:

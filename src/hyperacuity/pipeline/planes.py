@@ -20,6 +20,7 @@ class PlaneSlices:
     Attributes:
         colour: One plane of grey, or three of R, G, B.
         alpha: One plane, or an empty slice.
+        bands: Whether the planes are bands of a measured image, each of which is an image of its own for a network.
 
     Example:
         >>> names = PlaneSlices.build(colours=3, alpha=True)
@@ -29,11 +30,12 @@ class PlaneSlices:
 
     colour: slice
     alpha: slice
+    bands: bool = False
 
     @classmethod
-    def build(cls, *, colours: int, alpha: bool) -> PlaneSlices:
+    def build(cls, *, colours: int, alpha: bool, bands: bool = False) -> PlaneSlices:
         """Lay out the planes in their stored order."""
-        return cls(slice(0, colours), slice(colours, colours + alpha))
+        return cls(slice(0, colours), slice(colours, colours + alpha), bands)
 
     @property
     def count(self) -> int:
@@ -47,5 +49,10 @@ class PlaneSlices:
 
     @property
     def grey(self) -> bool:
-        """Whether the image has one plane of grey instead of R, G, B."""
-        return bool(self.colour.stop == 1)
+        """Whether each plane is an image of its own: there is one plane of grey instead of R, G, B, or bands."""
+        return self.bands or bool(self.colour.stop == 1)
+
+    @property
+    def images(self) -> int:
+        """How many images a network reads at a time."""
+        return self.count if self.grey else 1 + self.has_alpha

@@ -113,18 +113,31 @@ def regroup(strips: Iterable[NDArray[Any]], count: int, height: int) -> Iterator
 
 def windows(strips: Iterable[Planes], spans: Iterable[tuple[int, int]]) -> Iterator[Planes]:
     """Cut a stream of rows into windows [first, last), which may overlap; neither end may move back."""
-    source = iter(strips)
-    held = next(source)
-    top = 0
+    reader = RowReader(strips)
     for first, last in spans:
-        parts = [held[:, first - top :]]
-        end = top + held.shape[1]
+        yield reader.read(first, last)
+
+
+class RowReader:
+    """Reads any rows of a stream, as long as the first of them never moves back; holds no rows before it."""
+
+    def __init__(self, strips: Iterable[NDArray[Any]]) -> None:
+        self._strips = iter(strips)
+        self._held: NDArray[Any] | None = None
+        self._top = 0
+
+    def read(self, first: int, last: int) -> NDArray[Any]:
+        """Return the rows [first, last), (C, last - first, W)."""
+        if self._held is None:
+            self._held = next(self._strips)
+        parts = [self._held[:, first - self._top :]]
+        end = self._top + self._held.shape[1]
         while end < last:
-            strip = next(source)
+            strip = next(self._strips)
             parts.append(strip[:, max(0, first - end) :])
             end += strip.shape[1]
-        held, top = _stacked(parts, axis=1), first
-        yield held[:, : last - first]
+        self._held, self._top = _stacked(parts, axis=1), first
+        return self._held[:, : last - first]
 
 
 def _stacked(parts: list[NDArray[Any]], axis: int) -> NDArray[Any]:

@@ -86,7 +86,7 @@ class RunningStage:
             multiple=self.engine.multiple,
             scale=self.engine.scale,
             channels=self.engine.channels,
-            images=2 if names.has_alpha else 1,
+            images=names.images,
             activation_bytes=self.engine.activation_bytes,
             available=self.engine.available() if tile is None and self.engine.activation_bytes else 0,
             tile=tile,

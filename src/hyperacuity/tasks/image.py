@@ -20,7 +20,9 @@ from hyperacuity.api import Upscaler
 from hyperacuity.error_maps import ErrorMapRequest
 from hyperacuity.errors import LEAVE_OUT, HyperacuityError, UsageError, Use
 from hyperacuity.inspection import Inspection
-from hyperacuity.task import ImageOptions, Outcome, Progress, Stop, Task, VideoOptions
+from hyperacuity.task import ImageOptions, MeasurementOptions, Outcome, Progress, Stop, Task, VideoOptions
+
+MODEL: str | None = None
 
 
 def accepts(source: Path | IO[bytes]) -> bool:
@@ -51,6 +53,9 @@ def run(
     if task.video is not None and replace(task.video, strict=False) != VideoOptions():
         options_of_videos = dict.fromkeys(task.video.to_json(), LEAVE_OUT)
         raise UsageError("this is an image, but options for videos are given", Use(**options_of_videos))
+    if task.measurement is not None and task.measurement != MeasurementOptions():
+        names = dict.fromkeys(task.measurement.to_json(), LEAVE_OUT)
+        raise UsageError("this is an image, but options for measurements are given", Use(**names))
     options = task.image or ImageOptions()
     data = source if isinstance(source, Path) else source.read()
     samples: list[NDArray[np.float32]] = []

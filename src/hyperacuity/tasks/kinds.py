@@ -10,12 +10,19 @@ from hyperacuity import formats
 from hyperacuity.api import Upscaler
 from hyperacuity.inspection import Inspection
 from hyperacuity.task import Outcome, Progress, Stop, Task
-from hyperacuity.tasks import image, video
+from hyperacuity.tasks import image, raster, video, volume
 from hyperacuity.video import is_animation
 
 
 class Kind(Protocol):
-    """The interface of a module that implements a kind."""
+    """The interface of a module that implements a kind.
+
+    Attributes:
+        MODEL: The model or family for tasks that name none; None for the default of all kinds.
+    """
+
+    @property
+    def MODEL(self) -> str | None: ...  # noqa: N802 - a constant of a module
 
     def accepts(self, source: Path | IO[bytes]) -> bool:
         """Returns whether a source is of this kind, judged by its first bytes or by the pattern of its name.
@@ -75,6 +82,8 @@ class Kind(Protocol):
 KINDS: dict[str, Kind] = {
     "image": image,
     "video": video,
+    "raster": raster,
+    "volume": volume,
 }
 
 

@@ -7,7 +7,13 @@ from pathlib import Path
 
 from hyperacuity import api, formats
 from hyperacuity.errors import LEAVE_OUT, OTHER, HyperacuityError, UsageError, Use
+from hyperacuity.formats.dicom.recognition import accepts as is_dicom
 from hyperacuity.formats.expected import is_foreign
+from hyperacuity.formats.nifti.recognition import SUFFIXES as NIFTI_SUFFIXES
+from hyperacuity.formats.nifti.recognition import accepts as is_nifti
+from hyperacuity.formats.nifti.recognition import split_name
+from hyperacuity.formats.raster.recognition import SUFFIXES as RASTER_SUFFIXES
+from hyperacuity.formats.raster.recognition import accepts as is_raster
 from hyperacuity.tasks.pipes import PIPE
 
 # Names that Windows gives to devices, with any ending; so are COM1 to COM9 and LPT1 to LPT9.
@@ -40,10 +46,15 @@ class Naming:
         extension = self._extension(source)
         same_folder = folder.resolve() == source.parent.resolve()
         suffix = self.suffix if self.suffix is not None else self.default if same_folder else ""
-        kept = source.suffix if self.keep_ending and source.suffix.lower() != extension.lower() else ""
-        return folder / f"{source.stem}{kept}{suffix}{extension}"
+        if source.is_dir():  # a series of slices
+            return folder / f"{source.name}{suffix}"
+        stem, own = split_name(source)
+        kept = own if self.keep_ending and own.lower() != extension.lower() else ""
+        return folder / f"{stem}{kept}{suffix}{extension}"
 
     def _extension(self, source: Path) -> str:
+        if source.is_file() and (medical := _medical_ending(source)) is not None:
+            return medical
         if is_foreign(source) and not _is_readable(source):
             return source.suffix  # its task reports why it is left out, and its name must not be in the way of others
         return self.extension or _ending(source)
@@ -64,6 +75,8 @@ class Naming:
         if output is None:
             return Path(PIPE) if piped else self.name(source, source.parent)
         folder = Path(output)
+        if source.is_dir() and root == source:  # the files of a series lie in the requested folder itself
+            return folder
         is_folder = folder.is_dir() or output.endswith(("/", "\\"))
         if several or is_folder:
             if folder.is_file():
@@ -92,10 +105,20 @@ def _ending(source: Path) -> str:
         return source.suffix
     if formats.is_video(source):
         return ".mkv"  # it holds most kinds of streams
+    if is_raster(source):
+        return source.suffix if source.suffix.lower() in RASTER_SUFFIXES else RASTER_SUFFIXES[0]
     try:
         return api.ending(source)
     except HyperacuityError:
         return ".png"  # the task of this file will report what is wrong with it
+
+
+def _medical_ending(source: Path) -> str | None:
+    """The ending of an enlarged medical image, which stays in its format; None for other files."""
+    if is_nifti(source):
+        ending = split_name(source)[1]
+        return ending if ending.lower() in NIFTI_SUFFIXES else NIFTI_SUFFIXES[0]
+    return source.suffix if is_dicom(source) else None
 
 
 def _is_readable(source: Path) -> bool:
@@ -123,4 +146,4 @@ def _names_folder(path: Path) -> bool:
 
 
 def _names_file(path: Path) -> bool:
-    return formats.knows(path) or formats.names_video(path)
+    return formats.knows(path) or formats.names_video(path) or split_name(path)[1].lower() in (*NIFTI_SUFFIXES, ".dcm")

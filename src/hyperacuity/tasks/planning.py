@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hyperacuity.errors import LEAVE_OUT, OTHER, Cure, UsageError, Use
+from hyperacuity.formats.dicom.recognition import accepts as is_dicom
 from hyperacuity.formats.expected import Expected, classify, is_clutter, is_system_file, walk
 from hyperacuity.formats.video.patterns import is_pattern
 from hyperacuity.task import Task
@@ -93,10 +94,18 @@ def fit_options(tasks: Sequence[Task]) -> list[Task]:
     kinds = [find_kind(Path(task.source), Path(task.target)) if task.source != PIPE else "" for task in tasks]
     if len({*kinds}) < 2:
         return list(tasks)
-    return [
-        replace(task, image=None) if kind == "video" else replace(task, video=None) if kind == "image" else task
-        for task, kind in zip(tasks, kinds, strict=True)
-    ]
+    fitted = []
+    for task, kind in zip(tasks, kinds, strict=True):
+        options = {"image": "image", "video": "video", "raster": "measurement", "volume": "measurement"}.get(kind)
+        fitted.append(
+            replace(
+                task,
+                image=task.image if options in (None, "image") else None,
+                video=task.video if options in (None, "video") else None,
+                measurement=task.measurement if options in (None, "measurement") else None,
+            )
+        )
+    return fitted
 
 
 def _find_all(inputs: Sequence[str], output: str | None, *, recursive: bool) -> dict[Path, Path | None]:
@@ -163,20 +172,25 @@ def _find_in_folder(name: str, folder: Path, recursive: bool, output: str | None
     if results is not None and folder.resolve().is_relative_to(results):
         results = None
     wanted: list[tuple[Path, Path | None]] = []
+    series: dict[Path, bool] = {}  # whether a folder holds slices of DICOM, which are one source
     for path in walk(folder, recursive=recursive):
         if path == folder:
             raise UsageError(f"{name} may not be read; check its permissions")
-        if _is_wanted(path, results):
+        if path.is_file() and is_dicom(path):
+            if not series.setdefault(path.parent, False) and _is_wanted(path.parent, results):
+                series[path.parent] = True
+                wanted.append((path.parent, folder))
+        elif _is_wanted(path, results):
             wanted.append((path, folder))
     return wanted
 
 
 def _is_wanted(path: Path, results: Path | None) -> bool:
     """Whether a file in a folder is a source; `results` is a folder below the one that is searched, or None."""
-    if path.is_dir():
-        return True  # it may not be read, which its task will report
     if results is not None and path.resolve().is_relative_to(results):
         return False
+    if path.is_dir():
+        return True  # a series of slices; or it may not be read, which its task will report
     return (path.is_file() or path.is_symlink()) and classify(path) is not Expected.NOTHING
 
 

@@ -55,7 +55,7 @@ def run(
     def receive(warning: Warning) -> None:
         message = Message.from_exception(warning)
         for path in (task.source, task.target):  # the outcome names them
-            message = replace(message, text=message.text.removeprefix(f"{Path(path).name}: "))
+            message = replace(message, text=message.text.removeprefix(f"{path}: ").removeprefix(f"{Path(path).name}: "))
         if isinstance(warning, LossWarning):
             lost.append(message)
         observer.warned(task, message)
@@ -89,6 +89,8 @@ def _run(task: Task, observer: Observer, stop: Stop, pipes: Pipes, upscalers: Up
                 return Outcome(task.source, task.target, skipped=True)
     kind = find_kind(source, target)
     options, choice, source = _choose(task, KINDS[kind], source)
+    if options.model is None and options.model_path is None:
+        options = replace(options, model=KINDS[kind].MODEL)
     upscaler = upscalers.get(options)
     if isinstance(target, Path):
         with storing(target):

@@ -13,6 +13,7 @@ from hyperacuity.inspection import Inspection, inspect_frames
 from hyperacuity.task import Outcome, Progress, Stop, Task, VideoOptions
 from hyperacuity.tasks.pipes import peek
 
+MODEL: str | None = None
 _Y4M = b"YUV4MPEG2 "
 
 

@@ -40,21 +40,31 @@ class Adversary:
             ) from error
         self.network, self.optimizer = fabric.setup(self.plain, optimisation.build(self.plain, settings.optimizer))
 
-    def generator_term(self, sr: Tensor, hr: Tensor) -> Tensor:
-        """Compute what the generator pays, times its weight; the discriminator gets no gradients from it."""
+    def generator_term(self, sr: Tensor, hr: Tensor, step: int) -> Tensor:
+        """Compute what the generator pays, times its weight; the discriminator gets no gradients from it.
+
+        Args:
+            sr: Results.
+            hr: What counts as real.
+            step: Steps taken so far, by which the weight grows at first.
+        """
         self.plain.requires_grad_(False)
         try:
             fake = self.network(sr)
             real = self.network(hr) if self.settings.loss == "relativistic" else None
-            return self.settings.weight * generator_loss(self.settings.loss, fake, real)
+            return self._weight(step) * generator_loss(self.settings.loss, fake, real)
         finally:
             self.plain.requires_grad_(True)
+
+    def _weight(self, step: int) -> float:
+        grown = step - self.settings.pretrain_steps
+        return self.settings.weight * min(1.0, grown / self.settings.warm_up if self.settings.warm_up else 1.0)
 
     def learn(self, pairs: list[tuple[Tensor, Tensor]], rate: float) -> dict[str, Tensor]:
         """Take one step on results and their truths.
 
         Args:
-            pairs: (sr, hr) of each batch of the step.
+            pairs: (sr, hr) of each batch of the step, of which the first `batch_fraction` is used.
             rate: The learning rate.
 
         Returns:
@@ -65,7 +75,8 @@ class Adversary:
         accuracies: list[Tensor] = []
         losses: list[Tensor] = []
         for sr, hr in pairs:
-            real, fake = self.network(hr), self.network(sr.detach())
+            used = slice(int(len(sr) * self.settings.batch_fraction))
+            real, fake = self.network(hr[used]), self.network(sr[used].detach())
             loss = discriminator_loss(self.settings.loss, fake, real) / len(pairs)
             self.fabric.backward(loss)
             losses.append(loss.detach())

@@ -1,4 +1,4 @@
-"""From a recipe to all that a run needs: networks and optimisers on their device, the objective, the data."""
+"""From a recipe to all that a run needs but its data: networks and optimisers on their device, the objective."""
 
 from __future__ import annotations
 
@@ -12,16 +12,15 @@ from lightning_fabric import Fabric
 from lightning_fabric.strategies.ddp import DDPStrategy
 from torch import nn
 
-from hyperacuity import datasets
 from hyperacuity.errors import UsageError, Use
 from hyperacuity.networks import as_network, build
-from hyperacuity.train import images, optimisation, start, validation
+from hyperacuity.networks.table import NETWORKS
+from hyperacuity.train import optimisation, start
 from hyperacuity.train.adversary import Adversary
 from hyperacuity.train.checks import check_recipe, check_teacher, scales_of
 from hyperacuity.train.examples import ExampleMaker
 from hyperacuity.train.losses import LOSSES, Criterion
 from hyperacuity.train.objective import Objective
-from hyperacuity.train.patches import Patches
 from hyperacuity.train.recipe import Recipe, Teacher
 from hyperacuity.train.state import State
 
@@ -80,21 +79,6 @@ class Assembly:
             self.adversary.optimizer.load_state_dict(state.discriminator_optimizer)
 
 
-@dataclass(frozen=True)
-class TrainingData:
-    """The images of a run.
-
-    Attributes:
-        patches: Batches to learn from.
-        unseen: This process's images for validation.
-        fingerprint: Identifies the files that are learnt from.
-    """
-
-    patches: Patches
-    unseen: list[images.TrainingImage]
-    fingerprint: str
-
-
 def assemble(recipe: Recipe, device: str) -> Assembly:
     """Build the networks of a recipe, with the weights that they start from.
 
@@ -111,7 +95,7 @@ def assemble(recipe: Recipe, device: str) -> Assembly:
     if recipe.model.start:
         start.initialise(plain, recipe.model.start, recipe.model.reinitialise)
     traits = as_network(plain)
-    enlarged = traits.scale == 1
+    enlarged = NETWORKS[recipe.model.architecture].takes_enlarged
     check_recipe(recipe, plain, scales, enlarged=enlarged)
     fabric = _fabric(recipe, device, several=len(scales) > 1 and not enlarged)
     examples = ExampleMaker(recipe, plain, fabric)
@@ -123,45 +107,14 @@ def assemble(recipe: Recipe, device: str) -> Assembly:
     average = optimisation.Average(plain, recipe.optimizer.ema)
     adversary = None
     if recipe.discriminator is not None:
-        adversary = Adversary(fabric, recipe.discriminator, traits.channels, recipe.data.patch * traits.scale)
+        side = recipe.window or recipe.data.patch * traits.scale
+        adversary = Adversary(fabric, recipe.discriminator, traits.channels, side)
     teacher = None if recipe.teacher is None else _teacher(recipe.teacher, plain, fabric)
-    criterion = Criterion(recipe.losses, LOSSES).to(fabric.device)
+    criterion = Criterion(recipe.losses, LOSSES, recipe.precision).to(fabric.device)
     objective = Objective(network, criterion, recipe.variational, teacher, adversary)
     return Assembly(
         recipe, fabric, plain, network, optimizer, average, adversary, objective, examples, scales, enlarged
     )
-
-
-def gather_data(assembly: Assembly) -> TrainingData:
-    """Find the images of a recipe, and check them by their headers; none is decoded yet.
-
-    Raises:
-        UsageError: For folders without images, and for images that are too small.
-    """
-    recipe, fabric = assembly.recipe, assembly.fabric
-    scale = assembly.scales[0]
-    learnt = images.find_images(recipe.data.train, recipe.data.lr, recipe.data.rescale, scale)
-    if recipe.data.validation:
-        unseen = images.find_images(recipe.data.validation, recipe.data.validation_lr, (1.0,), scale)
-    else:
-        unseen = images.set_aside(learnt)
-        aside = {image.hr for image in unseen}
-        learnt = [image for image in learnt if image.hr not in aside]
-    # Test sets are checked too, so that none fails at the end of the run.
-    for measured in (unseen, *(images.find_test_set(folder) for folder in recipe.data.reports)):
-        validation.check_measurable(measured, assembly.scales)
-    fingerprint = datasets.fingerprint(dict.fromkeys(image.hr for image in learnt))
-    patches = Patches(
-        learnt,
-        cuts=[assembly.examples.cut(scale) for scale in assembly.scales],
-        channels=as_network(assembly.plain).channels,
-        batch=recipe.data.batch,
-        seed=recipe.seed,
-        hardest_of=recipe.data.hardest_of,
-        rank=fabric.global_rank,
-        world=fabric.world_size,
-    )
-    return TrainingData(patches, unseen[fabric.global_rank :: fabric.world_size], fingerprint)
 
 
 def _teacher(settings: Teacher, network: nn.Module, fabric: Fabric) -> tuple[nn.Module, Teacher]:

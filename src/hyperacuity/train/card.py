@@ -67,6 +67,8 @@ def _card(
         licence=recipe.model.licence,
         trained_on=recipe.model.trained_on,
         paper=recipe.model.paper,
+        natural=recipe.model.natural,
+        strength=recipe.model.strength,
         steps=recipe.steps,
         seed=recipe.seed,
         recipe=recipe.hash(),

@@ -10,7 +10,9 @@ from torch import nn
 from hyperacuity.errors import UsageError
 from hyperacuity.networks import as_network
 from hyperacuity.networks.discriminators import DISCRIMINATORS
-from hyperacuity.train.recipe import Recipe
+from hyperacuity.networks.table import NETWORKS
+from hyperacuity.train.degrade import Bicubic
+from hyperacuity.train.recipe import Discriminator, Recipe
 
 
 def scales_of(recipe: Recipe, network: nn.Module) -> tuple[int, ...]:
@@ -20,7 +22,7 @@ def scales_of(recipe: Recipe, network: nn.Module) -> tuple[int, ...]:
         UsageError: For a scale that the network does not have.
     """
     asked, scale = recipe.data.scales, as_network(network).scale
-    if scale == 1:
+    if NETWORKS[recipe.model.architecture].takes_enlarged:
         return asked or (2,)
     known = getattr(getattr(network, "config", None), "scales", None) or (scale,)
     if not set(asked) <= set(known):
@@ -50,17 +52,40 @@ def check_recipe(recipe: Recipe, network: nn.Module, scales: Sequence[int], *, e
         raise UsageError("losses.consistency is for networks that enlarge: this one gets images enlarged before")
     if enlarged and recipe.data.lr:
         raise UsageError("data.lr is for networks that enlarge: this one gets images enlarged before")
+    if enlarged and recipe.pairs is not None:
+        raise UsageError("pairs are for networks that enlarge or restore: this one gets images enlarged before")
+    if scales == (1,) and not enlarged:
+        _check_restoring(recipe)
+    sides = [recipe.data.patch * scale for scale in ((1,) if enlarged else scales)]
+    if recipe.window is not None and recipe.window > min(sides):
+        raise UsageError(f"window: the results have {min(sides)} pixels a side: make it smaller, or data.patch larger")
     if recipe.discriminator is not None:
-        kind: Any = DISCRIMINATORS[recipe.discriminator.architecture]
-        for side in [recipe.data.patch * scale for scale in ((1,) if enlarged else scales)]:
-            if side % kind.multiple:
-                raise UsageError(
-                    f"data.patch: {recipe.discriminator.architecture} halves its images, and {side} pixels a side do "
-                    f"not divide by {kind.multiple}"
-                )
+        _check_discriminator(recipe.discriminator, sides if recipe.window is None else [recipe.window], recipe)
     multiple = as_network(network).multiple
     if recipe.data.patch % multiple:
         raise UsageError(f"data.patch: the sides of this network's input must divide by {multiple}")
+
+
+def _check_restoring(recipe: Recipe) -> None:
+    """Refuse what makes no sense at a scale of 1."""
+    if recipe.pairs is None and isinstance(recipe.degradation, Bicubic):
+        raise UsageError("degradation.kind: bicubic makes images smaller, and a network of scale 1 keeps their size")
+    if recipe.data.reports:
+        raise UsageError("data.reports are measured as papers do, shrunk by bicubic: leave it out at a scale of 1")
+
+
+def _check_discriminator(settings: Discriminator, sides: Sequence[int], recipe: Recipe) -> None:
+    kind: Any = DISCRIMINATORS[settings.architecture]
+    multiple = kind.multiple * int(settings.config.get("unshuffle", 1))
+    key = "data.patch" if recipe.window is None else "window"
+    for side in sides:
+        if side % multiple:
+            raise UsageError(
+                f"{key}: {settings.architecture} halves its images, and {side} pixels a side do not divide by "
+                f"{multiple}"
+            )
+    if int(recipe.data.batch * settings.batch_fraction) < 1:
+        raise UsageError("discriminator.batch_fraction: no sample of a batch is left")
 
 
 def _check_several(recipe: Recipe, *, enlarged: bool) -> None:

@@ -12,19 +12,19 @@ from typing import Any
 import torch
 
 from hyperacuity.errors import UsageError, Use
-from hyperacuity.networks import as_network
 from hyperacuity.task import Stop
-from hyperacuity.train import optimisation, validation
-from hyperacuity.train.assembly import Assembly, assemble, gather_data
+from hyperacuity.train import optimisation
+from hyperacuity.train.assembly import Assembly, assemble
 from hyperacuity.train.card import write_models
 from hyperacuity.train.checkpoint import Checkpoints
 from hyperacuity.train.divergence import DivergenceWatch
+from hyperacuity.train.gathering import gather_data
 from hyperacuity.train.objective import Terms
+from hyperacuity.train.pairs.stored import PairBatch
 from hyperacuity.train.patches import PatchBatch, read_batches
 from hyperacuity.train.progress import TrainingProgress
 from hyperacuity.train.recipe import Recipe
 from hyperacuity.train.state import BestWeights, State
-from hyperacuity.train.validation import HeldOut
 
 # Steps between readings of the losses from a GPU: each reading waits for all work queued on it.
 READ_EVERY = 20
@@ -67,29 +67,25 @@ class _Run:
         self.folder, self.checkpoints, self.stop = folder, checkpoints, stop
         self.watch = DivergenceWatch(self.recipe.divergence)
         self.step, self.best, self.rate = 0, -math.inf, 0.0
-        self.unseen: list[HeldOut] = []
         self._restore()
+        self.data = gather_data(assembly, folder)
 
     def train(self) -> Generator[TrainingProgress]:
-        assembly, recipe = self.assembly, self.recipe
-        data = gather_data(assembly)
-        for _ in data.patches.load():
+        assembly, recipe, data = self.assembly, self.recipe, self.data
+        for preparing in self.data.load():
             self.stop.check()
-            yield self._progress({}, 0.0, None)
-        for scale in assembly.scales:
-            channels = as_network(assembly.plain).channels
-            self.unseen += validation.held_out(data.unseen, scale, channels, recipe.degradation)
+            yield replace(self._progress({}, 0.0, None), preparing=preparing)
         if self.step == 0:
             self._save()  # so that there is always one to return to
         while self.step < recipe.steps:
             first, last = self.step * recipe.accumulate, recipe.steps * recipe.accumulate
-            yield from self._until_divergence(read_batches(data.patches, first, last, recipe.data.workers))
+            yield from self._until_divergence(read_batches(data.batches, first, last, recipe.data.workers))
         self.fabric.barrier()
         if self.fabric.is_global_zero:
             best = self.checkpoints.best() or self._weights(self.best)
             write_models(assembly, best.weights, best.validation, data.fingerprint, self.folder)
 
-    def _until_divergence(self, batches: Generator[PatchBatch]) -> Generator[TrainingProgress]:
+    def _until_divergence(self, batches: Generator[PatchBatch | PairBatch]) -> Generator[TrainingProgress]:
         """Take all steps that are left, or those until the loss diverges and the last checkpoint is restored."""
         recipe = self.recipe
         read_every = 1 if self.fabric.device.type == "cpu" else READ_EVERY
@@ -112,7 +108,7 @@ class _Run:
             waiting = waited / (time.perf_counter() - start)
             yield replace(self._progress(losses, waiting, quality), samples=samples)
 
-    def _learn(self, batches: Sequence[PatchBatch]) -> Terms:
+    def _learn(self, batches: Sequence[PatchBatch | PairBatch]) -> Terms:
         """Take one step on several batches. Returns the terms of the loss, averaged over them."""
         assembly, recipe, adversary = self.assembly, self.recipe, self.assembly.adversary
         self.rate = self._scheduled(recipe.optimizer.lr)
@@ -122,12 +118,12 @@ class _Run:
         averaged: Terms = {}
         results = []
         for n, batch in enumerate(batches):
-            x, hr, lr, generator = assembly.examples.make(batch, self.step * recipe.accumulate + n)
+            examples = assembly.examples.make(batch, self.step * recipe.accumulate + n)
             with self.fabric.no_backward_sync(assembly.network, enabled=n + 1 < len(batches)):
-                terms, sr = assembly.objective.terms(x, hr, lr, self.step, generator)
+                terms, shown = assembly.objective.terms(examples, self.step)
                 if self.step >= pretraining:
                     self.fabric.backward(torch.stack([*terms.values()]).sum() / len(batches))
-            results.append((sr, hr))
+            results.append(shown)
             for name, term in terms.items():
                 averaged[name] = averaged.get(name, 0) + term.detach() / len(batches)
         if self.step >= pretraining:
@@ -160,16 +156,14 @@ class _Run:
 
     def _validate(self) -> tuple[dict[str, Any], float]:
         """Measure the averaged weights, and save. Returns some results by name, and mean PSNR in dB."""
-        network = self.assembly.average.module
-        value, results = validation.validate(network, self.unseen, self.fabric)
+        value, samples = self.data.validate(self.step)
         # PSNR does not measure what an adversary is for, and is lowered by it: of a GAN, the last weights are kept.
         if value >= self.best or self.assembly.adversary is not None:
             self.best = value
             if self.fabric.is_global_zero:
                 self.checkpoints.save_best(self._weights(value))
         self._save()
-        samples = {f"{image.name} x{image.scale}": sr for image, sr in zip(self.unseen, results, strict=True)}
-        return dict(list(samples.items())[:4]), value
+        return samples, value
 
     def _weights(self, value: float) -> BestWeights:
         return BestWeights(self.recipe.hash(), self.step, value, self.assembly.average.module.state_dict())

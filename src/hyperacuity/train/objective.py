@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from hyperacuity.train.adversary import Adversary
+from hyperacuity.train.examples import Examples
 from hyperacuity.train.losses import Criterion
 from hyperacuity.train.recipe import Teacher, Variational
 from hyperacuity.train.variational import bound
@@ -38,29 +39,26 @@ class Objective:
         self.network, self.criterion, self.variational = network, criterion, variational
         self.teacher, self.adversary = teacher, adversary
 
-    def terms(self, x: Tensor, hr: Tensor, lr: Tensor, step: int, generator: torch.Generator) -> tuple[Terms, Tensor]:
-        """Compute the terms for a batch.
-
-        Args:
-            x: (N, C, h, w), what the network gets.
-            hr: (N, C, H, W), the truth.
-            lr: (N, C, h, w), the LR that `x` is or was enlarged from.
-            step: Steps taken so far.
-            generator: The source of what is random, on the device of the batch.
+    def terms(self, examples: Examples, step: int) -> tuple[Terms, tuple[Tensor, Tensor]]:
+        """Compute the terms for a batch. step: steps taken so far.
 
         Returns:
-            The terms by name, and the network's result (N, C, H, W).
+            The terms by name; the part of the network's result that an adversary judges, and the real images next to
+            it.
         """
+        x, hr, lr, generator = examples.x, examples.hr, examples.lr, examples.generator
         if self.variational is not None:
             terms, sr = bound(self.network, self.criterion, self.variational, x, hr, lr, step, generator)
+            shown = sr, hr
         else:
             sr = self.network(x)
-            terms = self.criterion(sr, hr, lr)
+            shown = examples.shown(sr)
+            terms = self.criterion(sr, hr, lr, shown)
         if self.teacher is not None:
             network, settings = self.teacher
             with torch.no_grad():
                 wanted = network(x)
             terms["teacher"] = settings.weight * functional.l1_loss(sr.float(), wanted.float())
         if self.adversary is not None:
-            terms["adversary"] = self.adversary.generator_term(sr, hr)
-        return terms, sr
+            terms["adversary"] = self.adversary.generator_term(*shown, step)
+        return terms, shown

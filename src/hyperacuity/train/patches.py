@@ -15,7 +15,7 @@ from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -28,6 +28,7 @@ from hyperacuity.errors import DamagedFile, HyperacuityError, OutOfMemory, Usage
 from hyperacuity.resize import resize
 from hyperacuity.train.images import TrainingImage
 
+Batch_co = TypeVar("Batch_co", covariant=True)
 # The part of the available memory that images may take.
 SHARE = 0.5
 # If images are decoded during the run: how many are held at a time, and how many patches each gives before another
@@ -70,6 +71,14 @@ class PatchBatch:
         """Copy to a device."""
         hr = self.hr.to(device, non_blocking=True)
         return PatchBatch(self.cut, hr, None if self.lr is None else self.lr.to(device, non_blocking=True))
+
+
+class Batches(Protocol[Batch_co]):
+    """A sequence of batches. fits: whether all that they are cut from is in memory."""
+
+    fits: bool
+
+    def __getitem__(self, step: int, /) -> Batch_co: ...
 
 
 class _Decoded(NamedTuple):
@@ -215,10 +224,10 @@ class Patches:
         (hr, lr, _), top, left = (
             max(places, key=lambda place: place.hardness(cut.inner)) if len(places) > 1 else places[0]
         )
-        patch = _turned(_window(hr, top - cut.margin, left - cut.margin, cut.side), turns)
+        patch = turned(_window(hr, top - cut.margin, left - cut.margin, cut.side), turns)
         if lr is None:
             return patch, None
-        return patch, _turned(_window(lr, top // cut.scale, left // cut.scale, cut.side // cut.scale), turns)
+        return patch, turned(_window(lr, top // cut.scale, left // cut.scale, cut.side // cut.scale), turns)
 
     def _place(self, cut: Cut, sample: int, drawn: Sequence[float]) -> _Place:
         """Choose an image and a position by three numbers in [0, 1): which image, how far down, how far across."""
@@ -242,7 +251,7 @@ class Patches:
         return min(bisect.bisect_right(self._cumulated, drawn), len(self.images) - 1)
 
 
-def read_batches(patches: Patches, start: int, stop: int, workers: int) -> Generator[PatchBatch]:
+def read_batches(patches: Batches[Batch_co], start: int, stop: int, workers: int) -> Generator[Batch_co]:
     """Yield the batches `start` to `stop`, cut ahead of time by threads if images are decoded during the run.
 
     Threads, not processes: codecs release Python's lock while they work, and an image is decoded once for all.
@@ -276,7 +285,7 @@ def _error_sums(hr: Pixels8, lr: Pixels8 | None, scale: int) -> NDArray[np.float
     return np.pad(blocks.cumsum(0).cumsum(1), ((1, 0), (1, 0))).astype(np.float32)
 
 
-def _turned(patch: Pixels8, drawn: Sequence[float]) -> Pixels8:
+def turned(patch: Pixels8, drawn: Sequence[float]) -> Pixels8:
     """Return one of eight views of a square patch, by three numbers in [0, 1): transposed, flipped down, and across."""
     transposed, upright, across = (number < 0.5 for number in drawn)
     patch = patch.swapaxes(0, 1) if transposed else patch

@@ -14,7 +14,8 @@ from torch import Tensor
 
 from hyperacuity import datasets, storage
 from hyperacuity.errors import UsageError
-from hyperacuity.networks import as_network, build
+from hyperacuity.networks import build
+from hyperacuity.train.checks import scales_of
 from hyperacuity.train.images import find_images
 from hyperacuity.train.patches import Cut, Patches
 from hyperacuity.train.recipe import Recipe
@@ -39,8 +40,8 @@ def preview(recipe: Recipe, path: Path) -> None:
     """
     if recipe.data.lr:
         raise UsageError("the LR images of this recipe are given: there is nothing to preview")
-    own = as_network(build(recipe.model.architecture, recipe.model.config)).scale
-    scale = recipe.data.scales[0] if recipe.data.scales else max(2, own)
+    network = build(recipe.model.architecture, recipe.model.config)
+    scale = scales_of(recipe, network)[0]
     margin = recipe.degradation.margin(scale)
     images = find_images(recipe.data.train, (), recipe.data.rescale, scale)
     largest = max(min(datasets.header_shape(image.hr)) * image.rescale for image in images)

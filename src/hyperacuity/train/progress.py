@@ -22,6 +22,7 @@ class TrainingProgress:
         validation: Mean PSNR in dB if it was just measured, else None.
         best: The highest validation so far.
         samples: Images (H, W, C) by name, if a validation was just measured.
+        preparing: What is being done before the first step.
     """
 
     step: int
@@ -32,3 +33,4 @@ class TrainingProgress:
     validation: float | None
     best: float
     samples: Mapping[str, NDArray[np.uint8]] = field(default_factory=dict[str, Any])
+    preparing: str = ""

@@ -13,8 +13,9 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, V
 from pydantic_core import to_json
 
 from hyperacuity.errors import LEAVE_OUT, UsageError, Use, nearest
-from hyperacuity.train.degrade import Bicubic, Degradation, any_degradation
+from hyperacuity.train.degrade import Bicubic, Degradation, Everyday, any_degradation
 from hyperacuity.train.losses import Losses, any_losses
+from hyperacuity.train.pairs.settings import PairsTable
 from hyperacuity.train.table_field import TableField
 
 Fraction = Annotated[float, Field(ge=0, lt=1)]
@@ -23,7 +24,21 @@ GanLoss = Literal["vanilla", "lsgan", "hinge", "relativistic"]
 # Older runs were hashed with these losses also where unset. Losses added later count only where they are used, so that
 # older runs can be resumed. For the same reason, renamed keys are hashed under their first names, their
 # `serialization_alias`.
+# Likewise, keys in `UNHASHED_DEFAULTS` count only where they have other values than these.
 HASHED_WHEN_UNSET = {"l1", "mse", "charbonnier", "ssim", "fft", "tv", "consistency", "perceptual", "lpips"}
+UNHASHED_DEFAULTS: dict[str, dict[str, Any]] = {
+    "": {"window": None, "pairs": None},
+    "data": {"hardest_of": 1},
+    "model": {"fresh": []},
+    "discriminator": {"batch_fraction": 1.0, "warm_up": 0},
+}
+# What a run is measured with, and what its card says, do not decide the weights.
+UNHASHED: Any = {
+    "data": {"reports", "workers"},
+    "model": {"natural", "strength"},
+    "pairs": {"lpips", "validation_per_kind"},
+    **dict.fromkeys(("validate_every", "keep", "quick"), True),
+}
 
 
 class _Record(BaseModel):
@@ -34,7 +49,9 @@ class ModelTable(_Record):
     """The model to train, and facts for its card.
 
     start: a model by name or file, or a checkpoint; all of its weights that fit are taken over. reinitialise: prefixes
-    of the names of parameters that are initialised afresh all the same.
+    of the names of parameters that are initialised afresh all the same. natural: the name of a model of the same
+    network, trained without an adversary, towards which `upscale` can blend the weights. strength: where between the
+    two it does so by default, 1 for the weights of this model.
     """
 
     name: str = Field(pattern=r"^[\w.-]+$")
@@ -42,6 +59,8 @@ class ModelTable(_Record):
     config: dict[str, Any] = {}
     start: str = ""
     reinitialise: tuple[str, ...] = Field(default=(), serialization_alias="fresh")
+    natural: str = ""
+    strength: Annotated[float, Field(ge=0, le=1)] = 1.0
     licence: str
     trained_on: str
     paper: str
@@ -137,13 +156,19 @@ Schedule = Annotated[Cosine | Stairs | OneCycle, Field(discriminator="kind")]
 
 
 class Discriminator(_Record):
-    """The adversary of a GAN. pretrain_steps: steps at the beginning in which only the discriminator learns."""
+    """The adversary of a GAN.
+
+    pretrain_steps: steps at the beginning in which only the discriminator learns. warm_up: steps, after these, in which
+    the weight grows from 0. batch_fraction: the part of each batch that the discriminator learns from.
+    """
 
     architecture: Literal["vgg", "unet"] = "unet"
     config: dict[str, Any] = {}
     loss: GanLoss = "vanilla"
     weight: PositiveFloat = 0.005
     pretrain_steps: int = Field(default=0, ge=0, serialization_alias="alone")
+    warm_up: int = Field(default=0, ge=0)
+    batch_fraction: Annotated[float, Field(gt=0, le=1)] = 1.0
     optimizer: Optimizer = Optimizer(lr=1e-4)
 
 
@@ -183,6 +208,7 @@ class Recipe(_Record):
 
     model: ModelTable
     data: Data
+    pairs: PairsTable | None = None
     degradation: Annotated[Degradation, TableField(any_degradation)] = Bicubic()
     losses: Annotated[Losses, TableField(any_losses)]
     optimizer: Optimizer = Optimizer()
@@ -192,6 +218,7 @@ class Recipe(_Record):
     teacher: Teacher | None = None
     divergence: Divergence = Field(default=Divergence(), serialization_alias="trouble")
     steps: PositiveInt
+    window: PositiveInt | None = None  # HR pixels a side, at random places, that appearance and adversary are judged by
     accumulate: PositiveInt = 1  # batches whose gradients are averaged for one step
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
     compile: bool = False  # with torch.compile, on CUDA only
@@ -204,21 +231,35 @@ class Recipe(_Record):
     def _one_kind(self) -> Self:
         if self.variational is not None and self.discriminator is not None:
             raise ValueError("variational and discriminator: leave one of them out")
+        if self.pairs is not None:
+            _check_pairs(self, self.pairs)
         return self
 
     def hash(self) -> str:
         """Compute twelve hex digits over all that decides the weights (so not, for example, the test sets)."""
-        # Keys added later count only where they are used, so that older runs can be resumed.
-        data = {"reports", "workers"} | ({"hardest_of"} if self.data.hardest_of == 1 else set())
-        model = set() if self.model.reinitialise else {"reinitialise"}
-        content = self.model_dump(
-            mode="json",
-            by_alias=True,
-            exclude={"data": data, "model": model, "validate_every": True, "keep": True, "quick": True},
-        )
+        content = self.model_dump(mode="json", by_alias=True, exclude=UNHASHED)
+        for table, defaults in UNHASHED_DEFAULTS.items():
+            keys = content[table] if table else content
+            for name, default in defaults.items():
+                if keys is not None and keys[name] == default:
+                    del keys[name]
         kept = HASHED_WHEN_UNSET | self.losses.chosen().keys()
         content["losses"] = {name: value for name, value in content["losses"].items() if name in kept}
         return hashlib.sha256(to_json(content)).hexdigest()[:12]
+
+
+def _check_pairs(recipe: Recipe, pairs: PairsTable) -> None:
+    """Check that nothing in a recipe contradicts its table [pairs]."""
+    if not isinstance(recipe.degradation, Everyday):
+        raise ValueError("pairs are degraded by kinds: set degradation.kind to everyday")
+    if recipe.teacher is not None:
+        raise ValueError("the results of pairs.teacher are stored: leave the table [teacher] out")
+    if recipe.data.lr or recipe.data.scales or recipe.data.hardest_of > 1 or recipe.variational is not None:
+        raise ValueError("pairs: leave out data.lr, data.scales, data.hardest_of and variational")
+    if not recipe.data.validation:
+        raise ValueError("pairs need data.validation, images to measure on")
+    if recipe.data.patch > pairs.side:
+        raise ValueError(f"data.patch: pairs have {pairs.side} LR pixels a side (pairs.side)")
 
 
 def read_recipe(path: Path, changes: Mapping[str, Any] | None = None, *, quick: bool = False) -> Recipe:

@@ -107,7 +107,7 @@ def infer(network: nn.Module, image: HeldOut, device: torch.device) -> Pixels8:
     """Compute a network's result for `image.lr`, (H, W, C) in 8 bits; sides are extended by mirroring to fit it."""
     traits = as_network(network)
     lr = image.lr.astype(np.float64)
-    if traits.scale == 1:
+    if traits.scale == 1 and image.scale > 1:
         lr = resize(lr, size=(lr.shape[0] * image.scale, lr.shape[1] * image.scale))
     else:
         traits.scale = image.scale  # one of several that a network may have

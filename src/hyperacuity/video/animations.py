@@ -14,13 +14,16 @@ import numpy as np
 
 from hyperacuity import formats
 from hyperacuity.errors import HyperacuityError
-from hyperacuity.formats.protocol import LossWarning
+from hyperacuity.formats.photo.fitting import lost_metadata
+from hyperacuity.formats.protocol import Capacity, LossWarning
 from hyperacuity.formats.video.source import VideoSource
 from hyperacuity.formats.video.timeline import Part
-from hyperacuity.image import Image, Metadata
+from hyperacuity.image import Header, Image
 
 # Browsers show frames of 10 ms and less, which are mistakes of old programs, for this long, in milliseconds.
 _SHORTEST, _USUAL = 10, 100
+# What a video holds of the metadata of an image: nothing.
+_VIDEO = Capacity(name="a video", animated=True)
 
 
 def is_animation(path: Path) -> bool:
@@ -67,7 +70,7 @@ def _store(path: Path, target: Path) -> None:
             pixels = _opaque(image)
             kind = {1: ("gray", "rgb24"), 2: ("gray16be", "rgb48be")}[pixels.itemsize][pixels.ndim - 2]
             if stream is None:
-                _warn_of_metadata(path, image.header.metadata)
+                _warn_of_metadata(path, image.header)
                 stream = _add_stream(container, pixels.shape, kind)
             frame = av.VideoFrame.from_ndarray(pixels, format=kind)
             duration = round(1000 * (image.header.duration or 0))
@@ -101,9 +104,7 @@ def _opaque(image: Image) -> Any:
     return codes[..., 0] if codes.shape[-1] == 1 else codes
 
 
-def _warn_of_metadata(path: Path, metadata: Metadata) -> None:
+def _warn_of_metadata(path: Path, header: Header) -> None:
     """Name what a video does not hold of an image."""
-    lost = [name for name in ("icc", "exif", "xmp") if getattr(metadata, name) is not None]
-    if lost:
-        message = f"{path}: {' and '.join(each.upper() for each in lost)} left out, which a video does not hold"
-        warnings.warn(LossWarning(message), stacklevel=5)
+    for loss in lost_metadata(_VIDEO, header):
+        warnings.warn(LossWarning(f"{path}: {loss}"), stacklevel=5)

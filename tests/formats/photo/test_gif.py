@@ -112,6 +112,14 @@ def test_what_a_copy_does_not_show_is_named(tmp_path: Path) -> None:
         assert part in message
 
 
+def test_a_second_block_of_the_same_kind_is_named(tmp_path: Path) -> None:
+    loops = [b"!\xff\x0bNETSCAPE2.0" + sub_blocks(bytes([1, count, 0])) for count in (2, 3)]
+    other = b"!\xff\x0bXMP DataXMP" + XMP + b" " + MAGIC
+    for label, blocks in (("second XMP", (PACKET, other)), ("second number of repetitions", loops)):
+        with pytest.warns(LossWarning, match=f"not carried over.*: {label}$"):
+            copied(gif_with(*blocks, animated=True), tmp_path / "a.gif")
+
+
 def test_a_packet_in_sub_blocks_is_read() -> None:
     assert load(gif_with(b"!\xff\x0bXMP DataXMP" + sub_blocks(XMP))).header.metadata.xmp is not None
 

@@ -1,4 +1,4 @@
-"""What libvips and GLib print by themselves never reaches the terminal."""
+"""What libvips, GLib and libtiff print by themselves never reaches the terminal."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import PIL.Image
 import pytest
 
@@ -35,3 +36,23 @@ def test_warnings_of_libraries_do_not_reach_the_terminal(code: str, begun: str, 
         [sys.executable, "-c", program, tmp_path / "a.jpg"], capture_output=True, text=True, check=False
     )
     assert (result.returncode, result.stderr, result.stdout) == (0, "", "")
+
+
+def test_errors_of_libtiff_do_not_reach_the_terminal(tmp_path: Path) -> None:
+    tifffile = pytest.importorskip("tifffile", reason="needs tifffile to write TIFF with ZSTD")
+    pytest.importorskip("imagecodecs", reason="needs imagecodecs to write TIFF with ZSTD")
+    tifffile.imwrite(tmp_path / "a.tif", np.zeros((16, 16, 3), np.uint8), compression="zstd")
+    with tifffile.TiffFile(tmp_path / "a.tif") as file:
+        at = file.pages[0].dataoffsets[0]
+    data = bytearray((tmp_path / "a.tif").read_bytes())
+    data[at : at + 4] = b"\xff\xff\xff\xff"
+    (tmp_path / "a.tif").write_bytes(data)
+    program = (
+        "import pathlib, sys\nfrom hyperacuity import errors, formats\n"
+        "try: list(formats.read(pathlib.Path(sys.argv[1])))\nexcept errors.DamagedFile as error: print(error)"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", program, tmp_path / "a.tif"], capture_output=True, text=True, check=False
+    )
+    assert (result.returncode, result.stderr) == (0, "")
+    assert "is damaged: its pixels cannot be decoded" in result.stdout

@@ -21,12 +21,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hyperacuity import formats
-from hyperacuity.errors import DamagedFile, HyperacuityError
+from hyperacuity.errors import DamagedFile, HyperacuityError, UnsupportedFormat
 from hyperacuity.formats import LossWarning
 from hyperacuity.formats.photo.jpeg_segments import structure
 from hyperacuity.formats.photo.xmp import Packet
 from tests.formats import jpeg_files
-from tests.formats.jpeg_files import jpeg, packet, segment, with_index, with_segments, with_xmp
+from tests.formats.jpeg_files import jpeg, packet, resource, segment, with_index, with_segments, with_xmp
 from tests.formats.samples import ICC, exif_block, load, save
 from tests.formats.test_inventory import enlarged
 
@@ -300,6 +300,49 @@ def test_the_shape_of_pixels_is_kept(tmp_path: Path) -> None:
     exif[274] = 6
     turned = with_segments((0xE1, exif.tobytes()), image=bytes(data))
     assert load(turned).header.metadata.density_ratio == (11, 10)
+
+
+def test_a_resolution_without_unit_is_kept(tmp_path: Path) -> None:
+    data = bytearray(jpeg())
+    data[13:18] = struct.pack(">BHH", 0, 72, 72)
+    path, said = copied(bytes(data), tmp_path, ".jpg")
+    assert (path.read_bytes()[13:18], said) == (bytes(data[13:18]), "")
+    for suffix in (".avif", ".gif", ".ppm"):
+        _, said = copied(bytes(data), tmp_path, suffix)
+        assert "shape" not in said
+    # The resolution in EXIF has a unit, and stands for the file.
+    assert load(with_segments((0xE1, b"Exif\0\0" + exif_block()), image=bytes(data))).header.metadata.dpi == (300, 300)
+
+
+@pytest.mark.parametrize(
+    ("marker", "depth", "words"),
+    [
+        (0xC1, 12, "its values have 12 bits, and JPEG is read with 8; convert it to a 16-bit PNG or TIFF first"),
+        (0xF7, 8, "it is a JPEG-LS image; convert it to PNG or TIFF first"),
+        (0xC5, 8, "it is coded by a process of JPEG that is not read .0xc5.; convert it to PNG or TIFF first"),
+    ],
+)
+def test_other_processes_of_jpeg_are_not_damage(marker: int, depth: int, words: str) -> None:
+    data = bytearray(jpeg())
+    at = data.index(b"\xff\xc0")
+    data[at + 1], data[at + 4] = marker, depth
+    with pytest.raises(UnsupportedFormat, match=f"cannot be read: {words}"):
+        load(bytes(data))
+
+
+@pytest.mark.parametrize(("unit", "across", "down"), [(1, 300, 72), (2, 118, 1)])
+def test_resolutions_are_exact_in_either_unit(unit: int, across: int, down: int, tmp_path: Path) -> None:
+    data = bytearray(jpeg())
+    data[13:18] = struct.pack(">BHH", unit, across, down)
+    path, _ = copied(bytes(data), tmp_path, ".jpg")
+    assert path.read_bytes()[13:18] == data[13:18]
+
+
+def test_a_second_block_of_iptc_is_named(tmp_path: Path) -> None:
+    first, second = (b"Photoshop 3.0\0" + resource(0x0404, b"\x1c\2\x05\0\1" + each) for each in (b"A", b"B"))
+    path, said = copied(with_segments((0xED, first), (0xED, second)), tmp_path, ".jpg")
+    assert "not carried over to the result: second IPTC" in said
+    assert load(path).header.metadata.iptc == b"\x1c\2\x05\0\1A"
 
 
 def test_a_jpeg_without_anything_else_gives_no_warning(tmp_path: Path) -> None:

@@ -83,6 +83,18 @@ def test_exif_and_xmp_are_kept(tmp_path: Path) -> None:
     assert data[data.index(b"Exif") + 4 :][:8] == b"\0\0\0\0II*\0"
 
 
+def test_a_packet_is_known_by_its_namespace(tmp_path: Path) -> None:
+    pytest.importorskip("imagecodecs", reason="needs imagecodecs, the extra jxl")
+    save(tmp_path / "a.jxl", gradient())
+    rdf = b'<r:RDF xmlns:r="http://www.w3.org/1999/02/22-rdf-syntax-ns#"/>'
+    boxes = [struct.pack(">I4s", 8 + len(each), b"xml ") + each for each in (rdf, rdf + b" ", b"<mine/>")]
+    save(tmp_path / "b.jxl", gradient(metadata=Metadata(exif=exif_block())))
+    loaded = load((tmp_path / "b.jxl").read_bytes() + b"".join(boxes))
+    assert loaded.header.metadata.xmp == rdf
+    with pytest.warns(LossWarning, match="not carried over to the result: second XMP, box 'xml'"):
+        saved(tmp_path / "c.jxl", loaded)
+
+
 def test_what_is_lost_is_named(tmp_path: Path) -> None:
     library = pytest.importorskip("imagecodecs", reason="needs imagecodecs, the extra jxl")
     with pytest.warns(LossWarning, match="JPEG XL cannot hold the source's ICC"):

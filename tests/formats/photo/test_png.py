@@ -141,7 +141,7 @@ def test_srgb_needs_no_warning_in_formats_that_cannot_state_it(tmp_path: Path) -
         assert load(copied(png_with(plain), tmp_path / "d.jpg")).header.metadata.icc is None
 
 
-@pytest.mark.parametrize("density", [(4_000_000_000, 4_000_000_000, 1), (11811, 5905, 1), (4, 3, 0)])
+@pytest.mark.parametrize("density", [(4_000_000_000, 4_000_000_000, 1), (11811, 5905, 1), (4, 3, 0), (72, 72, 0)])
 def test_resolutions_and_the_shape_of_pixels_are_kept(
     density: tuple[int, int, int], tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -213,6 +213,32 @@ def test_raw_profiles_of_imagemagick_are_carried_as_what_they_are(kind: bytes, t
             [exiftool, "-s3", "-IPTC:ObjectName", tmp_path / "a.png"], capture_output=True, text=True, check=True
         )
         assert found.stdout.strip() == "Title"
+
+
+def test_a_second_block_of_the_same_kind_is_named(tmp_path: Path) -> None:
+    blocks = {
+        "second EXIF": [png_chunks.chunk(b"eXIf", exif_block()), png_chunks.chunk(b"eXIf", exif_block(6))],
+        "second XMP": [png_chunks.chunk(b"iTXt", png_chunks.XMP + b"\0\0\0\0" + each) for each in (XMP, XMP + b" ")],
+        "second IPTC": [png_chunks.raw_profile_chunk("iptc", b"\x1c\2\x05\0\1" + each) for each in (b"A", b"B")],
+    }
+    for label, (first, second) in blocks.items():
+        with pytest.warns(LossWarning, match=f"not carried over.*: {label}$"):
+            copy = copied(png_with(first, second), tmp_path / "a.png")
+        one, other = load(copied(png_with(first), tmp_path / "b.png")), load(copy)
+        assert replace(one.header.metadata, items=()) == replace(other.header.metadata, items=())
+        # Twice the same is no loss.
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            copied(png_with(first, first), tmp_path / "c.png")
+
+
+def test_photoshops_resources_beside_iptc_are_named(tmp_path: Path) -> None:
+    record = b"\x1c\2\x05\0\5Title"
+    iptc = b"8BIM\4\4\0\0" + struct.pack(">I", len(record)) + record
+    address = b"8BIM\4\x0b\0\0" + struct.pack(">I", 12) + b"http://x.org"
+    with pytest.warns(LossWarning, match="not carried over.*: Photoshop's resources$"):
+        copy = copied(png_with(png_chunks.raw_profile_chunk("8bim", iptc + address)), tmp_path / "a.png")
+    assert load(copy).header.metadata.iptc == record
 
 
 def test_the_hidden_image_of_an_animation_is_named(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import struct
 from pathlib import Path
 
 import numpy as np
+import PIL.Image
 
 from hyperacuity import formats
 from hyperacuity.image import Metadata
@@ -25,6 +26,27 @@ def test_webp_is_lossless_unless_its_source_was_lossy(tmp_path: Path) -> None:
         assert np.array_equal(load(tmp_path / "b.webp").pixels, image.pixels) == lossless
         (tmp_path / "b.webp").replace(tmp_path / "a.webp")
         save(tmp_path / "a.webp", gradient())
+
+
+def test_a_second_packet_is_named(tmp_path: Path) -> None:
+    save(tmp_path / "a.webp", gradient(metadata=Metadata(xmp=packet("first=''"), exif=exif_block())))
+    data = (tmp_path / "a.webp").read_bytes()
+    for kind, label in ((b"XMP ", "second XMP"), (b"EXIF", "second EXIF")):
+        twice = data + kind + struct.pack("<I", 6) + b"second"
+        (tmp_path / "b.webp").write_bytes(twice[:4] + struct.pack("<I", len(twice) - 8) + twice[8:])
+        assert [label in said for said in enlarged(tmp_path / "b.webp", tmp_path / "c.webp")] == [True]
+    assert load(tmp_path / "c.webp").header.metadata.xmp == packet("first=''")
+
+
+def test_the_background_of_an_animation_is_kept_or_named(tmp_path: Path) -> None:
+    images = [PIL.Image.fromarray(np.roll(gradient().pixels, each, 1)) for each in (0, 9)]
+    images[0].save(tmp_path / "a.webp", save_all=True, append_images=images[1:], background=(10, 20, 30, 40))
+    assert enlarged(tmp_path / "a.webp", tmp_path / "b.webp") == []
+    for name in "ab":
+        data = (tmp_path / f"{name}.webp").read_bytes()
+        assert data[data.index(b"ANIM") + 8 :][:4] == bytes([30, 20, 10, 40])
+    (said,) = enlarged(tmp_path / "a.webp", tmp_path / "c.png")
+    assert "background colour" in said
 
 
 def test_every_chunk_is_kept_or_named(tmp_path: Path) -> None:

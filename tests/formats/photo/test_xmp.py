@@ -74,6 +74,18 @@ def test_values_are_found_in_every_form_and_nothing_else_changes(form: bytes) ->
     assert edited.replace(b"64", b"7") in (form, form.replace(b" 7 ", b"7"))
 
 
+@pytest.mark.parametrize("mark", [True, False])
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"])
+def test_wide_encodings_become_utf_8(encoding: str, mark: bool) -> None:
+    text = packet('e:PixelXDimension="7" e:ImageTitle="Größe"', e=EXIF).decode()
+    wide = ("\ufeff" * mark + text).encode(encoding)
+    # Some programs fill the segment with zeros, and readers strip them, with the last byte of the packet.
+    for form in (wide, wide + bytes(8), wide.rstrip(b"\0")):
+        assert resized(form, 64, 48).decode() == text.replace('"7"', '"64"')
+        image = load(with_xmp(form))
+        assert image.header.metadata.xmp == text.encode()
+
+
 def test_names_in_text_and_in_other_namespaces_are_left_alone() -> None:
     form = packet(
         '<d:title>exif:PixelXDimension="7" &lt;exif:PixelXDimension>7</d:title><!-- exif:PixelXDimension="7" -->'

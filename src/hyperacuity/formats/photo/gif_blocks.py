@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 
 from hyperacuity.errors import DamagedFile
 from hyperacuity.formats.content import Bytes
@@ -37,6 +37,17 @@ class GifBlock:
     start: int
     content: int
     end: int
+
+
+@dataclass
+class _Found:
+    """What the blocks read so far hold."""
+
+    icc: bytes | None = None
+    xmp: bytes | None = None
+    native: bytes = b""
+    loops: set[bytes] = field(default_factory=set)
+    items: list[Item] = field(default_factory=list)
 
 
 def palette_size(flags: int) -> int:
@@ -79,9 +90,7 @@ def is_transparent(raw: Bytes, block: GifBlock) -> bool:
 
 def metadata_in(raw: Bytes) -> Metadata:
     """Return everything that the file says besides its images, with a list of all items."""
-    metadata = Metadata()
-    items: list[Item] = []
-    native = b""
+    found = _Found()
     end = 13
     for block in blocks(raw):
         end = block.end
@@ -89,34 +98,48 @@ def metadata_in(raw: Bytes) -> Metadata:
         if block.label is None or block.label == _CONTROL:
             continue
         if block.label == _COMMENT:
-            native += whole
-            items.append(Item("extension comment", "comment", "native"))
+            found.native += whole
+            found.items.append(Item("extension comment", "comment", "native"))
         elif block.label == _TEXT:
-            items.append(Item("extension plain text", "plain text laid over the image"))
+            found.items.append(Item("extension plain text", "plain text laid over the image"))
         elif block.label == _APPLICATION and raw[block.content] == 11:
-            application = bytes(raw[block.content + 1 : block.content + 12])
-            name = application.decode("latin-1").rstrip("\0\1 ")
-            key = f"extension application {name}"
-            data = _joined(raw, block.content + 12)
-            if application == _ICC:
-                metadata = replace(metadata, icc=data)
-                items.append(Item(key, "ICC profile", "icc"))
-            elif application == _XMP:
-                metadata = replace(metadata, xmp=_packet(bytes(raw[block.content + 12 : block.end]), data))
-                items.append(Item(key, "XMP", "xmp"))
-            elif application.startswith(_C2PA):
-                items.append(Item(key, "C2PA manifest"))
-            elif application not in _LOOPS:
-                native += whole
-                items.append(Item(key, f"application block {name!r}", "native"))
+            _add_application(found, raw, block)
         else:
-            items.append(Item(f"extension {block.label}", f"extension {block.label:#04x}"))
+            found.items.append(Item(f"extension {block.label}", f"extension {block.label:#04x}"))
+    if len(found.loops) > 1:
+        found.items.append(Item("extension application second loops", "second number of repetitions"))
     if end + 1 < len(raw):
-        items.append(Item("trailer", f"{len(raw) - end - 1} bytes behind its end"))
+        found.items.append(Item("trailer", f"{len(raw) - end - 1} bytes behind its end"))
+    ratio = None
     if raw[12] and raw[12] != 49:
-        metadata = replace(metadata, density_ratio=(64, raw[12] + 15))
-        items.append(Item("pixel aspect ratio", "shape of pixels that are not square", "density_ratio"))
-    return replace(metadata, native=Native(NAME, native) if native else None, items=tuple(items))
+        ratio = (64, raw[12] + 15)
+        found.items.append(Item("pixel aspect ratio", "shape of pixels that are not square", "density_ratio"))
+    native = Native(NAME, found.native) if found.native else None
+    return Metadata(icc=found.icc, xmp=found.xmp, density_ratio=ratio, native=native, items=tuple(found.items))
+
+
+def _add_application(found: _Found, raw: Bytes, block: GifBlock) -> None:
+    """Take in an application block; a second profile or packet is only named."""
+    application = bytes(raw[block.content + 1 : block.content + 12])
+    name = application.decode("latin-1").rstrip("\0\1 ")
+    key = f"extension application {name}"
+    data = _joined(raw, block.content + 12)
+    known = {_ICC: found.icc, _XMP: found.xmp}.get(application)
+    if known is not None:
+        found.items.append(Item(f"{key} again", f"second {'ICC profile' if application == _ICC else 'XMP'}"))
+    elif application == _ICC:
+        found.icc = data
+        found.items.append(Item(key, "ICC profile", "icc"))
+    elif application == _XMP:
+        found.xmp = _packet(bytes(raw[block.content + 12 : block.end]), data)
+        found.items.append(Item(key, "XMP", "xmp"))
+    elif application.startswith(_C2PA):
+        found.items.append(Item(key, "C2PA manifest"))
+    elif application in _LOOPS:
+        found.loops.add(data)
+    else:
+        found.native += bytes(raw[block.start : block.end])
+        found.items.append(Item(key, f"application block {name!r}", "native"))
 
 
 def _joined(raw: Bytes, at: int) -> bytes:
@@ -148,8 +171,8 @@ def with_metadata(data: bytes, metadata: Metadata) -> bytes:
         added += _application(_XMP) + metadata.xmp + _MAGIC
     added += metadata.native.data if metadata.native else b""
     head = bytearray(data[:13])
-    if metadata.density_ratio:
-        across, down = metadata.density_ratio
+    across, down = metadata.density_ratio or (1, 1)
+    if across != down:
         head[12] = min(max(round(64 * down / across) - 15, 1), 255)
     if added or head[12]:
         head[:6] = b"GIF89a"

@@ -191,7 +191,9 @@ def _add_items(found: _Found, heif: Heif, data: Bytes) -> None:
     for item in heif.items.values():
         name = item.kind.decode("latin-1")
         main = item.number == heif.primary
-        if item.kind == b"Exif" and _describes_main(heif, item):
+        if item.kind == b"Exif" and _describes_main(heif, item) and found.metadata.exif:
+            found.list("item second Exif", "second EXIF")
+        elif item.kind == b"Exif" and _describes_main(heif, item):
             block = heif.bytes_of(item, data)
             skipped = int.from_bytes(block[:4])
             found.metadata = replace(found.metadata, exif=meta.unprefixed(block[4 + skipped :]) or None)
@@ -292,7 +294,7 @@ def _new_properties(metadata: Metadata, matrix: int | None) -> list[bytes]:
     if colour is not None and colour.light:
         light = (min(round(level / 10000), 65535) for level in colour.light)
         properties.append(_box(b"clli", struct.pack(">HH", *light)))
-    if metadata.density_ratio:
+    if metadata.density_ratio and len(set(metadata.density_ratio)) == 2:
         properties.append(_box(b"pasp", struct.pack(">II", *metadata.density_ratio[::-1])))
     return properties
 

@@ -6,7 +6,7 @@ import re
 import struct
 import warnings
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -78,7 +78,8 @@ def _contents(raw: Bytes, *, strict: bool) -> Contents:
     found = parts_of(raw)
 
     def decode() -> Iterator[Image]:
-        pixels, alpha = _pixels(raw, found.structure, strict)
+        with _naming_processes():
+            pixels, alpha = _pixels(raw, found.structure, strict)
         metadata = _metadata(found)
         if found.gain is not None:
             # A damaged one is named, since nothing carries it.
@@ -88,9 +89,38 @@ def _contents(raw: Bytes, *, strict: bool) -> Contents:
 
     import pyvips
 
-    head = vips.loaded("jpegload_source", raw, fail_on="error")
+    with _naming_processes():
+        head = vips.loaded("jpegload_source", raw, fail_on="error")
     check_size(head.width, head.height)
     return Contents(1, None, False, decode)
+
+
+@contextmanager
+def _naming_processes() -> Iterator[None]:
+    """Raise `UnsupportedFormat` for a file that is not damaged but coded as libjpeg does not read."""
+    import pyvips
+
+    try:
+        yield
+    except pyvips.Error as error:
+        if unsupported := _unsupported(str(error)):
+            raise unsupported from error
+        raise
+
+
+def _unsupported(message: str) -> UnsupportedFormat | None:
+    if found := re.search(r"Unsupported JPEG data precision (\d+)", message):
+        depth = found[1]
+        return UnsupportedFormat(
+            f"its values have {depth} bits, and JPEG is read with 8; convert it to a 16-bit PNG or TIFF first"
+        )
+    if "Unsupported marker type 0xf7" in message:
+        return UnsupportedFormat("it is a JPEG-LS image; convert it to PNG or TIFF first")
+    if found := re.search(r"Unsupported JPEG process: SOF type (\w+)", message):
+        return UnsupportedFormat(
+            f"it is coded by a process of JPEG that is not read ({found[1]}); convert it to PNG or TIFF first"
+        )
+    return None
 
 
 def _pixels(raw: Bytes, structure: Structure, strict: bool) -> tuple[Array, bool]:
@@ -132,14 +162,18 @@ def _is_whole(raw: Bytes) -> bool:
 
 def _metadata(found: JpegParts) -> Metadata:
     """What the segments hold, as metadata of the image as it is stored."""
+    ratio, dpi = found.density_ratio, found.dpi
+    if found.exif and (ratio is None or ratio[0] == ratio[1]):
+        dpi = dpi or meta.dpi(found.exif)
+        ratio = None if dpi else ratio
     return Metadata(
         icc=found.icc,
         exif=found.exif,
         xmp=found.xmp,
-        dpi=found.dpi or (meta.dpi(found.exif) if found.exif and not found.density_ratio else None),
+        dpi=dpi,
         native=Native(HOLDS.name, found.native) if found.native else None,
         iptc=found.iptc,
-        density_ratio=found.density_ratio,
+        density_ratio=ratio,
         trailer=found.trailer,
         items=tuple(found.items),
     )
@@ -186,8 +220,17 @@ def _jfif(metadata: Metadata) -> bytes:
     """The first segment, which libvips does not write. Without a resolution: no unit, square pixels."""
     density: tuple[float, float] = metadata.density_ratio or metadata.dpi or (1, 1)
     unit = 1 if metadata.dpi and not metadata.density_ratio else 0
+    # The file holds whole numbers: whichever unit makes them so.
+    in_cm = density[0] / 2.54, density[1] / 2.54
+    if unit and _rounding(in_cm) < _rounding(density) / 10:
+        unit, density = 2, in_cm
     across, down = (min(max(round(number), 1), 65535) for number in density)
     return packed(0xE0, struct.pack(">5sHBHHBB", b"JFIF\0", 0x0102, unit, across, down, 0, 0))
+
+
+def _rounding(density: tuple[float, float]) -> float:
+    """The greater of the relative errors if the numbers are rounded."""
+    return max(abs(round(number) / number - 1) for number in density)
 
 
 def _gain_map(job: EncoderInput) -> bytes:

@@ -205,8 +205,9 @@ def _add_density(found: JpegParts, data: bytes) -> None:
     if unit in (1, 2) and across and down:
         factor = 2.54 if unit == 2 else 1.0
         found.dpi = across * factor, down * factor
-    elif unit == 0 and across != down and across and down:
+    elif unit == 0 and across and down and (across, down) != (1, 1):
         found.density_ratio = across, down
+    if found.density_ratio and across != down:
         found.items.append(Item("APP0 JFIF aspect ratio", "shape of pixels that are not square", "density_ratio"))
 
 

@@ -38,8 +38,10 @@ def found_in(block: bytes, *, turned: bool) -> FoundResources:
     kept = b""
     for each in photoshop.resources(block):
         key = f"APP13 resource 0x{each.number:04X}"
-        if each.number == _IPTC:
-            found.iptc = found.iptc or each.data
+        if each.number == _IPTC and found.iptc not in (None, each.data):
+            found.items.append(Item(f"{key} again", "second IPTC"))
+        elif each.number == _IPTC:
+            found.iptc = each.data
             found.items.append(Item(key, "IPTC", "iptc"))
         elif each.number in _THUMBNAILS:
             found.items.append(Item(f"thumbnail {key}", "thumbnail"))

@@ -26,6 +26,7 @@ from hyperacuity.formats.photo.sink import PhotoSink
 from hyperacuity.formats.photo.source import Contents, PhotoSource, open_source
 from hyperacuity.formats.photo.stated_colour import is_srgb
 from hyperacuity.formats.photo.upright import upright_image
+from hyperacuity.formats.photo.xmp import NAMESPACES
 from hyperacuity.formats.protocol import UNLIMITED, Capacity, Source
 from hyperacuity.image import Image, Item, Metadata, StatedColour
 
@@ -136,11 +137,15 @@ def _metadata(raw: Bytes, head: JxlHeader) -> Metadata:
         if kind == b"brob":
             kind, content = content[:4], _inflated(content[4:])
         name = kind[:4].decode("latin-1").rstrip()
-        if kind == b"Exif":
+        if kind == b"Exif" and metadata.exif:
+            items.append(Item("box second Exif", "second EXIF"))
+        elif kind == b"Exif":
             block = meta.unprefixed(content[4 + int.from_bytes(content[:4]) :])
             metadata = replace(metadata, exif=block or None, dpi=meta.dpi(block) if block else None)
             items.append(Item("box Exif", "EXIF", "exif"))
-        elif kind == b"xml " and b"x:xmpmeta" in content[:4096]:
+        elif kind == b"xml " and _is_packet(content) and metadata.xmp:
+            items.append(Item("box second xml", "second XMP"))
+        elif kind == b"xml " and _is_packet(content):
             metadata = replace(metadata, xmp=content)
             items.append(Item("box xml", "XMP", "xmp"))
         elif kind == b"jhgm":
@@ -155,6 +160,11 @@ def _metadata(raw: Bytes, head: JxlHeader) -> Metadata:
         metadata = replace(metadata, colour=head.colour)
         items.append(Item("codestream colour", "colour codes", "colour"))
     return replace(metadata, items=tuple(items))
+
+
+def _is_packet(content: bytes) -> bool:
+    """Whether XML is an XMP packet: by its namespaces, since its prefixes may be any."""
+    return any(NAMESPACES[prefix].encode() in content for prefix in ("x", "rdf"))
 
 
 def _inflated(packed: bytes) -> bytes:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ctypes
+import functools
 import io
 import threading
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import numpy as np
@@ -37,6 +39,7 @@ def guarded() -> Iterator[None]:
     """
     import PIL.Image
 
+    _silence_libtiff()
     with _PILLOW, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         limit, PIL.Image.MAX_IMAGE_PIXELS = PIL.Image.MAX_IMAGE_PIXELS, None
@@ -46,10 +49,22 @@ def guarded() -> Iterator[None]:
             raise
         except Exception as error:  # decoders of untrusted bytes raise anything from KeyError to SyntaxError
             text = str(error).rstrip(".") or type(error).__name__
+            if text.startswith("decoder error"):  # a number
+                text = "its pixels cannot be decoded"
             # Pillow raises one type of error for what is unsupported and for what is damaged.
             raise (UnsupportedFormat if text.startswith("Unsupported") else DamagedFile)(text) from error
         finally:
             PIL.Image.MAX_IMAGE_PIXELS = limit
+
+
+@functools.cache
+def _silence_libtiff() -> None:
+    """Keep errors off the terminal that the libtiff in Pillow prints; what matters also reaches us as an exception."""
+    from PIL import _imaging
+
+    # A library that is linked statically hides the function.
+    with suppress(AttributeError, OSError):
+        ctypes.CDLL(_imaging.__file__).TIFFSetErrorHandler(None)
 
 
 def pixels_of(image: Any) -> tuple[Array, bool]:

@@ -82,7 +82,10 @@ def _contents(raw: Bytes) -> Contents:
         items = tuple(item for item in items if item.carrier != "icc")
     if damaged_xmp:
         losses.append("the XMP packet is damaged and is left out")
-    metadata = replace(metadata, icc=icc, dpi=dpi, items=items)
+    ratio = metadata.density_ratio
+    if dpi and ratio and ratio[0] == ratio[1]:
+        ratio = None
+    metadata = replace(metadata, icc=icc, dpi=dpi, density_ratio=ratio, items=items)
 
     def still() -> Iterator[Image]:
         for loss in losses:

@@ -9,11 +9,13 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
 from hyperacuity.formats.content import Bytes
 from hyperacuity.formats.photo import metadata as meta
+from hyperacuity.formats.photo import photoshop
 from hyperacuity.formats.photo.png_chunks import (
     COLOUR,
     NAME,
@@ -56,6 +58,10 @@ _INVALID = {
 }
 
 
+# The number of the one of Photoshop's resources that holds IPTC.
+_IPTC = 0x0404
+
+
 @dataclass
 class _Found:
     """What the chunks read so far hold."""
@@ -63,7 +69,6 @@ class _Found:
     items: list[Item] = field(default_factory=list)
     metadata: Metadata = field(default_factory=Metadata)
     colour: StatedColour = field(default_factory=StatedColour)
-    raw_exif: bytes | None = None
     native: bytes = b""
     palette: bytes = b""
     damaged_xmp: bool = False
@@ -71,6 +76,16 @@ class _Found:
     def list(self, kind: bytes, label: str, carrier: str | None, name: str = "") -> None:
         """List a chunk."""
         self.items.append(Item(f"chunk {kind.decode('latin-1')} {name}".rstrip(), label, carrier))
+
+    def take(self, kind: bytes, label: str, carrier: str, block: bytes) -> None:
+        """Take in a block of metadata; another one of the same kind is named."""
+        first = getattr(self.metadata, carrier)
+        if first is None and block:
+            changed: dict[str, Any] = {carrier: block}
+            self.metadata = replace(self.metadata, **changed)
+            self.list(kind, label, carrier, label)
+        elif block and block != first:
+            self.list(kind, f"second {label}", None, f"second {label}")
 
 
 def metadata_in(data: Bytes) -> tuple[Metadata, bool]:
@@ -99,20 +114,17 @@ def metadata_in(data: Bytes) -> tuple[Metadata, bool]:
     metadata = found.metadata
     colour = found.colour if found.colour != StatedColour() else None
     native = Native(NAME, found.native) if found.native else None
-    exif = metadata.exif or found.raw_exif
-    found_metadata = replace(metadata, exif=exif, colour=colour, native=native, items=tuple(found.items))
+    found_metadata = replace(metadata, colour=colour, native=native, items=tuple(found.items))
     return found_metadata, found.damaged_xmp
 
 
 def _add(found: _Found, kind: bytes, content: bytes, head: bytes) -> None:
     """Take one chunk in."""
     kind = SPELLINGS.get(kind, kind)
-    known = found.metadata
     if kind == b"iCCP":
         found.list(kind, "ICC profile", "icc")
     elif kind == b"eXIf":
-        found.metadata = replace(known, exif=meta.unprefixed(content) or None)
-        found.list(kind, "EXIF", "exif")
+        found.take(kind, "EXIF", "exif", meta.unprefixed(content))
     elif kind in TEXT:
         _add_text(found, kind, content)
     elif kind in COLOUR:
@@ -140,9 +152,7 @@ def _add_text(found: _Found, kind: bytes, content: bytes) -> None:
     if kind == b"iTXt" and content.startswith(XMP):
         packet = xmp_in(content)
         found.damaged_xmp |= not packet
-        found.metadata = replace(found.metadata, xmp=packet or found.metadata.xmp)
-        if packet:
-            found.list(kind, "XMP", "xmp", "XMP")
+        found.take(kind, "XMP", "xmp", packet)
     elif profile is None or not _add_profile(found, *profile):
         found.native += chunk(kind, content)
         found.list(kind, f"text {keyword!r}", "native", keyword)
@@ -150,34 +160,37 @@ def _add_text(found: _Found, kind: bytes, content: bytes) -> None:
 
 def _add_profile(found: _Found, name: str, profile: bytes) -> bool:
     """Take in a profile in hexadecimal text; False if it is of an unknown type."""
-    known = found.metadata
     if name in ("exif", "app1") and meta.unprefixed(profile)[:2] in (b"II", b"MM"):
-        found.raw_exif, carrier, label = meta.unprefixed(profile), "exif", "EXIF"
+        found.take(b"zTXt", "EXIF", "exif", meta.unprefixed(profile))
     elif name == "xmp" or (name == "app1" and profile.startswith(b"http://ns.adobe.com/xap/1.0/\0")):
-        packet = profile.removeprefix(b"http://ns.adobe.com/xap/1.0/\0")
-        found.metadata, carrier, label = replace(known, xmp=known.xmp or packet), "xmp", "XMP"
-    elif name in ("iptc", "8bim") and _iptc(profile):
-        found.metadata, carrier, label = replace(known, iptc=_iptc(profile)), "iptc", "IPTC"
+        found.take(b"zTXt", "XMP", "xmp", profile.removeprefix(b"http://ns.adobe.com/xap/1.0/\0"))
+    elif name in ("iptc", "8bim") and (iptc := _iptc(profile)):
+        found.take(b"zTXt", "IPTC", "iptc", iptc)
+        if _holds_more(profile):
+            found.list(b"zTXt", "Photoshop's resources", None, "Raw profile type 8bim")
     elif name in ("icc", "icm") and profile[36:40] == b"acsp":
-        found.metadata, carrier, label = replace(known, icc=profile), "icc", "ICC profile"
+        found.take(b"zTXt", "ICC profile", "icc", profile)
     else:
         return False
-    found.list(b"zTXt", label, carrier, f"Raw profile type {name}")
     return True
+
+
+def _resources(profile: bytes) -> list[photoshop.Resource]:
+    return list(photoshop.resources(profile.removeprefix(b"Photoshop 3.0\0")))
 
 
 def _iptc(profile: bytes) -> bytes | None:
     """Records of IPTC-IIM, bare or in one of Photoshop's resources."""
     if profile[:1] == b"\x1c":
         return profile
-    resource = profile.removeprefix(b"Photoshop 3.0\0")
-    at = resource.find(b"8BIM\x04\x04")
-    if at < 0 or at + 12 > len(resource):
-        return None
-    start = at + 7 + resource[at + 6]
-    start += (start - at) % 2
-    size = int.from_bytes(resource[start : start + 4])
-    return resource[start + 4 : start + 4 + size] or None
+    return next((each.data for each in _resources(profile) if each.number == _IPTC), None) or None
+
+
+def _holds_more(profile: bytes) -> bool:
+    """Whether Photoshop's resources hold more than IPTC and defaults."""
+    return profile[:1] != b"\x1c" and any(
+        each.number != _IPTC and not photoshop.is_default(each) for each in _resources(profile)
+    )
 
 
 def _add_density(found: _Found, content: bytes) -> None:
@@ -188,8 +201,9 @@ def _add_density(found: _Found, content: bytes) -> None:
     across, down, unit = struct.unpack(">IIB", content)
     if unit == 1 and across and down:
         found.metadata = replace(found.metadata, dpi=(across * 0.0254, down * 0.0254))
-    elif across and down and across != down:
+    elif across and down and (across, down) != (1, 1):
         found.metadata = replace(found.metadata, density_ratio=(across, down))
+    if found.metadata.density_ratio and across != down:
         found.list(b"pHYs", "shape of pixels that are not square", "density_ratio")
 
 

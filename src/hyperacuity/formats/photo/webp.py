@@ -17,7 +17,7 @@ from hyperacuity.formats.photo.sink import PhotoSink
 from hyperacuity.formats.photo.source import Contents, PhotoSource, open_source
 from hyperacuity.formats.photo.upright import upright_image
 from hyperacuity.formats.protocol import UNLIMITED, Capacity, Source
-from hyperacuity.image import Image, Item
+from hyperacuity.image import Image, Item, Native
 
 SUFFIXES = (".webp",)
 ONLY_READ = ()
@@ -28,7 +28,7 @@ HOLDS = Capacity(
     alpha=True,
     animated=True,
     grey=False,
-    metadata={"icc": UNLIMITED, "exif": UNLIMITED, "xmp": UNLIMITED},
+    metadata=dict.fromkeys(("icc", "exif", "xmp", "native"), UNLIMITED),
 )
 # The default quality of lossy files.
 QUALITY = 95
@@ -41,6 +41,9 @@ _KNOWN: dict[bytes, tuple[str, str | None]] = {
     b"XMP ": ("XMP", "xmp"),
     b"C2PA": ("Content Credentials (C2PA)", None),
 }
+
+# Backgrounds that encoders write if none is asked for.
+_NO_BACKGROUND = (bytes(4), b"\xff\xff\xff\xff", b"\xff\xff\xff\0", b"\0\0\0\xff")
 
 
 def accepts(content: Content) -> bool:
@@ -80,7 +83,9 @@ def _contents(raw: Bytes) -> Contents:
         import pyvips
 
         image = vips.loaded("webpload_source", raw, n=-1, fail_on="error")
-        metadata = replace(vips.metadata_of(image), items=_items(raw))
+        background = _background(raw)
+        native = Native(HOLDS.name, background) if background else None
+        metadata = replace(vips.metadata_of(image), native=native, items=_items(raw))
         if count == 1:
             pixels, alpha = vips.pixels_of(image)
             yield upright_image(pixels, alpha, metadata)
@@ -116,14 +121,29 @@ def _is_lossless(raw: Bytes) -> bool:
     return all(kind != b"VP8 " for kind, _, _ in _chunks(raw))
 
 
+def _background(raw: Bytes) -> bytes:
+    """The background colour of an animation; b"" if it is black or white and transparent or none is stated."""
+    for kind, start, end in _chunks(raw):
+        if kind == b"ANIM" and end - start >= 4:
+            colour = bytes(raw[start : start + 4])
+            return b"" if colour in _NO_BACKGROUND else colour
+    return b""
+
+
 def _items(raw: Bytes) -> tuple[Item, ...]:
     """Everything besides the pixels; chunks that are not known are named."""
     items: dict[bytes, Item] = {}
     for kind, start, end in _chunks(raw):
-        if kind in _STRUCTURE or kind in items or start == end:
+        if kind in _STRUCTURE or start == end:
+            continue
+        if kind in items:
+            if kind in _KNOWN:
+                items[kind + b"2"] = Item(f"chunk second {items[kind].label}", f"second {items[kind].label}")
             continue
         label, carrier = _KNOWN.get(kind, (f"chunk {kind.decode('latin-1')!r}", None))
         items[kind] = Item(f"chunk {kind.decode('latin-1').rstrip()}", label, carrier)
+    if _background(raw):
+        items[b"ANIM"] = Item("chunk ANIM", "background colour", "native")
     behind = bytes(raw[_end(raw) :])
     if behind.strip(b"\0"):
         items[b"behind"] = Item("behind the image", f"{len(behind)} unknown bytes behind the image")
@@ -134,6 +154,11 @@ def _encode(job: EncoderInput) -> None:
     lossless = job.lossless if job.quality is None else job.quality == 100
     image = vips.joined(job)
     image.webpsave_target(vips.target(job), Q=job.quality or QUALITY, lossless=lossless, exact=True, keep=8 | 16)
+    if job.metadata.native:
+        job.out.file.seek(0)
+        at = next((start for kind, start, _ in _chunks(job.out.file.read(1 << 21)) if kind == b"ANIM"), None)
+        if at is not None:
+            job.patch(at, job.metadata.native.data)
     _add_metadata(job)
 
 

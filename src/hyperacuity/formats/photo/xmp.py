@@ -44,6 +44,19 @@ NAMESPACES = {
 }
 
 
+# How a packet in UTF-32 or UTF-16 begins, with a byte order mark or with "<", and the bytes of a unit.
+_WIDE = (
+    (b"\xff\xfe\0\0", 4, "utf-32-le"),
+    (b"<\0\0\0", 4, "utf-32-le"),
+    (b"\0\0\xfe\xff", 4, "utf-32-be"),
+    (b"\0\0\0<", 4, "utf-32-be"),
+    (b"\xff\xfe", 2, "utf-16-le"),
+    (b"<\0", 2, "utf-16-le"),
+    (b"\xfe\xff", 2, "utf-16-be"),
+    (b"\0<", 2, "utf-16-be"),
+)
+
+
 @dataclass(eq=False)
 class Attribute:
     """An attribute: its text lies between the bytes `inner` and `close`, all of it from `start` to `end`."""
@@ -83,15 +96,14 @@ class Packet:
     """A packet that is being edited.
 
     Args:
-        data: The packet.
+        data: The packet, in any of the encodings of Unicode; the result is in UTF-8.
 
     Raises:
         DamagedFile: If it is not well-formed, or declares entities.
     """
 
     def __init__(self, data: bytes) -> None:
-        if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
-            data = data.decode("utf-16", "replace").encode()
+        data = _as_utf8(data)
         self.data = data
         self.elements: list[Element] = []
         self._edits: dict[tuple[int, int], bytes] = {}
@@ -183,6 +195,15 @@ class Packet:
 
     def _add_text(self, text: str) -> None:
         self._open[-1].text += text
+
+
+def _as_utf8(data: bytes) -> bytes:
+    """A packet in UTF-8. Sources: XMP Part 1 (2012), 7.1; XML 1.0, appendix F."""
+    for start, width, encoding in _WIDE:
+        if data.startswith(start):
+            data = data.rstrip(b"\0")
+            return (data + bytes(-len(data) % width)).decode(encoding, "replace").removeprefix("\ufeff").encode()
+    return data
 
 
 def _refuse_entities(*_: Any) -> None:

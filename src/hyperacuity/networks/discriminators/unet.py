@@ -3,7 +3,8 @@
 Wang, Xie, Dong, Shan: "Real-ESRGAN: Training Real-World Blind Super-Resolution with Pure Synthetic Data", ICCV
 Workshops 2021, arXiv 2107.10833, section 3.3 and figure 6; after Schönfeld, Schiele, Khoreva: "A U-Net Based
 Discriminator for Generative Adversarial Networks", CVPR 2020, arXiv 2002.12655; spectral normalisation: Miyato et al.,
-ICLR 2018, arXiv 1802.05957. Written from the papers, without other code; the authors' is BSD-3. Nothing differs.
+ICLR 2018, arXiv 1802.05957. Written from the papers, without other code; the authors' is BSD-3. What differs: images
+may be unshuffled first (Shi et al., arXiv 1609.05158, in reverse), which divides the work by the square of the factor.
 """
 
 from __future__ import annotations
@@ -21,12 +22,13 @@ class UNetConfig:
 
     channels: int = 3
     features: int = 64  # channels at full resolution; doubled at each halving
+    unshuffle: int = 1  # pixels of a side that become channels before the first layer
 
 
 class UNetDiscriminator(nn.Module):
     """Judges each pixel: (N, channels, H, W) in [0, 1] -> (N, 1, H, W) logits, higher for real.
 
-    H and W must be multiples of 8.
+    With `unshuffle`, each logit judges that many pixels a side. H and W must be multiples of 8, times `unshuffle`.
 
     Source:
         Wang, Xie, Dong, Shan, arXiv 2107.10833, section 3.3 and figure 6.
@@ -38,7 +40,8 @@ class UNetDiscriminator(nn.Module):
     def __init__(self, config: UNetConfig) -> None:
         super().__init__()
         f = config.features
-        self.conv0 = nn.Conv2d(config.channels, f, 3, padding=1)
+        self.unshuffle = config.unshuffle
+        self.conv0 = nn.Conv2d(config.channels * config.unshuffle**2, f, 3, padding=1)
         self.conv1 = _halving(f, 2 * f)
         self.conv2 = _halving(2 * f, 4 * f)
         self.conv3 = _halving(4 * f, 8 * f)
@@ -51,7 +54,9 @@ class UNetDiscriminator(nn.Module):
         self.lrelu = nn.LeakyReLU(0.2)
 
     def forward(self, x: Tensor) -> Tensor:
-        x0 = self.lrelu(self.conv0(x))  # (N, features, H, W)
+        if self.unshuffle > 1:
+            x = functional.pixel_unshuffle(x, self.unshuffle)  # (N, channels * unshuffle^2, H / unshuffle, ...)
+        x0 = self.lrelu(self.conv0(x))  # (N, features, H, W), here and below after the unshuffling
         x1 = self.lrelu(self.conv1(x0))  # (N, 2 features, H / 2, W / 2)
         x2 = self.lrelu(self.conv2(x1))  # (N, 4 features, H / 4, W / 4)
         x3 = self.lrelu(self.conv3(x2))  # (N, 8 features, H / 8, W / 8)

@@ -52,6 +52,7 @@ def build(
         redoc_url=None,
         openapi_url="/v1/openapi.json",
         root_path=options.base_path,
+        responses={"default": problems.DOCUMENTED},
         lifespan=_lifespan,
     )
     app.state.server, app.state.started = server, started

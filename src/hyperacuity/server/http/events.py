@@ -11,7 +11,7 @@ from hyperacuity.server.store import Store
 
 _LOG = logging.getLogger(__name__)
 # Seconds between two looks at the store.
-_INTERVAL = 0.25
+_INTERVAL = 0.1
 
 
 class Notifier:

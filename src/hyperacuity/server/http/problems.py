@@ -14,6 +14,26 @@ from starlette.exceptions import HTTPException
 
 _LOG = logging.getLogger(__name__)
 
+# What the description of the interface says of every error.
+DOCUMENTED: dict[str, Any] = {
+    "description": "A problem; `detail` says what is wrong, with numbers and limits",
+    "content": {
+        "application/problem+json": {
+            "schema": {
+                "type": "object",
+                "required": ["type", "title", "status", "detail"],
+                "properties": {
+                    "type": {"type": "string"},
+                    "title": {"type": "string"},
+                    "status": {"type": "integer"},
+                    "detail": {"type": "string"},
+                    "field": {"type": "string"},
+                },
+            }
+        }
+    },
+}
+
 
 class Problem(Exception):  # noqa: N818 - the name of RFC 9457
     """An answer that is an error.

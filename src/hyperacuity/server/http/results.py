@@ -13,14 +13,13 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import Message as ASGIMessage
 from starlette.types import Receive, Scope, Send
 
-from hyperacuity.api import size_suffix
 from hyperacuity.server import previews
 from hyperacuity.server.http import jobs
 from hyperacuity.server.http.identity import Owner
 from hyperacuity.server.http.problems import Problem
 from hyperacuity.server.http.state import ServerState, state_of
 from hyperacuity.server.records import Job, JobState
-from hyperacuity.size import Size
+from hyperacuity.size import Size, size_suffix
 
 _MOST_IN_ARCHIVE = 1000
 

@@ -11,12 +11,12 @@ export function comparison(job) {
   const show = () => images.style.setProperty("--split", `${slider.value}%`);
   slider.addEventListener("input", show);
   const follow = (event) => {
-    const box = images.getBoundingClientRect();
-    const width = images.scrollWidth;
-    slider.value = String(100 * (event.clientX - box.left + images.scrollLeft) / width);
+    const box = before.getBoundingClientRect();
+    slider.value = String(100 * (event.clientX - box.left) / box.width);
     show();
   };
   images.addEventListener("pointerdown", (event) => {
+    if (images.classList.contains("full") && event.pointerType !== "mouse") return; // fingers move the large image
     images.setPointerCapture(event.pointerId);
     follow(event);
   });

@@ -1,36 +1,19 @@
-// The page: choosing files, starting, and the list of jobs.
+// The page: logging in, choosing files, and sending them.
 
 import { Problem, read, request, send } from "./api.js";
-import { comparison } from "./comparison.js";
-import { upload } from "./upload.js";
+import { show, start, summarise } from "./jobs.js";
+import { finished, forget, interrupted, upload } from "./upload.js";
+import { button, bytes, duration, element, find, number, report } from "./words.js";
 
-const find = (id) => document.getElementById(id);
-const number = new Intl.NumberFormat("en");
 let chosen = [];
 let speeds = {};
 let limits = {};
-const cards = new Map(); // job id -> its list item
-
-function element(tag, properties = {}, ...children) {
-  const made = Object.assign(document.createElement(tag), properties);
-  made.append(...children);
-  return made;
-}
-
-const bytes = (count) =>
-  count >= 2 ** 30 ? `${(count / 2 ** 30).toFixed(1)} GiB` : count >= 2 ** 20 ? `${(count / 2 ** 20).toFixed(1)} MiB`
-    : `${Math.max(1, Math.round(count / 1024))} KiB`;
-
-const duration = (seconds) =>
-  seconds < 90 ? `${Math.max(1, Math.round(seconds))} s` : seconds < 5400 ? `${Math.round(seconds / 60)} min`
-    : `${(seconds / 3600).toFixed(1)} h`;
-
-function report(text) {
-  find("status").textContent = text;
-}
 
 // The foretold size and time of an image, where the browser can read it.
 async function foretell(file) {
+  if (file.size > limits.max_upload_bytes) {
+    return `${bytes(file.size)}: this server takes ${bytes(limits.max_upload_bytes)}`;
+  }
   const scale = Number(find("scale").value);
   try {
     const image = await createImageBitmap(file);
@@ -38,31 +21,25 @@ async function foretell(file) {
     const text = `${number.format(image.width * scale)} × ${number.format(image.height * scale)} pixels`;
     image.close();
     if (pixels > limits.max_output_pixels) return `${text}: more than this server makes`;
-    const model = find("model").value || speeds.default;
-    const speed = speeds.of?.[`${model}-x${scale}`];
+    const speed = speeds.of?.[`${find("model").value || speeds.default}-x${scale}`];
     return speed ? `${text}, about ${duration(pixels / 1e6 / speed)}` : text;
   } catch {
     return bytes(file.size);
   }
 }
 
-async function showChosen() {
-  const list = find("chosen-list");
-  list.replaceChildren();
+function showChosen() {
   find("chosen").hidden = chosen.length === 0;
-  for (const file of chosen) {
-    const facts = element("span", { className: "quiet" });
-    const remove = element("button", { type: "button", className: "plain", textContent: "Remove" });
-    remove.setAttribute("aria-label", `Remove ${file.name}`);
-    remove.addEventListener("click", () => {
-      chosen = chosen.filter((other) => other !== file);
-      showChosen();
-    });
-    list.append(element("li", {}, element("div", { className: "row" },
-      element("span", { className: "name", textContent: file.name }), facts, remove)));
-    facts.textContent = file.size > limits.max_upload_bytes
-      ? `${bytes(file.size)}: this server takes ${bytes(limits.max_upload_bytes)}` : await foretell(file);
-  }
+  find("chosen-list").replaceChildren(...chosen.map((file) => {
+    const facts = element("span", { className: "quiet", textContent: bytes(file.size) });
+    foretell(file).then((text) => { facts.textContent = text; });
+    return element("li", {}, element("div", { className: "row" },
+      element("span", { className: "name", textContent: file.name }), facts, button("Remove", file.name, () => {
+        chosen = chosen.filter((other) => other !== file);
+        showChosen();
+        find(chosen.length ? "begin" : "files").focus();
+      })));
+  }));
 }
 
 function choose(files) {
@@ -70,140 +47,66 @@ function choose(files) {
   showChosen();
 }
 
+// One list item for each file at once; the files are sent one after another.
 async function begin() {
-  const files = chosen;
-  chosen = [];
-  await showChosen();
-  const scale = Number(find("scale").value);
-  const model = find("model").value;
-  const ending = find("ending").value;
-  for (const file of files) {
+  const sendings = chosen.map((file) => {
+    const stop = new AbortController();
     const bar = element("progress", { max: 1, value: 0 });
     bar.setAttribute("aria-label", `Sending ${file.name}`);
-    const note = element("p", { className: "quiet", textContent: "Sending" });
-    const stop = new AbortController();
-    const cancel = element("button", { type: "button", className: "plain", textContent: "Cancel" });
-    cancel.addEventListener("click", () => stop.abort());
+    const note = element("p", { className: "quiet", textContent: "Waiting to be sent" });
+    const cancel = button("Cancel", file.name, () => stop.abort());
     const item = element("li", {}, element("div", { className: "row" },
       element("span", { className: "name", textContent: file.name }), cancel), bar, note);
-    find("jobs").hidden = false;
-    find("job-list").prepend(item);
-    try {
-      const id = await upload(file, (share, text) => {
-        bar.value = share;
-        note.textContent = text ?? `Sending: ${Math.round(100 * share)} %`;
-      }, stop.signal);
-      const task = { size: { scale }, ...(model ? { options: { model } } : {}) };
-      const answer = await send("jobs", { upload: id, task, ending }, { "Idempotency-Key": id });
+    return { file, stop, bar, note, cancel, item };
+  });
+  const task = { size: { scale: Number(find("scale").value) } };
+  if (find("model").value) task.options = { model: find("model").value };
+  const ending = find("ending").value;
+  chosen = [];
+  showChosen();
+  find("job-list").prepend(...sendings.map((each) => each.item));
+  summarise();
+  for (const each of sendings) await sendOne(each, task, ending);
+}
+
+async function sendOne({ file, stop, bar, note, cancel, item }, task, ending) {
+  try {
+    stop.signal.throwIfAborted();
+    const id = await upload(file, (share, text) => {
+      bar.value = share;
+      note.textContent = text ?? `Sending: ${Math.round(100 * share)} %`;
+    }, stop.signal);
+    const answer = await send("jobs", { upload: id, task, ending }, { "Idempotency-Key": id });
+    finished(file, id);
+    item.remove();
+    show(await answer.json());
+  } catch (error) {
+    bar.remove();
+    note.className = "error";
+    note.textContent = error.name === "AbortError" ? "Cancelled." : error.message;
+    cancel.replaceWith(button("Remove", file.name, () => {
       item.remove();
-      show(await answer.json());
-    } catch (error) {
-      bar.remove();
-      cancel.remove();
-      note.className = "error";
-      note.textContent = error.name === "AbortError" ? "Cancelled." : error.message;
-    }
+      summarise();
+    }));
   }
 }
 
-function describe(job) {
-  switch (job.state) {
-    case "waiting": return job.ahead > 0 ? `Waiting; ${job.ahead} before it` : "Next in the queue";
-    case "running": return `${Math.round(100 * job.progress)} %`
-      + (job.seconds_left ? `, about ${duration(job.seconds_left)} left` : "");
-    case "done": {
-      const [height, width] = job.outcome.after ?? [0, 0];
-      return `${number.format(width)} × ${number.format(height)} pixels in ${duration(job.outcome.seconds ?? 0)}; `
-        + `kept until ${new Date(1000 * job.expires).toLocaleString()}`;
-    }
-    case "cancelled": return "Cancelled";
-    default: return "";
-  }
-}
-
-function show(job) {
-  find("jobs").hidden = false;
-  let item = cards.get(job.id);
-  if (!item) {
-    item = element("li");
-    cards.set(job.id, item);
+// What a reload has interrupted: a page cannot read a file again that was not chosen again.
+async function showInterrupted() {
+  for (const each of await interrupted()) {
+    const item = element("li", {}, element("div", { className: "row" },
+      element("span", { className: "name", textContent: each.name }), button("Forget", each.name, async () => {
+        await forget(each);
+        item.remove();
+        summarise();
+      })), element("p", {
+      className: "quiet",
+      textContent: `Interrupted at ${Math.floor(100 * each.share)} %. Choose the file again to resume.`,
+    }));
+    item.dataset.interrupted = each.id;
     find("job-list").prepend(item);
-    if (!["done", "failed", "cancelled"].includes(job.state)) follow(job.id);
   }
-  const open = item.querySelector(".comparison");
-  const actions = element("span", { className: "actions" });
-  const action = (text, work) => {
-    const button = element("button", { type: "button", className: "plain", textContent: text });
-    button.setAttribute("aria-label", `${text}: ${job.name}`);
-    button.addEventListener("click", () => work().catch((error) => report(error.message)));
-    actions.append(button);
-  };
-  if (job.state === "done") {
-    actions.append(element("a", { className: "button", href: `v1/jobs/${job.id}/result`, textContent: "Download",
-      ariaLabel: `Download ${job.result_name}` }));
-    action(open ? "Hide" : "Compare", async () => {
-      const there = item.querySelector(".comparison");
-      if (there) there.remove();
-      else item.append(comparison(job));
-      show(job);
-    });
-  }
-  if (job.state === "waiting" || job.state === "running") {
-    action("Cancel", () => request(`jobs/${job.id}/cancel`, { method: "POST" }));
-  } else {
-    action("Remove", async () => {
-      await request(`jobs/${job.id}`, { method: "DELETE" });
-      item.remove();
-      cards.delete(job.id);
-      downloads();
-    });
-  }
-  const parts = [element("div", { className: "row" }, element("span", { className: "name", textContent: job.name }), actions)];
-  if (job.state === "running" || job.state === "waiting") {
-    const bar = element("progress", { max: 1, value: job.progress });
-    bar.setAttribute("aria-label", `Progress of ${job.name}`);
-    parts.push(bar);
-  }
-  parts.push(job.error ? element("p", { className: "error", textContent: job.error })
-    : element("p", { className: "quiet", textContent: describe(job) }));
-  item.dataset.state = job.state;
-  item.replaceChildren(...parts, ...(open && job.state === "done" && item.contains(open) ? [open] : []));
-  downloads();
-}
-
-function downloads() {
-  const done = [...cards].filter(([, item]) => item.dataset.state === "done").map(([id]) => `id=${id}`);
-  find("download-all").hidden = done.length < 2;
-  find("download-all").href = `v1/jobs.zip?${done.join("&")}`;
-  find("jobs").hidden = find("job-list").children.length === 0;
-}
-
-// Events where they get through, and a look every few seconds where they do not.
-function follow(id) {
-  const source = new EventSource(`v1/jobs/${id}/events`);
-  let looking = false;
-  const look = async () => {
-    if (looking) return;
-    looking = true;
-    try {
-      const job = await read(`jobs/${id}`);
-      show(job);
-      if (["done", "failed", "cancelled"].includes(job.state)) {
-        source.close();
-        clearInterval(timer);
-        if (job.state === "done") report(`${job.name} is ready.`);
-      }
-    } catch (error) {
-      if (error instanceof Problem && error.status === 404) {
-        source.close();
-        clearInterval(timer);
-      }
-    } finally {
-      looking = false;
-    }
-  };
-  const timer = setInterval(look, 4000);
-  for (const kind of ["waiting", "running", "progress", "done", "failed", "cancelled"]) source.addEventListener(kind, look);
+  summarise();
 }
 
 async function enter() {
@@ -222,10 +125,10 @@ async function enter() {
   const families = new Set(content.models.map((card) => card.family).filter((name) => name !== content.default));
   find("model").append(...[...families].map((name) => element("option", { value: name, textContent: name })));
   find("limits").textContent = `Up to ${bytes(limits.max_upload_bytes)} a file and `
-    + `${number.format(limits.max_output_pixels / 1e6)} megapixels of result. `
-    + `Results are kept for ${limits.result_days} days.`;
-  const { jobs } = await read("jobs");
-  for (const job of jobs.reverse()) show(job);
+    + `${number.format(limits.max_output_pixels / 1e6)} megapixels of result. Sources are kept for `
+    + `${limits.upload_hours} hours, results for ${limits.result_days} days.`;
+  await start();
+  await showInterrupted();
 }
 
 find("files").addEventListener("change", (event) => choose(event.target.files));
@@ -233,7 +136,11 @@ find("folder").addEventListener("change", (event) => choose(event.target.files))
 find("scale").addEventListener("change", showChosen);
 find("model").addEventListener("change", showChosen);
 find("begin").addEventListener("click", () => begin());
-find("clear").addEventListener("click", () => choose(chosen.splice(0).slice(0, 0)));
+find("clear").addEventListener("click", () => {
+  chosen = [];
+  showChosen();
+  find("files").focus();
+});
 find("drop").addEventListener("dragover", (event) => {
   event.preventDefault();
   find("drop").classList.add("over");

@@ -1,5 +1,5 @@
-// Resumable uploads by the tus protocol. What has begun is remembered, so that a reload or a lost network goes on at
-// the byte that was reached.
+// Resumable uploads by the tus protocol. What has begun is remembered, so that it resumes at the byte that was reached
+// after a lost network, and after a reload when the file is chosen again.
 
 import { Problem, request } from "./api.js";
 
@@ -14,6 +14,12 @@ function remember(file, id) {
   const all = remembered();
   if (id === null) delete all[identity(file)];
   else all[identity(file)] = id;
+  localStorage.setItem(KEY, JSON.stringify(all));
+}
+
+function drop(key) {
+  const all = remembered();
+  delete all[key];
   localStorage.setItem(KEY, JSON.stringify(all));
 }
 
@@ -43,6 +49,33 @@ async function resume(file) {
   }
 }
 
+// The uploads that were begun and have not ended: their names, ids and shares.
+export async function interrupted() {
+  const found = [];
+  for (const [key, id] of Object.entries(remembered())) {
+    try {
+      const { headers } = await request(`uploads/${id}`, { method: "HEAD", headers: VERSION });
+      const share = Number(headers.get("Upload-Offset")) / Number(headers.get("Upload-Length"));
+      found.push({ key, id, share, name: key.split("\n")[0] });
+    } catch (error) {
+      if (error instanceof Problem) drop(key);
+    }
+  }
+  return found;
+}
+
+// Stops remembering an upload: its job was accepted.
+export function finished(file, id) {
+  remember(file, null);
+  document.querySelector(`[data-interrupted="${id}"]`)?.remove();
+}
+
+// Removes an interrupted upload.
+export async function forget({ key, id }) {
+  drop(key);
+  await request(`uploads/${id}`, { method: "DELETE", headers: VERSION });
+}
+
 // Sends a file and returns the id of its upload. `report` gets the share that has arrived; `signal` ends it.
 export async function upload(file, report, signal) {
   let state = null;
@@ -62,12 +95,11 @@ export async function upload(file, report, signal) {
         attempt = 0;
         report(state.offset / file.size);
       }
-      remember(file, null);
       return state.id;
     } catch (error) {
       const hopeless = error.name === "AbortError" || (error instanceof Problem && error.status !== 409 && error.status < 500);
       if (hopeless || (error instanceof Problem && error.status === 507)) throw error;
-      report(state === null ? 0 : state.offset / file.size, "The connection is lost; it will go on by itself.");
+      report(state === null ? 0 : state.offset / file.size, "The connection is lost; it will resume by itself.");
       await pause(Math.min(30000, 500 * 2 ** Math.min(attempt, 6)));
     }
   }

@@ -12,6 +12,7 @@ from hyperacuity.train.losses.charbonnier import charbonnier
 from hyperacuity.train.losses.consistency import consistency
 from hyperacuity.train.losses.criterion import Criterion, Losses, losses_record
 from hyperacuity.train.losses.fft import fft
+from hyperacuity.train.losses.gradient import gradient
 from hyperacuity.train.losses.l1 import l1
 from hyperacuity.train.losses.loss import LossFunction, LossSettings
 from hyperacuity.train.losses.lpips import Lpips
@@ -26,6 +27,7 @@ LOSSES: dict[str, LossFunction | type[LossSettings]] = {
     "charbonnier": charbonnier,
     "ssim": ssim,
     "fft": fft,
+    "gradient": gradient,
     "tv": tv,
     "consistency": consistency,
     "perceptual": Perceptual,
@@ -50,6 +52,7 @@ __all__ = [
     "charbonnier",
     "consistency",
     "fft",
+    "gradient",
     "l1",
     "mse",
     "ssim",

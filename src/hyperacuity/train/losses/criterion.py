@@ -45,16 +45,21 @@ def _record(lines: tuple[tuple[str, Any], ...]) -> type[Losses]:
 class Criterion(nn.Module):
     """The weighted losses of a recipe, computed in float32 also where the network computes in less.
 
+    Only networks whose features are compared compute in bf16 if the recipe says so.
+
     Args:
         losses: The record of the recipe.
         table: The losses there are.
+        precision: That of the recipe.
 
     Raises:
         UsageError, WeightsError: For files of features that are missing or damaged.
     """
 
-    def __init__(self, losses: Losses, table: LossTable) -> None:
+    def __init__(self, losses: Losses, table: LossTable, precision: str = "fp32") -> None:
         super().__init__()
+        self._in_bf16 = precision == "bf16"
+        self.appearances: set[str] = set()
         self.modules_by_name = nn.ModuleDict()
         self._terms: dict[str, tuple[float, Callable[..., Any]]] = {}
         # In the order of the table, not of the recipe, so that sums are always rounded in the same way.
@@ -62,17 +67,32 @@ class Criterion(nn.Module):
             if isinstance(value, LossSettings):
                 self.modules_by_name[name] = module = value.build()
                 self._terms[name] = value.weight, module
+                if value.of_appearance:
+                    self.appearances.add(name)
             else:
                 self._terms[name] = value, table[name]
 
-    def forward(self, sr: Tensor, hr: Tensor, lr: Tensor) -> dict[str, Tensor]:
+    def forward(
+        self, sr: Tensor, hr: Tensor, lr: Tensor, shown: tuple[Tensor, Tensor] | None = None
+    ) -> dict[str, Tensor]:
         """Compute each loss, times its weight, by name.
 
         Args:
             sr: (N, C, H, W) in [0, 1], the network's result.
             hr: (N, C, H, W) in [0, 1], the truth.
             lr: (N, C, h, w) in [0, 1].
+            shown: What losses of appearance compare instead: a part of `sr`, and what is to look like it.
         """
+        seen, real = (sr, hr) if shown is None else shown
         with torch.autocast(sr.device.type, enabled=False):
             sr, hr, lr = sr.float(), hr.float(), lr.float()
-            return {name: weight * function(sr, hr, lr) for name, (weight, function) in self._terms.items()}
+            seen, real = seen.float(), real.float()
+            return {
+                name: weight
+                * (self._appearance(function, seen, real, lr) if name in self.appearances else function(sr, hr, lr))
+                for name, (weight, function) in self._terms.items()
+            }
+
+    def _appearance(self, function: Callable[..., Tensor], seen: Tensor, real: Tensor, lr: Tensor) -> Tensor:
+        with torch.autocast(seen.device.type, torch.bfloat16, enabled=self._in_bf16):
+            return function(seen, real, lr)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict, PositiveFloat
 from torch import Tensor, nn
@@ -12,7 +13,14 @@ LossFunction = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 
 class LossSettings(BaseModel):
-    """A loss that needs more than a weight; a recipe sets its fields in a table [losses.NAME]."""
+    """A loss that needs more than a weight; a recipe sets its fields in a table [losses.NAME].
+
+    Attributes:
+        of_appearance: The loss compares how images look, on features of a network: within the window of the recipe, and
+            in its precision if that is bf16.
+    """
+
+    of_appearance: ClassVar[bool] = False
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import ClassVar
 
 from torch import Tensor, nn
 
@@ -12,6 +13,8 @@ from hyperacuity.train.losses.loss import LossSettings, to_rgb
 
 class Lpips(LossSettings):
     """LPIPS (arXiv 1801.03924) on SqueezeNet."""
+
+    of_appearance: ClassVar[bool] = True
 
     squeezenet: Path
     linear: Path
@@ -30,5 +33,5 @@ class LpipsDistance(nn.Module):
 
     def forward(self, sr: Tensor, hr: Tensor, lr: Tensor) -> Tensor:
         """Compute the loss."""
-        mean: Tensor = self.distance(to_rgb(sr), to_rgb(hr)).mean()
+        mean: Tensor = self.distance(to_rgb(sr), to_rgb(hr)).float().mean()
         return mean

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from pydantic import Field, PositiveFloat
@@ -21,6 +21,8 @@ class Perceptual(LossSettings):
     0.1, conv2_2 0.1, conv3_4 1, conv4_4 1, conv5_4 1. after_activation: as in SRGAN (arXiv 1609.04802, equation 5),
     whose distance is mse and whose weight 0.006.
     """
+
+    of_appearance: ClassVar[bool] = True
 
     vgg19: Path  # torchvision's vgg19-dcbb9e9d.pth
     layers: dict[str, PositiveFloat] = Field(default={"conv5_4": 1.0})
@@ -48,5 +50,7 @@ class PerceptualDistance(nn.Module):
         with torch.no_grad():
             wanted = self.vgg(to_rgb(hr))
         found = self.vgg(to_rgb(sr))
-        terms = [weight * self.distance(found[name], wanted[name]) for name, weight in self.layers.items()]
+        terms = [
+            weight * self.distance(found[name].float(), wanted[name].float()) for name, weight in self.layers.items()
+        ]
         return torch.stack(terms).sum()

@@ -1,0 +1,22 @@
+"""DICOM: files and series of slices, enlarged in their plane.
+
+    recognition  which files are DICOM, by their first bytes: `accepts`, `find_files`
+    reading      a file's elements, without a value of them in any message: `read_dataset`
+    slices       the pixels of a file, frame by frame, and what is known about them: `DicomImage`
+    geometry     where the pixels lie
+    elements     all other elements of an enlarged file
+    derivation   how it was made: new identifiers, descriptions, codes
+    writing      the whole enlarged file: `write_dataset`
+
+Stored values are computed, so rescaling and windows stay. Needs pydicom, an extra.
+"""
+
+from __future__ import annotations
+
+from hyperacuity.formats.dicom.derivation import Derivation
+from hyperacuity.formats.dicom.reading import read_dataset
+from hyperacuity.formats.dicom.recognition import accepts, find_files
+from hyperacuity.formats.dicom.slices import DicomImage
+from hyperacuity.formats.dicom.writing import write_dataset
+
+__all__ = ["Derivation", "DicomImage", "accepts", "find_files", "read_dataset", "write_dataset"]

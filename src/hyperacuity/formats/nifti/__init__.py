@@ -1,0 +1,18 @@
+"""NIfTI: volumes of MRI and other scanners in `.nii` and `.nii.gz`, read forwards, slice by slice.
+
+    recognition   which files are NIfTI, by their first bytes: `accepts`
+    geometry      which axes lie in the plane of the slices, and where an enlarged grid lies: `enlarge_header`
+    extensions    blocks between the header and the values
+    source        slices of a file: `NiftiSource`
+    sink          a file of enlarged slices: `NiftiSink`
+
+Stored values are computed, so the slope and the intercept of the header stay. Needs nibabel, an extra.
+"""
+
+from __future__ import annotations
+
+from hyperacuity.formats.nifti.recognition import accepts
+from hyperacuity.formats.nifti.sink import NiftiSink
+from hyperacuity.formats.nifti.source import NiftiSource
+
+__all__ = ["NiftiSink", "NiftiSource", "accepts"]

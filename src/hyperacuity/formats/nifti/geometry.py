@@ -1,0 +1,86 @@
+"""Where the grid of a volume lies, and where an enlarged one does: the outer edges of the extent stay in place."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+# Slices lie across the third axis of a volume if it is this much coarser than the two finest ones.
+_COARSER = 1.2
+# The names of planes, by their axes in the file.
+PLANES = {"xy": (0, 1), "xz": (0, 2), "yz": (1, 2)}
+
+
+def find_plane(spacing: Sequence[float], shape: Sequence[int]) -> tuple[int, int]:
+    """Return the two axes of a volume that lie in the plane of its slices.
+
+    Args:
+        spacing: The distance of voxels along each of the three axes.
+        shape: Voxels along each of them.
+
+    Example:
+        >>> find_plane((3.0, 1.0, 1.0), (20, 256, 256))
+        (1, 2)
+        >>> find_plane((1.0, 1.0, 1.0), (99, 99, 99))
+        (0, 1)
+    """
+    steps = [abs(step) or 1.0 for step in spacing[:3]]
+    if min(shape[:3]) == 1:  # one slice
+        flat = max(axis for axis in range(3) if shape[axis] == 1)
+        first, second = (axis for axis in range(3) if axis != flat)
+        return first, second
+    order = sorted(range(3), key=lambda axis: steps[axis])
+    if steps[order[2]] > _COARSER * steps[order[1]]:
+        first, second = sorted(order[:2])
+        return first, second
+    return 0, 1
+
+
+def enlarge_affine(affine: NDArray[np.float64], factors: Sequence[float]) -> NDArray[np.float64]:
+    """Return the affine of a grid with the same outer edges.
+
+    Args:
+        affine: (4, 4), from the centres of voxels to millimetres.
+        factors: The size of a new voxel in old ones, along each axis.
+
+    Example:
+        >>> enlarge_affine(np.diag([2.0, 2, 5, 1]), (0.5, 0.5, 1)).tolist()
+        [[1.0, 0.0, 0.0, -0.5], [0.0, 1.0, 0.0, -0.5], [0.0, 0.0, 5.0, 0.0], [0.0, 0.0, 0.0, 1.0]]
+    """
+    scale = np.asarray(factors, np.float64)
+    result = affine.astype(np.float64)
+    result[:3, :3] = affine[:3, :3] * scale
+    result[:3, 3] = affine[:3, 3] + affine[:3, :3] @ ((scale - 1) / 2)
+    return result
+
+
+def enlarge_header(header: Any, plane: tuple[int, int], size: tuple[int, int]) -> Any:
+    """Return a copy of nibabel's header for slices of another size.
+
+    Args:
+        header: Of the source.
+        plane: The axes of the slices: columns, rows.
+        size: (height, width) of the enlarged slices.
+    """
+    result = header.copy()
+    shape = list(header.get_data_shape())
+    factors = [1.0, 1.0, 1.0]
+    for axis, side in zip(plane, reversed(size), strict=True):
+        factors[axis] = shape[axis] / side
+        shape[axis] = side
+    sform, qform = int(header["sform_code"]), int(header["qform_code"])
+    result.set_data_shape(shape)
+    spacing = header["pixdim"].astype(np.float64)
+    if qform > 0:
+        result.set_qform(enlarge_affine(header.get_qform(), factors), qform)
+    if sform > 0:
+        result.set_sform(enlarge_affine(header.get_sform(), factors), sform)
+    # Setting a qform has rounded the spacings, and made negative ones positive.
+    spacing[1:4] *= factors
+    result["pixdim"] = spacing
+    if qform > 0:
+        result["pixdim"][0] = header["pixdim"][0]
+    return result

@@ -1,0 +1,149 @@
+"""The middle slice before and after, at the same place, as an image with a scale bar."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hyperacuity import api, formats, values
+from hyperacuity.api import Upscaler
+from hyperacuity.errors import UnsupportedFormat, UsageError
+from hyperacuity.formats.dicom import DicomImage, find_files
+from hyperacuity.formats.nifti import NiftiSource
+from hyperacuity.formats.nifti import accepts as is_nifti
+from hyperacuity.image import Header, Image
+from hyperacuity.medical.slices import SliceEnlarger, describe, refuse_generative, with_survey
+from hyperacuity.size import Size
+from hyperacuity.storage import may_write, storing
+from hyperacuity.task import MeasurementOptions, Outcome
+
+Pixels = NDArray[Any]
+
+# The values that become black and white if the file has no window: these percentiles of the valid values.
+_BLACK, _WHITE = 2, 98
+_GAP, _MARGIN, _BAR = 8, 12, 5
+
+
+def preview(
+    upscaler: Upscaler,
+    source: Path,
+    target: Path,
+    size: Size,
+    options: MeasurementOptions | None = None,
+    *,
+    force: bool = False,
+) -> Outcome:
+    """Write the middle slice as an image: on the left enlarged by bicubic, on the right by the model.
+
+    Both have the window of the file, or the 2nd and the 98th percentile. A bar shows a length.
+
+    Args:
+        upscaler: The model.
+        source: As for `run.upscale`; of a folder the middle file.
+        target: The image to write.
+        size: The size that the result would have.
+        options: How it is enlarged.
+        force: Overwrite a target that exists.
+
+    Returns:
+        The outcome, with the consistency of the slice.
+
+    Raises:
+        UnsupportedFormat: If `target` names no image.
+        UsageError: As `run.upscale`.
+    """
+    options = options or MeasurementOptions()
+    may_write(target, source, force=force)
+    refuse_generative(upscaler, allowed=options.allow_generative)
+    if not formats.knows(target):
+        raise UnsupportedFormat(f"{target} does not name an image, which a preview is: give a name such as brain.png")
+    pixels, header, window, spacing = _middle(source, options)
+    survey = values.survey(Image(header, pixels).strips())
+    if not any(survey.ranges):
+        raise UsageError(f"{source}: no pixel of the slice is valid")
+    header = with_survey(header, survey, categorical=options.categorical)
+    before = header.height, header.width
+    after = size.resolve(*before)
+    enlarger = SliceEnlarger(upscaler, header, after, consistent=options.consistent)
+    bicubic = SliceEnlarger(api.load("bicubic"), header, after, consistent=False)
+    low, high = window or _percentiles(pixels, header)
+    halves = [_grey_levels(each.enlarge(pixels, header), low, high) for each in (bicubic, enlarger)]
+    gap = np.full((after[0], _GAP, header.channels), 255, np.uint8)
+    sheet = np.concatenate([halves[0], gap, halves[1]], axis=1)
+    if spacing is not None:
+        _draw_bar(sheet, after[1], spacing * before[1] / after[1])
+    with storing(target), formats.write(target, None) as sink:
+        sink.write(Image.from_pixels(sheet).strips())
+    text = describe(enlarger.found, survey)
+    return Outcome(
+        str(source),
+        str(target),
+        "volume",
+        before=before,
+        after=after,
+        models=enlarger.models,
+        frames=1,
+        consistency=text,
+    )
+
+
+def _middle(
+    source: Path, options: MeasurementOptions
+) -> tuple[Pixels, Header, tuple[float, float] | None, float | None]:
+    """The middle slice, its header, its window in stored values, and millimetres across a pixel."""
+    if source.is_file() and is_nifti(source):
+        volume = NiftiSource(source, options.plane)
+        pixels = next(each for n, each in enumerate(volume) if n == volume.slices // 2)
+        step = abs(float(volume.header["pixdim"][1 + volume.plane[0]]))
+        return pixels, volume.image_header, None, step or None
+    files = find_files(source) if source.is_dir() else [source]
+    image = DicomImage(files[len(files) // 2])
+    middle = image.frames // 2
+    pixels = next(each for n, each in enumerate(image) if n == middle)
+    return pixels, image.image_header(options.padding), _window(image, middle), image.spacing(middle)
+
+
+def _window(image: DicomImage, frame: int) -> tuple[float, float] | None:
+    """The first window of a file, in stored values."""
+    known = image.window(frame)
+    slope, intercept = image.rescaling(frame)
+    if known is None or image.image_header().channels == 3:
+        return None
+    centre, width = known
+    ends = [(centre + side * width / 2 - intercept) / slope for side in (-1, 1)]
+    return (ends[1], ends[0]) if image.grid.photometric == "MONOCHROME1" else (ends[0], ends[1])
+
+
+def _percentiles(pixels: Pixels, header: Header) -> tuple[float, float]:
+    valid = values.find_valid(pixels, header)
+    low, high = np.percentile(pixels[..., : header.colours][valid], (_BLACK, _WHITE))
+    return float(low), float(high) if high > low else float(low) + 1
+
+
+def _grey_levels(pixels: Pixels, low: float, high: float) -> NDArray[np.uint8]:
+    shown = np.nan_to_num((pixels.astype(np.float64) - low) / (high - low))
+    return np.floor(np.clip(shown, 0, 1) * 255 + 0.5).astype(np.uint8)
+
+
+def _draw_bar(sheet: NDArray[np.uint8], width: int, step: float) -> None:
+    """Draw a bar of a round length, and the length, into the left half; in place."""
+    from PIL import Image as Pillow
+    from PIL import ImageDraw
+
+    most = width * step / 3
+    power = 10.0 ** math.floor(math.log10(most))
+    length = max(factor * power for factor in (1, 2, 5) if factor * power <= most)
+    grey = sheet.shape[2] == 1
+    image = Pillow.fromarray(sheet[..., 0] if grey else sheet)
+    draw = ImageDraw.Draw(image)
+    bottom, right = sheet.shape[0] - _MARGIN, _MARGIN + round(length / step)
+    white, black = (255, 0) if grey else ((255, 255, 255), (0, 0, 0))
+    draw.rectangle((_MARGIN - 1, bottom - _BAR - 1, right + 1, bottom + 1), fill=black)
+    draw.rectangle((_MARGIN, bottom - _BAR, right, bottom), fill=white)
+    place = (_MARGIN, bottom - _BAR - 4)
+    draw.text(place, f"{length:g} mm", fill=white, stroke_fill=black, stroke_width=1, anchor="ls")
+    sheet[:] = np.asarray(image)[..., None] if grey else np.asarray(image)

@@ -1,0 +1,197 @@
+"""What does not go through networks: values beyond their range, and pixels without a measurement.
+
+Values beyond the range are cut off before the first network. The rest, by which they exceed it, is enlarged by bicubic
+and added to the result. Invalid pixels are filled from valid ones before anything filters them, and come back by
+nearest.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Executor
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hyperacuity import values
+from hyperacuity.image import Header, Strips, Survey
+from hyperacuity.pipeline.codes import Codes
+from hyperacuity.pipeline.first_pass import Facts
+from hyperacuity.pipeline.planes import Planes
+from hyperacuity.pipeline.rows import RowReader, RowStep, block_rows, map_ahead, regroup, resize_stream
+from hyperacuity.resize import taps
+
+Rows = NDArray[Any]
+
+
+def copy_nearest(source: Strips, height: int, width: int) -> Iterator[Rows]:
+    """Enlarge stored values by nearest, or return them as they are if the size stays the same."""
+    header = source.header
+    blocks = regroup(source.rows, block_rows(header.width), header.height)
+    if (height, width) == (header.height, header.width):
+        yield from blocks
+        return
+    nearest = _Nearest(blocks, header, (height, width))
+    step = block_rows(width)
+    for top in range(0, height, step):
+        yield nearest.read(top, min(height, top + step))
+    for _ in blocks:  # surplus rows must raise
+        pass
+
+
+def stream(
+    header: Header,
+    rows: Iterable[Rows],
+    found: Facts,
+    codes: Codes,
+    steps: Sequence[RowStep],
+    size: tuple[int, int],
+    pool: Executor,
+) -> Iterator[Rows]:
+    """Run the steps over an image with values beyond the range, or with measured values.
+
+    Args:
+        header: Of the image.
+        rows: Its rows as stored, (h, W, channels), in blocks.
+        found: Its ranges, and whether it has invalid pixels.
+        codes: Its codes.
+        steps: What planes go through, at least one.
+        size: (height, width) of the result.
+        pool: Threads for work around the networks.
+
+    Yields:
+        The rows of the result, as stored.
+    """
+    measured = header.measured
+    nearest: _Nearest | None = None
+    if measured is not None and found.survey is not None and (found.survey.invalid or measured.mask):
+        rows, again = itertools.tee(rows)
+        nearest = _Nearest(again, header, size)
+
+    def to_planes(block: Rows) -> Planes:
+        planes = codes.to_planes(block)
+        if nearest is not None:
+            planes[~values.find_valid(block, header).transpose(2, 0, 1)] = np.nan
+        return planes
+
+    first = planes = map_ahead(pool, rows, to_planes)
+    if nearest is not None and found.survey is not None:
+        planes = _filled(planes, header, codes, found.survey, pool)
+    rest: RowReader | None = None
+    if codes.beyond:
+        planes, again_planes = itertools.tee(planes)
+        excess = (block - _cut(block, codes) for block in again_planes)
+        rest = RowReader(resize_stream((header.height, header.width), size, "bicubic", pool, excess, _unchanged))
+        planes = _cut_all(planes, codes)
+    for step in steps:
+        planes = step(pool, planes, _unchanged)
+
+    def parts() -> Iterator[tuple[Planes, Planes | None, Rows | None]]:
+        top = 0
+        for block in planes:
+            bottom = top + block.shape[1]
+            yield (
+                block,
+                None if rest is None else rest.read(top, bottom),
+                None if nearest is None else nearest.read(top, bottom),
+            )
+            top = bottom
+
+    def finish(part: tuple[Planes, Planes | None, Rows | None]) -> Rows:
+        block, excess, near = part
+        stored = codes.to_stored(block if excess is None else block + excess)
+        return stored if measured is None else _restore(stored, near, header, found)
+
+    yield from map_ahead(pool, parts(), finish)
+    for _ in first:  # Missing or surplus rows must raise, even if no result depends on them.
+        pass
+
+
+def _unchanged(block: Planes) -> Planes:
+    return block
+
+
+def _cut(planes: Planes, codes: Codes) -> Planes:
+    """The part of the values that networks read; alpha as it is."""
+    result = np.clip(planes, codes.black, codes.white)
+    result[codes.names.alpha] = planes[codes.names.alpha]
+    return result
+
+
+def _cut_all(planes: Iterable[Planes], codes: Codes) -> Iterator[Planes]:
+    return (_cut(block, codes) for block in planes)
+
+
+def _filled(planes: Iterator[Planes], header: Header, codes: Codes, survey: Survey, pool: Executor) -> Iterator[Planes]:
+    """Planes whose NaN is filled from neighbours."""
+    means = np.array([[[0.0 if each is None else each.mean for each in survey.ranges]]])
+    otherwise = ((means.transpose(2, 0, 1) - codes.zero) / codes.span)[:, 0, 0].astype(np.float32)
+    reader = RowReader(planes)
+    step = max(block_rows(header.width), values.REACH)
+
+    def windows() -> Iterator[tuple[Planes, int, int]]:
+        for top in range(0, header.height, step):
+            first, bottom = max(0, top - values.REACH), min(header.height, top + step)
+            yield reader.read(first, min(header.height, bottom + values.REACH)), top - first, bottom - first
+
+    return map_ahead(pool, windows(), lambda part: values.fill_nearest(part[0], otherwise)[:, part[1] : part[2]])
+
+
+def _restore(rows: Rows, near: Rows | None, header: Header, found: Facts) -> Rows:
+    """The final values of a measured image.
+
+    Args:
+        rows: The bands as computed, (h, W, bands).
+        near: The source's channels by nearest, (h, W, channels); None if all its pixels are valid.
+        header: Of the source.
+        found: Its ranges.
+    """
+    measured = header.measured
+    assert measured is not None
+    assert found.survey is not None
+    for n, known in enumerate(found.survey.ranges):
+        if known is not None and known.least == known.most:
+            rows[..., n] = known.least
+    if measured.invalid is not None:
+        rows = _valid_values(rows, measured.invalid, header.levels)
+    if near is None:
+        return rows
+    rows = np.where(values.find_valid(near, header), rows, near[..., : header.colours])
+    return np.concatenate([rows, near[..., -1:]], axis=2) if measured.mask else rows
+
+
+def _valid_values(rows: Rows, invalid: tuple[float, float], levels: tuple[float, float]) -> Rows:
+    """Move values that mark invalid pixels to the next value that does not."""
+    low, high = invalid
+    hit = (rows >= low) & (rows <= high)
+    if not hit.any():
+        return rows
+    if rows.dtype.kind == "f":
+        below = np.nextafter(rows.dtype.type(low), rows.dtype.type(-np.inf))
+        above = np.nextafter(rows.dtype.type(high), rows.dtype.type(np.inf))
+    else:
+        below, above = low - 1, high + 1
+        if below < levels[0]:
+            below = above
+        if above > levels[1]:
+            above = below
+    nearer_below = rows.astype(np.float64) - low < high - rows.astype(np.float64)
+    moved = np.where(nearer_below, below, above).astype(rows.dtype)
+    return np.where(hit, moved, rows)
+
+
+class _Nearest:
+    """The rows of an image at another size by nearest, read in order."""
+
+    def __init__(self, rows: Iterable[Rows], header: Header, size: tuple[int, int]) -> None:
+        self._down = taps(header.height, size[0], "nearest").index[:, 0]
+        self._across = taps(header.width, size[1], "nearest").index[:, 0]
+        self._reader = RowReader(block.transpose(2, 0, 1) for block in rows)
+
+    def read(self, top: int, bottom: int) -> Rows:
+        """The rows [top, bottom) of the result, (h, W, channels)."""
+        down = self._down[top:bottom]
+        rows = self._reader.read(int(down[0]), int(down[-1]) + 1)
+        return rows[:, down - down[0]][:, :, self._across].transpose(1, 2, 0)

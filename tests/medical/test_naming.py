@@ -1,0 +1,47 @@
+"""What medical sources are found in folders, and how their results are named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hyperacuity.tasks import Naming, plan
+from hyperacuity.tasks.kinds import find_kind
+from tests.medical.files import slice_pixels, write_dicom, write_nifti
+
+NAMING = Naming(None, "-x2", None)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Two series, one of them without endings, and a compressed volume."""
+    pytest.importorskip("pydicom", reason="needs pydicom")
+    for series in ("one", "two"):
+        (tmp_path / "in" / series).mkdir(parents=True)
+        for number in (1, 2):
+            write_dicom(tmp_path / "in" / series / f"IM{number}", slice_pixels(), number)
+    write_nifti(tmp_path / "in" / "brain.nii.gz", np.zeros((4, 5, 2), np.int16))
+    return tmp_path / "in"
+
+
+def test_a_folder_of_slices_is_one_source(folder: Path) -> None:
+    series = folder / "one"
+    assert plan([str(series)], "larger/", NAMING, recursive=False) == [(series, Path("larger"))]
+    assert plan([str(series)], None, NAMING, recursive=False) == [(series, folder / "one-x2")]
+    assert find_kind(series) == "volume"
+
+
+def test_series_and_volumes_are_found_below_a_folder(folder: Path, tmp_path: Path) -> None:
+    routes = plan([str(folder)], str(tmp_path / "out"), NAMING, recursive=True)
+    found = {source.name: target.relative_to(tmp_path / "out").as_posix() for source, target in routes}
+    assert found == {"one": "one", "two": "two", "brain.nii.gz": "brain.nii.gz"}
+    assert {find_kind(source) for source, _ in routes} == {"volume"}
+
+
+def test_a_single_slice_keeps_its_missing_ending(folder: Path) -> None:
+    slice_file = folder / "one" / "IM1"
+    assert plan([str(slice_file)], None, NAMING, recursive=False)[0].target == folder / "one" / "IM1-x2"
+    volume = folder / "brain.nii.gz"
+    assert plan([str(volume)], None, NAMING, recursive=False)[0].target == folder / "brain-x2.nii.gz"
