@@ -31,12 +31,12 @@ from PIL import Image, ImageDraw, ImageFont
 
 import hyperacuity
 from hyperacuity import Size, datasets
-from hyperacuity.api import Upscaler
 from hyperacuity.datasets import Pair
 from hyperacuity.evaluate.enlarging import compare_result
 from hyperacuity.metrics.protocols import CLASSIC
 from hyperacuity.metrics.selection import select_metrics
 from hyperacuity.resize import resize
+from hyperacuity.upscaler import Upscaler
 
 SHARED = Path(__file__).parents[2] / "shared"
 SETS = (SHARED / "data/validation/Kodak24", SHARED / "data/benchmarks/Set14")

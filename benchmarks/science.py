@@ -21,11 +21,11 @@ import record
 from numpy.typing import NDArray
 
 from hyperacuity import load, values
-from hyperacuity.api import Upscaler
 from hyperacuity.formats.dicom import DicomImage
 from hyperacuity.image import Image, Measured
 from hyperacuity.pipeline.box_consistency import project
 from hyperacuity.resize import Kernel, resize
+from hyperacuity.upscaler import Upscaler
 
 Array = NDArray[Any]
 FORMATS = Path(__file__).parents[2] / "shared/data/formats"

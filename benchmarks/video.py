@@ -27,7 +27,7 @@ import record
 from memory import peak
 
 from hyperacuity import Size, load, video
-from hyperacuity.api import Upscaler
+from hyperacuity.upscaler import Upscaler
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "astronaut.png"
 # Height and width of a frame; how many frames a video has, and how many of them go the plain way.

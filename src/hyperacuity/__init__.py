@@ -32,13 +32,14 @@ from hyperacuity.errors import (
 )
 
 if TYPE_CHECKING:
-    from hyperacuity.api import Upscaler, load, models, upscale
+    from hyperacuity.api import load, models, upscale
     from hyperacuity.formats import LossWarning
     from hyperacuity.image import Image
     from hyperacuity.inspection import Inspection, inspect
     from hyperacuity.pipeline import PrecisionWarning
     from hyperacuity.size import Size
     from hyperacuity.task import Options, Outcome, Progress, Stop, Stopped, Task
+    from hyperacuity.upscaler import Upscaler
 
 __version__ = "0.1.0"
 
@@ -85,7 +86,7 @@ _HOMES = {
     "Stop": "task",
     "Stopped": "task",
     "Task": "task",
-    "Upscaler": "api",
+    "Upscaler": "upscaler",
     "inspect": "inspection",
     "load": "api",
     "models": "api",

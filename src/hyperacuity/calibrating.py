@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hyperacuity import formats
-from hyperacuity.api import Upscaler
 from hyperacuity.errors import UsageError
 from hyperacuity.image import Image
 from hyperacuity.resize import resize
 from hyperacuity.trust import COVERAGE, Calibration, compute_error_map, luma_levels
+from hyperacuity.upscaler import Upscaler
 
 # At most so many pixels of each image are compared, evenly spaced, so that large images do not decide alone.
 _PIXELS = 20_000

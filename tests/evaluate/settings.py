@@ -9,12 +9,12 @@ import numpy as np
 import PIL.Image
 
 import hyperacuity
-from hyperacuity.api import Upscaler
 from hyperacuity.evaluate import EvaluationSetting
 from hyperacuity.evaluate.sets import find_images
 from hyperacuity.metrics import DEFAULT_METRICS
 from hyperacuity.metrics.protocols import CLASSIC
 from hyperacuity.metrics.selection import select_metrics
+from hyperacuity.upscaler import Upscaler
 
 
 @functools.cache

@@ -17,7 +17,6 @@ import numpy as np
 import pytest
 
 from hyperacuity import Size, live, load
-from hyperacuity.api import Upscaler
 from hyperacuity.errors import Unreachable, UnsupportedFormat, UsageError
 from hyperacuity.formats.protocol import LossWarning
 from hyperacuity.live import LiveOptions, LiveOutput, LiveStatus, loop
@@ -25,6 +24,7 @@ from hyperacuity.live.enlarging import FrameEnlarger
 from hyperacuity.live.ladder import ModelCost
 from hyperacuity.live.reading import SourceReader
 from hyperacuity.task import Stop
+from hyperacuity.upscaler import Upscaler
 from tests.live.rtsp import Server
 from tests.live.streams import Camera, Consumer, played, still_running, transport
 from tests.video.test_kept import sounding

@@ -14,10 +14,10 @@ import PIL.Image
 import pytest
 
 from hyperacuity import Size
-from hyperacuity.api import Upscaler
 from hyperacuity.errors import LEAVE_OUT, Use
 from hyperacuity.task import ImageOptions, Message, Options, Outcome, Progress, Stop, Stopped, Task, VideoOptions
 from hyperacuity.tasks import KINDS, Observer, Pipes, Upscalers, run
+from hyperacuity.upscaler import Upscaler
 from tests.video.videos import contents, make, moving_frames
 
 BICUBIC = Options(model="bicubic")

@@ -15,9 +15,9 @@ import pytest
 from numpy.typing import NDArray
 
 from hyperacuity import Size, load, video
-from hyperacuity.api import Upscaler
 from hyperacuity.formats.protocol import LossWarning
 from hyperacuity.task import VideoOptions
+from hyperacuity.upscaler import Upscaler
 from tests.video.videos import moving_frames
 
 

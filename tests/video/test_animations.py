@@ -11,12 +11,12 @@ import PIL.Image
 import pytest
 
 from hyperacuity import Size, load, video
-from hyperacuity.api import Upscaler
 from hyperacuity.errors import UsageError
 from hyperacuity.formats.protocol import LossWarning
 from hyperacuity.task import Task, VideoOptions
 from hyperacuity.tasks.kinds import find_kind
 from hyperacuity.tasks.run import run
+from hyperacuity.upscaler import Upscaler
 from tests.video.test_streams import remade
 from tests.video.videos import contents, make, moving_frames
 

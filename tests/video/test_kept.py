@@ -18,10 +18,10 @@ import numpy as np
 import pytest
 
 from hyperacuity import Size, load, video
-from hyperacuity.api import Upscaler
 from hyperacuity.errors import HyperacuityError
 from hyperacuity.formats.protocol import LossWarning
 from hyperacuity.task import VideoOptions
+from hyperacuity.upscaler import Upscaler
 from tests.video.test_streams import remade, with_cover_and_font
 from tests.video.videos import make, moving_frames, packets
 

@@ -13,10 +13,10 @@ import PIL.Image
 import pytest
 
 from hyperacuity import Size, formats, load, video
-from hyperacuity.api import Upscaler
 from hyperacuity.errors import HyperacuityError, UnsupportedFormat
 from hyperacuity.formats.protocol import LossWarning
 from hyperacuity.formats.video.source import VideoSource
+from hyperacuity.upscaler import Upscaler
 from tests.video.videos import make, moving_frames, packets
 
 # Endings whose containers FFmpeg writes with these codecs; each is read whatever the file is called.

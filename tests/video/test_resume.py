@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from hyperacuity import Size, load, video
-from hyperacuity.api import Upscaler
 from hyperacuity.errors import UsageError
 from hyperacuity.formats.protocol import LossWarning
 from hyperacuity.task import Progress, Stop, Stopped, VideoOptions
+from hyperacuity.upscaler import Upscaler
 from hyperacuity.video.segments import SegmentFolder
 from tests.video.videos import contents, make, moving_frames, packets
 

@@ -15,11 +15,11 @@ import PIL.Image
 import pytest
 
 from hyperacuity import Size, load, video
-from hyperacuity.api import Upscaler
 from hyperacuity.errors import UsageError
 from hyperacuity.formats.protocol import LossWarning
 from hyperacuity.formats.video.source import VideoSource
 from hyperacuity.task import VideoOptions
+from hyperacuity.upscaler import Upscaler
 from tests.video.videos import contents, make, moving_frames, packets
 
 LOSSLESS = VideoOptions("ffv1")

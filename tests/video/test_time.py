@@ -17,12 +17,12 @@ import numpy as np
 import pytest
 
 from hyperacuity import Size, load, video
-from hyperacuity.api import Upscaler
 from hyperacuity.errors import BadOutput
 from hyperacuity.formats.protocol import LossWarning
 from hyperacuity.formats.video import copying, muxing, verifying
 from hyperacuity.formats.video.source import VideoSource
 from hyperacuity.task import Progress, Stop, Stopped, VideoOptions
+from hyperacuity.upscaler import Upscaler
 from tests.video.videos import contents, make, moving_frames, packets
 
 FFV1 = VideoOptions("ffv1")

@@ -18,11 +18,11 @@ import PIL.Image
 import pytest
 
 from hyperacuity import Size, load, video
-from hyperacuity.api import Upscaler
 from hyperacuity.errors import LEAVE_OUT, DamagedFile, UsageError, Use
 from hyperacuity.formats.protocol import LossWarning
 from hyperacuity.formats.video.patterns import is_pattern
 from hyperacuity.task import Progress, VideoOptions
+from hyperacuity.upscaler import Upscaler
 from tests.video.videos import contents, make, moving_frames, packets
 
 LOSSLESS = VideoOptions("ffv1")

@@ -21,12 +21,12 @@ from hyperacuity.cli.wording import describe_cure
 from hyperacuity.errors import LEAVE_OUT, UsageError, Use, worded
 
 if TYPE_CHECKING:
-    from hyperacuity.api import Upscaler
     from hyperacuity.evaluate import EvaluationRow, EvaluationSetting
     from hyperacuity.evaluate.finished import FinishedResults
     from hyperacuity.evaluate.sets import ImageSet
     from hyperacuity.evaluate.video_sets import FrameSelection, VideoSet
     from hyperacuity.metrics import Metric
+    from hyperacuity.upscaler import Upscaler
 
 DATA, MEASURES, RESULTS = "Data", "Metrics", "Results"
 

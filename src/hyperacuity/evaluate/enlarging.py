@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hyperacuity import colour, datasets
-from hyperacuity.api import Upscaler
 from hyperacuity.datasets import Pair
 from hyperacuity.metrics import ComparedImages
 from hyperacuity.metrics.protocols import ComparisonProtocol
 from hyperacuity.resize import resize, round_to
 from hyperacuity.size import Size
+from hyperacuity.upscaler import Upscaler
 
 Image8 = NDArray[np.uint8]
 

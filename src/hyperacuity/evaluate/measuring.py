@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from hyperacuity import datasets, zoo
-from hyperacuity.api import Upscaler
 from hyperacuity.errors import UsageError
 from hyperacuity.evaluate.enlarging import compare_result, enlarge
 from hyperacuity.evaluate.finished import FinishedResults
@@ -17,6 +16,7 @@ from hyperacuity.metrics import ComparedImages, Metric
 from hyperacuity.metrics.protocols import CLASSIC, ComparisonProtocol
 from hyperacuity.metrics.selection import select_metrics
 from hyperacuity.size import Size
+from hyperacuity.upscaler import Upscaler
 
 # The side of the LR corner that each model enlarges before anything is timed.
 _WARM_UP_SIDE = 64

@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hyperacuity import zoo
-from hyperacuity.api import Upscaler
 from hyperacuity.evaluate.published import PublishedFigure, find_published
 from hyperacuity.evaluate.sets import ImageSet
 from hyperacuity.evaluate.video_sets import VideoSet
 from hyperacuity.metrics import Metric
 from hyperacuity.metrics.protocols import CLASSIC, ComparisonProtocol
+from hyperacuity.upscaler import Upscaler
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,17 @@ Codecs are imported when a file is opened, not before.
 
 from __future__ import annotations
 
-from hyperacuity.formats.files import is_video, knows, list_items, names_video, read, readable, write
+from hyperacuity.formats.files import (
+    ending,
+    ending_of_content,
+    is_video,
+    knows,
+    list_items,
+    names_video,
+    read,
+    readable,
+    write,
+)
 from hyperacuity.formats.protocol import Capacity, Format, LossWarning, Sink, Source
 from hyperacuity.formats.table import suffixes
 
@@ -25,6 +35,8 @@ __all__ = [
     "LossWarning",
     "Sink",
     "Source",
+    "ending",
+    "ending_of_content",
     "is_video",
     "knows",
     "list_items",

@@ -103,3 +103,14 @@ def is_video(path: Path) -> bool:
     images = (each.accepts(content) for each in table.FORMATS)
     known = foreign.known(content.head) is not None
     return not any(images) and not known and video.accepts(content.head, content.data)
+
+
+def ending(path: Path) -> str:
+    """Returns the ending for the result of a file: its own if it names a format, else that of its content."""
+    return path.suffix if knows(path) else ending_of_content(path)
+
+
+def ending_of_content(data: Path | bytes) -> str:
+    """Returns the ending that fits the content of a file, or the bytes of one, such as ".png"."""
+    with read(data) as source:
+        return source.suffix

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from hyperacuity import zoo
-from hyperacuity.api import Upscaler, load
+from hyperacuity.api import load
+from hyperacuity.upscaler import Upscaler
 
 
 def automatic(**options: Any) -> list[Upscaler]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from hyperacuity.api import Upscaler
 from hyperacuity.formats.video.frames import Array, FrameFormat, PlanarFrame
 from hyperacuity.formats.video.shapes import FrameShape, add_bars, fitted_size
+from hyperacuity.upscaler import Upscaler
 from hyperacuity.video.enlarging import Enlarger
 
 

@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import replace
 
-from hyperacuity.api import Upscaler
 from hyperacuity.errors import Unreachable, UsageError
 from hyperacuity.formats.protocol import LossWarning
 from hyperacuity.formats.video.codecs import format_losses, nearest_format
@@ -24,6 +23,7 @@ from hyperacuity.live.statistics import LiveStatus, Statistics
 from hyperacuity.live.writing import SinkWriter, check_sink
 from hyperacuity.size import Size
 from hyperacuity.task import Stop
+from hyperacuity.upscaler import Upscaler
 from hyperacuity.video.concurrency import write_behind
 
 # How often a waiting run reports its status, in seconds.

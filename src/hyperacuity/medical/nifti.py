@@ -8,7 +8,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 from hyperacuity import values
-from hyperacuity.api import Upscaler
 from hyperacuity.errors import UsageError
 from hyperacuity.formats.nifti import NiftiSink, NiftiSource
 from hyperacuity.formats.nifti.sink import write_record
@@ -18,6 +17,7 @@ from hyperacuity.medical import provenance
 from hyperacuity.medical.slices import SliceEnlarger, describe, with_survey
 from hyperacuity.size import Size
 from hyperacuity.task import MeasurementOptions, Outcome, Progress, Stop
+from hyperacuity.upscaler import Upscaler
 
 # float32 tells integers apart up to this range; networks compute in it.
 _EXACT = 1 << 24

@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hyperacuity import api, formats, values
-from hyperacuity.api import Upscaler
 from hyperacuity.errors import UnsupportedFormat, UsageError
 from hyperacuity.formats.dicom import DicomImage, find_files
 from hyperacuity.formats.nifti import NiftiSource
@@ -20,6 +19,7 @@ from hyperacuity.medical.slices import SliceEnlarger, describe, refuse_generativ
 from hyperacuity.size import Size
 from hyperacuity.storage import may_write, storing
 from hyperacuity.task import MeasurementOptions, Outcome
+from hyperacuity.upscaler import Upscaler
 
 Pixels = NDArray[Any]
 

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import hyperacuity
-from hyperacuity.api import Upscaler
 from hyperacuity.image import Survey
 from hyperacuity.pipeline.box_consistency import Consistency
+from hyperacuity.upscaler import Upscaler
 
 NOT_FOR_DIAGNOSIS = "Not for diagnosis: an estimate by a model of images, without new measurements."
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from hyperacuity.api import Upscaler
 from hyperacuity.formats import dicom, nifti
 from hyperacuity.medical.nifti import upscale_volume
 from hyperacuity.medical.series import check_target, upscale_series
@@ -13,6 +12,7 @@ from hyperacuity.medical.slices import refuse_generative
 from hyperacuity.size import Size
 from hyperacuity.storage import may_write
 from hyperacuity.task import MeasurementOptions, Outcome, Progress, Stop
+from hyperacuity.upscaler import Upscaler
 
 
 def accepts(path: Path) -> bool:

@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 import hyperacuity
 from hyperacuity import values
-from hyperacuity.api import Upscaler
 from hyperacuity.errors import OTHER, UnsupportedFormat, UsageError, Use
 from hyperacuity.formats.dicom import Derivation, DicomImage, find_files, write_dataset
 from hyperacuity.formats.protocol import LossWarning
@@ -27,6 +26,7 @@ from hyperacuity.pipeline.box_consistency import Consistency
 from hyperacuity.size import Size
 from hyperacuity.storage import storing
 from hyperacuity.task import MeasurementOptions, Outcome, Progress, Stop
+from hyperacuity.upscaler import Upscaler
 
 
 def upscale_series(

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hyperacuity import values
-from hyperacuity.api import Upscaler
 from hyperacuity.errors import LEAVE_OUT, UsageError, Use
 from hyperacuity.image import Header, Image, Strips, Survey
 from hyperacuity.pipeline.box_consistency import Consistency, measure, project
+from hyperacuity.upscaler import Upscaler
 from hyperacuity.zoo.generative import is_generative
 
 Pixels = NDArray[Any]

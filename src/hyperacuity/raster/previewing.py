@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hyperacuity import api, formats, values
-from hyperacuity.api import Upscaler
 from hyperacuity.errors import UnsupportedFormat
 from hyperacuity.formats.raster import RasterSource
 from hyperacuity.formats.raster.dependency import gdal
@@ -21,6 +20,7 @@ from hyperacuity.raster.run import enlarged, refuse_generative, surveyed
 from hyperacuity.size import Size
 from hyperacuity.storage import may_write, storing
 from hyperacuity.task import MeasurementOptions, Outcome, Stop
+from hyperacuity.upscaler import Upscaler
 
 # The longer side of the part, in input pixels.
 _SIDE = 256

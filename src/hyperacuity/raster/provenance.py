@@ -11,12 +11,12 @@ from pathlib import Path
 import numpy as np
 
 import hyperacuity
-from hyperacuity.api import Upscaler
 from hyperacuity.formats.raster import RasterSource
 from hyperacuity.formats.raster.description import Description
 from hyperacuity.image import Survey
 from hyperacuity.pipeline.box_consistency import Consistency
 from hyperacuity.task import MeasurementOptions
+from hyperacuity.upscaler import Upscaler
 
 
 def provenance(

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from hyperacuity import values
-from hyperacuity.api import Upscaler
 from hyperacuity.errors import LEAVE_OUT, UsageError, Use
 from hyperacuity.formats.raster import RasterSink, RasterSource
 from hyperacuity.formats.raster.dependency import gdal
@@ -18,6 +17,7 @@ from hyperacuity.raster.provenance import provenance, summary
 from hyperacuity.size import Size
 from hyperacuity.storage import may_write
 from hyperacuity.task import MeasurementOptions, Outcome, Progress, Stop
+from hyperacuity.upscaler import Upscaler
 from hyperacuity.zoo.generative import is_generative
 
 

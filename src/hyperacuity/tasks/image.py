@@ -15,12 +15,12 @@ from typing import IO
 import numpy as np
 from numpy.typing import NDArray
 
-from hyperacuity import api, formats, inspection, reporting
-from hyperacuity.api import Upscaler
+from hyperacuity import formats, inspection, reporting
 from hyperacuity.error_maps import ErrorMapRequest
 from hyperacuity.errors import LEAVE_OUT, HyperacuityError, UsageError, Use
 from hyperacuity.inspection import Inspection
 from hyperacuity.task import ImageOptions, MeasurementOptions, Outcome, Progress, Stop, Task, VideoOptions
+from hyperacuity.upscaler import Upscaler
 
 MODEL: str | None = None
 
@@ -78,7 +78,7 @@ def run(
         raise UsageError("a report is about a file, but the result goes to standard output", Use(report=LEAVE_OUT))
     # Formats need seekable files.
     with tempfile.TemporaryDirectory(prefix="hyperacuity-") as folder:
-        path = Path(folder, "result" + (options.ending or api.ending_of_content(data)))
+        path = Path(folder, "result" + (options.ending or formats.ending_of_content(data)))
         outcome = enlarge(path, task.size)
         with path.open("rb") as file:
             shutil.copyfileobj(file, target)

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import IO, Protocol
 
 from hyperacuity import formats
-from hyperacuity.api import Upscaler
 from hyperacuity.inspection import Inspection
 from hyperacuity.task import Outcome, Progress, Stop, Task
 from hyperacuity.tasks import image, raster, video, volume
+from hyperacuity.upscaler import Upscaler
 from hyperacuity.video import is_animation
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from hyperacuity import api, formats
+from hyperacuity import formats
 from hyperacuity.errors import LEAVE_OUT, OTHER, HyperacuityError, UsageError, Use
 from hyperacuity.formats.dicom.recognition import accepts as is_dicom
 from hyperacuity.formats.expected import is_foreign
@@ -108,7 +108,7 @@ def _ending(source: Path) -> str:
     if is_raster(source):
         return source.suffix if source.suffix.lower() in RASTER_SUFFIXES else RASTER_SUFFIXES[0]
     try:
-        return api.ending(source)
+        return formats.ending(source)
     except HyperacuityError:
         return ".png"  # the task of this file will report what is wrong with it
 
@@ -123,7 +123,7 @@ def _medical_ending(source: Path) -> str | None:
 
 def _is_readable(source: Path) -> bool:
     try:
-        api.ending_of_content(source)
+        formats.ending_of_content(source)
     except HyperacuityError:
         return False
     return True

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import IO
 
 from hyperacuity import raster
-from hyperacuity.api import Upscaler
 from hyperacuity.errors import LEAVE_OUT, UsageError, Use
 from hyperacuity.formats.raster.recognition import accepts as is_raster
 from hyperacuity.inspection import Inspection
 from hyperacuity.task import MeasurementOptions, Outcome, Progress, Stop, Task, VideoOptions
+from hyperacuity.upscaler import Upscaler
 
 # 0.1 dB below the default of images on satellite bands, equal or better if a detector averages; five times as fast.
 MODEL: str | None = "acute-10k"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import threading
 
-from hyperacuity.api import Upscaler
 from hyperacuity.task import Options
+from hyperacuity.upscaler import Upscaler
 
 
 class Upscalers:

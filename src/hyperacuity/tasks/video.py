@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import IO
 
 from hyperacuity import video
-from hyperacuity.api import Upscaler
 from hyperacuity.errors import LEAVE_OUT, UsageError, Use
 from hyperacuity.inspection import Inspection, inspect_frames
 from hyperacuity.task import Outcome, Progress, Stop, Task, VideoOptions
 from hyperacuity.tasks.pipes import peek
+from hyperacuity.upscaler import Upscaler
 
 MODEL: str | None = None
 _Y4M = b"YUV4MPEG2 "

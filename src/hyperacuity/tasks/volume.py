@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import IO
 
 from hyperacuity import medical
-from hyperacuity.api import Upscaler
 from hyperacuity.errors import LEAVE_OUT, UsageError, Use
 from hyperacuity.inspection import Inspection
 from hyperacuity.task import MeasurementOptions, Outcome, Progress, Stop, Task, VideoOptions
+from hyperacuity.upscaler import Upscaler
 
 # 0.3 dB below the default of images on slices reduced by bicubic, equal where a detector averages; five times as fast.
 MODEL: str | None = "acute-10k"

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hyperacuity import machine
-from hyperacuity.api import Upscaler
 from hyperacuity.formats.video.frames import Array, FrameFormat, PlanarFrame
 from hyperacuity.image import Image
+from hyperacuity.upscaler import Upscaler
 from hyperacuity.video import chroma
 from hyperacuity.video.concurrency import in_order
 from hyperacuity.video.unchanged import ReusingEngine, Savings, UnchangedTiles

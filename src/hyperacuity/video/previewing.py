@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hyperacuity import api, formats
-from hyperacuity.api import Upscaler
 from hyperacuity.errors import UnsupportedFormat
 from hyperacuity.formats.video.folder import folder_format
 from hyperacuity.formats.video.frames import PlanarFrame
@@ -22,6 +21,7 @@ from hyperacuity.image import Image
 from hyperacuity.size import Size
 from hyperacuity.storage import may_write, storing
 from hyperacuity.task import Outcome, VideoOptions
+from hyperacuity.upscaler import Upscaler
 from hyperacuity.video.enlarging import Enlarger
 from hyperacuity.video.images import rgb_frame
 from hyperacuity.video.options import open_source, stored_size

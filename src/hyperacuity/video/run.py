@@ -11,13 +11,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
 
-from hyperacuity.api import Upscaler
 from hyperacuity.formats.protocol import LossWarning
 from hyperacuity.formats.video.frames import PlanarFrame
 from hyperacuity.formats.video.source import VideoSource
 from hyperacuity.size import Size
 from hyperacuity.storage import storing
 from hyperacuity.task import Outcome, Progress, Stop, VideoOptions
+from hyperacuity.upscaler import Upscaler
 from hyperacuity.video.concurrency import read_ahead, write_behind
 from hyperacuity.video.enlarging import EnlargedFrame, Enlarger
 from hyperacuity.video.options import open_source, parse_encoding, pixel_aspect, stored_size

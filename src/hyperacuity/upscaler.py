@@ -1,0 +1,305 @@
+"""The class `Upscaler`: a model that is ready for use on arrays, images, rows and files."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import tempfile
+import threading
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hyperacuity import engines, formats, zoo
+from hyperacuity.engines import Engine, Precision
+from hyperacuity.error_maps import ErrorMapRequest, ErrorMeter, write_error_map
+from hyperacuity.errors import LEAVE_OUT, OutOfMemory, UsageError, Use
+from hyperacuity.image import Image, Strips, pil_pixels
+from hyperacuity.pipeline import Pipeline, Stage
+from hyperacuity.resize import Kernel
+from hyperacuity.size import Size, StretchWarning
+from hyperacuity.storage import may_write
+from hyperacuity.task import Options, Outcome, Progress, Stop
+from hyperacuity.trust import (
+    ConsistencyMeter,
+    compute_error_map,
+    damping_of,
+    find_calibration,
+    lowest_lr_psnr,
+    luma_levels,
+    scale_of,
+    warn_of_departure,
+)
+from hyperacuity.zoo import ChainStep, Model
+
+if TYPE_CHECKING:
+    import PIL.Image
+
+
+Array = NDArray[Any]
+
+
+def _family(options: Options) -> list[Model]:
+    if options.model_path is not None:
+        return [engines.open_file(Path(options.model_path))]
+    return zoo.find_models(zoo.DEFAULT if options.model in (None, zoo.AUTO) else options.model)
+
+
+@contextlib.contextmanager
+def _memory() -> Iterator[None]:
+    """Raise `OutOfMemory` where memory runs out and smaller tiles would not help."""
+    try:
+        yield
+    except OutOfMemory:
+        raise
+    except MemoryError as error:
+        raise OutOfMemory("memory ran out; close other programs, or work on fewer images at once") from error
+
+
+class Upscaler:
+    """A model that is ready for use, for any number of threads.
+
+    The network of the family's smallest scale is opened at once, which shows whether it can run here. Those of other
+    scales are opened when they are first needed.
+
+    Args:
+        options: The model and how to compute it.
+
+    Raises:
+        HyperacuityError: As `load` does.
+
+    Attributes:
+        family: The models of all scales of the family, smallest scale first.
+    """
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        named = _family(options)
+        self.family = zoo.blend_family(named, options.strength)
+        if options.precision == "int8" and self.family != named:
+            raise UsageError("8 bits exist only at full strength", Use(strength=1), Use(precision=LEAVE_OUT))
+        self._open = functools.partial(
+            engines.open,
+            engine=options.engine,
+            device=options.device,
+            precision=cast("Precision", options.precision),
+        )
+        self._engines: dict[str, Engine] = {}
+        self._lock = threading.Lock()
+        if not self.classical:
+            self._engine(self.family[0])
+
+    @property
+    def classical(self) -> bool:
+        """Whether the model is a resampler and not a network."""
+        return self.family[0].card.architecture == zoo.CLASSICAL
+
+    def made_for(self, scale: int) -> bool:
+        """Returns whether one network has exactly this scale; a resampler has every scale."""
+        return self.classical or any(step.scale == scale for step in zoo.chain_steps(self.family))
+
+    def chain(self, image: tuple[int, int], target: tuple[int, int]) -> list[ChainStep]:
+        """Returns the models that enlarge (height, width) `image` to `target`, first to last; none where it shrinks."""
+        return zoo.plan_chain(self.family, max(target[0] / image[0], target[1] / image[1]))
+
+    def stream(self, image: Image, size: Size | float, meter: ConsistencyMeter | None = None) -> Strips:
+        """Enlarge an `Image` row by row.
+
+        Args:
+            image: The image; its rows are read as they are needed.
+            size: The size of the result, or its scale.
+            meter: Gets the rows of the image and of the result.
+
+        Returns:
+            The rows of the result, computed as they are read.
+        """
+        before = image.header.height, image.header.width
+        target = _resolved(size, before)
+        return self.pipeline(before, target).stream(image, *target, meter)
+
+    def pipeline(self, before: tuple[int, int], target: tuple[int, int]) -> Pipeline:
+        """Returns a pipeline from (height, width) `before` to `target`, for many images of one size."""
+        steps = self.chain(before, target)
+        stages = [
+            Stage(self._engine(step.model), step.model.card.name, step.enlarge, step.model.card.whole) for step in steps
+        ]
+        kernel: Kernel = "lanczos" if self.classical and self.family[0].card.name == "lanczos" else "bicubic"
+        return Pipeline(stages, kernel, self.options.tile, self.options.tta, damping_of(self.options.faithful))
+
+    def _engine(self, model: Model) -> Engine:
+        with self._lock:
+            if model.card.name not in self._engines:
+                zoo.verify(model)
+                self._engines[model.card.name] = self._open(model)
+            return self._engines[model.card.name]
+
+    def file(
+        self,
+        source: Path | bytes,
+        target: Path,
+        size: Size | float,
+        *,
+        force: bool = False,
+        quality: int | None = None,
+        strict: bool = False,
+        observe: Callable[[Progress], None] = lambda progress: None,
+        stop: Stop | None = None,
+        error_map: ErrorMapRequest | None = None,
+    ) -> Outcome:
+        """Enlarge an image file, or the bytes of one, into a file with all its metadata.
+
+        Args:
+            source: The file, or its bytes.
+            target: The file to write; its ending decides the format.
+            size: The size of the result, or its scale.
+            force: Overwrite `target` if it exists.
+            quality: From 1 to 100, for formats that have a quality.
+            strict: Raise `DamagedFile` for a JPEG that lacks only its end marker, instead of a warning.
+            observe: Called after each block of rows.
+            stop: Checked before each block of rows.
+            error_map: What to write about the expected errors; only for single images.
+
+        Returns:
+            The sizes, the models and the number of frames.
+
+        Raises:
+            UsageError, DamagedFile: As `upscale` does.
+            Stopped: `stop` was set; no file is left.
+        """
+        may_write(target, source, force=force)
+        stop = stop or Stop()
+        before = after = (0, 0)
+        meters: list[ConsistencyMeter | None] = []
+        with (
+            _memory(),
+            contextlib.ExitStack() as held,
+            formats.read(source, strict=strict) as opened,
+            formats.write(target, opened, quality=quality) as sink,
+        ):
+            for frame, image in enumerate(opened):
+                before = image.header.height, image.header.width
+                after = _resolved(size, before)
+                if frame == 0:
+                    _warn_of_stretching(size, before, target)
+                if error_map is None:
+                    meter = ConsistencyMeter.for_result(image.header, *after)
+                elif opened.frames > 1:
+                    raise UsageError("error maps and reports are for single images", Use(error_map=LEAVE_OUT))
+                else:
+                    meter = held.enter_context(ErrorMeter(image.header, *after))
+                sink.write(_observed(self.stream(image, size, meter), frame, opened.frames, observe, stop))
+                meters.append(meter)
+            names = self.names(before, after)
+            shares = None
+            if error_map is not None and isinstance(meter, ErrorMeter):
+                shares = write_error_map(error_map, meter, names[-1]).shares
+            lr_psnr = lowest_lr_psnr(meters)
+            warn_of_departure(meters, target.name)
+            name = "-" if isinstance(source, bytes) else str(source)
+            return Outcome(
+                name,
+                str(target),
+                "image",
+                before=before,
+                after=after,
+                models=names,
+                frames=opened.frames,
+                lr_psnr=lr_psnr,
+                expected_errors=shares,
+            )
+
+    def names(self, before: tuple[int, int], after: tuple[int, int]) -> tuple[str, ...]:
+        """Returns the names of the networks that enlarge (height, width) `before` to `after`, or of the resampler."""
+        if steps := self.chain(before, after):
+            return tuple(step.model.card.name for step in steps)
+        return () if before == after else (self.family[0].card.name if self.classical else "bicubic",)
+
+    def encoded(self, data: bytes, size: Size | float) -> bytes:
+        """Enlarge the bytes of an image file. Returns the bytes of a file of the same format."""
+        with tempfile.TemporaryDirectory(prefix="hyperacuity-") as folder:
+            path = Path(folder, "result" + formats.ending_of_content(data))
+            self.file(data, path, size)
+            return path.read_bytes()
+
+    def array(self, pixels: Array, size: Size | float) -> Array:
+        """Enlarge pixels of shape (H, W) or (H, W, C). Returns an array of the same type; see `upscale`."""
+        order = pixels.dtype
+        pixels = np.asarray(pixels, order.newbyteorder("="))
+        if pixels.dtype not in (np.uint8, np.uint16, np.float32):
+            raise UsageError(f"pixels of {pixels.dtype}: convert to uint8, uint16, or float32 in [0, 1] first")
+        channels = pixels.shape[2] if pixels.ndim == 3 else 1
+        if pixels.ndim not in (2, 3) or channels not in (1, 2, 3, 4) or 0 in pixels.shape:
+            raise UsageError(f"pixels of shape {pixels.shape}: give (H, W) or (H, W, C) with 1 to 4 channels")
+        image = Image.from_pixels(pixels, alpha=channels in (2, 4))
+        with _memory():
+            result = self.stream(image, size).gather().pixels.astype(order, copy=False)
+        return result[..., 0] if pixels.ndim == 2 else result
+
+    def error_map(self, pixels: Array, result: Array) -> NDArray[np.float32]:
+        """Return for each pixel of a result the error of luma that it stays below with a probability of 90 %.
+
+        Args:
+            pixels: The input of `array`.
+            result: What `array` returned for it, at exactly 2, 3 or 4 times the size.
+
+        Returns:
+            (H, W) in grey levels of 8 bits, whatever the type of the pixels.
+
+        Raises:
+            UsageError: The result has another size.
+
+        Example:
+            >>> upscaler, pixels = load("fsrcnn"), np.zeros((10, 12, 3), np.uint8)
+            >>> upscaler.error_map(pixels, upscaler.array(pixels, 2)).shape
+            (20, 24)
+        """
+        before, after = ((plane.shape[0], plane.shape[1]) for plane in (pixels, result))
+        images = (
+            Image.from_pixels(each, alpha=each.ndim == 3 and each.shape[2] in (2, 4)) for each in (pixels, result)
+        )
+        source, made = (luma_levels(image.pixels, image.header) for image in images)
+        calibration = find_calibration(self.names(before, after)[-1], scale_of(before, after))
+        return compute_error_map(source, made, calibration)
+
+    def pil(self, image: PIL.Image.Image, size: Size | float) -> PIL.Image.Image:
+        """Enlarge a PIL image. Modes other than L, LA, RGB, RGBA, I;16 and F become RGB or RGBA.
+
+        Raises:
+            UsageError: The mode is I, whose 32 bits do not define a white level.
+        """
+        import PIL.Image
+
+        result = PIL.Image.fromarray(self.array(pil_pixels(image), size))
+        # The colour profile of such a mode does not describe the RGB image that it became.
+        kept = ("exif", "dpi") if image.mode in ("CMYK", "LAB", "YCbCr", "HSV") else ("icc_profile", "exif", "dpi")
+        result.info = {key: image.info[key] for key in kept if key in image.info}
+        return result
+
+
+def _observed(strips: Strips, frame: int, frames: int, observe: Callable[[Progress], None], stop: Stop) -> Strips:
+    """Yields the same rows; reports progress and checks `stop` between them."""
+
+    def rows() -> Iterator[Any]:
+        done = 0
+        for block in strips.rows:
+            stop.check()
+            yield block
+            done += len(block)
+            share = (frame + done / strips.header.height) / frames
+            observe(Progress(share, frame=frame, frames=frames, pixels=len(block) * strips.header.width))
+
+    return Strips(strips.header, rows())
+
+
+def _resolved(size: Size | float, before: tuple[int, int]) -> tuple[int, int]:
+    return (size if isinstance(size, Size) else Size(size)).resolve(*before)
+
+
+def _warn_of_stretching(size: Size | float, before: tuple[int, int], target: Path) -> None:
+    if isinstance(size, Size) and size.stretches(*before):
+        message = f"{target.name}: {size.width} x {size.height} pixels stretch an image of {before[1]} x {before[0]}"
+        warnings.warn(StretchWarning(message, Use(fit=True)), stacklevel=4)
