@@ -152,7 +152,8 @@ def upscale(
 def _upscale_path(
     upscaler: Upscaler, path: Path, output: str | os.PathLike[str] | None, size: Size, force: bool
 ) -> Path:
-    name = f"{path.stem}{size_suffix(size)}{formats.ending(path)}"
-    target = path.with_name(name) if output is None else Path(output)
+    if output is None:
+        output = path.with_name(f"{path.stem}{size_suffix(size)}{formats.ending(path)}")
+    target = Path(output)
     upscaler.file(path, target, size, force=force)
     return target
