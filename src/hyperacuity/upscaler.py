@@ -253,7 +253,8 @@ class Upscaler:
             UsageError: The result has another size.
 
         Example:
-            >>> upscaler, pixels = load("fsrcnn"), np.zeros((10, 12, 3), np.uint8)
+            >>> import hyperacuity
+            >>> upscaler, pixels = hyperacuity.load("fsrcnn"), np.zeros((10, 12, 3), np.uint8)
             >>> upscaler.error_map(pixels, upscaler.array(pixels, 2)).shape
             (20, 24)
         """

@@ -39,7 +39,7 @@ def names(folder: Path) -> set[str]:
 
 
 def test_one_file_one_line(photos: Path) -> None:
-    result = spawn("upscale", "a.png", folder=photos)
+    result = spawn("upscale", "a.png", "-n", "acute-100k", folder=photos)
     assert (result.returncode, result.stderr) == (0, "")
     assert result.stdout.startswith("a.png  64x48 -> 128x96  acute-100k-x2  ")
     with PIL.Image.open(photos / "a-x2.png") as larger:
@@ -85,7 +85,7 @@ def test_pipes_carry_images_and_nothing_else(photos: Path) -> None:
 
 
 def test_json_prints_a_summary(photos: Path) -> None:
-    result = run("upscale", "a.png", "cut.png", "--json", "--width", "100", folder=photos)
+    result = run("upscale", "a.png", "cut.png", "--json", "--width", "100", "-n", "acute-100k", folder=photos)
     summary = json.loads(result.stdout)
     assert result.returncode == 1
     assert summary["failed"] == 1

@@ -217,3 +217,13 @@ def test_kodak_is_clean(shared: Path) -> None:
 )
 def test_photos(shared: Path, name: str, verdict: str) -> None:
     assert decide(inspect(shared / "data" / "formats" / "photo" / name)) == verdict
+
+
+def test_names_that_are_not_utf8_or_look_like_options_are_read(tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 255, (64, 64, 3)).astype(np.uint8)
+    for name in ("a[page=1].png", "a[1].png", "gr\udcf6\udcdfe.png"):
+        try:
+            PIL.Image.fromarray(pixels).save(tmp_path / name)
+        except (OSError, UnicodeEncodeError):
+            continue  # this file system has no such names
+        assert inspect(tmp_path / name).noise > 4

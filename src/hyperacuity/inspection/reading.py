@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from hyperacuity import formats
+from hyperacuity.formats.content import open_content
 from hyperacuity.formats.photo import vips
 from hyperacuity.image import Image
 
@@ -38,8 +38,11 @@ def _first_rows(data: Path | bytes) -> tuple[Image, tuple[int, int]] | None:
     """The first rows of a large image that libvips can decode; None for all others."""
     import pyvips
 
+    # Not by name: libvips takes names for UTF-8, and brackets in them for options. `raw` must outlive the image.
+    raw = open_content(data).whole()
     try:
-        whole = _open(data)
+        source = pyvips.Source.new_from_memory(raw)
+        whole = pyvips.Image.new_from_source(source, "", access="sequential", revalidate=True)
         rows = max(_LEAST_ROWS, MOST // whole.width)
         if whole.width * whole.height <= MOST or rows >= whole.height:
             return None
@@ -47,11 +50,3 @@ def _first_rows(data: Path | bytes) -> tuple[Image, tuple[int, int]] | None:
     except pyvips.Error:
         return None
     return Image.from_pixels(pixels, alpha=alpha), (whole.height, whole.width)
-
-
-def _open(data: Path | bytes) -> Any:
-    import pyvips
-
-    if isinstance(data, bytes):
-        return pyvips.Image.new_from_buffer(data, "", access="sequential")
-    return pyvips.Image.new_from_file(str(data), access="sequential")
