@@ -91,7 +91,7 @@ def test_no_codec_raises_the_priority_of_threads(upscaler: Upscaler, tmp_path: P
         return found
 
     def observe(progress: Progress) -> None:
-        until = time.monotonic() + 2  # since it is raised while an encoder opens
+        until = time.monotonic() + 10  # since it is raised while an encoder opens
         while now() != {os.SCHED_OTHER} and time.monotonic() < until:
             time.sleep(0.02)
         seen.update(now())
