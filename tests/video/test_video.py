@@ -92,9 +92,9 @@ def test_no_codec_raises_the_priority_of_threads(upscaler: Upscaler, tmp_path: P
 
     def observe(progress: Progress) -> None:
         until = time.monotonic() + 10  # since it is raised while an encoder opens
-        while now() != {os.SCHED_OTHER} and time.monotonic() < until:
+        while (found := now()) != {os.SCHED_OTHER} and time.monotonic() < until:
             time.sleep(0.02)
-        seen.update(now())
+        seen.update(found)
 
     video.upscale(upscaler, source, tmp_path / "b.mp4", Size(2), VideoOptions("av1"), observe=observe)
     assert seen == {os.SCHED_OTHER}
