@@ -381,9 +381,18 @@ def test_losses_are_named_before_the_work(upscaler: Upscaler, tmp_path: Path) ->
 
 def test_two_runs_give_equal_bytes(upscaler: Upscaler, tmp_path: Path) -> None:
     source = rich(tmp_path, ".mkv")
-    for suffix in ("mkv", "mp4", "webm"):
+    # With several threads, lossy encoders may differ from run to run on a busy machine; this is about the containers.
+    one = {"threads": "1"}
+    codecs = {
+        "mkv": VideoOptions("ffv1"),
+        "mp4": VideoOptions("h264", encoder=one),
+        "webm": VideoOptions("vp9", encoder=one),
+    }
+    for suffix, options in codecs.items():
         for name in "ab":
-            upscaled(upscaler, source, tmp_path / f"{name}.{suffix}")
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", LossWarning)
+                video.upscale(upscaler, source, tmp_path / f"{name}.{suffix}", Size(2), options)
         assert (tmp_path / f"a.{suffix}").read_bytes() == (tmp_path / f"b.{suffix}").read_bytes()
 
 
