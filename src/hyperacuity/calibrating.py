@@ -15,7 +15,7 @@ from hyperacuity.resize import resize
 from hyperacuity.trust import COVERAGE, Calibration, compute_error_map, luma_levels
 from hyperacuity.upscaler import Upscaler
 
-# At most so many pixels of each image are compared, evenly spaced, so that large images do not decide alone.
+# At most this number of pixels of each image are compared, evenly spaced, so that large images do not decide alone.
 _PIXELS = 20_000
 # Parts of larger images that are enlarged, in pixels.
 _SIDE = 768

@@ -15,10 +15,11 @@ import errno
 import os
 import secrets
 import stat
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from hyperacuity.errors import OTHER, UsageError, Use
 
@@ -166,3 +167,19 @@ def storing(path: Path) -> Iterator[None]:
         else:
             cure = (error.strerror or str(error)).lower()
         raise UsageError(f"{path} was not written: {cure}") from error
+
+
+def lock_file(file: IO[Any]) -> bool:
+    """Lock an open file until it is closed. Returns whether that worked; also where the file system has no locks."""
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        return error.errno not in (errno.EAGAIN, errno.EACCES, errno.EDEADLK)
+    return True

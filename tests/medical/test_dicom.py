@@ -290,7 +290,7 @@ def test_what_is_no_image_is_refused_in_a_sentence(tmp_path: Path) -> None:
 
 
 def test_models_that_invent_detail_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hyperacuity.medical.slices.is_generative", lambda card: True)
+    monkeypatch.setattr("hyperacuity.zoo.generative.is_generative", lambda card: True)
     source = write_dicom(tmp_path / "a.dcm", slice_pixels())
     with pytest.raises(UsageError, match="invents detail"):
         upscale(source, tmp_path / "b.dcm")

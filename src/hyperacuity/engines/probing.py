@@ -88,7 +88,7 @@ def _load(path: Path) -> InferenceSession:
         text = str(error)
         if "external" in text.lower() or "model_path" in text or "file_size" in text or "No such file" in text:
             raise WeightsError(
-                f"{path} keeps its weights in a second file, such as {path.name}.data, which must lie beside it "
+                f"{path} keeps its weights in a second file, such as {path.name}.data, which must lie next to it "
                 f"({text.splitlines()[0][:200]})"
             ) from error
         raise WeightsError(f"ONNX Runtime cannot load {path}: {text.splitlines()[0][:300]}") from error

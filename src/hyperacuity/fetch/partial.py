@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import errno
-import sys
 from pathlib import Path
 from typing import IO, Self
 
 from hyperacuity.errors import UsageError
-from hyperacuity.storage import storing
+from hyperacuity.storage import lock_file, storing
 
 
 class PartialDownload:
@@ -30,7 +28,7 @@ class PartialDownload:
         with storing(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file: IO[bytes] = path.open("ab")
-        if not _lock(self._file):
+        if not lock_file(self._file):
             self._file.close()
             raise UsageError(f"another process is downloading {path.name}; wait until it has ended")
         self.length = path.stat().st_size
@@ -55,19 +53,3 @@ class PartialDownload:
         self._file.close()
         if self.length == 0:
             self.path.unlink(missing_ok=True)
-
-
-def _lock(file: IO[bytes]) -> bool:
-    """Whether the file could be locked until it is closed; True if the file system has no locks."""
-    try:
-        if sys.platform == "win32":
-            import msvcrt
-
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-        else:
-            import fcntl
-
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        return error.errno not in (errno.EAGAIN, errno.EACCES, errno.EDEADLK)
-    return True

@@ -59,7 +59,7 @@ def recognise(
     """Find the network that these weights are for.
 
     Args:
-        weights: A state dict, in our keys or those of another project; other networks may lie beside it.
+        weights: A state dict, in our keys or those of another project; other networks may lie next to it.
         architecture: Only this network is tried.
         scale: By how much the network enlarges, if the weights do not determine it.
         hint: The same, of less weight, such as a number in the file's name.

@@ -28,7 +28,7 @@ def measure_noise(crops: Sequence[Plane]) -> float:
     """Estimate the standard deviation of the noise, in 8-bit levels of luma.
 
     The deviation from a fitted plane in the flattest hundredth of all blocks, so that edges and texture do not count.
-    Where hardly any block is flat, it cannot be told from fine texture, and the estimate is lowered.
+    Where hardly any block is flat, noise cannot be distinguished from fine texture, and the estimate is lowered.
 
     Returns:
         The deviation; 0 for images too small to tell.

@@ -57,7 +57,7 @@ def _starts(side: int) -> list[int]:
 
 
 def _luma(image: Image, pixels: NDArray[np.generic]) -> Plane:
-    """Full-range luma; transparent pixels, whose colours nobody sees, become a flat grey."""
+    """Full-range luma; transparent pixels, whose colours are invisible, become a flat grey."""
     header = image.header
     values = convert(pixels, header.levels, np.dtype(np.float32), (0, 255))
     colours = values[..., : header.colours]

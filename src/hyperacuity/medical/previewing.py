@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import Any
 
@@ -15,17 +14,18 @@ from hyperacuity.formats.dicom import DicomImage, find_files
 from hyperacuity.formats.nifti import NiftiSource
 from hyperacuity.formats.nifti import accepts as is_nifti
 from hyperacuity.image import Header, Image
-from hyperacuity.medical.slices import SliceEnlarger, describe, refuse_generative, with_survey
+from hyperacuity.medical.slices import SliceEnlarger, describe, with_survey
+from hyperacuity.pipeline.scale_bar import GAP, draw_bar
 from hyperacuity.size import Size
 from hyperacuity.storage import may_write, storing
 from hyperacuity.task import MeasurementOptions, Outcome
 from hyperacuity.upscaler import Upscaler
+from hyperacuity.zoo.generative import refuse_generative
 
 Pixels = NDArray[Any]
 
 # The values that become black and white if the file has no window: these percentiles of the valid values.
 _BLACK, _WHITE = 2, 98
-_GAP, _MARGIN, _BAR = 8, 12, 5
 
 
 def preview(
@@ -58,7 +58,7 @@ def preview(
     """
     options = options or MeasurementOptions()
     may_write(target, source, force=force)
-    refuse_generative(upscaler, allowed=options.allow_generative)
+    refuse_generative(upscaler.family[0].card, "medical images", allowed=options.allow_generative)
     if not formats.knows(target):
         raise UnsupportedFormat(f"{target} does not name an image, which a preview is: give a name such as brain.png")
     pixels, header, window, spacing = _middle(source, options)
@@ -72,10 +72,10 @@ def preview(
     bicubic = SliceEnlarger(api.load("bicubic"), header, after, consistent=False)
     low, high = window or _percentiles(pixels, header)
     halves = [_grey_levels(each.enlarge(pixels, header), low, high) for each in (bicubic, enlarger)]
-    gap = np.full((after[0], _GAP, header.channels), 255, np.uint8)
+    gap = np.full((after[0], GAP, header.channels), 255, np.uint8)
     sheet = np.concatenate([halves[0], gap, halves[1]], axis=1)
     if spacing is not None:
-        _draw_bar(sheet, after[1], spacing * before[1] / after[1])
+        draw_bar(sheet, after[1], spacing * before[1] / after[1], "{:g} mm".format)
     with storing(target), formats.write(target, None) as sink:
         sink.write(Image.from_pixels(sheet).strips())
     text = describe(enlarger.found, survey)
@@ -127,23 +127,3 @@ def _percentiles(pixels: Pixels, header: Header) -> tuple[float, float]:
 def _grey_levels(pixels: Pixels, low: float, high: float) -> NDArray[np.uint8]:
     shown = np.nan_to_num((pixels.astype(np.float64) - low) / (high - low))
     return np.floor(np.clip(shown, 0, 1) * 255 + 0.5).astype(np.uint8)
-
-
-def _draw_bar(sheet: NDArray[np.uint8], width: int, step: float) -> None:
-    """Draw a bar of a round length, and the length, into the left half; in place."""
-    from PIL import Image as Pillow
-    from PIL import ImageDraw
-
-    most = width * step / 3
-    power = 10.0 ** math.floor(math.log10(most))
-    length = max(factor * power for factor in (1, 2, 5) if factor * power <= most)
-    grey = sheet.shape[2] == 1
-    image = Pillow.fromarray(sheet[..., 0] if grey else sheet)
-    draw = ImageDraw.Draw(image)
-    bottom, right = sheet.shape[0] - _MARGIN, _MARGIN + round(length / step)
-    white, black = (255, 0) if grey else ((255, 255, 255), (0, 0, 0))
-    draw.rectangle((_MARGIN - 1, bottom - _BAR - 1, right + 1, bottom + 1), fill=black)
-    draw.rectangle((_MARGIN, bottom - _BAR, right, bottom), fill=white)
-    place = (_MARGIN, bottom - _BAR - 4)
-    draw.text(place, f"{length:g} mm", fill=white, stroke_fill=black, stroke_width=1, anchor="ls")
-    sheet[:] = np.asarray(image)[..., None] if grey else np.asarray(image)

@@ -8,11 +8,11 @@ from pathlib import Path
 from hyperacuity.formats import dicom, nifti
 from hyperacuity.medical.nifti import upscale_volume
 from hyperacuity.medical.series import check_target, upscale_series
-from hyperacuity.medical.slices import refuse_generative
 from hyperacuity.size import Size
 from hyperacuity.storage import may_write
 from hyperacuity.task import MeasurementOptions, Outcome, Progress, Stop
 from hyperacuity.upscaler import Upscaler
+from hyperacuity.zoo.generative import refuse_generative
 
 
 def accepts(path: Path) -> bool:
@@ -60,6 +60,6 @@ def upscale(
         check_target(target, source, force=force)
     else:
         may_write(target, source, force=force)
-    refuse_generative(upscaler, allowed=options.allow_generative)
+    refuse_generative(upscaler.family[0].card, "medical images", allowed=options.allow_generative)
     work = upscale_volume if source.is_file() and nifti.accepts(source) else upscale_series
     return work(upscaler, source, target, size, options, observe, stop)

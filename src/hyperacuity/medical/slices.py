@@ -9,11 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hyperacuity import values
-from hyperacuity.errors import LEAVE_OUT, UsageError, Use
 from hyperacuity.image import Header, Image, Strips, Survey
 from hyperacuity.pipeline.box_consistency import Consistency, measure, project
 from hyperacuity.upscaler import Upscaler
-from hyperacuity.zoo.generative import is_generative
 
 Pixels = NDArray[Any]
 
@@ -84,14 +82,3 @@ def describe(found: Consistency, survey: Survey | None, slope: float = 1.0, unit
     after = f" {unit}" if unit else ""
     rms, most = found.rms[band] * abs(slope), found.most[band] * abs(slope)
     return f"box mean against the input: rms {rms:.3g}{after}{share}, max {most:.3g}{after}"
-
-
-def refuse_generative(upscaler: Upscaler, *, allowed: bool) -> None:
-    """Raise `UsageError` if the model invents detail and that is not allowed."""
-    card = upscaler.family[0].card
-    if is_generative(card) and not allowed:
-        raise UsageError(
-            f"{card.name} invents detail, which medical images must not contain",
-            Use(model=LEAVE_OUT),
-            Use(allow_generative=True),
-        )

@@ -16,7 +16,7 @@ from hyperacuity.errors import UsageError
 Array = NDArray[Any]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ComparedImages:
     """One result and its ground truth.
 

@@ -80,7 +80,7 @@ def measure(result: Strips, source: Strips, find_valid: FindValid, into: Consist
 
     Args:
         result: Its rows, which are passed on.
-        source: The input, read once more beside it.
+        source: The input, read once more alongside it.
         find_valid: Which values are measurements.
         into: Filled in; complete when all rows have been read.
 

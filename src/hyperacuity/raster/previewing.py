@@ -15,18 +15,19 @@ from hyperacuity.formats.raster import RasterSource
 from hyperacuity.formats.raster.dependency import gdal
 from hyperacuity.image import Header, Image, Strips
 from hyperacuity.pipeline.box_consistency import Consistency, measure, project
+from hyperacuity.pipeline.scale_bar import GAP, draw_bar
 from hyperacuity.raster.provenance import summary
-from hyperacuity.raster.run import enlarged, refuse_generative, surveyed
+from hyperacuity.raster.run import enlarged, surveyed
 from hyperacuity.size import Size
 from hyperacuity.storage import may_write, storing
 from hyperacuity.task import MeasurementOptions, Outcome, Stop
 from hyperacuity.upscaler import Upscaler
+from hyperacuity.zoo.generative import refuse_generative
 
 # The longer side of the part, in input pixels.
 _SIDE = 256
 # The values that become black and white: these percentiles of the valid values of each band.
 _BLACK, _WHITE = 2, 98
-_GAP, _MARGIN, _BAR = 8, 12, 5
 
 
 def preview(
@@ -60,7 +61,7 @@ def preview(
     """
     options = options or MeasurementOptions()
     may_write(target, source, force=force)
-    refuse_generative(upscaler, options)
+    refuse_generative(upscaler.family[0].card, "measurements", allowed=options.allow_generative)
     if not formats.knows(target):
         raise UnsupportedFormat(f"{target} does not name an image, which a preview is: give a name such as scene.png")
     with gdal():
@@ -85,10 +86,10 @@ def preview(
         window = _window(part.gather().pixels, header, shown)
         halves = [_grey_levels(pixels, shown, window) for pixels in (before_pixels, after_pixels)]
         metres = _metres_per_pixel(opened, whole)
-    gap = np.full((height, _GAP, halves[0].shape[2]), 255, np.uint8)
+    gap = np.full((height, GAP, halves[0].shape[2]), 255, np.uint8)
     sheet = np.concatenate([halves[0], gap, halves[1]], axis=1)
     if metres is not None:
-        _draw_bar(sheet, width, metres)
+        draw_bar(sheet, width, metres, _length_on_ground)
     with storing(target), formats.write(target, None) as sink:
         sink.write(Image.from_pixels(sheet).strips())
     text = "" if survey is None else summary(found, survey, opened.description)
@@ -150,31 +151,5 @@ def _metres_per_pixel(opened: RasterSource, whole: tuple[int, int]) -> float | N
     return math.hypot(place.transform.a, place.transform.d) * float(metres)
 
 
-def _draw_bar(sheet: NDArray[np.uint8], width: int, metres: float) -> None:
-    """Draw a bar of a round length, and the length, into the left half; in place."""
-    from PIL import Image as Pillow
-    from PIL import ImageDraw
-
-    length = round_length(width * metres / 3)
-    pixels = round(length / metres)
-    grey = sheet.shape[2] == 1
-    image = Pillow.fromarray(sheet[..., 0] if grey else sheet)
-    draw = ImageDraw.Draw(image)
-    bottom = sheet.shape[0] - _MARGIN
-    white, black = (255, 0) if grey else ((255, 255, 255), (0, 0, 0))
-    draw.rectangle((_MARGIN - 1, bottom - _BAR - 1, _MARGIN + pixels + 1, bottom + 1), fill=black)
-    draw.rectangle((_MARGIN, bottom - _BAR, _MARGIN + pixels, bottom), fill=white)
-    text = f"{length / 1000:g} km" if length >= 1000 else f"{length:g} m"
-    draw.text((_MARGIN, bottom - _BAR - 4), text, fill=white, stroke_fill=black, stroke_width=1, anchor="ls")
-    sheet[:] = np.asarray(image)[..., None] if grey else np.asarray(image)
-
-
-def round_length(most: float) -> float:
-    """Return the greatest of 1, 2 and 5 times a power of ten that is at most `most`.
-
-    Example:
-        >>> round_length(1234.0)
-        1000.0
-    """
-    power = 10.0 ** math.floor(math.log10(most))
-    return max(factor * power for factor in (1, 2, 5) if factor * power <= most)
+def _length_on_ground(metres: float) -> str:
+    return f"{metres / 1000:g} km" if metres >= 1000 else f"{metres:g} m"

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from hyperacuity import values
-from hyperacuity.errors import LEAVE_OUT, UsageError, Use
+from hyperacuity.errors import UsageError
 from hyperacuity.formats.raster import RasterSink, RasterSource
 from hyperacuity.formats.raster.dependency import gdal
 from hyperacuity.image import Strips, Survey
@@ -18,7 +18,7 @@ from hyperacuity.size import Size
 from hyperacuity.storage import may_write
 from hyperacuity.task import MeasurementOptions, Outcome, Progress, Stop
 from hyperacuity.upscaler import Upscaler
-from hyperacuity.zoo.generative import is_generative
+from hyperacuity.zoo.generative import refuse_generative
 
 
 def upscale(
@@ -58,7 +58,7 @@ def upscale(
     """
     options, stop = options or MeasurementOptions(), stop or Stop()
     may_write(target, source, force=force)
-    refuse_generative(upscaler, options)
+    refuse_generative(upscaler.family[0].card, "measurements", allowed=options.allow_generative)
     with gdal():
         opened = RasterSource(source)
         strips = opened.strips(categorical=options.categorical)
@@ -80,17 +80,6 @@ def upscale(
     return Outcome(
         str(source), str(target), "raster", before=before, after=after, models=models, frames=1, consistency=text
     )
-
-
-def refuse_generative(upscaler: Upscaler, options: MeasurementOptions) -> None:
-    """Raise `UsageError` if the model invents detail and that is not allowed."""
-    card = upscaler.family[0].card
-    if is_generative(card) and not options.allow_generative:
-        raise UsageError(
-            f"{card.name} invents detail, which measurements must not contain",
-            Use(model=LEAVE_OUT),
-            Use(allow_generative=True),
-        )
 
 
 def surveyed(strips: Strips, path: Path, stop: Stop) -> tuple[Strips, Survey | None]:

@@ -55,8 +55,8 @@ class Folders:
 
         Args:
             uploads, jobs: The ids that the store names.
-            age: Folders that were changed within so many seconds stay: their row may be on its way, from this server or
-                from another one that shares the data folder.
+            age: Folders that were changed in the last `age` seconds stay: their row may be on its way, from this server
+                or from another one that shares the data folder.
 
         Returns:
             How many were removed.

@@ -20,11 +20,11 @@ from numpy.typing import NDArray
 from hyperacuity.errors import UsageError
 from hyperacuity.resize import Taps, taps
 
-# How many input pixels on either side of another one its row of (A A^T)^-1 reaches: so many that the outermost weight
+# How many input pixels on either side of another one its row of (A A^T)^-1 reaches: the outermost weight
 # is below `_NEGLIGIBLE` of the largest; 13 at most scales, more between 1 and 1.5.
 _LEAST_REACH = 13
 _NEGLIGIBLE = 1e-6
-# (A A^T)^-1 is computed for so many input pixels at a time.
+# (A A^T)^-1 is computed for this number of input pixels at a time.
 _WINDOW = 96
 
 

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
 import os
 import shutil
 import struct
-import sys
 from collections.abc import Iterator
 from dataclasses import astuple, dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from hyperacuity.errors import UsageError
 from hyperacuity.formats.video.packets import StoredPacket, read_packet_times, read_packets, store_packet
-from hyperacuity.storage import Partial, write_whole
+from hyperacuity.storage import Partial, lock_file, write_whole
 
 # Frames of a segment: each begins with a key frame, and a killed run loses at most one segment.
 SEGMENT_FRAMES = 100
@@ -66,7 +64,7 @@ class SegmentFolder:
         identity = json.loads(json.dumps(identity))
         self.folder.mkdir(exist_ok=True)
         self._lock = (self.folder / _LOCK).open("ab")
-        if not _locked(self._lock):
+        if not lock_file(self._lock):
             self._lock.close()
             raise UsageError(f"{output} is being written by another run: wait for it, or choose another name")
         self.discarded = manifest.exists() and _read(manifest) != identity
@@ -156,22 +154,6 @@ class OpenSegment:
     def discard(self) -> None:
         """Remove an unfinished segment."""
         self._partial.discard()
-
-
-def _locked(file: IO[bytes]) -> bool:
-    """Whether the file could be locked until it is closed; True if the file system has no locks."""
-    try:
-        if sys.platform == "win32":
-            import msvcrt
-
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-        else:
-            import fcntl
-
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        return error.errno not in (errno.EAGAIN, errno.EACCES, errno.EDEADLK)
-    return True
 
 
 def _read(manifest: Path) -> Any:

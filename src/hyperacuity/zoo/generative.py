@@ -2,9 +2,29 @@
 
 from __future__ import annotations
 
+from hyperacuity.errors import LEAVE_OUT, UsageError, Use
 from hyperacuity.zoo.card import Card
 
 
 def is_generative(card: Card) -> bool:
     """Returns whether a model was trained against an adversary, or draws samples."""
     return card.architecture == "vae" or bool(card.natural)
+
+
+def refuse_generative(card: Card, images: str, *, allowed: bool) -> None:
+    """Refuse a model that invents detail.
+
+    Args:
+        card: The model's.
+        images: What must not contain invented detail, for the message.
+        allowed: Whether the request allows it nevertheless.
+
+    Raises:
+        UsageError: If the model invents detail and that is not allowed.
+    """
+    if is_generative(card) and not allowed:
+        raise UsageError(
+            f"{card.name} invents detail, which {images} must not contain",
+            Use(model=LEAVE_OUT),
+            Use(allow_generative=True),
+        )

@@ -34,7 +34,7 @@ class Layout:
         predictor: "2" or "3", or None.
         by_pixel: Whether the bands of a pixel are stored together.
         white_is_zero: Whether 0 is shown as white.
-        overviews: Whether there are reduced copies inside or beside it.
+        overviews: Whether there are reduced copies inside the file or next to it.
     """
 
     block: tuple[int, int] | None

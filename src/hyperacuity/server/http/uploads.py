@@ -23,7 +23,7 @@ from hyperacuity.server.records import Upload, User, new_id
 VERSION = "1.0.0"
 _EXTENSIONS = "creation,expiration,termination"
 _PATCH = "application/offset+octet-stream"
-# The disk is looked at again after so many bytes.
+# The disk is looked at again after this number of bytes.
 _DISK_EVERY = 64 << 20
 _LONGEST_NAME = 255
 
