@@ -76,7 +76,10 @@ def make_plan(request: PlanRequest) -> PlanSummary:
     _refuse_equal_names(target for _, target in routes)
     template = replace(request.template, force=False, skip_existing=False, explain=False)
     tasks = fit_options([replace(template, source=source, target=target) for source, target in routes])
-    templates = list(dict.fromkeys(_bare(task) for task in tasks))
+    templates: list[Task] = []
+    for task in tasks:
+        if (bare := _bare(task)) not in templates:
+            templates.append(bare)
     models: dict[str, str] = {}
     for each in templates:
         models |= hash_models(each.options)
