@@ -202,7 +202,7 @@ def _refuse_single(request: PlanRequest) -> None:
     single = {"error_map": image.error_map, "report": image.report, "preview": video is not None and video.preview}
     for name, given in single.items():
         if given:
-            raise UsageError("it is for one image, which needs no other machines", Use(**{name: LEAVE_OUT}))
+            raise UsageError("this is about one image, which needs no other machines", Use(**{name: LEAVE_OUT}))
 
 
 def _refuse_equal_names(targets: Iterator[str]) -> None:
