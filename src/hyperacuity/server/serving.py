@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import socket
 import sys
 from collections.abc import Callable, Iterator
@@ -12,6 +11,7 @@ from hyperacuity.errors import MissingDependency, UsageError, Use
 from hyperacuity.server.folders import Folders
 from hyperacuity.server.options import ServerOptions
 from hyperacuity.server.store import open_store
+from hyperacuity.storage import lock_file
 
 
 def serve(
@@ -85,19 +85,13 @@ def _listen(host: str, port: int) -> Iterator[socket.socket]:
 @contextlib.contextmanager
 def _alone(options: ServerOptions) -> Iterator[None]:
     """Lock the data folder of a server with SQLite, which takes all running jobs for lost when it starts."""
-    if options.store != "sqlite" or sys.platform == "win32":
+    if options.store != "sqlite":
         yield
         return
-    import fcntl
-
     options.data.mkdir(parents=True, exist_ok=True)
     with (options.data / "lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise UsageError(f"another server uses {options.data}; several need a PostgreSQL store") from error
-        file.write(str(os.getpid()))
-        file.flush()
+        if not lock_file(file):
+            raise UsageError(f"another server uses {options.data}; several need a PostgreSQL store")
         yield
 
 
