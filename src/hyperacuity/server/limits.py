@@ -12,6 +12,7 @@ from hyperacuity.errors import UnsupportedFormat, UsageError
 from hyperacuity.task import Task
 from hyperacuity.tasks.kinds import find_kind
 
+
 def check_source(source: Path, task: Task, limits: Mapping[str, Any]) -> str:
     """Check a source by its headers.
 
