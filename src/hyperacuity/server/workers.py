@@ -17,7 +17,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from hyperacuity.server.folders import Folders
-from hyperacuity.server.limits import LIMITS
 from hyperacuity.server.options import ServerOptions
 from hyperacuity.server.records import Claim, JobState
 from hyperacuity.server.store import Store
@@ -124,7 +123,7 @@ class _Slot:
         source = self.workers.folders.source(claim.job.upload)
         task = dict(claim.job.task)
         ending = task.pop("ending", "")
-        limits = {name: getattr(self.options, name) for name in LIMITS}
+        limits = self.options.of_sources()
         process = self._started()
         run = {"run": {**task, "source": str(source), "target": ""}, "folder": str(folder), "limits": limits}
         self._send(run | {"ending": ending, "name": claim.job.name})

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from fastapi import FastAPI
@@ -28,6 +29,8 @@ _PAGE = Path(__file__).parents[1] / "page"
 _SWEEP = 600.0
 # Seconds for which a folder without a row may be one whose row is on its way.
 _FRESH = 3600.0
+# Threads for what waits: a transaction waits for the disk, and must not keep all others from answering.
+_THREADS = 64
 # Seconds between two looks for jobs whose worker was lost with its server.
 _RECOVER = 5.0
 
@@ -67,6 +70,7 @@ def build(
 @contextlib.asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     server: ServerState = app.state.server
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(_THREADS, "waiting"))
     only = server.options.store == "sqlite"
     await asyncio.to_thread(server.store.recover, server.result_expiry(), everything=only)
     await asyncio.to_thread(sweep, server, age=0.0 if only else _FRESH)

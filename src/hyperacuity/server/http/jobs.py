@@ -14,7 +14,6 @@ from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from hyperacuity import formats, zoo
 from hyperacuity.errors import HyperacuityError
 from hyperacuity.server.http import results, uploads
 from hyperacuity.server.http.identity import Owner
@@ -91,7 +90,7 @@ async def upscale(
         raise server.refuse("size", Problem(413, f"the file has {int(declared):,} bytes; this server takes {limit:,}"))
     task = {"size": {"scale": scale} if scale is not None else {}, "options": {"model": model} if model else {}}
     submission = Submission(upload="0" * 32, task={key: value for key, value in task.items() if value}, ending=ending)
-    _checked(submission)
+    await asyncio.to_thread(_checked, submission)
     upload = await uploads.new_upload(server, owner, uploads.plain_name(name), int(declared))
     reached = await uploads.receive(server, upload, request)
     if reached != upload.length:
@@ -207,7 +206,7 @@ async def view(server: ServerState, job: Job) -> dict[str, Any]:
 
 
 async def _submit(server: ServerState, owner: User, upload: Upload, submission: Submission, key: str | None) -> Job:
-    task = _checked(submission)
+    task = await asyncio.to_thread(_checked, submission)
     counts = await asyncio.to_thread(server.store.counts, owner.id)
     limit = server.options.max_waiting_jobs
     if counts["waiting"] >= limit:
@@ -234,6 +233,9 @@ def _checked(submission: Submission) -> dict[str, Any]:
     Raises:
         Problem: 422, with the field.
     """
+    # Imported with the first job, so that the server listens sooner.
+    from hyperacuity import formats, zoo
+
     for part, names in _FORBIDDEN.items():
         inner = submission.task.get(part)
         for name in names:

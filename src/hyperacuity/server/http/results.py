@@ -13,7 +13,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import Message as ASGIMessage
 from starlette.types import Receive, Scope, Send
 
-from hyperacuity.server import previews
+from hyperacuity.server.folders import AFTER, BEFORE
 from hyperacuity.server.http import jobs
 from hyperacuity.server.http.identity import Owner
 from hyperacuity.server.http.problems import Problem
@@ -39,13 +39,13 @@ async def result(job: str, request: Request, owner: Owner) -> Response:
 @router.get("/jobs/{job}/before")
 async def before(job: str, request: Request, owner: Owner) -> Response:
     """The source at the size of the result, at most 4 megapixels."""
-    return await _preview(job, request, owner, previews.BEFORE)
+    return await _preview(job, request, owner, BEFORE)
 
 
 @router.get("/jobs/{job}/after")
 async def after(job: str, request: Request, owner: Owner) -> Response:
     """The result, at most 4 megapixels."""
-    return await _preview(job, request, owner, previews.AFTER)
+    return await _preview(job, request, owner, AFTER)
 
 
 @router.get("/jobs.zip")

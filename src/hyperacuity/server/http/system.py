@@ -11,7 +11,6 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse, PlainTextResponse
 
 import hyperacuity
-from hyperacuity import zoo
 from hyperacuity.server.http.identity import Owner
 from hyperacuity.server.http.state import ServerState, state_of
 
@@ -38,12 +37,7 @@ health = APIRouter()
 @router.get("/models")
 async def models(_: Owner) -> Response:
     """The cards of the installed models, with the megapixels of result per second that were measured for them."""
-    speed, machine = zoo.speed()
-    cards = [
-        dataclasses.asdict(model.card) | {"family": model.card.family, "speed": speed.get(name)}
-        for name, model in zoo.models().items()
-    ]
-    return JSONResponse({"models": cards, "default": zoo.DEFAULT, "presets": zoo.PRESETS, "measured_on": machine})
+    return JSONResponse(await asyncio.to_thread(_models))
 
 
 @router.get("/limits")
@@ -78,6 +72,17 @@ async def metrics(request: Request, _: Owner) -> Response:
 
     content = await asyncio.to_thread(_metrics, state_of(request))
     return Response(content, media_type=CONTENT_TYPE_LATEST)
+
+
+def _models() -> dict[str, Any]:
+    from hyperacuity import zoo  # loads numpy, which nothing else here needs
+
+    speed, machine = zoo.speed()
+    cards = [
+        dataclasses.asdict(model.card) | {"family": model.card.family, "speed": speed.get(name)}
+        for name, model in zoo.models().items()
+    ]
+    return {"models": cards, "default": zoo.DEFAULT, "presets": zoo.PRESETS, "measured_on": machine}
 
 
 def _not_ready(server: ServerState) -> str | None:
