@@ -68,7 +68,7 @@ def write(path: Path, like: Source | None, *, quality: int | None = None) -> Sin
     """
     suffix = path.suffix.lower()
     for each in table.FORMATS:
-        if suffix in each.SUFFIXES or (each.HOLDS is None and suffix in each.ONLY_READ):
+        if suffix in each.SUFFIXES or (suffix in each.ONLY_READ and each.HOLDS is None):
             return each.write(path, like, quality=quality)
     if names_video(path):
         raise UnsupportedFormat(f"{path} names a video, and this is an image: give it an image's ending, such as .png")

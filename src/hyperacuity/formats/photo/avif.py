@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 from pathlib import Path
 
 from hyperacuity.errors import UnsupportedFormat
@@ -16,9 +15,6 @@ from hyperacuity.formats.photo.source import Contents, PhotoSource, open_source
 from hyperacuity.formats.protocol import UNLIMITED, Capacity, Source
 from hyperacuity.image import Item
 
-SUFFIXES = (".avif",)
-ONLY_READ = ()
-READS = ("AVIF",)
 HOLDS = Capacity(
     name="AVIF",
     depths=(8, 12),
@@ -31,15 +27,6 @@ HOLDS = Capacity(
 )
 # The default quality.
 QUALITY = 80
-
-
-def accepts(content: Content) -> bool:
-    """Return whether a file is an AVIF, by the brands in its header."""
-    head = content.head
-    if head[4:8] != b"ftyp":
-        return False
-    length = min(struct.unpack(">I", head[:4])[0], len(head))
-    return bool({b"avif", b"avis"} & {head[8:12], *(head[at : at + 4] for at in range(16, length - 3, 4))})
 
 
 def read(content: Content) -> PhotoSource:
