@@ -209,6 +209,7 @@ class MeasurementOptions(Record):
         cog: Whether to write a raster as cloud-optimised GeoTIFF.
         allow_generative: Whether a model that invents detail may be used.
         plane: The axes of the slices of a NIfTI volume: "xy", "xz" or "yz"; None for the two finest.
+        through_plane: How many slices a NIfTI volume gets for each of its own, by a cubic spline; 1 for its own alone.
         padding: A stored value that marks pixels without a measurement, besides the one that a DICOM file declares.
         keep_private: Whether to keep private elements of DICOM files, which may restate the old geometry.
     """
@@ -218,6 +219,7 @@ class MeasurementOptions(Record):
     cog: bool = False
     allow_generative: bool = False
     plane: str | None = None
+    through_plane: float = 1.0
     padding: float | None = None
     keep_private: bool = False
 

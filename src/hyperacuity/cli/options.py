@@ -249,6 +249,14 @@ Plane = Annotated[
     str | None,
     typer.Option(help="Axes of the slices of a NIfTI volume: xy, xz, yz.", rich_help_panel=MEASUREMENT),
 ]
+ThroughPlane = Annotated[
+    float,
+    typer.Option(
+        help="Slices of a NIfTI volume for each of its own, by a cubic spline.",
+        show_default=False,
+        rich_help_panel=MEASUREMENT,
+    ),
+]
 Padding = Annotated[
     float | None,
     typer.Option(

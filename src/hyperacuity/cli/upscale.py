@@ -61,6 +61,7 @@ from hyperacuity.cli.options import (
     Strength,
     Strict,
     Suffix,
+    ThroughPlane,
     Tile,
     Tta,
     Width,
@@ -125,6 +126,7 @@ def command(
     cog: Cog = False,
     allow_generative: AllowGenerative = False,
     plane: Plane = None,
+    through_plane: ThroughPlane = 1.0,
     padding: Padding = None,
     keep_private: KeepPrivate = False,
 ) -> None:
@@ -171,7 +173,9 @@ def command(
         strict=strict,
         preview=preview is not None,
     )
-    measurement = MeasurementOptions(consistent, categorical, cog, allow_generative, plane, padding, keep_private)
+    measurement = MeasurementOptions(
+        consistent, categorical, cog, allow_generative, plane, through_plane, padding, keep_private
+    )
     extension = shared.read_extension(ext)
     template = Task(
         "",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from hyperacuity.errors import LEAVE_OUT, UsageError, Use
 from hyperacuity.formats import dicom, nifti
 from hyperacuity.medical.nifti import upscale_volume
 from hyperacuity.medical.series import check_target, upscale_series
@@ -61,5 +62,12 @@ def upscale(
     else:
         may_write(target, source, force=force)
     refuse_generative(upscaler.family[0].card, "medical images", allowed=options.allow_generative)
-    work = upscale_volume if source.is_file() and nifti.accepts(source) else upscale_series
-    return work(upscaler, source, target, size, options, observe, stop)
+    if source.is_file() and nifti.accepts(source):
+        return upscale_volume(upscaler, source, target, size, options, observe, stop)
+    if options.through_plane != 1:
+        raise UsageError(
+            f"{source} is DICOM, whose slices have gaps and positions of their own: slices between them need "
+            "contiguous ones in a NIfTI volume (dcm2niix converts)",
+            Use(through_plane=LEAVE_OUT),
+        )
+    return upscale_series(upscaler, source, target, size, options, observe, stop)

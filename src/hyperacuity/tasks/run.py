@@ -63,7 +63,7 @@ def run(
     observer.started(task)
     with receiving(receive):
         try:
-            outcome = _run(task, observer, stop, pipes or Pipes(), upscalers or Upscalers())
+            outcome = perform(task, observer, stop, pipes=pipes, upscalers=upscalers)
         except (Stopped, BrokenPipeError):
             raise
         except HyperacuityError as error:
@@ -80,7 +80,27 @@ def run(
     return outcome
 
 
-def _run(task: Task, observer: Observer, stop: Stop, pipes: Pipes, upscalers: Upscalers) -> Outcome:
+def perform(
+    task: Task,
+    observer: Observer | None = None,
+    stop: Stop | None = None,
+    *,
+    pipes: Pipes | None = None,
+    upscalers: Upscalers | None = None,
+) -> Outcome:
+    """Run one task of any kind for a caller who wants its errors and warnings as Python's own.
+
+    Args:
+        task, observer, stop, pipes, upscalers: As for `run`.
+
+    Returns:
+        The outcome, without the time and the lost metadata.
+
+    Raises:
+        HyperacuityError: The task cannot be done.
+        Stopped, BrokenPipeError: As `run` does.
+    """
+    observer, stop, pipes = observer or Observer(), stop or Stop(), pipes or Pipes()
     stop.check()
     source, target = pipes.open_source(task.source), pipes.open_target(task.target)
     if isinstance(target, Path):
@@ -91,7 +111,7 @@ def _run(task: Task, observer: Observer, stop: Stop, pipes: Pipes, upscalers: Up
     options, choice, source = _choose(task, KINDS[kind], source)
     if options.model is None and options.model_path is None:
         options = replace(options, model=KINDS[kind].MODEL)
-    upscaler = upscalers.get(options)
+    upscaler = (upscalers or Upscalers()).get(options)
     if isinstance(target, Path):
         with storing(target):
             target.parent.mkdir(parents=True, exist_ok=True)

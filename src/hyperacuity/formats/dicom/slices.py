@@ -239,8 +239,10 @@ class DicomImage:
                     expected = expected * 2 // 3
                 if len(dataset.PixelData) < expected:
                     raise DamagedFile(f"{self.path} is truncated: its pixels are cut short")
-        frames = pydicom.pixels.iter_pixels(dataset)
-        return iter(frames)
+        if not syntax.is_encapsulated:
+            return iter(pydicom.pixels.iter_pixels(dataset))
+        # One by one: the iterator of pydicom 3.0 fails where JPEG 2000 states another sign than the elements do.
+        return (pydicom.pixels.pixel_array(dataset, index=frame) for frame in range(self.frames))
 
     def _in_order(self, pixels: Pixels) -> Pixels:
         """Unused high bits, which may hold overlays, become copies of the sign, or 0."""

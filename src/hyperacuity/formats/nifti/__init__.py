@@ -1,4 +1,4 @@
-"""NIfTI: volumes of MRI and other scanners in `.nii` and `.nii.gz`, read forwards, slice by slice.
+"""NIfTI: volumes of MRI and other scanners, in one file or in a pair, read forwards, slice by slice.
 
     recognition   which files are NIfTI, by their first bytes: `accepts`
     geometry      which axes lie in the plane of the slices, and where an enlarged grid lies: `enlarge_header`
