@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -125,15 +125,20 @@ def write_error_map(request: ErrorMapRequest, meter: ErrorMeter, model: str) -> 
             pass
         return shares
     height, width = meter.result.height, meter.result.width
+    if not request.look:
+        write_levels(request.path, height, width, rows)
+        return shares
     with formats.write(request.path, None) as sink:
-        if request.look:
-            total = height + len(legend(width))
-            header = Header(total, width, 3, np.dtype(np.uint8), (0, 255))
-            sink.write(Strips(header, picture_rows(rows, width)))
-        else:
-            header = Header(height, width, 1, np.dtype(np.uint16), (0, _LARGEST))
-            sink.write(Strips(header, (_codes(block) for block in rows)))
+        header = Header(height + len(legend(width)), width, 3, np.dtype(np.uint8), (0, 255))
+        sink.write(Strips(header, picture_rows(rows, width)))
     return shares
+
+
+def write_levels(path: Path, height: int, width: int, rows: Iterable[NDArray[np.float32]]) -> None:
+    """Write grey levels (h, width) as 16 bits of grey: 256 for a grey level of 255, at most 65535."""
+    header = Header(height, width, 1, np.dtype(np.uint16), (0, _LARGEST))
+    with formats.write(path, None) as sink:
+        sink.write(Strips(header, (_codes(block) for block in rows)))
 
 
 def _sample(

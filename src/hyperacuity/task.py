@@ -160,6 +160,9 @@ class ImageOptions(Record):
         error_map_look: Whether the error map is for the eye: colours with a legend.
         calibration: A file of `hyperacuity calibrate`; None for the calibration of the package.
         report: The file for a report about the result, .json or .html; None for none.
+        samples: How many possible results to draw, see `sampling.SampleRequest`; None for the one that the model gives.
+        seed: Which samples.
+        temperature: How far samples differ.
     """
 
     quality: int | None = None
@@ -169,6 +172,9 @@ class ImageOptions(Record):
     error_map_look: bool = False
     calibration: str | None = None
     report: str | None = None
+    samples: int | None = None
+    seed: int = 0
+    temperature: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -310,6 +316,7 @@ class Outcome(Record):
         lr_psnr: How near the reduction of an image is to its source, in dB, at most 100; the lowest of all frames. None
             for videos and for results that are smaller than their source.
         expected_errors: The share of pixels by expected error in grey levels, if an error map or report was requested.
+        samples: The files of the samples, and of their spread; `target` is their mean.
     """
 
     source: str
@@ -330,6 +337,7 @@ class Outcome(Record):
     consistency: str = ""
     lr_psnr: float | None = None
     expected_errors: Mapping[str, float] | None = None
+    samples: tuple[str, ...] = ()
 
 
 def _default(entry: dataclasses.Field[Any]) -> Any:

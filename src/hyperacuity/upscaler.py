@@ -19,9 +19,9 @@ from hyperacuity.engines import Engine, Precision
 from hyperacuity.error_maps import ErrorMapRequest, ErrorMeter, write_error_map
 from hyperacuity.errors import LEAVE_OUT, OutOfMemory, UsageError, Use
 from hyperacuity.image import Image, Strips, pil_pixels
-from hyperacuity.pipeline import Pipeline, Stage
+from hyperacuity.pipeline import Noise, Pipeline, Stage
 from hyperacuity.resize import Kernel
-from hyperacuity.size import Size, StretchWarning
+from hyperacuity.size import Size, StretchWarning, resolve_size
 from hyperacuity.storage import may_write
 from hyperacuity.task import Options, Outcome, Progress, Stop
 from hyperacuity.trust import (
@@ -106,36 +106,64 @@ class Upscaler:
         """Returns the models that enlarge (height, width) `image` to `target`, first to last; none where it shrinks."""
         return zoo.plan_chain(self.family, max(target[0] / image[0], target[1] / image[1]))
 
-    def stream(self, image: Image, size: Size | float, meter: ConsistencyMeter | None = None) -> Strips:
+    def stream(
+        self, image: Image, size: Size | float, meter: ConsistencyMeter | None = None, noise: Noise | None = None
+    ) -> Strips:
         """Enlarge an `Image` row by row.
 
         Args:
             image: The image; its rows are read as they are needed.
             size: The size of the result, or its scale.
             meter: Gets the rows of the image and of the result.
+            noise: Draws one of the possible results, see `samples`; None for the one that the model gives always.
 
         Returns:
             The rows of the result, computed as they are read.
         """
         before = image.header.height, image.header.width
-        target = _resolved(size, before)
-        return self.pipeline(before, target).stream(image, *target, meter)
+        target = resolve_size(size, *before)
+        return self.pipeline(before, target, noise).stream(image, *target, meter)
 
-    def pipeline(self, before: tuple[int, int], target: tuple[int, int]) -> Pipeline:
-        """Returns a pipeline from (height, width) `before` to `target`, for many images of one size."""
-        steps = self.chain(before, target)
-        stages = [
-            Stage(self._engine(step.model), step.model.card.name, step.enlarge, step.model.card.whole) for step in steps
-        ]
+    def pipeline(
+        self, before: tuple[int, int], target: tuple[int, int], noise: Noise | None = None
+    ) -> Pipeline:
+        """Returns a pipeline from (height, width) `before` to `target`, for many images of one size.
+
+        Raises:
+            UsageError: There is noise, and the model draws no samples.
+        """
+        stages = []
+        for number, step in enumerate(self.chain(before, target)):
+            name, whole = step.model.card.name, step.model.card.whole
+            if noise is None:
+                stages.append(Stage(self._engine(step.model), name, step.enlarge, whole))
+            else:
+                latent = int(step.model.card.config.get("latent", 0))
+                engine = self._engine(step.model, sampling=True)
+                stages.append(Stage(engine, name, step.enlarge, whole, noise.at_stage(number), latent))
         kernel: Kernel = "lanczos" if self.classical and self.family[0].card.name == "lanczos" else "bicubic"
         return Pipeline(stages, kernel, self.options.tile, self.options.tta, damping_of(self.options.faithful))
 
-    def _engine(self, model: Model) -> Engine:
+    def check_draws(self) -> None:
+        """Raise `UsageError` if the model cannot draw several possible results."""
+        for model in self.family:
+            if model.sampler is None:
+                raise UsageError(f"{model.card.name} draws no samples", Use(model="vae"), Use(samples=LEAVE_OUT))
+
+    def _engine(self, model: Model, *, sampling: bool = False) -> Engine:
+        key = f"{model.card.name}, samples" if sampling else model.card.name
         with self._lock:
-            if model.card.name not in self._engines:
+            if key not in self._engines:
                 zoo.verify(model)
-                self._engines[model.card.name] = self._open(model)
-            return self._engines[model.card.name]
+                self._engines[key] = self._open_sampler(model) if sampling else self._open(model)
+            return self._engines[key]
+
+    def _open_sampler(self, model: Model) -> Engine:
+        self.check_draws()
+        assert model.sampler is not None
+        # It exists in ONNX only, so an engine that `auto` prefers for its weights could not open it.
+        engine = "onnxruntime" if self.options.engine == "auto" else self.options.engine
+        return self._open(engines.open_file(model.sampler), engine=engine)
 
     def file(
         self,
@@ -149,6 +177,8 @@ class Upscaler:
         observe: Callable[[Progress], None] = lambda progress: None,
         stop: Stop | None = None,
         error_map: ErrorMapRequest | None = None,
+        noise: Noise | None = None,
+        seen: Callable[[Array], None] | None = None,
     ) -> Outcome:
         """Enlarge an image file, or the bytes of one, into a file with all its metadata.
 
@@ -162,6 +192,8 @@ class Upscaler:
             observe: Called after each block of rows.
             stop: Checked before each block of rows.
             error_map: What to write about the expected errors; only for single images.
+            noise: See `stream`.
+            seen: Gets the rows of the result, as stored.
 
         Returns:
             The sizes, the models and the number of frames.
@@ -182,7 +214,7 @@ class Upscaler:
         ):
             for frame, image in enumerate(opened):
                 before = image.header.height, image.header.width
-                after = _resolved(size, before)
+                after = resolve_size(size, *before)
                 if frame == 0:
                     _warn_of_stretching(size, before, target)
                 if error_map is None:
@@ -191,7 +223,8 @@ class Upscaler:
                     raise UsageError("error maps and reports are for single images", Use(error_map=LEAVE_OUT))
                 else:
                     meter = held.enter_context(ErrorMeter(image.header, *after))
-                sink.write(_observed(self.stream(image, size, meter), frame, opened.frames, observe, stop))
+                strips = self.stream(image, size, meter, noise)
+                sink.write(_observed(strips, frame, opened.frames, observe, stop, seen))
                 meters.append(meter)
             names = self.names(before, after)
             shares = None
@@ -225,8 +258,8 @@ class Upscaler:
             self.file(data, path, size)
             return path.read_bytes()
 
-    def array(self, pixels: Array, size: Size | float) -> Array:
-        """Enlarge pixels of shape (H, W) or (H, W, C). Returns an array of the same type; see `upscale`."""
+    def array(self, pixels: Array, size: Size | float, noise: Noise | None = None) -> Array:
+        """Enlarge pixels of shape (H, W) or (H, W, C). Returns an array of the same type; see `upscale` and `stream`."""
         order = pixels.dtype
         pixels = np.asarray(pixels, order.newbyteorder("="))
         if pixels.dtype not in (np.uint8, np.uint16, np.float32):
@@ -236,8 +269,36 @@ class Upscaler:
             raise UsageError(f"pixels of shape {pixels.shape}: give (H, W) or (H, W, C) with 1 to 4 channels")
         image = Image.from_pixels(pixels, alpha=channels in (2, 4))
         with _memory():
-            result = self.stream(image, size).gather().pixels.astype(order, copy=False)
+            result = self.stream(image, size, noise=noise).gather().pixels.astype(order, copy=False)
         return result[..., 0] if pixels.ndim == 2 else result
+
+    def samples(
+        self, pixels: Array, size: Size | float, count: int = 5, *, seed: int = 0, temperature: float = 1.0
+    ) -> Array:
+        """Draw several possible results, with a model that can, such as "vae".
+
+        Args:
+            pixels: As for `array`.
+            size: The size of the results, or their scale.
+            count: How many.
+            seed: Another one gives other samples; the same one gives the same, with any tiles.
+            temperature: How far samples differ: 1 as the network learnt, 0 not at all.
+
+        Returns:
+            (N, H, W) or (N, H, W, C) of the type of the pixels.
+
+        Raises:
+            UsageError: The model draws no samples.
+
+        Example:
+            >>> import hyperacuity
+            >>> vae, pixels = hyperacuity.load("vae-x2"), np.zeros((8, 9, 3), np.uint8)
+            >>> vae.samples(pixels, 2, count=3, seed=7).shape
+            (3, 16, 18, 3)
+        """
+        self.check_draws()
+        noises = (Noise(seed, number, temperature) for number in range(1, count + 1))
+        return np.stack([self.array(pixels, size, noise) for noise in noises])
 
     def error_map(self, pixels: Array, result: Array) -> NDArray[np.float32]:
         """Return for each pixel of a result the error of luma that it stays below with a probability of 90 %.
@@ -281,23 +342,28 @@ class Upscaler:
         return result
 
 
-def _observed(strips: Strips, frame: int, frames: int, observe: Callable[[Progress], None], stop: Stop) -> Strips:
-    """Yields the same rows; reports progress and checks `stop` between them."""
+def _observed(
+    strips: Strips,
+    frame: int,
+    frames: int,
+    observe: Callable[[Progress], None],
+    stop: Stop,
+    seen: Callable[[Array], None] | None,
+) -> Strips:
+    """Yields the same rows; shows them, reports progress and checks `stop` between them."""
 
     def rows() -> Iterator[Any]:
         done = 0
         for block in strips.rows:
             stop.check()
+            if seen is not None:
+                seen(block)
             yield block
             done += len(block)
             share = (frame + done / strips.header.height) / frames
             observe(Progress(share, frame=frame, frames=frames, pixels=len(block) * strips.header.width))
 
     return Strips(strips.header, rows())
-
-
-def _resolved(size: Size | float, before: tuple[int, int]) -> tuple[int, int]:
-    return (size if isinstance(size, Size) else Size(size)).resolve(*before)
 
 
 def _warn_of_stretching(size: Size | float, before: tuple[int, int], target: Path) -> None:

@@ -140,6 +140,19 @@ Report = Annotated[
     typer.Option(help="Write what is known about the result: .html to read, .json.", rich_help_panel=TRUST),
 ]
 
+Samples = Annotated[
+    int | None,
+    typer.Option(
+        help="With -n vae: draw this many possible results; writes NAME-sample-1 ..., their mean and NAME-spread.png.",
+        metavar="N",
+        rich_help_panel=TRUST,
+    ),
+]
+Seed = Annotated[int, typer.Option(help="Which samples: another seed draws others.", rich_help_panel=TRUST)]
+Temperature = Annotated[
+    float, typer.Option(help="How far samples differ: 1 as learnt, 0 not at all.", rich_help_panel=TRUST)
+]
+
 Engine = Annotated[str, typer.Option(help=f"auto, {', '.join(ENGINES)}.", rich_help_panel=COMPUTE)]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.", rich_help_panel=COMPUTE)]
 Gpu = Annotated[

@@ -55,12 +55,15 @@ from hyperacuity.cli.options import (
     Quiet,
     Recursive,
     Report,
+    Samples,
     Scale,
+    Seed,
     SkipExisting,
     Start,
     Strength,
     Strict,
     Suffix,
+    Temperature,
     Tile,
     Tta,
     Width,
@@ -93,6 +96,9 @@ def command(
     error_map_look: ErrorMapLook = False,
     calibration: CalibrationFile = None,
     report: Report = None,
+    samples: Samples = None,
+    seed: Seed = 0,
+    temperature: Temperature = 1.0,
     tta: Tta = False,
     output: Output = None,
     suffix: Suffix = None,
@@ -132,6 +138,7 @@ def command(
 
     hyperacuity upscale photo.jpg                    writes photo-x2.jpg next to it
     hyperacuity upscale photos -r -s 4 -o larger     a folder, and all folders in it
+    hyperacuity upscale photo.jpg -n vae --samples 5  several possible results, their mean and spread
     hyperacuity upscale video.mp4 -o larger.mp4      a video with its sound, subtitles and chapters
     hyperacuity upscale scene.tif --consistent       a satellite scene, with its place and its values
     hyperacuity upscale - -o - --ext png < a > b     in a pipe
@@ -183,6 +190,9 @@ def command(
             extension,
             strict,
             *shared.read_trust(error_map, error_map_look, calibration, report, single=len(everything) == 1),
+            samples,
+            seed,
+            temperature,
         ),
         videos if videos != VideoOptions() else None,
         measurement if measurement != MeasurementOptions() else None,

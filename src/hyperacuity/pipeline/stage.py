@@ -17,6 +17,7 @@ from hyperacuity.errors import BadOutput, HyperacuityWarning, OutOfMemory, Use
 from hyperacuity.pipeline import tile_budget
 from hyperacuity.pipeline.batches import from_batch, join_chroma, to_batch
 from hyperacuity.pipeline.check import find_fault
+from hyperacuity.pipeline.noise import Noise
 from hyperacuity.pipeline.planes import Planes, PlaneSlices
 from hyperacuity.pipeline.rows import Finish, map_ahead, monotone, resample_rows, split_blocks, windows
 from hyperacuity.resize import Taps, resample, taps
@@ -40,12 +41,16 @@ class Stage:
         enlarge: The factor by which bicubic enlarges the image before the network.
         whole: Whether the network takes statistics of the whole image, so that it reads it in one piece where memory
             allows.
+        noise: What a network that draws samples reads as further channels; None for all others.
+        latent: How many channels.
     """
 
     engine: Engine
     name: str
     enlarge: int = 1
     whole: bool = False
+    noise: Noise | None = None
+    latent: int = 0
 
 
 @dataclass(frozen=True)
@@ -77,6 +82,7 @@ class RunningStage:
         self, stage: Stage, size: tuple[int, int], names: PlaneSlices, *, studio: bool, tile: int | None, tta: bool
     ) -> None:
         self.name, self.engine, self.whole, self.tta = stage.name, stage.engine, stage.whole, tta
+        self.noise, self.latent = stage.noise, stage.latent
         self.height, self.width = size
         self.names, self.studio = names, studio
         plan = functools.partial(
@@ -198,9 +204,7 @@ class RunningStage:
         for row in grid.rows:
             for column in grid.columns:
                 tile = np.ascontiguousarray(batch[:, :, row.first - top : row.last - top, column.first : column.last])
-                own = _inside(row, row.first, 1), _inside(column, column.first, 1)
-                big = _inside(row, row.first, scale), _inside(column, column.first, scale)
-                enlarged = self._checked(tile, own, big)
+                enlarged = self._checked(tile, row, column)
                 if len(grid.rows) == len(grid.columns) == 1:
                     return enlarged
                 if result is None:
@@ -209,10 +213,12 @@ class RunningStage:
         assert result is not None
         return result
 
-    def _checked(self, tile: Planes, own: tuple[slice, slice], big: tuple[slice, slice]) -> Planes:
+    def _checked(self, tile: Planes, row: tiles.Span, column: tiles.Span) -> Planes:
         """The network's result for what the tile owns; if it is not credible, computed once more, in float32."""
+        own, big = ((_inside(row, row.first, n), _inside(column, column.first, n)) for n in (1, self.engine.scale))
+        seen = tile if self.noise is None else self._with_noise(tile, row, column, self.noise)
         for _ in range(2):
-            result = self._enlarge(tile)[:, :, big[0], big[1]]
+            result = self._enlarge(seen)[:, :, big[0], big[1]]
             fault = find_fault(tile, own, result, self.engine.scale)
             if fault is None:
                 return result
@@ -228,6 +234,14 @@ class RunningStage:
             f"{self.name} returned an invalid result for this image ({fault}); try another engine or model",
             Use(device="cpu"),
         )
+
+    def _with_noise(self, tile: Planes, row: tiles.Span, column: tiles.Span, noise: Noise) -> Planes:
+        """The tile and its noise, which alpha, the last image, does not get."""
+        field = noise.field(self.latent, (row.first, row.last), (column.first, column.last))
+        fields = np.broadcast_to(field, (len(tile), *field.shape)).copy()
+        if self.names.has_alpha:
+            fields[-1] = 0
+        return np.concatenate([tile, fields], axis=1)
 
     def _enlarge(self, tile: Planes) -> Planes:
         """Run the network once, or eight times and average; sides are made to fit it first."""

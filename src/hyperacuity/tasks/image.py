@@ -19,6 +19,7 @@ from hyperacuity import formats, inspection, reporting
 from hyperacuity.error_maps import ErrorMapRequest
 from hyperacuity.errors import LEAVE_OUT, HyperacuityError, UsageError, Use
 from hyperacuity.inspection import Inspection
+from hyperacuity.sampling import SampleRequest, write_samples
 from hyperacuity.task import ImageOptions, MeasurementOptions, Outcome, Progress, Stop, Task, VideoOptions
 from hyperacuity.upscaler import Upscaler
 
@@ -60,8 +61,11 @@ def run(
     options = task.image or ImageOptions()
     data = source if isinstance(source, Path) else source.read()
     samples: list[NDArray[np.float32]] = []
+    request = None if options.samples is None else SampleRequest(options.samples, options.seed, options.temperature)
+    if request is not None and not isinstance(target, Path):
+        raise UsageError("samples are several files, but the result goes to standard output", Use(samples=LEAVE_OUT))
     enlarge = partial(
-        upscaler.file,
+        upscaler.file if request is None else partial(write_samples, upscaler, request=request),
         data,
         quality=options.quality,
         strict=options.strict,

@@ -1,7 +1,7 @@
 """The models at hand: what each is (its card) and where its files are.
 
 A model is two files: NAME.safetensors, whose metadata holds the card, and NAME.onnx, the same network for ONNX
-Runtime; and where 8 bits pay, NAME-int8.onnx. Those of the package are in this folder, their hashes in SHA256SUMS: a
+Runtime; where 8 bits pay, NAME-int8.onnx; and NAME-sampler.onnx of a network that draws samples. Those of the package are in this folder, their hashes in SHA256SUMS: a
 name never changes its file. "bicubic" and "lanczos" are models without a file, the classical baseline.
 
 A name such as "fsrcnn-x2" is a family and a scale. Asked for "fsrcnn", the chain takes the family's model for the
@@ -21,7 +21,7 @@ from hyperacuity.zoo.card import CLASSICAL, Card
 from hyperacuity.zoo.catalogue import PublishedWeights, find_published, read_catalogue
 from hyperacuity.zoo.chain import LARGEST_SCALE, ChainStep, chain_steps, plan_chain
 from hyperacuity.zoo.fetched import fetched_folder, fetched_models
-from hyperacuity.zoo.files import CHECKPOINT_SUFFIXES, MODEL_SUFFIXES, Model, int8_path, open_model
+from hyperacuity.zoo.files import CHECKPOINT_SUFFIXES, MODEL_SUFFIXES, Model, int8_path, open_model, sampler_path
 from hyperacuity.zoo.names import DEFAULT, PRESETS, find_models, installed
 from hyperacuity.zoo.roles import AUTO, ROLES, find_role, has_roles
 from hyperacuity.zoo.shipped import FOLDER, RESAMPLERS, models, speed, verify
@@ -56,6 +56,7 @@ __all__ = [
     "open_model",
     "plan_chain",
     "read_catalogue",
+    "sampler_path",
     "speed",
     "verify",
 ]
