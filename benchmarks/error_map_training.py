@@ -6,7 +6,7 @@ Photos are cropped; most get grain and some JPEG, because originals have both an
 is reduced by MATLAB's bicubic and enlarged again by several models; the network learns the quantile of 90 % of the
 absolute error of luma (pinball loss: Koenker, Bassett: "Regression Quantiles", Econometrica 46(1), 1978).
 What the network reads is computed once for each crop, so that a step costs only the convolutions. The last third of the
-photos is left for the calibration, see error_maps.py; `--crops` of each other photo, turned and flipped, are trained on.
+photos is left for the calibration, see error_maps.py; `--crops` of each other photo, turned and flipped, are learnt.
 """
 
 from __future__ import annotations
@@ -129,7 +129,7 @@ def split(folder: Path) -> tuple[list[Path], list[Path]]:
 
 
 def examples(files: list[Path], scale: int, seed: int = 1, crops: int = 8) -> dict[str, torch.Tensor]:
-    """Returns what the network reads of crops (N, planes, h, w), and the absolute errors (N, scale^2, h, w); float16."""
+    """Returns, as float16, what the network reads of crops (N, planes, h, w), and the errors (N, scale^2, h, w)."""
     rng, side, network = np.random.default_rng(seed), CROP * scale, ErrorNetwork(scale)
     upscalers = [hyperacuity.load(family) for family in FAMILIES]
     features, errors = [], []

@@ -112,6 +112,8 @@ def write_samples(
         HyperacuityError: As `Upscaler.file` does.
     """
     upscaler.check_draws()
+    if error_map is not None and error_map.source == "tta":
+        raise UsageError("flips and rotations say nothing about samples", Use(error_map_source="samples"))
     paths = SamplePaths.next_to(target, request.count)
     for path in (target, *paths.samples, paths.spread):
         may_write(path, source, force=force)
@@ -180,7 +182,7 @@ def _write_mean(
         if error_map is None or meter is None:
             return None
         name = upscaler.names((image.header.height, image.header.width), (height, width))[-1]
-        return write_error_map(error_map, meter, name).shares
+        return write_error_map(error_map, meter, name, moments).shares
 
 
 def _shared(observe: Callable[[Progress], None], number: int, count: int) -> Callable[[Progress], None]:

@@ -158,6 +158,7 @@ class ImageOptions(Record):
         strict: Whether a JPEG that lacks only its end marker counts as damaged.
         error_map: The file for the error map, see `error_maps.ErrorMapRequest`; None for none.
         error_map_look: Whether the error map is for the eye: colours with a legend.
+        error_map_source: What the error map is computed from, see `error_maps.ErrorMapRequest`.
         calibration: A file of `hyperacuity calibrate`; None for the calibration of the package.
         report: The file for a report about the result, .json or .html; None for none.
         samples: How many possible results to draw, see `sampling.SampleRequest`; None for the one that the model gives.
@@ -170,6 +171,7 @@ class ImageOptions(Record):
     strict: bool = False
     error_map: str | None = None
     error_map_look: bool = False
+    error_map_source: str = "network"
     calibration: str | None = None
     report: str | None = None
     samples: int | None = None

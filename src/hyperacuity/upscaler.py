@@ -16,22 +16,26 @@ from numpy.typing import NDArray
 
 from hyperacuity import engines, formats, zoo
 from hyperacuity.engines import Engine, Precision
-from hyperacuity.error_maps import ErrorMapRequest, ErrorMeter, write_error_map
+from hyperacuity.error_maps import ErrorMapRequest, ErrorMeter, collect_results, write_error_map
 from hyperacuity.errors import LEAVE_OUT, OutOfMemory, UsageError, Use
 from hyperacuity.image import Image, Strips, pil_pixels
 from hyperacuity.pipeline import Noise, Pipeline, Stage
+from hyperacuity.progress import observe_rows
 from hyperacuity.resize import Kernel
 from hyperacuity.size import Size, StretchWarning, resolve_size
 from hyperacuity.storage import may_write
 from hyperacuity.task import Options, Outcome, Progress, Stop
 from hyperacuity.trust import (
+    Calibration,
     ConsistencyMeter,
+    Moments,
     compute_error_map,
     damping_of,
     find_calibration,
     lowest_lr_psnr,
     luma_levels,
     scale_of,
+    smoothed_spread,
     warn_of_departure,
 )
 from hyperacuity.zoo import ChainStep, Model
@@ -107,7 +111,12 @@ class Upscaler:
         return zoo.plan_chain(self.family, max(target[0] / image[0], target[1] / image[1]))
 
     def stream(
-        self, image: Image, size: Size | float, meter: ConsistencyMeter | None = None, noise: Noise | None = None
+        self,
+        image: Image | Strips,
+        size: Size | float,
+        meter: ConsistencyMeter | None = None,
+        noise: Noise | None = None,
+        view: int | None = None,
     ) -> Strips:
         """Enlarge an `Image` row by row.
 
@@ -116,16 +125,21 @@ class Upscaler:
             size: The size of the result, or its scale.
             meter: Gets the rows of the image and of the result.
             noise: Draws one of the possible results, see `samples`; None for the one that the model gives always.
+            view: See `Pipeline`.
 
         Returns:
             The rows of the result, computed as they are read.
         """
         before = image.header.height, image.header.width
         target = resolve_size(size, *before)
-        return self.pipeline(before, target, noise).stream(image, *target, meter)
+        return self.pipeline(before, target, noise, view).stream(image, *target, meter)
 
     def pipeline(
-        self, before: tuple[int, int], target: tuple[int, int], noise: Noise | None = None
+        self,
+        before: tuple[int, int],
+        target: tuple[int, int],
+        noise: Noise | None = None,
+        view: int | None = None,
     ) -> Pipeline:
         """Returns a pipeline from (height, width) `before` to `target`, for many images of one size.
 
@@ -142,7 +156,8 @@ class Upscaler:
                 engine = self._engine(step.model, sampling=True)
                 stages.append(Stage(engine, name, step.enlarge, whole, noise.at_stage(number), latent))
         kernel: Kernel = "lanczos" if self.classical and self.family[0].card.name == "lanczos" else "bicubic"
-        return Pipeline(stages, kernel, self.options.tile, self.options.tta, damping_of(self.options.faithful))
+        tta = self.options.tta and view is None
+        return Pipeline(stages, kernel, self.options.tile, tta, damping_of(self.options.faithful), view)
 
     def check_draws(self) -> None:
         """Raise `UsageError` if the model cannot draw several possible results."""
@@ -224,12 +239,14 @@ class Upscaler:
                 else:
                     meter = held.enter_context(ErrorMeter(image.header, *after))
                 strips = self.stream(image, size, meter, noise)
-                sink.write(_observed(strips, frame, opened.frames, observe, stop, seen))
+                sink.write(observe_rows(strips, frame, opened.frames, observe, stop, seen))
                 meters.append(meter)
             names = self.names(before, after)
             shares = None
             if error_map is not None and isinstance(meter, ErrorMeter):
-                shares = write_error_map(error_map, meter, names[-1]).shares
+                several = held.enter_context(Moments(image.header.resized(*after)))
+                collect_results(error_map.source, functools.partial(self._again, source, size), several)
+                shares = write_error_map(error_map, meter, names[-1], several).shares
             lr_psnr = lowest_lr_psnr(meters)
             warn_of_departure(meters, target.name)
             name = "-" if isinstance(source, bytes) else str(source)
@@ -245,6 +262,13 @@ class Upscaler:
                 expected_errors=shares,
             )
 
+    def _again(
+        self, source: Path | bytes, size: Size | float, noise: Noise | None, view: int | None
+    ) -> Iterator[Array]:
+        """The rows of one of several results for an image file."""
+        with formats.read(source) as opened:
+            yield from self.stream(next(iter(opened)), size, None, noise, view).rows
+
     def names(self, before: tuple[int, int], after: tuple[int, int]) -> tuple[str, ...]:
         """Returns the names of the networks that enlarge (height, width) `before` to `after`, or of the resampler."""
         if steps := self.chain(before, after):
@@ -259,7 +283,7 @@ class Upscaler:
             return path.read_bytes()
 
     def array(self, pixels: Array, size: Size | float, noise: Noise | None = None) -> Array:
-        """Enlarge pixels of shape (H, W) or (H, W, C). Returns an array of the same type; see `upscale` and `stream`."""
+        """Enlarge pixels of shape (H, W) or (H, W, C). Returns an array of that type; see `upscale` and `stream`."""
         order = pixels.dtype
         pixels = np.asarray(pixels, order.newbyteorder("="))
         if pixels.dtype not in (np.uint8, np.uint16, np.float32):
@@ -300,12 +324,16 @@ class Upscaler:
         noises = (Noise(seed, number, temperature) for number in range(1, count + 1))
         return np.stack([self.array(pixels, size, noise) for noise in noises])
 
-    def error_map(self, pixels: Array, result: Array) -> NDArray[np.float32]:
+    def error_map(
+        self, pixels: Array, result: Array, source: str = "network", calibration: Calibration | None = None
+    ) -> NDArray[np.float32]:
         """Return for each pixel of a result the error of luma that it stays below with a probability of 90 %.
 
         Args:
             pixels: The input of `array`.
             result: What `array` returned for it, at exactly 2, 3 or 4 times the size.
+            source: What the map is computed from, see `error_maps.ErrorMapRequest`.
+            calibration: None for that of the package.
 
         Returns:
             (H, W) in grey levels of 8 bits, whatever the type of the pixels.
@@ -323,9 +351,16 @@ class Upscaler:
         images = (
             Image.from_pixels(each, alpha=each.ndim == 3 and each.shape[2] in (2, 4)) for each in (pixels, result)
         )
-        source, made = (luma_levels(image.pixels, image.header) for image in images)
-        calibration = find_calibration(self.names(before, after)[-1], scale_of(before, after))
-        return compute_error_map(source, made, calibration)
+        luma, made = (luma_levels(image.pixels, image.header) for image in images)
+        scale = scale_of(before, after)
+        calibration = calibration or find_calibration(self.names(before, after)[-1], scale, source)
+        if source == "network":
+            return compute_error_map(luma, made, calibration)
+        size = Size(width=after[1], height=after[0])
+        image = Image.from_pixels(pixels, alpha=pixels.ndim == 3 and pixels.shape[2] in (2, 4))
+        with Moments(image.header.resized(*after)) as moments:
+            collect_results(source, lambda *drawn: self.stream(image, size, None, *drawn).rows, moments)
+            return np.concatenate(list(smoothed_spread(moments, calibration)))
 
     def pil(self, image: PIL.Image.Image, size: Size | float) -> PIL.Image.Image:
         """Enlarge a PIL image. Modes other than L, LA, RGB, RGBA, I;16 and F become RGB or RGBA.
@@ -340,30 +375,6 @@ class Upscaler:
         kept = ("exif", "dpi") if image.mode in ("CMYK", "LAB", "YCbCr", "HSV") else ("icc_profile", "exif", "dpi")
         result.info = {key: image.info[key] for key in kept if key in image.info}
         return result
-
-
-def _observed(
-    strips: Strips,
-    frame: int,
-    frames: int,
-    observe: Callable[[Progress], None],
-    stop: Stop,
-    seen: Callable[[Array], None] | None,
-) -> Strips:
-    """Yields the same rows; shows them, reports progress and checks `stop` between them."""
-
-    def rows() -> Iterator[Any]:
-        done = 0
-        for block in strips.rows:
-            stop.check()
-            if seen is not None:
-                seen(block)
-            yield block
-            done += len(block)
-            share = (frame + done / strips.header.height) / frames
-            observe(Progress(share, frame=frame, frames=frames, pixels=len(block) * strips.header.width))
-
-    return Strips(strips.header, rows())
 
 
 def _warn_of_stretching(size: Size | float, before: tuple[int, int], target: Path) -> None:

@@ -27,6 +27,7 @@ from hyperacuity.cli.options import (
     Engine,
     ErrorMap,
     ErrorMapLook,
+    ErrorMapSource,
     Explain,
     Ext,
     Faithful,
@@ -94,6 +95,7 @@ def command(
     faithful: Faithful = None,
     error_map: ErrorMap = None,
     error_map_look: ErrorMapLook = False,
+    error_map_source: ErrorMapSource = "network",
     calibration: CalibrationFile = None,
     report: Report = None,
     samples: Samples = None,
@@ -189,7 +191,9 @@ def command(
             quality,
             extension,
             strict,
-            *shared.read_trust(error_map, error_map_look, calibration, report, single=len(everything) == 1),
+            *shared.read_trust(
+                error_map, error_map_look, error_map_source, calibration, report, single=len(everything) == 1
+            ),
             samples,
             seed,
             temperature,

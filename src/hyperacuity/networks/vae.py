@@ -172,7 +172,7 @@ class VAE(nn.Module):
 
 
 class Sampler(nn.Module):
-    """(N, 1 + latent, H, W) luma and noise of variance 1 -> (N, 1, H * scale, W * scale), one of the possible images."""
+    """(N, 1 + latent, H, W) luma and noise of variance 1 -> (N, 1, H * scale, W * scale), a possible image."""
 
     multiple = 1
 

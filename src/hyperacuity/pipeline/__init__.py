@@ -20,7 +20,6 @@ from __future__ import annotations
 
 from hyperacuity.pipeline.enlarge import Pipeline
 from hyperacuity.pipeline.noise import Noise
-from hyperacuity.pipeline.rows import block_rows, regroup
-from hyperacuity.pipeline.stage import PrecisionWarning, Stage, TilingWarning
+from hyperacuity.pipeline.stage import VIEWS, PrecisionWarning, Stage, TilingWarning
 
-__all__ = ["Noise", "Pipeline", "PrecisionWarning", "Stage", "TilingWarning", "block_rows", "regroup"]
+__all__ = ["VIEWS", "Noise", "Pipeline", "PrecisionWarning", "Stage", "TilingWarning"]

@@ -22,6 +22,9 @@ from hyperacuity.pipeline.planes import Planes, PlaneSlices
 from hyperacuity.pipeline.rows import Finish, map_ahead, monotone, resample_rows, split_blocks, windows
 from hyperacuity.resize import Taps, resample, taps
 
+# The flips and rotations of an image.
+VIEWS = 8
+
 
 class PrecisionWarning(HyperacuityWarning):
     """Half precision or 8 bits failed on this image; it was computed in float32."""
@@ -76,12 +79,22 @@ class RunningStage:
         studio: Whether the planes are in studio range, as networks on luma read them.
         tile: The longest side of a tile that the user asked for; 0 = no tiles; None = as memory allows.
         tta: Whether to average over the 8 flips and rotations.
+        view: Compute through one of them only, 0 to 7; None for the image as it is.
     """
 
     def __init__(
-        self, stage: Stage, size: tuple[int, int], names: PlaneSlices, *, studio: bool, tile: int | None, tta: bool
+        self,
+        stage: Stage,
+        size: tuple[int, int],
+        names: PlaneSlices,
+        *,
+        studio: bool,
+        tile: int | None,
+        tta: bool,
+        view: int | None = None,
     ) -> None:
         self.name, self.engine, self.whole, self.tta = stage.name, stage.engine, stage.whole, tta
+        self.view = view
         self.noise, self.latent = stage.noise, stage.latent
         self.height, self.width = size
         self.names, self.studio = names, studio
@@ -251,7 +264,7 @@ class RunningStage:
         if any(self.plan.ring):
             tile = np.pad(tile, ((0, 0), (0, 0), (down, down), (across, across)), mode="edge")
         tile = pad_to_multiple(tile, self.engine.multiple)
-        result = _self_ensemble(self.engine, tile) if self.tta else self.engine.run(tile)
+        result = _self_ensemble(self.engine, tile) if self.tta else _through_view(self.engine, tile, self.view or 0)
         y, x = down * scale, across * scale
         return result[:, :, y : y + height * scale, x : x + width * scale]
 
@@ -263,14 +276,19 @@ def _inside(span: tiles.Span, origin: int, scale: int) -> slice:
 
 def _self_ensemble(engine: Engine, tile: Planes) -> Planes:
     """The mean of the results for the 8 flips and rotations of a tile."""
-    total: Planes | None = None
-    for turn in range(4):
-        for flip in (False, True):
-            seen = np.rot90(tile, turn, axes=(2, 3))
-            seen = seen[:, :, :, ::-1] if flip else seen
-            enlarged = engine.run(np.ascontiguousarray(seen))
-            enlarged = enlarged[:, :, :, ::-1] if flip else enlarged
-            enlarged = np.rot90(enlarged, -turn, axes=(2, 3))
-            total = enlarged.copy() if total is None else np.add(total, enlarged, out=total)
-    assert total is not None
-    return total / np.float32(8)
+    total = np.array(_through_view(engine, tile, 0))
+    for view in range(1, VIEWS):
+        total += _through_view(engine, tile, view)
+    return total / np.float32(VIEWS)
+
+
+def _through_view(engine: Engine, tile: Planes, view: int) -> Planes:
+    """The result for a tile that is turned, and flipped if `view` is odd, before the network and back behind it."""
+    if view == 0:
+        return engine.run(tile)
+    turn, flip = divmod(view, 2)
+    seen = np.rot90(tile, turn, axes=(2, 3))
+    seen = seen[:, :, :, ::-1] if flip else seen
+    enlarged = engine.run(np.ascontiguousarray(seen))
+    enlarged = enlarged[:, :, :, ::-1] if flip else enlarged
+    return np.rot90(enlarged, -turn, axes=(2, 3))

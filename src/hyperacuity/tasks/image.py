@@ -94,7 +94,9 @@ def _error_map(options: ImageOptions, sampled: Callable[[NDArray[np.float32]], N
     if options.error_map is None and options.report is None:
         return None
     path, calibration = (None if name is None else Path(name) for name in (options.error_map, options.calibration))
-    return ErrorMapRequest(path, options.error_map_look, calibration, sampled if options.report else None)
+    return ErrorMapRequest(
+        path, options.error_map_look, options.error_map_source, calibration, sampled if options.report else None
+    )
 
 
 def _report(

@@ -58,11 +58,21 @@ class Moments:
 
     def blocks(self, height: int = 64) -> Iterator[tuple[NDArray[Any], NDArray[np.float32]]]:
         """Yields the mean (h, W, C), as stored, and the standard deviation of luma (h, W) in grey levels."""
-        for self._row in range(0, self.header.height, height):
-            kept = self._read(min(height, self.header.height - self._row))
+        for top in range(0, self.header.height, height):
+            self._row = top
+            kept = self._read(min(height, self.header.height - top))
             mean = kept[..., :-2] / np.float32(self._count)
             mean = np.rint(mean) if self.header.dtype.kind in "ui" else mean
-            yield mean.astype(self.header.dtype), np.sqrt(kept[..., -1] / np.float32(max(1, self._count - 1)))
+            yield mean.astype(self.header.dtype), self._deviation(kept)
+
+    def spread(self, start: int, stop: int) -> NDArray[np.float32]:
+        """Returns rows `start` to `stop` of the standard deviation of luma, in grey levels."""
+        self._row = start
+        return self._deviation(self._read(stop - start))
+
+    def _deviation(self, kept: NDArray[np.float32]) -> NDArray[np.float32]:
+        result: NDArray[np.float32] = np.sqrt(kept[..., -1] / np.float32(max(1, self._count - 1)))
+        return result
 
     def _read(self, height: int) -> NDArray[np.float32]:
         self._seek()

@@ -1,8 +1,9 @@
 """The models at hand: what each is (its card) and where its files are.
 
 A model is two files: NAME.safetensors, whose metadata holds the card, and NAME.onnx, the same network for ONNX
-Runtime; where 8 bits pay, NAME-int8.onnx; and NAME-sampler.onnx of a network that draws samples. Those of the package are in this folder, their hashes in SHA256SUMS: a
-name never changes its file. "bicubic" and "lanczos" are models without a file, the classical baseline.
+Runtime. There may be two more: NAME-int8.onnx where 8 bits pay, and NAME-sampler.onnx of a network that draws samples.
+Those of the package are in this folder, their hashes in SHA256SUMS: a name never changes its file. "bicubic" and
+"lanczos" are models without a file, the classical baseline.
 
 A name such as "fsrcnn-x2" is a family and a scale. Asked for "fsrcnn", the chain takes the family's model for the
 scale. "fast", "balanced" and "best" are presets: other names of families.

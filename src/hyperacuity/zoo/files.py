@@ -1,5 +1,6 @@
-"""A model in files: NAME.safetensors with the card, NAME.onnx, where 8 bits pay NAME-int8.onnx, and NAME-sampler.onnx of a
-network that draws samples."""
+"""A model in files: NAME.safetensors with the card, NAME.onnx, where 8 bits pay NAME-int8.onnx, and for networks that
+draw samples NAME-sampler.onnx.
+"""
 
 from __future__ import annotations
 
