@@ -90,6 +90,7 @@ def write_samples(
     observe: Callable[[Progress], None] = lambda progress: None,
     stop: Stop | None = None,
     error_map: ErrorMapRequest | None = None,
+    origin: bool | None = None,
 ) -> Outcome:
     """Draw samples of an image file into files: all of them, their mean, and their spread.
 
@@ -101,7 +102,7 @@ def write_samples(
         target: The file of the mean; `SamplePaths` names the others.
         size: The size of the results, or their scale.
         request: How many, and which.
-        force, quality, strict, observe, stop: See `Upscaler.file`.
+        force, quality, strict, observe, stop, origin: See `Upscaler.file`.
         error_map: What to write about the expected errors of the mean.
 
     Returns:
@@ -139,10 +140,11 @@ def write_samples(
                 stop=stop,
                 noise=noise,
                 seen=moments.add,
+                origin=origin,
             )
             outcomes.append(outcome)
         made.callback(paths.spread.unlink, missing_ok=True)
-        shares = _write_mean(upscaler, source, target, paths.spread, moments, quality, error_map)
+        shares = _write_mean(upscaler, source, target, paths.spread, moments, quality, error_map, origin)
         made.pop_all()
     files = tuple(str(path) for path in (*paths.samples, paths.spread))
     found = [outcome.lr_psnr for outcome in outcomes if outcome.lr_psnr is not None]
@@ -159,6 +161,7 @@ def _write_mean(
     moments: Moments,
     quality: int | None,
     error_map: ErrorMapRequest | None,
+    origin: bool | None,
 ) -> dict[str, float] | None:
     """Write the mean, the spread, and the error map of the mean; returns the shares of its pixels by expected error."""
     height, width = moments.header.height, moments.header.width
@@ -178,10 +181,11 @@ def _write_mean(
                 yield mean
 
         sink = held.enter_context(formats.write(target, opened, quality=quality))
-        sink.write(Strips(moments.header, means()))
+        before = image.header.height, image.header.width
+        sink.write(upscaler.with_origin(Strips(moments.header, means()), before, origin))
         if error_map is None or meter is None:
             return None
-        name = upscaler.names((image.header.height, image.header.width), (height, width))[-1]
+        name = upscaler.names(before, (height, width))[-1]
         return write_error_map(error_map, meter, name, moments).shares
 
 

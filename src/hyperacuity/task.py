@@ -164,6 +164,7 @@ class ImageOptions(Record):
         samples: How many possible results to draw, see `sampling.SampleRequest`; None for the one that the model gives.
         seed: Which samples.
         temperature: How far samples differ.
+        origin: Whether the file states which software and models made it; None for models that invent or restore.
     """
 
     quality: int | None = None
@@ -177,6 +178,7 @@ class ImageOptions(Record):
     samples: int | None = None
     seed: int = 0
     temperature: float = 1.0
+    origin: bool | None = None
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from hyperacuity.engines import Engine, Precision
 from hyperacuity.error_maps import ErrorMapRequest, ErrorMeter, collect_results, write_error_map
 from hyperacuity.errors import LEAVE_OUT, OutOfMemory, UsageError, Use
 from hyperacuity.image import Image, Strips, pil_pixels
+from hyperacuity.origin import state_origin
 from hyperacuity.pipeline import Noise, Pipeline, Stage
 from hyperacuity.progress import observe_rows
 from hyperacuity.resize import Kernel
@@ -194,6 +195,7 @@ class Upscaler:
         error_map: ErrorMapRequest | None = None,
         noise: Noise | None = None,
         seen: Callable[[Array], None] | None = None,
+        origin: bool | None = None,
     ) -> Outcome:
         """Enlarge an image file, or the bytes of one, into a file with all its metadata.
 
@@ -209,6 +211,7 @@ class Upscaler:
             error_map: What to write about the expected errors; only for single images.
             noise: See `stream`.
             seen: Gets the rows of the result, as stored.
+            origin: Whether the file states which software and models made it; None for models that invent or restore.
 
         Returns:
             The sizes, the models and the number of frames.
@@ -238,7 +241,7 @@ class Upscaler:
                     raise UsageError("error maps and reports are for single images", Use(error_map=LEAVE_OUT))
                 else:
                     meter = held.enter_context(ErrorMeter(image.header, *after))
-                strips = self.stream(image, size, meter, noise)
+                strips = self.with_origin(self.stream(image, size, meter, noise), before, origin)
                 sink.write(observe_rows(strips, frame, opened.frames, observe, stop, seen))
                 meters.append(meter)
             names = self.names(before, after)
@@ -261,6 +264,11 @@ class Upscaler:
                 lr_psnr=lr_psnr,
                 expected_errors=shares,
             )
+
+    def with_origin(self, strips: Strips, before: tuple[int, int], stated: bool | None) -> Strips:
+        """Returns a result, made of (height, width) `before`, whose file states its origin; see `origin`."""
+        names = self.names(before, (strips.header.height, strips.header.width))
+        return state_origin(strips, names, [model.card for model in self.family], stated)
 
     def _again(
         self, source: Path | bytes, size: Size | float, noise: Noise | None, view: int | None

@@ -161,6 +161,16 @@ Temperature = Annotated[
     float, typer.Option(help="How far samples differ: 1 as learnt, 0 not at all.", rich_help_panel=TRUST)
 ]
 
+Origin = Annotated[
+    bool | None,
+    typer.Option(
+        "--origin/--no-origin",
+        help="State in XMP which software and models made the file. \\[default: for models that invent or restore]",
+        show_default=False,
+        rich_help_panel=TRUST,
+    ),
+]
+
 Engine = Annotated[str, typer.Option(help=f"auto, {', '.join(ENGINES)}.", rich_help_panel=COMPUTE)]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.", rich_help_panel=COMPUTE)]
 Gpu = Annotated[

@@ -71,6 +71,7 @@ def run(
         strict=options.strict,
         observe=observe,
         stop=stop,
+        origin=options.origin,
         error_map=_error_map(options, samples.append),
     )
     if isinstance(target, Path):

@@ -23,6 +23,7 @@ from hyperacuity.zoo.catalogue import PublishedWeights, find_published, read_cat
 from hyperacuity.zoo.chain import LARGEST_SCALE, ChainStep, chain_steps, plan_chain
 from hyperacuity.zoo.fetched import fetched_folder, fetched_models
 from hyperacuity.zoo.files import CHECKPOINT_SUFFIXES, MODEL_SUFFIXES, Model, int8_path, open_model, sampler_path
+from hyperacuity.zoo.generative import is_generative, refuse_generative, restores
 from hyperacuity.zoo.names import DEFAULT, PRESETS, find_models, installed
 from hyperacuity.zoo.roles import AUTO, ROLES, find_role, has_roles
 from hyperacuity.zoo.shipped import FOLDER, RESAMPLERS, models, speed, verify
@@ -53,10 +54,13 @@ __all__ = [
     "has_roles",
     "installed",
     "int8_path",
+    "is_generative",
     "models",
     "open_model",
     "plan_chain",
     "read_catalogue",
+    "refuse_generative",
+    "restores",
     "sampler_path",
     "speed",
     "verify",
