@@ -158,8 +158,13 @@ class ImageOptions(Record):
         strict: Whether a JPEG that lacks only its end marker counts as damaged.
         error_map: The file for the error map, see `error_maps.ErrorMapRequest`; None for none.
         error_map_look: Whether the error map is for the eye: colours with a legend.
+        error_map_source: What the error map is computed from, see `error_maps.ErrorMapRequest`.
         calibration: A file of `hyperacuity calibrate`; None for the calibration of the package.
         report: The file for a report about the result, .json or .html; None for none.
+        samples: How many possible results to draw, see `sampling.SampleRequest`; None for the one that the model gives.
+        seed: Which samples.
+        temperature: How far samples differ.
+        origin: Whether the file states which software and models made it; None for models that invent or restore.
     """
 
     quality: int | None = None
@@ -167,8 +172,13 @@ class ImageOptions(Record):
     strict: bool = False
     error_map: str | None = None
     error_map_look: bool = False
+    error_map_source: str = "network"
     calibration: str | None = None
     report: str | None = None
+    samples: int | None = None
+    seed: int = 0
+    temperature: float = 1.0
+    origin: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -312,6 +322,7 @@ class Outcome(Record):
         lr_psnr: How near the reduction of an image is to its source, in dB, at most 100; the lowest of all frames. None
             for videos and for results that are smaller than their source.
         expected_errors: The share of pixels by expected error in grey levels, if an error map or report was requested.
+        samples: The files of the samples, and of their spread; `target` is their mean.
     """
 
     source: str
@@ -332,6 +343,7 @@ class Outcome(Record):
     consistency: str = ""
     lr_psnr: float | None = None
     expected_errors: Mapping[str, float] | None = None
+    samples: tuple[str, ...] = ()
 
 
 def _default(entry: dataclasses.Field[Any]) -> Any:

@@ -27,6 +27,7 @@ from hyperacuity.cli.options import (
     Engine,
     ErrorMap,
     ErrorMapLook,
+    ErrorMapSource,
     Explain,
     Ext,
     Faithful,
@@ -45,6 +46,7 @@ from hyperacuity.cli.options import (
     ModelOrAuto,
     ModelPath,
     MoreInputs,
+    Origin,
     Output,
     Padding,
     Plane,
@@ -55,12 +57,15 @@ from hyperacuity.cli.options import (
     Quiet,
     Recursive,
     Report,
+    Samples,
     Scale,
+    Seed,
     SkipExisting,
     Start,
     Strength,
     Strict,
     Suffix,
+    Temperature,
     ThroughPlane,
     Tile,
     Tta,
@@ -92,8 +97,13 @@ def command(
     faithful: Faithful = None,
     error_map: ErrorMap = None,
     error_map_look: ErrorMapLook = False,
+    error_map_source: ErrorMapSource = "network",
     calibration: CalibrationFile = None,
     report: Report = None,
+    samples: Samples = None,
+    seed: Seed = 0,
+    temperature: Temperature = 1.0,
+    origin: Origin = None,
     tta: Tta = False,
     output: Output = None,
     suffix: Suffix = None,
@@ -134,6 +144,7 @@ def command(
 
     hyperacuity upscale photo.jpg                    writes photo-x2.jpg next to it
     hyperacuity upscale photos -r -s 4 -o larger     a folder, and all folders in it
+    hyperacuity upscale photo.jpg -n vae --samples 5  several possible results, their mean and spread
     hyperacuity upscale video.mp4 -o larger.mp4      a video with its sound, subtitles and chapters
     hyperacuity upscale scene.tif --consistent       a satellite scene, with its place and its values
     hyperacuity upscale - -o - --ext png < a > b     in a pipe
@@ -186,7 +197,13 @@ def command(
             quality,
             extension,
             strict,
-            *shared.read_trust(error_map, error_map_look, calibration, report, single=len(everything) == 1),
+            *shared.read_trust(
+                error_map, error_map_look, error_map_source, calibration, report, single=len(everything) == 1
+            ),
+            samples,
+            seed,
+            temperature,
+            origin,
         ),
         videos if videos != VideoOptions() else None,
         measurement if measurement != MeasurementOptions() else None,

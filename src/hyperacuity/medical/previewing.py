@@ -20,7 +20,7 @@ from hyperacuity.size import Size
 from hyperacuity.storage import may_write, storing
 from hyperacuity.task import MeasurementOptions, Options, Outcome
 from hyperacuity.upscaler import Upscaler
-from hyperacuity.zoo.generative import refuse_generative
+from hyperacuity.zoo import refuse_generative
 
 Pixels = NDArray[Any]
 

@@ -13,7 +13,7 @@ from hyperacuity.size import Size
 from hyperacuity.storage import may_write
 from hyperacuity.task import MeasurementOptions, Outcome, Progress, Stop
 from hyperacuity.upscaler import Upscaler
-from hyperacuity.zoo.generative import refuse_generative
+from hyperacuity.zoo import refuse_generative
 
 
 def accepts(path: Path) -> bool:

@@ -35,6 +35,7 @@ class Pipeline:
         tile: The longest side of a tile in input pixels; None = as memory allows; 0 = no tiles.
         tta: Whether to average over the 8 flips and rotations ("self-ensemble" of EDSR, arXiv 1707.02921,
             section 3.4): some 0.1 dB for 8 times the work.
+        view: Compute through one of them only, 0 to 7; None for the image as it is.
         damping: Correct the result so that its reduction equals the input (see `trust.axis_projection`): 0 exactly, up
             to 1 less where that would amplify noise. None for no correction. A result that is smaller than the input
             on a side is never corrected.
@@ -51,6 +52,7 @@ class Pipeline:
     tile: int | None = None
     tta: bool = False
     damping: float | None = None
+    view: int | None = None
 
     def stream(self, source: Image | Strips, height: int, width: int, meter: ConsistencyMeter | None = None) -> Strips:
         """Resize an image, computed while the rows of the result are read.
@@ -132,7 +134,9 @@ class Pipeline:
                 larger = size[0] * stage.enlarge, size[1] * stage.enlarge
                 steps.append(functools.partial(resize_stream, size, larger, "bicubic"))
                 size = larger
-            running = RunningStage(stage, size, codes.names, studio=studio, tile=self.tile, tta=self.tta)
+            running = RunningStage(
+                stage, size, codes.names, studio=studio, tile=self.tile, tta=self.tta, view=self.view
+            )
             steps.append(running.stream)
             size = size[0] * stage.engine.scale, size[1] * stage.engine.scale
         if size != (height, width):

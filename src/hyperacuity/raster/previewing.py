@@ -22,7 +22,7 @@ from hyperacuity.size import Size
 from hyperacuity.storage import may_write, storing
 from hyperacuity.task import MeasurementOptions, Options, Outcome, Stop
 from hyperacuity.upscaler import Upscaler
-from hyperacuity.zoo.generative import refuse_generative
+from hyperacuity.zoo import refuse_generative
 
 # The longer side of the part, in input pixels.
 _SIDE = 256

@@ -19,6 +19,7 @@ from hyperacuity import formats, inspection, reporting
 from hyperacuity.error_maps import ErrorMapRequest
 from hyperacuity.errors import LEAVE_OUT, HyperacuityError, UsageError, Use
 from hyperacuity.inspection import Inspection
+from hyperacuity.sampling import SampleRequest, write_samples
 from hyperacuity.task import ImageOptions, MeasurementOptions, Outcome, Progress, Stop, Task, VideoOptions
 from hyperacuity.upscaler import Upscaler
 
@@ -60,13 +61,17 @@ def run(
     options = task.image or ImageOptions()
     data = source if isinstance(source, Path) else source.read()
     samples: list[NDArray[np.float32]] = []
+    request = None if options.samples is None else SampleRequest(options.samples, options.seed, options.temperature)
+    if request is not None and not isinstance(target, Path):
+        raise UsageError("samples are several files, but the result goes to standard output", Use(samples=LEAVE_OUT))
     enlarge = partial(
-        upscaler.file,
+        upscaler.file if request is None else partial(write_samples, upscaler, request=request),
         data,
         quality=options.quality,
         strict=options.strict,
         observe=observe,
         stop=stop,
+        origin=options.origin,
         error_map=_error_map(options, samples.append),
     )
     if isinstance(target, Path):
@@ -90,7 +95,9 @@ def _error_map(options: ImageOptions, sampled: Callable[[NDArray[np.float32]], N
     if options.error_map is None and options.report is None:
         return None
     path, calibration = (None if name is None else Path(name) for name in (options.error_map, options.calibration))
-    return ErrorMapRequest(path, options.error_map_look, calibration, sampled if options.report else None)
+    return ErrorMapRequest(
+        path, options.error_map_look, options.error_map_source, calibration, sampled if options.report else None
+    )
 
 
 def _report(
