@@ -12,6 +12,7 @@ from hyperacuity.train.losses.charbonnier import charbonnier
 from hyperacuity.train.losses.consistency import consistency
 from hyperacuity.train.losses.criterion import Criterion, Losses, losses_record
 from hyperacuity.train.losses.fft import fft
+from hyperacuity.train.losses.flat import flat
 from hyperacuity.train.losses.gradient import gradient
 from hyperacuity.train.losses.l1 import l1
 from hyperacuity.train.losses.loss import LossFunction, LossSettings
@@ -28,6 +29,7 @@ LOSSES: dict[str, LossFunction | type[LossSettings]] = {
     "ssim": ssim,
     "fft": fft,
     "gradient": gradient,
+    "flat": flat,
     "tv": tv,
     "consistency": consistency,
     "perceptual": Perceptual,
@@ -52,6 +54,7 @@ __all__ = [
     "charbonnier",
     "consistency",
     "fft",
+    "flat",
     "gradient",
     "l1",
     "mse",
