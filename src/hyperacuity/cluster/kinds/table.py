@@ -1,0 +1,15 @@
+"""The one table of kinds. A new one is a file with the names of `TaskKind` and one line here."""
+
+from __future__ import annotations
+
+from hyperacuity.cluster.kinds import files, segment, video_join
+from hyperacuity.cluster.kinds.protocol import Splitter, TaskKind
+
+KINDS: dict[str, TaskKind] = {
+    "files": files,
+    "segment": segment,
+    "video-join": video_join,
+}
+
+# What splits a file into tasks of other kinds; the first that does so has the file.
+SPLITTERS: tuple[Splitter, ...] = (segment.split,)
