@@ -18,7 +18,17 @@ from hyperacuity.pipeline.codes import Codes
 from hyperacuity.pipeline.faithful import Correction
 from hyperacuity.pipeline.first_pass import Facts
 from hyperacuity.pipeline.planes import Planes
-from hyperacuity.pipeline.rows import ResizeStep, RowRange, RowRoute, RowStep, block_rows, map_ahead, pixel_pool, regroup, trimmed
+from hyperacuity.pipeline.rows import (
+    ResizeStep,
+    RowRange,
+    RowRoute,
+    RowStep,
+    block_rows,
+    map_ahead,
+    pixel_pool,
+    regroup,
+    trimmed,
+)
 from hyperacuity.pipeline.stage import RunningStage, Stage
 from hyperacuity.resize import Kernel
 from hyperacuity.trust import ConsistencyMeter
@@ -211,8 +221,8 @@ class _Way:
                 larger = size[0] * stage.enlarge, size[1] * stage.enlarge
                 steps.append(ResizeStep(size, larger, "bicubic"))
                 size = larger
-            options = {"studio": studio, "tile": pipeline.tile, "tta": pipeline.tta, "part": part}
-            steps.append(RunningStage(stage, size, self._codes.names, **options))
+            names, tile, tta = self._codes.names, pipeline.tile, pipeline.tta
+            steps.append(RunningStage(stage, size, names, studio=studio, tile=tile, tta=tta, part=part))
             size = size[0] * stage.engine.scale, size[1] * stage.engine.scale
         if size != self._size:
             steps.append(ResizeStep(size, self._size, pipeline.kernel))
