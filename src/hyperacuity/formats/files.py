@@ -7,8 +7,9 @@ from pathlib import Path
 from hyperacuity.errors import HyperacuityError, UnsupportedFormat, nearest
 from hyperacuity.formats import foreign, table, video
 from hyperacuity.formats.content import open_content
+from hyperacuity.formats.photo import tiff, tiff_rows
 from hyperacuity.formats.protocol import Sink, Source
-from hyperacuity.image import Item
+from hyperacuity.image import Item, RowSource
 
 
 def read(data: Path | bytes, *, strict: bool = False) -> Source:
@@ -34,6 +35,20 @@ def read(data: Path | bytes, *, strict: bool = False) -> Source:
         raise UnsupportedFormat(f"{content.name} is a video: use video.upscale, which reads its frames")
     known = ", ".join(name for each in table.FORMATS for name in each.READS)
     raise UnsupportedFormat(f"{content.name} is {foreign.describe(content.head)}; what is read: {known}; {video.READS}")
+
+
+def row_source(path: Path) -> RowSource | None:
+    """Open an image whose rows can be read in any order, so that nothing else is decoded; None for all other files.
+
+    These are TIFF files of one page, in strips or tiles, without compression or with deflate. The header has no
+    metadata.
+
+    Raises:
+        UsageError: If the file cannot be opened.
+        DamagedFile: If its headers are damaged.
+    """
+    content = open_content(path)
+    return tiff_rows.row_source(content) if tiff.accepts(content) else None
 
 
 def list_items(data: Path | bytes) -> tuple[Item, ...]:
