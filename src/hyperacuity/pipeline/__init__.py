@@ -17,8 +17,8 @@ Between the steps rows are planes: arrays (C, h, W) of float32, black 0 and whit
 
 from __future__ import annotations
 
-from hyperacuity.pipeline.enlarge import Pipeline
+from hyperacuity.pipeline.enlarge import Pipeline, join_rows
 from hyperacuity.pipeline.first_pass import Facts, complete_survey
 from hyperacuity.pipeline.stage import PrecisionWarning, Stage, TilingWarning
 
-__all__ = ["Facts", "Pipeline", "PrecisionWarning", "Stage", "TilingWarning", "complete_survey"]
+__all__ = ["Facts", "Pipeline", "PrecisionWarning", "Stage", "TilingWarning", "complete_survey", "join_rows"]

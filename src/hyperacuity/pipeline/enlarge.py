@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from typing import Any
@@ -123,6 +123,30 @@ class Pipeline:
         return None if whole is None else f"{whole} takes statistics of the whole image"
 
 
+def join_rows(
+    source: Strips, found: Facts, parts: Iterable[NDArray[Any]], height: int, width: int, meter: ConsistencyMeter | None
+) -> Strips:
+    """Return what `Pipeline.stream` returns, from rows that `Pipeline.stream_rows` computed.
+
+    Args:
+        source: The image; it is read once if there is a meter.
+        found: What `first_pass.complete_survey` found in it.
+        parts: The rows of the result, from top to bottom, in arrays of any height.
+        height: Of the result, in pixels.
+        width: Likewise.
+        meter: Gets the rows of the image and of the result.
+    """
+    way = _Way(Pipeline([]), source.header, found, (height, width))
+
+    def rows() -> Iterator[NDArray[Any]]:
+        if meter is not None:
+            for _ in way.stored_rows(source, pixel_pool(), meter):
+                pass
+        yield from parts if meter is None else _observed(iter(parts), meter.add_result)
+
+    return Strips(source.header.resized(height, width), rows())
+
+
 class _Way:
     """How one image, or some rows of its result, get from stored values to stored values.
 
@@ -168,7 +192,7 @@ class _Way:
             if measured is not None and (not self.route.steps or measured.categorical or not self._found.has_valid):
                 yield from wide.copy_nearest(source, *self._size)
                 return
-            rows = self._stored_rows(source, pool, meter)
+            rows = self.stored_rows(source, pool, meter)
             made = self._made_wide(rows, pool) if self._wide else self._made(rows, pool)
             top = self._rows[0] if self._correction is not None else self.route.result[0]
             yield from trimmed(made, top, self._rows)
@@ -202,7 +226,7 @@ class _Way:
     def _tops(self) -> tuple[int, int]:
         return self.route.source[0], self.route.result[0]
 
-    def _stored_rows(self, source: Strips, pool: Executor, meter: ConsistencyMeter | None) -> Iterator[NDArray[Any]]:
+    def stored_rows(self, source: Strips, pool: Executor, meter: ConsistencyMeter | None) -> Iterator[NDArray[Any]]:
         """The image's rows as stored, a block at a time; transparent pixels have the colours of their neighbours."""
         header, found, window = self._header, self._found, self.route.source
         if found.transparent:

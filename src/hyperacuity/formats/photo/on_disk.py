@@ -8,6 +8,8 @@ from __future__ import annotations
 import contextlib
 import contextvars
 import math
+import mmap
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,10 +17,12 @@ from typing import Any
 
 import numpy as np
 
-from hyperacuity.image import Array
+from hyperacuity.image import Array, Image
 
 # Smaller images are decoded into memory.
 LEAST = 64 << 20
+# Bytes of rows that are handed on at a time.
+_PART = 16 << 20
 
 # The folder, and from how many bytes on images are decoded into it.
 _target: contextvars.ContextVar[tuple[Path, int] | None] = contextvars.ContextVar("_target", default=None)
@@ -52,4 +56,23 @@ def decoded(image: Any) -> Array | None:
         return None
     with tempfile.TemporaryFile(dir=target[0], prefix="hyperacuity-") as file:
         image.rawsave_target(pyvips.Target.new_to_descriptor(file.fileno()))
-        return np.memmap(file, dtype, "r+", shape=shape)
+        mapping = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        return np.frombuffer(mapping, dtype).reshape(shape)
+
+
+def mapping_of(pixels: Array) -> mmap.mmap | None:
+    """Returns the mapped file that an array lies in; None if it is in memory."""
+    base: Any = pixels
+    while isinstance(base, np.ndarray):
+        base = base.base
+    return base if isinstance(base, mmap.mmap) else None
+
+
+def rows_of(image: Image) -> Iterator[Array]:
+    """Yield the rows of an image in parts; the memory of those that are mapped from a file is given back after each."""
+    pixels, mapping = image.pixels, mapping_of(image.pixels)
+    step = max(1, _PART // max(1, pixels[:1].nbytes))
+    for top in range(0, len(pixels), step):
+        yield pixels[top : top + step]
+        if mapping is not None and sys.platform != "win32":
+            mapping.madvise(mmap.MADV_DONTNEED)
