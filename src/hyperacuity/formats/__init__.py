@@ -25,6 +25,7 @@ from hyperacuity.formats.files import (
     read,
     readable,
     row_source,
+    size_in_header,
     write,
 )
 from hyperacuity.formats.protocol import Capacity, Format, LossWarning, Sink, Source
@@ -45,6 +46,7 @@ __all__ = [
     "read",
     "readable",
     "row_source",
+    "size_in_header",
     "suffixes",
     "write",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 from hyperacuity.errors import HyperacuityError, UnsupportedFormat, nearest
@@ -35,6 +36,23 @@ def read(data: Path | bytes, *, strict: bool = False) -> Source:
         raise UnsupportedFormat(f"{content.name} is a video: use video.upscale, which reads its frames")
     known = ", ".join(name for each in table.FORMATS for name in each.READS)
     raise UnsupportedFormat(f"{content.name} is {foreign.describe(content.head)}; what is read: {known}; {video.READS}")
+
+
+def size_in_header(path: Path) -> tuple[int, int] | None:
+    """Returns (height, width) as an image file states it, not turned upright; None for what Pillow does not know.
+
+    Nothing is decoded, and the limits of pixels do not count.
+    """
+    from PIL import Image
+
+    # Pillow's own limit would hide how many pixels there are.
+    kept, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+    try:
+        with contextlib.suppress(Exception), Image.open(path) as image:
+            return image.height, image.width
+    finally:
+        Image.MAX_IMAGE_PIXELS = kept
+    return None
 
 
 def row_source(path: Path) -> RowSource | None:

@@ -65,6 +65,7 @@ def mapping_of(pixels: Array) -> mmap.mmap | None:
     base: Any = pixels
     while isinstance(base, np.ndarray):
         base = base.base
+    base = base.obj if isinstance(base, memoryview) else base
     return base if isinstance(base, mmap.mmap) else None
 
 
