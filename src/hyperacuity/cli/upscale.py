@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
-from hyperacuity.cli import options as shared
 from hyperacuity.cli.interruption import interruptible
 from hyperacuity.cli.options import (
     AllowGenerative,
@@ -66,10 +64,8 @@ from hyperacuity.cli.options import (
     Width,
 )
 from hyperacuity.cli.streams import source_pipe, target_pipe
-from hyperacuity.cli.values import seconds, texts
 from hyperacuity.errors import UsageError
-from hyperacuity.size import Size, size_suffix
-from hyperacuity.task import ImageOptions, MeasurementOptions, Options, Stopped, Task, VideoOptions
+from hyperacuity.task import Stopped, Task
 
 if TYPE_CHECKING:
     from hyperacuity.tasks import Naming, Unplanned
@@ -136,71 +132,15 @@ def command(
     hyperacuity upscale scene.tif --consistent       a satellite scene, with its place and its values
     hyperacuity upscale - -o - --ext png < a > b     in a pipe
     """
+    given = dict(locals())
+    from hyperacuity.cli.requests import read_request
     from hyperacuity.tasks import find_unplanned
 
-    everything = [*(inputs or []), *(more_inputs or [])]
-    if not everything:
-        raise UsageError("say what to upscale: hyperacuity upscale photo.jpg")
-    shared.check_model(model, model_path)
-    if explain and (model_path is not None or model not in (None, "auto")):
-        raise UsageError("--explain is about the choice of a model: leave -n and -m out")
-    if suffix and {"/", "\\"} & set(suffix):
-        raise UsageError(f"--suffix {suffix}: a suffix is part of a file name; use -o for another folder")
-    if preview is not None and (output is not None or len(everything) > 1):
-        raise UsageError("--preview is one image of one video or scene: leave -o and all but one input out")
-    options = Options(
-        model=model,
-        model_path=None if model_path is None else str(model_path),
-        engine=engine,
-        device=shared.read_device(device, gpu),
-        precision=shared.read_precision(precision, fp32),
-        tile=shared.read_tile(tile),
-        tta=tta,
-        strength=strength,
-        faithful=shared.read_faithful(faithful),
-    )
-    videos = VideoOptions(
-        codec=codec or "auto",
-        crf=crf,
-        preset=preset,
-        encoder=texts(encoder or [], "tune=film", option="-e"),
-        start=None if start is None else str(seconds("--start", start)),
-        duration=None if duration is None else str(seconds("--duration", duration)),
-        fps=None if fps is None else str(_read_rate(fps)),
-        deinterlace=deinterlace,
-        strict=strict,
-        preview=preview is not None,
-    )
-    measurement = MeasurementOptions(consistent, categorical, cog, allow_generative, plane, padding, keep_private)
-    extension = shared.read_extension(ext)
-    template = Task(
-        "",
-        "",
-        Size(scale, width, height, megapixels, fit),
-        options,
-        ImageOptions(
-            quality,
-            extension,
-            strict,
-            *shared.read_trust(error_map, error_map_look, calibration, report, single=len(everything) == 1),
-        ),
-        videos if videos != VideoOptions() else None,
-        measurement if measurement != MeasurementOptions() else None,
-        force,
-        skip_existing,
-        explain,
-    )
-    naming = _naming(suffix, template.size, extension, keep_ending)
+    request = read_request(given)
     output = output if preview is None else _read_preview(preview)
-    tasks = _plan(everything, output, naming, template, recursive)
-    unplanned = find_unplanned(everything, output, recursive=recursive)
+    tasks = _plan(request.inputs, output, request.naming, request.template, recursive)
+    unplanned = find_unplanned(request.inputs, output, recursive=recursive)
     raise typer.Exit(_run(tasks, unplanned, jobs, quiet=quiet, as_json=as_json))
-
-
-def _naming(suffix: str | None, size: Size, extension: str | None, keep_ending: bool) -> Naming:
-    from hyperacuity.tasks import Naming
-
-    return Naming(suffix, size_suffix(size), extension, keep_ending)
 
 
 def _plan(inputs: Sequence[str], output: str | None, naming: Naming, template: Task, recursive: bool) -> list[Task]:
@@ -251,13 +191,3 @@ def _read_preview(path: Path) -> str:
     if not formats.knows(path):
         raise UsageError(f"--preview {path} does not name an image: give one such as preview.png")
     return str(path)
-
-
-def _read_rate(text: str) -> Fraction:
-    try:
-        rate = Fraction(text)
-    except (ValueError, ZeroDivisionError):
-        rate = Fraction(0)
-    if rate <= 0:
-        raise UsageError(f"--fps {text}: give frames per second, such as 25 or 30000/1001")
-    return rate
