@@ -50,7 +50,7 @@ app = typer.Typer(
 )
 
 
-def _plan(plan: str, as_json: bool, **given: Any) -> None:
+def _plan(plan: str, band_from: float, as_json: bool, **given: Any) -> None:
     """Write down what is to be done, as tasks that many machines can share.
 
     hyperacuity cluster plan photos -r -o larger --plan /nfs/plan
@@ -72,6 +72,7 @@ def _plan(plan: str, as_json: bool, **given: Any) -> None:
                 given["recursive"],
                 plan,
                 given["force"],
+                round(band_from * 1e6),
             )
         )
     if as_json:
@@ -85,7 +86,7 @@ def _plan(plan: str, as_json: bool, **given: Any) -> None:
 
 
 def _give_options_of_upscale(function: Any) -> Any:
-    """A function with the parameters of `hyperacuity upscale` that many machines can share, and its own two."""
+    """A function with the parameters of `hyperacuity upscale` that many machines can share, and its own."""
     hints = typing.get_type_hints(upscale.command, include_extras=True)
     left_out = ("as_json", "quiet", "jobs", "explain")
     own = [
@@ -93,6 +94,15 @@ def _give_options_of_upscale(function: Any) -> Any:
             "plan",
             inspect.Parameter.KEYWORD_ONLY,
             annotation=Annotated[str, typer.Option("--plan", help="Folder for the plan, or its URL.")],
+        ),
+        inspect.Parameter(
+            "band_from",
+            inspect.Parameter.KEYWORD_ONLY,
+            default=100.0,
+            annotation=Annotated[
+                float,
+                typer.Option(metavar="MEGAPIXELS", min=0, help="Images of this size and more are split into bands."),
+            ],
         ),
         inspect.Parameter("as_json", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=Json),
     ]

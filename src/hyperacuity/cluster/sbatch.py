@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from hyperacuity.errors import MissingDependency, UsageError, Unreachable
+from hyperacuity.errors import MissingDependency, Unreachable, UsageError
 
 # Seconds that one of Slurm's programs may take: it waits for a controller that is busy or restarts.
 _PATIENCE = 120.0

@@ -39,10 +39,11 @@ def read(data: Path | bytes, *, strict: bool = False) -> Source:
 
 
 def size_in_header(path: Path) -> tuple[int, int] | None:
-    """Returns (height, width) as an image file states it, not turned upright; None for what Pillow does not know.
+    """Returns (height, width) as an image file states it, not turned upright; None for what is no image.
 
     Nothing is decoded, and the limits of pixels do not count.
     """
+    import pyvips
     from PIL import Image
 
     # Pillow's own limit would hide how many pixels there are.
@@ -52,6 +53,10 @@ def size_in_header(path: Path) -> tuple[int, int] | None:
             return image.height, image.width
     finally:
         Image.MAX_IMAGE_PIXELS = kept
+    with contextlib.suppress(HyperacuityError, pyvips.Error):  # such as TIFF files of floats
+        raw = open_content(path).whole()
+        found = pyvips.Image.new_from_source(pyvips.Source.new_from_memory(raw), "", access="sequential")
+        return found.height, found.width
     return None
 
 

@@ -1,4 +1,4 @@
-"""A large image, read once: what is known about the whole of it, and its rows where its file has to be read in order."""
+"""A large image, read once: what is known about the whole, and its rows where its file has to be read in order."""
 
 from __future__ import annotations
 
