@@ -16,6 +16,7 @@ from hyperacuity.cluster.runners.protocol import DONE, FAILED
 from hyperacuity.cluster.work import Worker
 from hyperacuity.size import Size
 from hyperacuity.task import Options, Outcome
+from hyperacuity.upscaler import find_family
 from tests.cluster.images import alone, left_over, planned, written
 
 FAST = Options(model="fsrcnn", engine="onnxruntime")
@@ -29,7 +30,8 @@ def _small_bands(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def done(plan: Plan, seed: int = 0) -> tuple[Outcome, ...]:
     """Do all tasks, those of a level in any order. Returns the outcomes of the files."""
-    worker, outcomes = Worker(plan), []
+    worker = Worker(plan)
+    outcomes: list[Outcome] = []
     for numbers in plan.levels:
         order = list(numbers)
         random.Random(seed).shuffle(order)
@@ -66,8 +68,7 @@ def test_the_result_is_the_file_of_one_machine(
     with plan:
         (outcome,) = done(plan, seed=len(ending))
         assert (tmp_path / f"b{ending}").read_bytes() == (tmp_path / "alone" / f"b{ending}").read_bytes()
-        unlike = {"seconds": 0.0, "source": "", "target": ""}
-        assert replace(outcome, **unlike) == replace(wanted, **unlike)
+        assert replace(outcome, seconds=0, target="") == replace(wanted, seconds=0, target="")
         assert not list(left_over(plan))
 
 
@@ -139,8 +140,6 @@ def test_what_is_done_as_one_task_is_said(tmp_path: Path) -> None:
 
 
 def test_a_network_on_the_whole_image_is_not_split(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from hyperacuity.cluster.kinds.band import find_family
-
     (model, *_) = find_family(FAST)
     whole = replace(model, card=replace(model.card, whole=True))
     monkeypatch.setattr(band, "find_family", lambda options: [whole])

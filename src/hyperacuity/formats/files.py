@@ -8,7 +8,7 @@ from pathlib import Path
 from hyperacuity.errors import HyperacuityError, UnsupportedFormat, nearest
 from hyperacuity.formats import foreign, table, video
 from hyperacuity.formats.content import open_content
-from hyperacuity.formats.photo import tiff, tiff_rows
+from hyperacuity.formats.photo import glib, tiff, tiff_rows
 from hyperacuity.formats.protocol import Sink, Source
 from hyperacuity.image import Item, RowSource
 
@@ -46,6 +46,7 @@ def size_in_header(path: Path) -> tuple[int, int] | None:
     import pyvips
     from PIL import Image
 
+    glib.silence_terminal()
     # Pillow's own limit would hide how many pixels there are.
     kept, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
     try:

@@ -5,6 +5,7 @@ Tasks and not actors: Ray gives a task whose node is lost to another one, and an
 
 from __future__ import annotations
 
+import logging
 import os
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -69,7 +70,7 @@ def _connect(address: str) -> Any:
             stacklevel=3,
         )
     try:
-        ray.init(address=address, log_to_driver=False, logging_level="error", ignore_reinit_error=False)
+        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
     except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
         reason = str(error).strip().splitlines()[0]
         raise Unreachable(f"the Ray cluster at {address} does not answer: {reason}") from error
