@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -278,6 +278,19 @@ class Strips:
         return Image(self.header, pixels)
 
 
+class RowSource(Protocol):
+    """An image any rows of which can be read."""
+
+    @property
+    def header(self) -> Header:
+        """The header of the whole image."""
+        ...
+
+    def read(self, first: int, last: int) -> Iterable[Array]:
+        """Return the rows [first, last) as `Strips.rows` has them; may be called any number of times."""
+        ...
+
+
 @dataclass(frozen=True, eq=False)
 class Image:
     """An image in memory.
@@ -331,6 +344,10 @@ class Image:
     def strips(self) -> Strips:
         """Return the image as one strip, for sinks."""
         return Strips(self.header, [self.pixels])
+
+    def read(self, first: int, last: int) -> Iterable[Array]:
+        """Return the rows [first, last); an image in memory is a `RowSource`."""
+        return [self.pixels[first:last]]
 
     def to_8bit(self) -> NDArray[np.uint8]:
         """Return the pixels as (H, W, C) uint8, rounded half up and clipped."""

@@ -48,7 +48,12 @@ if TYPE_CHECKING:
 Array = NDArray[Any]
 
 
-def _family(options: Options) -> list[Model]:
+def find_family(options: Options) -> list[Model]:
+    """Returns the models that options name, smallest scale first, blended as `strength` says."""
+    return zoo.blend_family(_named(options), options.strength)
+
+
+def _named(options: Options) -> list[Model]:
     if options.model_path is not None:
         return [engines.open_file(Path(options.model_path))]
     return zoo.find_models(zoo.DEFAULT if options.model in (None, zoo.AUTO) else options.model)
@@ -83,7 +88,7 @@ class Upscaler:
 
     def __init__(self, options: Options) -> None:
         self.options = options
-        named = _family(options)
+        named = _named(options)
         self.family = zoo.blend_family(named, options.strength)
         if options.precision == "int8" and self.family != named:
             raise UsageError("8 bits exist only at full strength", Use(strength=1), Use(precision=LEAVE_OUT))

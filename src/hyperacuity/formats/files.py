@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 from hyperacuity.errors import HyperacuityError, UnsupportedFormat, nearest
 from hyperacuity.formats import foreign, table, video
 from hyperacuity.formats.content import open_content
+from hyperacuity.formats.photo import glib, tiff, tiff_rows
 from hyperacuity.formats.protocol import Sink, Source
-from hyperacuity.image import Item
+from hyperacuity.image import Item, RowSource
 
 
 def read(data: Path | bytes, *, strict: bool = False) -> Source:
@@ -34,6 +36,43 @@ def read(data: Path | bytes, *, strict: bool = False) -> Source:
         raise UnsupportedFormat(f"{content.name} is a video: use video.upscale, which reads its frames")
     known = ", ".join(name for each in table.FORMATS for name in each.READS)
     raise UnsupportedFormat(f"{content.name} is {foreign.describe(content.head)}; what is read: {known}; {video.READS}")
+
+
+def size_in_header(path: Path) -> tuple[int, int] | None:
+    """Returns (height, width) as an image file states it, not turned upright; None for what is no image.
+
+    Nothing is decoded, and the limits of pixels do not count.
+    """
+    import pyvips
+    from PIL import Image
+
+    glib.silence_terminal()
+    # Pillow's own limit would hide how many pixels there are.
+    kept, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+    try:
+        with contextlib.suppress(Exception), Image.open(path) as image:
+            return image.height, image.width
+    finally:
+        Image.MAX_IMAGE_PIXELS = kept
+    with contextlib.suppress(HyperacuityError, pyvips.Error):  # such as TIFF files of floats
+        raw = open_content(path).whole()
+        found = pyvips.Image.new_from_source(pyvips.Source.new_from_memory(raw), "", access="sequential")
+        return found.height, found.width
+    return None
+
+
+def row_source(path: Path) -> RowSource | None:
+    """Open an image whose rows can be read in any order, so that nothing else is decoded; None for all other files.
+
+    These are TIFF files of one page, in strips or tiles, without compression or with deflate. The header has no
+    metadata.
+
+    Raises:
+        UsageError: If the file cannot be opened.
+        DamagedFile: If its headers are damaged.
+    """
+    content = open_content(path)
+    return tiff_rows.row_source(content) if tiff.accepts(content) else None
 
 
 def list_items(data: Path | bytes) -> tuple[Item, ...]:

@@ -18,8 +18,19 @@ Between the steps rows are planes: arrays (C, h, W) of float32, black 0 and whit
 
 from __future__ import annotations
 
-from hyperacuity.pipeline.enlarge import Pipeline
+from hyperacuity.pipeline.enlarge import Pipeline, join_rows
+from hyperacuity.pipeline.first_pass import Facts, complete_survey
 from hyperacuity.pipeline.noise import Noise
 from hyperacuity.pipeline.stage import VIEWS, PrecisionWarning, Stage, TilingWarning
 
-__all__ = ["VIEWS", "Noise", "Pipeline", "PrecisionWarning", "Stage", "TilingWarning"]
+__all__ = [
+    "VIEWS",
+    "Facts",
+    "Noise",
+    "Pipeline",
+    "PrecisionWarning",
+    "Stage",
+    "TilingWarning",
+    "complete_survey",
+    "join_rows",
+]

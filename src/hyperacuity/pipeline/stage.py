@@ -19,7 +19,7 @@ from hyperacuity.pipeline.batches import from_batch, join_chroma, to_batch
 from hyperacuity.pipeline.check import find_fault
 from hyperacuity.pipeline.noise import Noise
 from hyperacuity.pipeline.planes import Planes, PlaneSlices
-from hyperacuity.pipeline.rows import Finish, map_ahead, monotone, resample_rows, split_blocks, windows
+from hyperacuity.pipeline.rows import Finish, RowRange, map_ahead, monotone, resample_rows, split_blocks, windows
 from hyperacuity.resize import Taps, resample, taps
 
 # The flips and rotations of an image.
@@ -80,6 +80,8 @@ class RunningStage:
         tile: The longest side of a tile that the user asked for; 0 = no tiles; None = as memory allows.
         tta: Whether to average over the 8 flips and rotations.
         view: Compute through one of them only, 0 to 7; None for the image as it is.
+        part: Whether it is applied to some of the image's rows only. Half precision that fails is then an error, since
+            the other rows do not know of it.
     """
 
     def __init__(
@@ -92,24 +94,57 @@ class RunningStage:
         tile: int | None,
         tta: bool,
         view: int | None = None,
+        part: bool = False,
     ) -> None:
         self.name, self.engine, self.whole, self.tta = stage.name, stage.engine, stage.whole, tta
         self.view = view
         self.noise, self.latent = stage.noise, stage.latent
         self.height, self.width = size
         self.names, self.studio = names, studio
+        self.tile, self.part = tile, part
+
+    def made_for(self, rows: RowRange) -> RowRange:
+        """Whole input pixels, and whole blocks of a network that works in blocks; see `RowStep`."""
+        unit = self.engine.multiple * self.engine.scale
+        first, last = rows[0] // unit * unit, -(-rows[1] // unit) * unit
+        return first, min(last, self.height * self.engine.scale)
+
+    def reads(self, made: RowRange) -> RowRange:
+        """The rows of the halo, and those that chroma is resampled from; see `RowStep`."""
+        scale = self.engine.scale
+        (span,) = tiles.spans(
+            self.height,
+            1,
+            halo=self.engine.halo,
+            multiple=self.engine.multiple,
+            part=(made[0] // scale, made[1] // scale),
+        )
+        first, last = self._chroma_rows[slice(*made)].reach if self._chroma_rows else (span.first, span.last)
+        return min(first, span.first), max(last, span.last)
+
+    @functools.cached_property
+    def _chroma_rows(self) -> Taps | None:
+        """How chroma is resampled to the result's rows, where the network is on luma and the image in colour."""
+        if self.engine.channels != 1 or self.names.grey:
+            return None
+        return taps(self.height, self.height * self.engine.scale)
+
+    def _prepare(self, own: RowRange) -> None:
+        """Plan the tiles of the input rows `own`."""
         plan = functools.partial(
             tile_budget.plan,
-            *size,
+            self.height,
+            self.width,
             halo=self.engine.halo,
             multiple=self.engine.multiple,
             scale=self.engine.scale,
             channels=self.engine.channels,
-            images=names.images,
+            images=self.names.images,
             activation_bytes=self.engine.activation_bytes,
-            available=self.engine.available() if tile is None and self.engine.activation_bytes else 0,
-            tile=tile,
-            whole=stage.whole,
+            available=self.engine.available() if self.tile is None and self.engine.activation_bytes else 0,
+            tile=self.tile,
+            whole=self.whole,
+            rows=own[1] - own[0],
         )
         self.plan = plan(cores=machine.cores())
         if self.plan.rows_per_core is not None:
@@ -120,9 +155,13 @@ class RunningStage:
                 self.engine = single
         self.max_pixels = self.plan.max_pixels
 
-    def stream(self, pool: Executor, source: Iterable[Planes], finish: Finish) -> Iterator[Any]:
-        """The rows of the image at `scale` times its size, a block at a time, each through `finish`."""
-        work = self._tile_rows(source)
+    def stream(
+        self, pool: Executor, strips: Iterable[Planes], finish: Finish, made: RowRange, top: int = 0
+    ) -> Iterator[Any]:
+        """See `RowStep`."""
+        own = made[0] // self.engine.scale, made[1] // self.engine.scale
+        self._prepare(own)
+        work = self._tile_rows(strips, own, top)
         if self.plan.rows_per_core is not None:
             # Each core computes a whole row of tiles, so cores do not wait for one another within a row.
             for blocks in map_ahead(pool, work, lambda row: list(self._compute(None, row, finish))):
@@ -131,19 +170,18 @@ class RunningStage:
             for row in work:
                 yield from self._compute(pool, row, finish)
 
-    def _tile_rows(self, source: Iterable[Planes]) -> Iterator[_TileRow]:
-        scale = self.engine.scale
-        spans = self._grid(max_rows=self.plan.max_rows).rows
+    def _tile_rows(self, source: Iterable[Planes], own: RowRange, top: int) -> Iterator[_TileRow]:
+        scale, table = self.engine.scale, self._chroma_rows
+        spans = self._grid(max_rows=self.plan.max_rows, rows=own).rows
         reaches = [(span.first, span.last) for span in spans]
         chroma: list[Taps | None] = [None] * len(spans)
-        if self.engine.channels == 1 and not self.names.grey:
-            table = taps(self.height, self.height * scale)
+        if table is not None:
             cuts = [table[span.start * scale : span.stop * scale] for span in spans]
             reaches = [(min(a, cut.reach[0]), max(b, cut.reach[1])) for (a, b), cut in zip(reaches, cuts, strict=True)]
             chroma = list(cuts)
         reaches = monotone(reaches)
         tops = [first for first, _ in reaches]
-        return map(_TileRow, spans, tops, windows(source, reaches), chroma)
+        return map(_TileRow, spans, tops, windows(source, reaches, top), chroma)
 
     def _compute(self, pool: Executor | None, row: _TileRow, finish: Finish) -> Iterator[Any]:
         """One row of tiles, a block of its rows at a time."""
@@ -235,6 +273,12 @@ class RunningStage:
             fault = find_fault(tile, own, result, self.engine.scale)
             if fault is None:
                 return result
+            if self.engine.precision != "fp32" and self.part:
+                raise BadOutput(
+                    f"{self.name} fails in {self.engine.precision} on this image ({fault}), and its rows are computed "
+                    "separately",
+                    Use(precision="fp32"),
+                )
             if self.engine.precision != "fp32":
                 warnings.warn(
                     PrecisionWarning(
