@@ -8,7 +8,7 @@ from pathlib import Path
 from hyperacuity.errors import HyperacuityError, UnsupportedFormat, nearest
 from hyperacuity.formats import foreign, table, video
 from hyperacuity.formats.content import open_content
-from hyperacuity.formats.photo import glib, tiff, tiff_rows
+from hyperacuity.formats.photo import glib
 from hyperacuity.formats.protocol import Sink, Source
 from hyperacuity.image import Item, RowSource
 
@@ -72,7 +72,11 @@ def row_source(path: Path) -> RowSource | None:
         DamagedFile: If its headers are damaged.
     """
     content = open_content(path)
-    return tiff_rows.row_source(content) if tiff.accepts(content) else None
+    if next((each.READS for each in table.FORMATS if each.accepts(content)), None) != ("TIFF",):
+        return None
+    from hyperacuity.formats.photo import tiff_rows
+
+    return tiff_rows.row_source(content)
 
 
 def list_items(data: Path | bytes) -> tuple[Item, ...]:
