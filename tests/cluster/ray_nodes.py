@@ -83,7 +83,7 @@ def _serve(commands: IO[str], answers: IO[str]) -> None:
     from ray.cluster_utils import Cluster
 
     more: dict[str, Any] = {"object_store_memory": 80 << 20, "include_dashboard": False}
-    cluster = Cluster()
+    cluster: Any = Cluster()
     try:
         cluster.add_node(num_cpus=0, **more)
         nodes = [cluster.add_node(num_cpus=1, **more) for _ in range(2)]
