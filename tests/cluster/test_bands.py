@@ -76,11 +76,11 @@ def test_integers_in_a_plain_tiff_need_no_preparation(tmp_path: Path) -> None:
     written(tmp_path / "a.tif")
     plan, summary = planned([tmp_path / "a.tif"], tmp_path / "b.tif", tmp_path / "plan", FAST, Size(2))
     plan.close()
-    assert set(summary.tasks) == {"band", "image_join"}
+    assert set(summary.tasks) == {"band", "image-join"}
     written(tmp_path / "a.png")
     plan, summary = planned([tmp_path / "a.png"], tmp_path / "b.png", tmp_path / "plan-2", FAST, Size(2))
     plan.close()
-    assert summary.tasks["image_source"] == 1
+    assert summary.tasks["image-source"] == 1
 
 
 def test_doing_a_task_twice_is_harmless(tmp_path: Path) -> None:

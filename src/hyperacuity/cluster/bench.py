@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,8 @@ from hyperacuity.cluster.manifest import Plan, PlannedFile
 from hyperacuity.errors import BadOutput, DamagedFile, UsageError
 from hyperacuity.storage import storing
 from hyperacuity.stores import name_of, open_store
-from hyperacuity.task import Outcome, Stop
-from hyperacuity.tasks import Observer, Upscalers
+from hyperacuity.task import Outcome, Progress, Stop, Task
+from hyperacuity.tasks import Observer, Upscalers, report_work
 
 
 class Bench:
@@ -65,6 +65,16 @@ class Bench:
         """Returns a local path for the result of a file, with the name of its target."""
         return self._place("target", file.target)
 
+    def report(self, request: Task, work: Callable[[Callable[[Progress], None]], Outcome]) -> Outcome:
+        """Returns the outcome of work on a part of a request, with its errors and warnings as `tasks.run` has them.
+
+        Args:
+            request: The request, with local paths.
+            work: The work, given a function that takes its progress.
+        """
+        observer = self.observer
+        return report_work(request, observer, lambda: work(lambda progress: observer.progress(request, progress)))
+
     def publish(self, path: Path, file: PlannedFile) -> None:
         """Verify a result and put it in its place, in one atomic step; one that is there stays.
 
@@ -78,6 +88,11 @@ class Bench:
     def put_part(self, path: Path, number: int) -> None:
         """Put the intermediate result of a task in its place, in one atomic step."""
         self.plan.store.publish(path, self.plan.part(number), self.plan.digest)
+
+    def request(self, file: PlannedFile) -> Task:
+        """Returns the request for a file with local paths, as `hyperacuity upscale` would get it on this machine."""
+        source, target = str(self.source(file)), str(self.target(file))
+        return replace(self.plan.request(file), source=source, target=target, force=True)
 
     def part(self, number: int) -> Path:
         """Returns the intermediate result of a task as a local path.

@@ -6,6 +6,7 @@
 
 run                 the loop over frames: `upscale`
 outputs             where frames go: an encoded file, a folder of images, Y4M; one file each
+parts               segments made on their own, on any machine: `plan_segments`, `upscale_segment`
 segments            finished segments of a video, from which an interrupted run is resumed
 enlarging, chroma   a frame at another size
 unchanged           tiles that did not change from frame to frame are not computed again
@@ -22,8 +23,17 @@ from __future__ import annotations
 
 from hyperacuity.video.animations import is_animation
 from hyperacuity.video.kind import is_video
+from hyperacuity.video.parts import plan_segments, upscale_segment
 from hyperacuity.video.previewing import preview
 from hyperacuity.video.run import upscale
 from hyperacuity.video.sampling import sample_frames
 
-__all__ = ["is_animation", "is_video", "preview", "sample_frames", "upscale"]
+__all__ = [
+    "is_animation",
+    "is_video",
+    "plan_segments",
+    "preview",
+    "sample_frames",
+    "upscale",
+    "upscale_segment",
+]

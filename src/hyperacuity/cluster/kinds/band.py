@@ -54,8 +54,8 @@ def split(task: Task, source: Path, *, least_pixels: int = LEAST_PIXELS, band_pi
         return ""
     made_by = options.to_json()
     parts = tuple(Draft("band", {"band": n, "bands": count, "options": made_by}) for n in range(count))
-    prepare = Draft("image_source") if needs_preparation(source) else None
-    return Split(parts, Draft("image_join"), prepare)
+    prepare = Draft("image-source") if needs_preparation(source) else None
+    return Split(parts, Draft("image-join"), prepare)
 
 
 def is_done(task: PlannedTask, plan: Plan) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from pathlib import Path
 
 from hyperacuity.cluster.bench import Bench
 from hyperacuity.cluster.manifest import Plan, PlannedFile, PlannedTask
@@ -23,14 +23,10 @@ def work(task: PlannedTask, bench: Bench) -> tuple[Outcome, ...]:
 
 def _upscale(file: PlannedFile, bench: Bench) -> Outcome:
     try:
-        source = bench.source(file)
-        target = bench.target(file)
-        request = replace(
-            bench.plan.request(file), source=str(source), target=str(target), force=True, skip_existing=False
-        )
+        request = bench.request(file)
         outcome = bench.original(run(request, bench.observer, bench.stop, upscalers=bench.upscalers), file)
         if outcome.error is None:
-            bench.publish(target, file)
+            bench.publish(Path(request.target), file)
     except Unreachable:
         raise
     except HyperacuityError as error:

@@ -67,7 +67,7 @@ class FrameReader:
         """Yields all frames, the last good one repeated for those that are damaged or missing."""
         mender = DamageMender()
         deinterlacer = Deinterlacer(self._stream) if self._video.deinterlace else None
-        for packet in self._packets():
+        for packet in self.packets():
             if packet.size == 0 and not ends_stream(packet):
                 yield from mender.repeat(packet.pts)
                 continue
@@ -126,8 +126,8 @@ class FrameReader:
             return frame.dts if self._video.part.start and frame.dts is not None else self._video.start
         return self._last + nominal_interval(self._stream, self._video.rate)
 
-    def _packets(self) -> Iterator[av.Packet[Any]]:
-        """The video's packets, the empty last one too; a truncated file just ends early."""
+    def packets(self) -> Iterator[av.Packet[Any]]:
+        """Yields the video's packets, the empty last one too; a truncated file just ends early."""
         import av
 
         video, tally = self._video, PacketTally()
