@@ -19,6 +19,8 @@ from tests.cluster.images import alone, left_over, planned, written
 
 FAST = Options(model="fsrcnn", engine="onnxruntime")
 
+pytestmark = pytest.mark.cluster
+
 
 def test_a_batch_ends_with_the_files_of_one_machine(tmp_path: Path) -> None:
     if importlib.util.find_spec("ray") is None:
