@@ -132,7 +132,7 @@ KillWait=10
 MinJobAge=60
 MaxArraySize=6
 MaxJobCount=1000
-SchedulerParameters=sched_min_interval=10000,batch_sched_delay=0,sched_interval=2,requeue_delay=1
+SchedulerParameters=sched_min_interval=10000,batch_sched_delay=0,sched_interval=1,requeue_delay=1
 NodeName=n1 NodeHostname={host} NodeAddr=127.0.0.1 Port={first} CPUs=1 State=UNKNOWN
 NodeName=n2 NodeHostname={host} NodeAddr=127.0.0.1 Port={second} CPUs=1 State=UNKNOWN
 PartitionName=all Nodes=n1,n2 Default=YES MaxTime=INFINITE State=UP

@@ -10,14 +10,18 @@ from typing import Any
 import numpy as np
 import pytest
 
+from hyperacuity.cluster import planning
 from hyperacuity.cluster.kinds import band
 from hyperacuity.cluster.manifest import Plan
 from hyperacuity.cluster.runners.protocol import DONE, FAILED
 from hyperacuity.cluster.work import Worker
 from hyperacuity.size import Size
+from hyperacuity.stores import join, open_store
 from hyperacuity.task import Options, Outcome
 from hyperacuity.upscaler import find_family
 from tests.cluster.images import alone, left_over, planned, written
+from tests.cluster.plans import planned as make
+from tests.cluster.plans import template
 
 FAST = Options(model="fsrcnn", engine="onnxruntime")
 
@@ -76,11 +80,11 @@ def test_integers_in_a_plain_tiff_need_no_preparation(tmp_path: Path) -> None:
     written(tmp_path / "a.tif")
     plan, summary = planned([tmp_path / "a.tif"], tmp_path / "b.tif", tmp_path / "plan", FAST, Size(2))
     plan.close()
-    assert set(summary.tasks) == {"band", "image_join"}
+    assert set(summary.tasks) == {"band", "image-join"}
     written(tmp_path / "a.png")
     plan, summary = planned([tmp_path / "a.png"], tmp_path / "b.png", tmp_path / "plan-2", FAST, Size(2))
     plan.close()
-    assert summary.tasks["image_source"] == 1
+    assert summary.tasks["image-source"] == 1
 
 
 def test_doing_a_task_twice_is_harmless(tmp_path: Path) -> None:
@@ -159,3 +163,20 @@ def test_float_images_with_nan_fail_in_their_first_task(tmp_path: Path) -> None:
         report = Worker(plan).work_on(0)
         assert report.state == FAILED
         assert "NaN or Inf" in str(report.outcomes[0].error)
+
+
+@pytest.mark.cluster
+def test_bands_of_an_object_store_are_the_same(s3: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(planning, "_LARGE", 0)
+    source = written(tmp_path / "a.png", 4)
+    store = open_store(s3)
+    store.publish(source, join(s3, "in", "a.png"), "test")
+    request = template(size=Size(2), options=FAST)
+    make(join(s3, "in", "a.png"), join(s3, "out", "b.png"), join(s3, "plan"), request, band_from=1)
+    with Plan(join(s3, "plan")) as plan:
+        assert len(plan.levels) == 3
+        done(plan)
+        assert not any(plan.has_part(number) for number in range(len(plan)))
+    store.fetch(join(s3, "out", "b.png"), tmp_path / "b.png")
+    alone(source, tmp_path / "wanted.png", FAST, Size(2))
+    assert (tmp_path / "b.png").read_bytes() == (tmp_path / "wanted.png").read_bytes()

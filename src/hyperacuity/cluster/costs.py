@@ -5,14 +5,14 @@ from __future__ import annotations
 import contextlib
 from pathlib import Path
 
-from hyperacuity import zoo
+from hyperacuity import formats, zoo
 from hyperacuity.stores import open_store
 from hyperacuity.task import Options, Task
 
 # Megapixels of the result a second where the speed of the model was not measured, and at most: files must be read and
 # written too.
 _UNKNOWN, _FASTEST = 1.0, 8.0
-# Seconds for a file of unknown size that is not in a remote store: it gets a task of its own.
+# Seconds for a video or a series of slices: it gets a task of its own.
 _LONG = 1e9
 # Bytes of a stored image for each of its pixels, about.
 _BYTES = 1.0
@@ -42,11 +42,10 @@ class CostMeter:
             task: The request.
             source: The file as a local path; None if it is in a remote store, where its size in bytes must do.
         """
-        if source is not None:
-            size = _header_size(source)
-            if size is None:
-                return _LONG
-        else:
+        if formats.names_video(Path(task.source)) or (source is not None and source.is_dir()):
+            return _LONG
+        size = None if source is None else _header_size(source)
+        if size is None:
             entry = open_store(task.source).find(task.source)
             side = max(1, round((entry.size / _BYTES) ** 0.5)) if entry is not None else 1
             size = side, side

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from hyperacuity.cluster.leases import LeaseRecord
@@ -58,17 +58,14 @@ def run_plan(
     failed: set[int] = set()
     _forget_failures(plan)
     for numbers in plan.levels:
-        left = []
-        for number in numbers:
-            if is_done(plan, number):
-                summary.before += 1
-            elif failed and (cause := _find_failed(plan, number, failed)) is not None:
-                report = _follow(plan, number, cause)
-                summary.failed.append(report)
-                failed.add(number)
-                observe(report)
-            else:
-                left.append(number)
+        with plan.listing():
+            left = [number for number in numbers if not is_done(plan, number)]
+        summary.before += len(numbers) - len(left)
+        for report in _follow_all(plan, left, failed):
+            summary.failed.append(report)
+            failed.add(report.number)
+            observe(report)
+        left = [number for number in left if number not in failed]
         for report in _run_level(plan, runner, left, settings, stop, observe):
             summary.failed.append(report)
             failed.add(report.number)
@@ -124,14 +121,11 @@ def _pause(settings: RunSettings) -> float:
     return min(_PATIENCE, settings.lease_seconds / 4)
 
 
-def _find_failed(plan: Plan, number: int, failed: set[int]) -> int | None:
-    needs = plan.task(number).needs
-    return next((each for each in range(*needs) if each in failed), None) if needs else None
-
-
-def _follow(plan: Plan, number: int, cause: int) -> Report:
-    """The report of a task that needs one that failed."""
-    message = Message(f"task {cause}, which it needs, has failed")
-    return Report(
-        number, FAILED, tuple(Outcome(each.source, each.target, error=message) for each in plan.task(number).files)
-    )
+def _follow_all(plan: Plan, numbers: Sequence[int], failed: set[int]) -> Iterator[Report]:
+    """The reports of tasks that need a failed one."""
+    for number in numbers if failed else ():
+        task = plan.task(number)
+        cause = next((each for each in range(*task.needs) if each in failed), None) if task.needs else None
+        if cause is not None:
+            error = Message(f"task {cause}, which it needs, has failed")
+            yield Report(number, FAILED, tuple(Outcome(each.source, each.target, error=error) for each in task.files))

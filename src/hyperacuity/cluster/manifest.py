@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import tempfile
 from array import array
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from hyperacuity.errors import DamagedFile, UsageError, Use
-from hyperacuity.stores import join, open_store
+from hyperacuity.stores import Entry, join, name_of, open_store, parent_of
 from hyperacuity.task import Record, Task
 
 # The version of this format. A manifest of another one is refused.
@@ -97,6 +98,7 @@ class Plan:
     def __init__(self, location: str) -> None:
         self.location = location
         self.store = open_store(location)
+        self._lists: dict[str, dict[str, Entry]] | None = None
         manifest = join(location, MANIFEST)
         if self.store.find(manifest) is None:
             raise UsageError(f"{location} has no plan")
@@ -178,12 +180,30 @@ class Plan:
 
     def is_finished(self, file: PlannedFile) -> bool:
         """Returns whether the result of a file is there."""
-        entry = open_store(file.target).find(file.target)
+        entry = self._find(file.target)
         return entry is not None and tuple(entry.identity()) != file.replaces
 
     def has_part(self, number: int) -> bool:
         """Returns whether the intermediate result of a task is there."""
-        return self.store.find(self.part(number)) is not None
+        return self._find(self.part(number)) is not None
+
+    @contextlib.contextmanager
+    def listing(self) -> Iterator[None]:
+        """Answer questions about results in remote stores from lists, which are fast, but may miss recent results."""
+        self._lists = {}
+        try:
+            yield
+        finally:
+            self._lists = None
+
+    def _find(self, location: str) -> Entry | None:
+        store = open_store(location)
+        if self._lists is None or store.local:
+            return store.find(location)
+        folder = parent_of(location)
+        if folder not in self._lists:
+            self._lists[folder] = store.list(folder)
+        return self._lists[folder].get(name_of(location))
 
     def close(self) -> None:
         """Close the file, and remove the copy of one that is not local."""

@@ -15,7 +15,7 @@ from hyperacuity.cluster.kinds.protocol import Split
 from hyperacuity.cluster.kinds.table import SPLITTERS
 from hyperacuity.cluster.manifest import FORMAT, PlanHeader, PlannedFile, PlannedTask, write_plan
 from hyperacuity.cluster.models import hash_models, package_versions
-from hyperacuity.cluster.routes import find_routes
+from hyperacuity.cluster.routes import find_routes, kind_of
 from hyperacuity.errors import LEAVE_OUT, OTHER, HyperacuityError, UsageError, Use
 from hyperacuity.stores import check, open_store
 from hyperacuity.task import ImageOptions, Task
@@ -81,7 +81,10 @@ def make_plan(request: PlanRequest) -> PlanSummary:
     routes = find_routes(request.inputs, request.output, request.naming, recursive=request.recursive)
     _refuse_equal_names(target for _, target in routes)
     template = replace(request.template, force=False, skip_existing=False, explain=False)
-    tasks = fit_options([replace(template, source=source, target=target) for source, target in routes])
+    tasks = fit_options([replace(template, source=source, target=target) for source, target in routes], kind_of)
+    if any(kind_of(task) == "video" for task in tasks):
+        # Objects that may be images or measurements keep the options of both, and certainly are no videos.
+        tasks = [task if kind_of(task) else replace(task, video=None) for task in tasks]
     templates: list[Task] = []
     for task in tasks:
         if (bare := _bare(task)) not in templates:

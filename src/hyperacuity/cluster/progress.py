@@ -42,8 +42,10 @@ def look(plan: Plan) -> PlanProgress:
     failed = {int(name) for name in plan.store.list(plan.state("failed"))}
     done = running = 0
     failures = []
+    with plan.listing():
+        results = {number for number in range(len(plan)) if is_done(plan, number)}
     for number in range(len(plan)):
-        if is_done(plan, number):
+        if number in results:
             done += 1
         elif number in held:
             running += 1

@@ -10,8 +10,11 @@ from hyperacuity import formats
 from hyperacuity.errors import OTHER, UsageError, Use
 from hyperacuity.formats.expected import is_clutter, is_system_file
 from hyperacuity.stores import check, is_url, join, name_of, open_store, parent_of
-from hyperacuity.tasks import Naming, plan
+from hyperacuity.task import Task
+from hyperacuity.tasks import Naming, find_kind, plan
 
+# Endings of images of measurements, and of others.
+_PERHAPS_MEASURED = (".tif", ".tiff", ".jp2", ".vrt", ".img", ".nii", ".gz", ".dcm")
 # Stands for a remote output while names are made: a folder that does not exist, so that nothing in it matters.
 _STAND_IN = Path(os.path.abspath(os.sep), "hyperacuity-remote-output")
 
@@ -43,6 +46,19 @@ def find_routes(inputs: Sequence[str], output: str, naming: Naming, *, recursive
         raise UsageError(f"no images or videos in {', '.join(inputs)}")
     _refuse_repeated(routes)
     return routes
+
+
+def kind_of(task: Task) -> str:
+    """Returns the kind of a task as in `tasks.KINDS`: by the content of a file, by the name of an object.
+
+    It is "" for objects whose name does not tell whether they are images or measurements.
+    """
+    if not is_url(task.source):
+        return find_kind(Path(task.source), Path(task.target))
+    path = Path(task.source)
+    if formats.names_video(path):
+        return "video"
+    return "" if path.suffix.lower() in (*_PERHAPS_MEASURED, "") else "image"
 
 
 def _local_routes(

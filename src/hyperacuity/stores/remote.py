@@ -17,7 +17,8 @@ from hyperacuity.stores.locations import join
 from hyperacuity.stores.protocol import Entry, Store
 
 # How often a request is tried, and the seconds before the second try; each later one waits twice as long.
-_TRIES, _PAUSE = 7, 0.1
+# Packages such as s3fs repeat some of them as well.
+_TRIES, _PAUSE = 4, 0.2
 _ABSENT = (FileNotFoundError, NotADirectoryError)
 _TAGS = ("ETag", "etag", "md5Hash", "content_md5", "crc32c", "checksum")
 _TIMES = ("LastModified", "last_modified", "updated", "mtime", "created")
@@ -39,7 +40,7 @@ class RemoteStore(Store):
             fsspec = importlib.import_module("fsspec")
         except ImportError as error:
             raise MissingDependency(f"URLs such as {scheme}:// need pip install 'hyperacuity[cluster]'") from error
-        known = fsspec.registry.known_implementations.get(scheme, {})
+        known = importlib.import_module("fsspec.registry").known_implementations.get(scheme, {})
         try:
             self._files: Any = fsspec.filesystem(scheme, use_listings_cache=False)
         except ImportError as error:

@@ -25,7 +25,7 @@ The command line is a client of this package. Another one, such as an HTTP servi
 from __future__ import annotations
 
 from hyperacuity.tasks.batch import batch
-from hyperacuity.tasks.kinds import KINDS, Kind
+from hyperacuity.tasks.kinds import KINDS, Kind, find_kind
 from hyperacuity.tasks.naming import Naming
 from hyperacuity.tasks.observer import Observer
 from hyperacuity.tasks.pipes import PIPE, Pipes
@@ -45,6 +45,7 @@ __all__ = [
     "Upscalers",
     "batch",
     "choose_upscaler",
+    "find_kind",
     "find_unplanned",
     "fit_options",
     "perform",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import glob
 import os
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -91,9 +91,18 @@ def plan(inputs: Sequence[str], output: str | None, naming: Naming, *, recursive
     return routes
 
 
-def fit_options(tasks: Sequence[Task]) -> list[Task]:
-    """Leave out, where there are tasks for images and for videos, the options of the other kind of each task."""
-    kinds = [find_kind(Path(task.source), Path(task.target)) if task.source != PIPE else "" for task in tasks]
+def _kind_of(task: Task) -> str:
+    return find_kind(Path(task.source), Path(task.target)) if task.source != PIPE else ""
+
+
+def fit_options(tasks: Sequence[Task], kind_of: Callable[[Task], str] = _kind_of) -> list[Task]:
+    """Leave out, where there are tasks for images and for videos, the options of the other kind of each task.
+
+    Args:
+        tasks: The tasks.
+        kind_of: Returns the kind of a task, "" if it is not known; by the content of its source if not given.
+    """
+    kinds = [kind_of(task) for task in tasks]
     if len({*kinds}) < 2:
         return list(tasks)
     fitted = []

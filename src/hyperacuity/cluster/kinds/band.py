@@ -44,6 +44,8 @@ def split(task: Task, source: Path, *, least_pixels: int = LEAST_PIXELS, band_pi
     with formats.read(source) as opened:
         if opened.frames != 1:
             return f"it holds {opened.frames} images"
+    if task.image is not None and task.image.samples is not None:
+        return "several results are drawn from it"
     options, _ = choose_model(task.options, lambda: inspect(source))
     whole = next((model.card.name for model in find_family(options) if model.card.whole), None)
     if whole is not None:
@@ -54,8 +56,8 @@ def split(task: Task, source: Path, *, least_pixels: int = LEAST_PIXELS, band_pi
         return ""
     made_by = options.to_json()
     parts = tuple(Draft("band", {"band": n, "bands": count, "options": made_by}) for n in range(count))
-    prepare = Draft("image_source") if needs_preparation(source) else None
-    return Split(parts, Draft("image_join"), prepare)
+    prepare = Draft("image-source") if needs_preparation(source) else None
+    return Split(parts, Draft("image-join"), prepare)
 
 
 def is_done(task: PlannedTask, plan: Plan) -> bool:

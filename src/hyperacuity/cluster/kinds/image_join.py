@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from numpy.typing import NDArray
@@ -29,15 +29,14 @@ def is_done(task: PlannedTask, plan: Plan) -> bool:
 def work(task: PlannedTask, bench: Bench) -> tuple[Outcome, ...]:
     """See `TaskKind.work`."""
     (file,) = task.files
-    source, target = bench.source(file), bench.target(file)
+    request = bench.request(file)
     needs = bench.plan.task(task.needs[0]).needs
-    found = open_prepared(bench.part(needs[0]), source)[1] if needs else Facts()
-    request = replace(bench.plan.request(file), source=str(source), target=str(target), force=True, skip_existing=False)
+    found = open_prepared(bench.part(needs[0]), Path(request.source))[1] if needs else Facts()
     with decoding_into(bench.spool):
         upscalers = _Joining(task, bench, found)
         outcome = bench.original(run(request, bench.observer, bench.stop, upscalers=upscalers), file)
     if outcome.error is None:
-        bench.publish(target, file)
+        bench.publish(Path(request.target), file)
         bench.remove_parts(*task.needs)
         if needs:
             bench.remove_parts(*needs)

@@ -9,9 +9,9 @@ KINDS: dict[str, TaskKind] = {
     "files": files,
     "segment": segment,
     "video-join": video_join,
-    "image_source": image_source,
+    "image-source": image_source,
     "band": band,
-    "image_join": image_join,
+    "image-join": image_join,
 }
 
 # What splits a file into tasks of other kinds; the first that does so has the file. `band.split`, whose limits a plan

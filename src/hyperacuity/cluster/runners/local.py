@@ -97,7 +97,7 @@ class _Slot(threading.Thread):
         if line:
             return Report.from_json(json.loads(line)["report"])
         code = process.wait()
-        self._process = None
+        self._close()
         if self._stop_work.is_set():
             return None
         with contextlib.suppress(HyperacuityError):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -20,6 +21,8 @@ from hyperacuity.task import Message, Outcome, Stop
 _RETRIES = 3
 # Seconds after which a request to stop is noticed.
 _POLL = 0.2
+# Seconds for a connection to the head.
+_PATIENCE = 30.0
 # Tasks that wait in Ray beyond those that run, so that a worker has its next one at once.
 _WAITING = 2
 
@@ -69,12 +72,23 @@ def _connect(address: str) -> Any:
             ),
             stacklevel=3,
         )
+    _check_answers(address)
     try:
         ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
     except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
         reason = str(error).strip().splitlines()[0]
         raise Unreachable(f"the Ray cluster at {address} does not answer: {reason}") from error
     return ray
+
+
+def _check_answers(address: str) -> None:
+    """Raise `Unreachable` if nothing listens at an address; Ray would end the whole process."""
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    if colon and port.isdecimal():
+        try:
+            socket.create_connection((host.strip("[]"), int(port)), timeout=_PATIENCE).close()
+        except OSError as error:
+            raise Unreachable(f"the Ray cluster at {address} does not answer: {error.strerror or error}") from error
 
 
 def _uses_gpu(plan: Plan, gpus: int) -> bool:
