@@ -15,6 +15,7 @@ from fastapi.responses import JSONResponse, StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from hyperacuity.errors import HyperacuityError
+from hyperacuity.server.folders import BEFORE
 from hyperacuity.server.http import results, uploads
 from hyperacuity.server.http.identity import Owner
 from hyperacuity.server.http.problems import Problem
@@ -202,6 +203,7 @@ async def view(server: ServerState, job: Job) -> dict[str, Any]:
         shown["outcome"] = outcome
         shown["result"] = f"jobs/{job.id}/result"
         shown["result_name"] = results.download_name(server, job)
+        shown["previews"] = (server.folders.job(job.id) / BEFORE).is_file()
     return shown
 
 
