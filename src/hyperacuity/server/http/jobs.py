@@ -61,7 +61,7 @@ async def submit(
     server = state_of(request)
     upload = await uploads.find_upload(server, submission.upload, owner)
     if idempotency_key is not None:
-        earlier = await asyncio.to_thread(server.store.job_of_key, owner.id, idempotency_key)
+        earlier = await server.read(server.store.job_of_key, owner.id, idempotency_key)
         if earlier is not None:
             return JSONResponse(await view(server, earlier), 201, {"Location": f"jobs/{earlier.id}"})
     if not upload.complete:
@@ -114,7 +114,7 @@ async def listing(
 ) -> Response:
     """The jobs of who asks, newest first."""
     server = state_of(request)
-    found = await asyncio.to_thread(server.store.jobs, owner.id, limit, before)
+    found = await server.read(server.store.jobs, owner.id, limit, before)
     return JSONResponse({"jobs": [await view(server, job) for job in found]})
 
 
@@ -130,7 +130,7 @@ async def events(job: str, request: Request, owner: Owner, last_event_id: Annota
     """The changes of a job as server-sent events, from Last-Event-ID on, until it has ended."""
     server = state_of(request)
     found = await find_job(server, job, owner)
-    if found.state.ended and not await asyncio.to_thread(server.store.events, found.id, last_event_id):
+    if found.state.ended and not await server.read(server.store.events, found.id, last_event_id):
         return Response(status_code=204)  # by which a browser knows not to connect again
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     stream = _stream(server, found, last_event_id)
@@ -157,7 +157,7 @@ async def remove(job: str, request: Request, owner: Owner) -> Response:
         raise Problem(409, f"the job is {found.state}; cancel it first")
     await asyncio.to_thread(server.store.remove_job, found.id)
     await asyncio.to_thread(server.folders.remove_job, found.id)
-    if not await asyncio.to_thread(server.store.in_use, found.upload, ended=True):
+    if not await server.read(server.store.in_use, found.upload, ended=True):
         await asyncio.to_thread(server.store.remove_upload, found.upload)
         await asyncio.to_thread(server.folders.remove_upload, found.upload)
     return Response(status_code=204)
@@ -169,7 +169,7 @@ async def find_job(server: ServerState, job: str, owner: User) -> Job:
     Raises:
         Problem: 404, also for a job of another user.
     """
-    found = await asyncio.to_thread(server.store.job, job, owner.id)
+    found = await server.read(server.store.job, job, owner.id)
     if found is None:
         raise Problem(404, "there is no such job, or it has expired")
     return found
@@ -193,7 +193,7 @@ async def view(server: ServerState, job: Job) -> dict[str, Any]:
         "expires": job.expires or None,
     }
     if job.state == JobState.WAITING:
-        shown["ahead"] = await asyncio.to_thread(server.store.place, job)
+        shown["ahead"] = await server.read(server.store.place, job)
     if job.state == JobState.RUNNING and job.progress > 0:
         passed = time.time() - job.started
         shown["seconds_left"] = round(passed * (1 - job.progress) / job.progress, 1)
@@ -209,7 +209,7 @@ async def view(server: ServerState, job: Job) -> dict[str, Any]:
 
 async def _submit(server: ServerState, owner: User, upload: Upload, submission: Submission, key: str | None) -> Job:
     task = await asyncio.to_thread(_checked, submission)
-    counts = await asyncio.to_thread(server.store.counts, owner.id)
+    counts = await server.read(server.store.counts, owner.id)
     limit = server.options.max_waiting_jobs
     if counts["waiting"] >= limit:
         detail = f"{counts['waiting']} of your jobs are waiting; this server lets {limit} wait"
@@ -279,7 +279,7 @@ async def _stream(server: ServerState, job: Job, after: int) -> AsyncIterator[st
         last = after
         while not server.notifier.ended:
             changed.clear()
-            for event in await asyncio.to_thread(server.store.events, job.id, last):
+            for event in await server.read(server.store.events, job.id, last):
                 last = event.number
                 yield _line(event)
                 if event.kind in ("done", "failed", "cancelled"):

@@ -45,7 +45,7 @@ async def limits(request: Request, owner: Owner) -> Response:
     """What the server takes, what is kept for how long, and what who asks has used."""
     server = state_of(request)
     counts, kept = await asyncio.gather(
-        asyncio.to_thread(server.store.counts, owner.id), asyncio.to_thread(server.store.bytes_of, owner.id)
+        server.read(server.store.counts, owner.id), server.read(server.store.bytes_of, owner.id)
     )
     content: dict[str, Any] = {name: getattr(server.options, name) for name in _LIMITS}
     used = {"waiting_jobs": counts["waiting"], "bytes": kept}

@@ -89,7 +89,7 @@ async def terminate(upload: str, request: Request, owner: Owner) -> Response:
     found = await find_upload(server, upload, owner)
     if upload in server.writing:
         raise Problem(409, "another request is writing to this upload")
-    if await asyncio.to_thread(server.store.in_use, found.id):
+    if await server.read(server.store.in_use, found.id):
         raise Problem(409, "a job that has not ended needs this upload")
     await asyncio.to_thread(server.store.remove_upload, found.id)
     await asyncio.to_thread(server.folders.remove_upload, found.id)
@@ -107,7 +107,7 @@ async def new_upload(server: ServerState, owner: User, name: str, length: int) -
         raise server.refuse("size", Problem(413, f"the file has {length:,} bytes; this server takes {limit:,}"))
     if length == 0:
         raise server.refuse("size", Problem(400, "the file is empty"))
-    kept = await asyncio.to_thread(server.store.bytes_of, owner.id)
+    kept = await server.read(server.store.bytes_of, owner.id)
     if kept + length > server.options.max_bytes:
         detail = f"you keep {kept:,} bytes here; with {length:,} more it would be over {server.options.max_bytes:,}"
         raise server.refuse("quota", Problem(429, detail, {"Retry-After": "3600"}))
@@ -126,7 +126,7 @@ async def find_upload(server: ServerState, upload: str, owner: User) -> Upload:
     Raises:
         Problem: 404.
     """
-    found = await asyncio.to_thread(server.store.upload, upload, owner.id)
+    found = await server.read(server.store.upload, upload, owner.id)
     if found is None:
         raise Problem(404, "there is no such upload, or it has expired")
     return found

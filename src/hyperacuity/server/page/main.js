@@ -149,8 +149,7 @@ async function enter() {
   listModels(content);
   find("limits").textContent = `Files up to ${bytes(limits.max_upload_bytes)} and results up to `
     + `${number.format(limits.max_output_pixels / 1e6)} megapixels. Sources are kept for ${limits.upload_hours} hours, `
-    + `results for ${limits.result_days} days; "Remove" deletes at once. You use ${bytes(limits.used.bytes)} of `
-    + `${bytes(limits.max_bytes)}.`;
+    + `results for ${limits.result_days} days; "Remove" deletes at once.`;
   await start();
   await showInterrupted();
 }

@@ -44,6 +44,6 @@ export function button(text, name, work) {
 // The first line of a list item: a small image if there is one, the name, what is said of it, and what can be done.
 export function head(image, name, note, ...actions) {
   const text = element("div", {}, element("div", { className: "name", textContent: name }), note);
-  const what = element("div", { className: "what" }, text, element("span", { className: "actions" }, ...actions));
-  return element("div", { className: "head" }, ...(image ? [image] : []), what);
+  const done = element("span", { className: "actions" }, ...actions);
+  return element("div", { className: "head" }, ...(image ? [image] : []), text, done);
 }
