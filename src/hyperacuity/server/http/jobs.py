@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from hyperacuity.errors import HyperacuityError
 from hyperacuity.server.folders import BEFORE
-from hyperacuity.server.http import results, uploads
+from hyperacuity.server.http import description, results, uploads
 from hyperacuity.server.http.identity import Owner
 from hyperacuity.server.http.problems import Problem
 from hyperacuity.server.http.state import ServerState, state_of
@@ -50,7 +50,7 @@ class Submission(BaseModel):
     priority: int = Field(default=0, ge=-10, le=10)
 
 
-@router.post("/jobs", status_code=201)
+@router.post("/jobs", status_code=201, responses={201: description.NEW_JOB})
 async def submit(
     submission: Submission,
     request: Request,
@@ -70,7 +70,12 @@ async def submit(
     return JSONResponse(await view(server, job), 201, {"Location": f"jobs/{job.id}"})
 
 
-@router.post("/upscale")
+@router.post(
+    "/upscale",
+    status_code=202,
+    responses={202: description.NEW_JOB, **description.RESULT},
+    openapi_extra=description.SENDING,
+)
 async def upscale(
     request: Request,
     owner: Owner,
@@ -105,7 +110,7 @@ async def upscale(
     return JSONResponse(await view(server, job), 202, {"Location": f"jobs/{job.id}"})
 
 
-@router.get("/jobs")
+@router.get("/jobs", responses={200: description.JOBS})
 async def listing(
     request: Request,
     owner: Owner,
@@ -118,14 +123,14 @@ async def listing(
     return JSONResponse({"jobs": [await view(server, job) for job in found]})
 
 
-@router.get("/jobs/{job}")
+@router.get("/jobs/{job}", responses={200: description.JOB})
 async def one(job: str, request: Request, owner: Owner) -> Response:
     """One job."""
     server = state_of(request)
     return JSONResponse(await view(server, await find_job(server, job, owner)))
 
 
-@router.get("/jobs/{job}/events")
+@router.get("/jobs/{job}/events", response_class=Response, responses=description.EVENTS)
 async def events(job: str, request: Request, owner: Owner, last_event_id: Annotated[int, Header(ge=0)] = 0) -> Response:
     """The changes of a job as server-sent events, from Last-Event-ID on, until it has ended."""
     server = state_of(request)
@@ -137,7 +142,7 @@ async def events(job: str, request: Request, owner: Owner, last_event_id: Annota
     return StreamingResponse(stream, media_type="text/event-stream", headers=headers)
 
 
-@router.post("/jobs/{job}/cancel")
+@router.post("/jobs/{job}/cancel", status_code=202, responses={202: description.JOB})
 async def cancel(job: str, request: Request, owner: Owner) -> Response:
     """Ask a job to end."""
     server = state_of(request)

@@ -14,6 +14,7 @@ from typing import IO
 from fastapi import APIRouter, Request, Response
 from starlette.requests import ClientDisconnect
 
+from hyperacuity.server.http import description
 from hyperacuity.server.http.identity import Owner
 from hyperacuity.server.http.problems import Problem
 from hyperacuity.server.http.state import ServerState, state_of
@@ -30,7 +31,7 @@ _LONGEST_NAME = 255
 router = APIRouter()
 
 
-@router.options("/uploads")
+@router.options("/uploads", status_code=204)
 async def describe(request: Request) -> Response:
     """Say what the server can do."""
     limit = str(state_of(request).options.max_upload_bytes)
@@ -38,7 +39,13 @@ async def describe(request: Request) -> Response:
     return _answer(204, headers)
 
 
-@router.post("/uploads", status_code=201)
+@router.post(
+    "/uploads",
+    status_code=201,
+    response_class=Response,
+    responses=description.CREATED,
+    openapi_extra=description.CREATION,
+)
 async def create(request: Request, owner: Owner) -> Response:
     """Begin an upload; its bytes follow by PATCH."""
     _check_version(request)
@@ -50,7 +57,7 @@ async def create(request: Request, owner: Owner) -> Response:
     return _answer(201, headers)
 
 
-@router.head("/uploads/{upload}")
+@router.head("/uploads/{upload}", response_class=Response, responses=description.OFFSET, openapi_extra=description.TUS)
 async def offset(upload: str, request: Request, owner: Owner) -> Response:
     """Say how many bytes have arrived."""
     _check_version(request)
@@ -59,7 +66,7 @@ async def offset(upload: str, request: Request, owner: Owner) -> Response:
     return _answer(200, headers | {"Upload-Expires": _date(found.expires)})
 
 
-@router.patch("/uploads/{upload}", status_code=204)
+@router.patch("/uploads/{upload}", status_code=204, responses=description.REACHED, openapi_extra=description.APPENDING)
 async def append(upload: str, request: Request, owner: Owner) -> Response:
     """Add bytes at the offset that has been reached."""
     _check_version(request)
@@ -81,7 +88,7 @@ async def append(upload: str, request: Request, owner: Owner) -> Response:
     return _answer(204, {"Upload-Offset": str(reached), "Upload-Expires": _date(server.upload_expiry())})
 
 
-@router.delete("/uploads/{upload}", status_code=204)
+@router.delete("/uploads/{upload}", status_code=204, openapi_extra=description.TUS)
 async def terminate(upload: str, request: Request, owner: Owner) -> Response:
     """Forget an upload and its bytes."""
     _check_version(request)

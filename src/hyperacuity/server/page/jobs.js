@@ -6,6 +6,9 @@ import { button, date, duration, element, find, head, pixels, report } from "./w
 
 const cards = new Map(); // job id -> its list item
 const ended = (state) => ["done", "failed", "cancelled"].includes(state);
+// Whether a job changes no more: its previews follow its result soon, or never.
+const complete = (job) => ended(job.state)
+  && (job.state !== "done" || job.previews || Date.now() / 1000 - job.finished > 60);
 const SECONDS = 2; // between two looks at all jobs
 let looking = false;
 let lost = false; // whether the server did not answer the last time
@@ -89,7 +92,8 @@ export function show(job) {
   if (before && before !== job.state && job.state === "done") report(`${job.name} is ready.`);
   if (before && before !== job.state && job.state === "failed") report(`${job.name} could not be enlarged.`);
   summarise();
-  if (!ended(job.state)) watch();
+  item.dataset.complete = String(complete(job));
+  if (!complete(job)) watch();
 }
 
 export function summarise() {
@@ -113,7 +117,7 @@ async function look() {
   looking = true;
   try {
     const { jobs } = await read("jobs?limit=500");
-    for (const job of jobs.reverse()) if (!cards.has(job.id) || !ended(cards.get(job.id).dataset.state)) show(job);
+    for (const job of jobs.reverse()) if (cards.get(job.id)?.dataset.complete !== "true") show(job);
     const known = new Set(jobs.map((job) => job.id));
     for (const [id, item] of cards) if (!known.has(id) && !ended(item.dataset.state)) remove(id);
     follow(jobs.find((job) => job.state === "running")?.id ?? null);
