@@ -143,7 +143,7 @@ class Client(httpx.Client):
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             found: dict[str, Any] = self.get(f"jobs/{job}").json()
-            if found["state"] in ENDED:
+            if found["state"] in ENDED and found.get("previews", True):  # which come soon after the result
                 return found
             time.sleep(0.05)
         pytest.fail(f"job {job} has not ended after {seconds} s: {found}")

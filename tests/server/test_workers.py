@@ -79,6 +79,7 @@ def test_a_job_gives_the_bytes_of_the_library(bench: Bench, tmp_path: Path) -> N
     assert result is not None
     wanted = Path(hyperacuity.upscale(source, 2, output=tmp_path / "wanted.png"))
     assert result.read_bytes() == wanted.read_bytes()
+    bench.wait(done, lambda job: (bench.folders.job(job.id) / "before.jpg").exists())
     for name in ("before.jpg", "after.jpg"):
         with Image.open(bench.folders.job(done.id) / name) as preview:
             assert preview.size == (80, 80)

@@ -11,6 +11,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse, PlainTextResponse
 
 import hyperacuity
+from hyperacuity.server.http import description
 from hyperacuity.server.http.identity import Owner
 from hyperacuity.server.http.state import ServerState, state_of
 
@@ -45,27 +46,27 @@ async def limits(request: Request, owner: Owner) -> Response:
     """What the server takes, what is kept for how long, and what who asks has used."""
     server = state_of(request)
     counts, kept = await asyncio.gather(
-        asyncio.to_thread(server.store.counts, owner.id), asyncio.to_thread(server.store.bytes_of, owner.id)
+        server.read(server.store.counts, owner.id), server.read(server.store.bytes_of, owner.id)
     )
     content: dict[str, Any] = {name: getattr(server.options, name) for name in _LIMITS}
     used = {"waiting_jobs": counts["waiting"], "bytes": kept}
     return JSONResponse(content | {"used": used, "auth": server.options.auth, "version": hyperacuity.__version__})
 
 
-@health.get("/livez")
+@health.get("/livez", response_class=Response, responses=description.TEXT)
 async def live() -> Response:
     """Whether the process answers."""
     return PlainTextResponse("ok")
 
 
-@health.get("/readyz")
+@health.get("/readyz", response_class=Response, responses=description.TEXT | {503: description.TEXT[200]})
 async def ready(request: Request) -> Response:
     """Whether jobs would be done: the store can be read, workers run, the disk has room."""
     reason = await asyncio.to_thread(_not_ready, state_of(request))
     return PlainTextResponse("ok") if reason is None else PlainTextResponse(reason, 503)
 
 
-@health.get("/metrics")
+@health.get("/metrics", response_class=Response, responses=description.TEXT)
 async def metrics(request: Request, _: Owner) -> Response:
     """Numbers for Prometheus; no label comes from a client."""
     from prometheus_client import CONTENT_TYPE_LATEST

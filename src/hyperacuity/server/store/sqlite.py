@@ -32,6 +32,8 @@ class SqliteStore(Store):
         UsageError: The file cannot be opened, is not a store, or is of another version.
     """
 
+    reads_at_once = True
+
     def __init__(self, path: Path) -> None:
         self._lock, self._copy_lock = threading.RLock(), threading.RLock()
         try:

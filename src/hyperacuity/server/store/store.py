@@ -28,6 +28,8 @@ class Store(AccountStore):
 
     # What the SELECT of a claim ends with, so that two servers do not wait for one another.
     claim_lock = ""
+    # Whether those who only read uploads, jobs and events get them from memory.
+    reads_at_once = False
 
     # Uploads
 
