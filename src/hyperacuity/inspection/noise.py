@@ -47,7 +47,8 @@ def measure_noise(crops: Sequence[Plane]) -> float:
     planes = _planes()
     rest = flat - (flat @ planes) @ planes.T
     deviations = np.sqrt((rest**2).sum(axis=1) / (SIDE**2 - 3))
-    low, higher = np.percentile(deviations, [1, 20])
+    deviations.sort()  # np.percentile would import np.ma, in 15 ms
+    low, higher = np.interp([0.01, 0.2], np.linspace(0, 1, len(deviations)), deviations)
     if low <= 0:
         return 0.0
     even = np.clip((_UNEVEN - higher / low) / (_UNEVEN - _EVEN), 0, 1)

@@ -7,9 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import IO
 
-from hyperacuity import raster
 from hyperacuity.errors import LEAVE_OUT, UsageError, Use
-from hyperacuity.formats.raster.recognition import accepts as is_raster
+from hyperacuity.formats.raster import accepts as is_raster
 from hyperacuity.inspection import Inspection
 from hyperacuity.task import MeasurementOptions, Outcome, Progress, Stop, Task, VideoOptions
 from hyperacuity.upscaler import Upscaler
@@ -37,6 +36,8 @@ def run(
     stop: Stop,
 ) -> Outcome:
     """Enlarge one raster, or write a preview of it; see `kinds.Kind.run`."""
+    from hyperacuity import raster
+
     if not (isinstance(source, Path) and isinstance(target, Path)):
         raise UsageError("a raster is written into a file, and not into a pipe", Use(output="larger.tif"))
     if task.image is not None and task.image.quality is not None:

@@ -7,8 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import IO
 
-from hyperacuity import medical
 from hyperacuity.errors import LEAVE_OUT, UsageError, Use
+from hyperacuity.formats import dicom, nifti
 from hyperacuity.inspection import Inspection
 from hyperacuity.task import MeasurementOptions, Outcome, Progress, Stop, Task, VideoOptions
 from hyperacuity.upscaler import Upscaler
@@ -18,8 +18,10 @@ MODEL: str | None = "acute-10k"
 
 
 def accepts(source: Path | IO[bytes]) -> bool:
-    """Returns whether a source is a medical image. Streams are other images: formats of slices need files."""
-    return isinstance(source, Path) and source.exists() and medical.accepts(source)
+    """Returns whether a source is a file of DICOM or NIfTI, or a folder with files of DICOM; a stream is neither."""
+    if not isinstance(source, Path) or not source.exists():
+        return False
+    return dicom.find_files(source) != [] if source.is_dir() else nifti.accepts(source) or dicom.accepts(source)
 
 
 def inspect(task: Task, source: Path | IO[bytes]) -> tuple[Inspection | None, Path | IO[bytes]]:
@@ -36,6 +38,8 @@ def run(
     stop: Stop,
 ) -> Outcome:
     """Enlarge one medical image; see `kinds.Kind.run`."""
+    from hyperacuity import medical
+
     if not (isinstance(source, Path) and isinstance(target, Path)):
         raise UsageError("a medical image is written into a file, and not into a pipe", Use(output="larger.nii.gz"))
     if task.image is not None and task.image.quality is not None:
