@@ -40,11 +40,16 @@ def test_asking_for_the_functions_loads_no_codec_and_no_runtime() -> None:
 
 def loaded_by_command(*arguments: str) -> set[str]:
     """The names of all modules after a command."""
-    statement = (
-        "import sys\nfrom hyperacuity.cli import main\n"
-        f"sys.argv[1:] = {list(arguments)}\ntry:\n    main()\nexcept SystemExit as end:\n    assert not end.code, end.code"
+    lines = (
+        "import sys",
+        "from hyperacuity.cli import main",
+        f"sys.argv[1:] = {list(arguments)}",
+        "try:",
+        "    main()",
+        "except SystemExit as end:",
+        "    assert not end.code, end.code",
     )
-    return loaded_by(statement)
+    return loaded_by("\n".join(lines))
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["upscale", "--help"]])
