@@ -97,7 +97,7 @@ def open_result(
         begin: The time of the source, in seconds, from which streams are copied.
     """
     streams = [one for one in source.streams if not _is_rebuilt(one, video)] if source else []
-    covers = copying.read_covers(video) if source else {}
+    covers = copying.read_covers(video) if any(map(is_cover, streams)) else {}
     losses: list[str] = []
     holds = {stream.index: copying.fits(stream, kind, covers.get(stream.index)) for stream in streams}
     chained = "unofficially" in holds.values()
