@@ -10,6 +10,7 @@ from hyperacuity.formats import foreign, table, video
 from hyperacuity.formats.content import open_content
 from hyperacuity.formats.photo import glib
 from hyperacuity.formats.protocol import Sink, Source
+from hyperacuity.formats.video.patterns import is_pattern
 from hyperacuity.image import Item, RowSource
 
 
@@ -146,6 +147,20 @@ def is_video(path: Path) -> bool:
     images = (each.accepts(content) for each in table.FORMATS)
     known = foreign.known(content.head) is not None
     return not any(images) and not known and video.accepts(content.head, content.data)
+
+
+def is_video_or_frames(path: Path) -> bool:
+    """Return whether a path is a video file, by its content, or a pattern of frames such as "frames/%06d.png"."""
+    return is_pattern(path) or is_video(path)
+
+
+def is_animation(path: Path) -> bool:
+    """Return whether a file is an image that moves, by its content."""
+    try:
+        with read(path) as source:
+            return source.frames > 1 and source.loop is not None
+    except HyperacuityError:
+        return False  # opening it raises the error
 
 
 def ending(path: Path) -> str:

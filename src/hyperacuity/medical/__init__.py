@@ -18,6 +18,6 @@ Not for diagnosis: nothing is measured between the pixels of the source.
 from __future__ import annotations
 
 from hyperacuity.medical.previewing import preview
-from hyperacuity.medical.run import accepts, upscale
+from hyperacuity.medical.run import upscale
 
-__all__ = ["accepts", "preview", "upscale"]
+__all__ = ["preview", "upscale"]

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from hyperacuity import values
 from hyperacuity.errors import UsageError
-from hyperacuity.formats.nifti import NiftiSink, NiftiSource
-from hyperacuity.formats.nifti.sink import write_record
+from hyperacuity.formats.nifti.sink import NiftiSink, write_record
+from hyperacuity.formats.nifti.source import NiftiSource
 from hyperacuity.formats.protocol import LossWarning
 from hyperacuity.image import Survey
 from hyperacuity.medical import provenance

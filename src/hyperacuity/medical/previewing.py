@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from hyperacuity import formats, values
 from hyperacuity.errors import UnsupportedFormat, UsageError
-from hyperacuity.formats.dicom import DicomImage, find_files
-from hyperacuity.formats.nifti import NiftiSource
+from hyperacuity.formats.dicom import find_files
+from hyperacuity.formats.dicom.slices import DicomImage
 from hyperacuity.formats.nifti import accepts as is_nifti
+from hyperacuity.formats.nifti.source import NiftiSource
 from hyperacuity.image import Header, Image
 from hyperacuity.medical.slices import SliceEnlarger, describe, with_survey
 from hyperacuity.pipeline.scale_bar import GAP, draw_bar

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from hyperacuity.errors import LEAVE_OUT, UsageError, Use
-from hyperacuity.formats import dicom, nifti
+from hyperacuity.formats.nifti import accepts as is_nifti
 from hyperacuity.medical.nifti import upscale_volume
 from hyperacuity.medical.series import check_target, upscale_series
 from hyperacuity.size import Size
@@ -14,11 +14,6 @@ from hyperacuity.storage import may_write
 from hyperacuity.task import MeasurementOptions, Outcome, Progress, Stop
 from hyperacuity.upscaler import Upscaler
 from hyperacuity.zoo import refuse_generative
-
-
-def accepts(path: Path) -> bool:
-    """Return whether a path is a medical image: a file of DICOM or NIfTI, or a folder with files of DICOM."""
-    return dicom.find_files(path) != [] if path.is_dir() else nifti.accepts(path) or dicom.accepts(path)
 
 
 def upscale(
@@ -62,7 +57,7 @@ def upscale(
     else:
         may_write(target, source, force=force)
     refuse_generative(upscaler.family[0].card, "medical images", allowed=options.allow_generative)
-    if source.is_file() and nifti.accepts(source):
+    if source.is_file() and is_nifti(source):
         return upscale_volume(upscaler, source, target, size, options, observe, stop)
     if options.through_plane != 1:
         raise UsageError(

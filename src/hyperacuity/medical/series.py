@@ -17,7 +17,10 @@ from numpy.typing import NDArray
 import hyperacuity
 from hyperacuity import values
 from hyperacuity.errors import OTHER, UnsupportedFormat, UsageError, Use
-from hyperacuity.formats.dicom import Derivation, DicomImage, find_files, write_dataset
+from hyperacuity.formats.dicom import find_files
+from hyperacuity.formats.dicom.derivation import Derivation
+from hyperacuity.formats.dicom.slices import DicomImage
+from hyperacuity.formats.dicom.writing import write_dataset
 from hyperacuity.formats.protocol import LossWarning
 from hyperacuity.image import BandRange, Header, Measured, Survey
 from hyperacuity.medical import provenance

@@ -63,7 +63,15 @@ class Pipeline:
     damping: float | None = None
     view: int | None = None
 
-    def stream(self, source: Image | Strips, height: int, width: int, meter: ConsistencyMeter | None = None) -> Strips:
+    def stream(
+        self,
+        source: Image | Strips,
+        height: int,
+        width: int,
+        meter: ConsistencyMeter | None = None,
+        *,
+        known: Facts | None = None,
+    ) -> Strips:
         """Resize an image, computed while the rows of the result are read.
 
         Depth, levels, alpha and metadata stay as they are. Rows in memory at a time are few, so an image may be larger
@@ -75,6 +83,7 @@ class Pipeline:
             height: Of the result, in pixels.
             width: Likewise.
             meter: Gets the rows of the image and of the result.
+            known: What a first pass would find, if that is known already; there is none then.
 
         Returns:
             The result's rows, which can be read once. Reading them raises `BadOutput` when a network returns an invalid
@@ -85,9 +94,12 @@ class Pipeline:
             UsageError: If the image contains NaN or Inf.
             DamagedFile: If a first pass finds too few or too many rows.
         """
-        strips = first_pass.rereadable(source.strips() if isinstance(source, Image) else source)
+        strips = source.strips() if isinstance(source, Image) else source
+        if known is None:
+            strips = first_pass.rereadable(strips)
+            known = first_pass.survey(strips)
         meter = meter if strips.header.measured is None else None
-        way = _Way(self, strips.header, first_pass.survey(strips), (height, width))
+        way = _Way(self, strips.header, known, (height, width))
         rows = way.stream(strips, meter)
         rows = rows if meter is None else _observed(rows, meter.add_result)
         return Strips(strips.header.resized(height, width), rows)

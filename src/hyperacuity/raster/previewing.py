@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from hyperacuity import formats, values
 from hyperacuity.errors import UnsupportedFormat
-from hyperacuity.formats.raster import RasterSource
 from hyperacuity.formats.raster.dependency import gdal
+from hyperacuity.formats.raster.source import RasterSource
 from hyperacuity.image import Header, Image, Strips
 from hyperacuity.pipeline.box_consistency import Consistency, measure, project
 from hyperacuity.pipeline.scale_bar import GAP, draw_bar

@@ -9,8 +9,9 @@ from typing import Any
 
 from hyperacuity import values
 from hyperacuity.errors import UsageError
-from hyperacuity.formats.raster import RasterSink, RasterSource
 from hyperacuity.formats.raster.dependency import gdal
+from hyperacuity.formats.raster.sink import RasterSink
+from hyperacuity.formats.raster.source import RasterSource
 from hyperacuity.image import Strips, Survey
 from hyperacuity.pipeline.box_consistency import Consistency, measure, project
 from hyperacuity.raster.provenance import provenance, summary

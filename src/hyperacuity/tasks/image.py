@@ -15,7 +15,7 @@ from typing import IO
 import numpy as np
 from numpy.typing import NDArray
 
-from hyperacuity import formats, inspection, reporting
+from hyperacuity import formats, inspection
 from hyperacuity.error_maps import ErrorMapRequest
 from hyperacuity.errors import LEAVE_OUT, HyperacuityError, UsageError, Use
 from hyperacuity.inspection import Inspection
@@ -108,6 +108,8 @@ def _report(
     data: Path | bytes,
     samples: list[NDArray[np.float32]],
 ) -> None:
+    from hyperacuity import reporting
+
     found = None
     with contextlib.suppress(HyperacuityError):
         found = inspection.inspect(data)

@@ -6,8 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
-from hyperacuity import raster
-from hyperacuity.formats.raster.recognition import accepts as is_raster
+from hyperacuity.formats.raster import accepts as is_raster
 from hyperacuity.inspection import Inspection
 from hyperacuity.task import Outcome, Progress, Stop, Task
 from hyperacuity.tasks.measurements import check_request
@@ -36,6 +35,8 @@ def run(
     stop: Stop,
 ) -> Outcome:
     """Enlarge one raster, or write a preview of it; see `kinds.Kind.run`."""
+    from hyperacuity import raster
+
     request = check_request(task, source, target, "raster")
     work = request.source, request.target, task.size
     if request.preview:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
-from hyperacuity import medical
+from hyperacuity.formats import dicom, nifti
 from hyperacuity.inspection import Inspection
 from hyperacuity.task import Outcome, Progress, Stop, Task
 from hyperacuity.tasks.measurements import check_request
@@ -17,8 +17,10 @@ MODEL: str | None = "acute-10k"
 
 
 def accepts(source: Path | IO[bytes]) -> bool:
-    """Returns whether a source is a medical image. Streams are other images: formats of slices need files."""
-    return isinstance(source, Path) and source.exists() and medical.accepts(source)
+    """Returns whether a source is a file of DICOM or NIfTI, or a folder with files of DICOM; a stream is neither."""
+    if not isinstance(source, Path) or not source.exists():
+        return False
+    return dicom.find_files(source) != [] if source.is_dir() else nifti.accepts(source) or dicom.accepts(source)
 
 
 def inspect(task: Task, source: Path | IO[bytes]) -> tuple[Inspection | None, Path | IO[bytes]]:
@@ -35,6 +37,8 @@ def run(
     stop: Stop,
 ) -> Outcome:
     """Enlarge one medical image; see `kinds.Kind.run`."""
+    from hyperacuity import medical
+
     request = check_request(task, source, target, "volume")
     work = request.source, request.target, task.size
     if request.preview:

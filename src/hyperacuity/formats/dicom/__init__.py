@@ -13,10 +13,6 @@ Stored values are computed, so rescaling and windows stay. Needs pydicom, an ext
 
 from __future__ import annotations
 
-from hyperacuity.formats.dicom.derivation import Derivation
-from hyperacuity.formats.dicom.reading import read_dataset
 from hyperacuity.formats.dicom.recognition import accepts, find_files
-from hyperacuity.formats.dicom.slices import DicomImage
-from hyperacuity.formats.dicom.writing import write_dataset
 
-__all__ = ["Derivation", "DicomImage", "accepts", "find_files", "read_dataset", "write_dataset"]
+__all__ = ["accepts", "find_files"]

@@ -12,7 +12,5 @@ Stored values are computed, so the slope and the intercept of the header stay. N
 from __future__ import annotations
 
 from hyperacuity.formats.nifti.recognition import accepts
-from hyperacuity.formats.nifti.sink import NiftiSink
-from hyperacuity.formats.nifti.source import NiftiSource
 
-__all__ = ["NiftiSink", "NiftiSource", "accepts"]
+__all__ = ["accepts"]

@@ -22,7 +22,6 @@ class Codec:
         crf: The default quality on the codec's own scale, smaller is better; None for lossless codecs.
         preset: The default speed; None if the codec has no such setting.
         even: Whether sides must be multiples of a chroma sample.
-        stores_aspect: Whether the bitstream itself holds the shape of pixels.
         parameters: FFmpeg's option for parameters that only the encoder knows, among them HDR10's.
         options: Further settings, as FFmpeg names them.
         alpha: FFmpeg's formats with alpha that every decoder takes; Matroska and WebM keep it.
@@ -33,7 +32,6 @@ class Codec:
     crf: float | None
     preset: str | None
     even: bool = False
-    stores_aspect: bool = False
     parameters: str | None = None
     options: Mapping[str, str] = field(default_factory=dict)
     alpha: tuple[str, ...] = ()
@@ -48,7 +46,6 @@ CODECS = {
         17,
         "veryfast",
         even=True,
-        stores_aspect=True,
         parameters="x264-params",
         options={"x264-params": "cpu-independent=1"},
     ),
@@ -57,7 +54,6 @@ CODECS = {
         19,
         "fast",
         even=True,
-        stores_aspect=True,
         parameters="x265-params",
         options={"x265-params": "log-level=error"},
     ),
