@@ -21,6 +21,7 @@ from hyperacuity.pipeline.codes import Codes
 from hyperacuity.pipeline.first_pass import Facts
 from hyperacuity.pipeline.planes import Planes
 from hyperacuity.pipeline.rows import RowReader, RowStep, block_rows, map_ahead, regroup, resize_stream
+from hyperacuity.pipeline.texture import TextureLimit
 from hyperacuity.resize import taps
 
 Rows = NDArray[Any]
@@ -85,22 +86,30 @@ def stream(
         excess = (block - _cut(block, codes) for block in again_planes)
         rest = RowReader(resize_stream((header.height, header.width), size, "bicubic", pool, excess, _unchanged))
         planes = _cut_all(planes, codes)
+    limit: TextureLimit | None = None
+    if measured is not None and size[0] >= header.height and size[1] >= header.width:
+        planes, again_planes = itertools.tee(planes)
+        limit = TextureLimit(again_planes, (header.height, header.width), size, pool)
     for step in steps:
         planes = step(pool, planes, _unchanged)
 
-    def parts() -> Iterator[tuple[Planes, Planes | None, Rows | None]]:
+    def parts() -> Iterator[tuple[Planes, int, tuple[Planes, Planes] | None, Planes | None, Rows | None]]:
         top = 0
         for block in planes:
             bottom = top + block.shape[1]
             yield (
                 block,
+                top,
+                None if limit is None else limit.read(top, bottom),
                 None if rest is None else rest.read(top, bottom),
                 None if nearest is None else nearest.read(top, bottom),
             )
             top = bottom
 
-    def finish(part: tuple[Planes, Planes | None, Rows | None]) -> Rows:
-        block, excess, near = part
+    def finish(part: tuple[Planes, int, tuple[Planes, Planes] | None, Planes | None, Rows | None]) -> Rows:
+        block, top, smooth, excess, near = part
+        if limit is not None and smooth is not None:
+            block = limit.limited(block, top, smooth)
         stored = codes.to_stored(block if excess is None else block + excess)
         return stored if measured is None else _restore(stored, near, header, found)
 
