@@ -79,8 +79,8 @@ def main() -> None:
         write_series(folder / "series")
         write_scene(folder / "scene.tif")
         for task, source, megapixels in (
-            ("CT series, 300 slices", folder / "series", SLICES * (2 * SLICE) ** 2 / 1e6),
             ("GeoTIFF, uint16, one band", folder / "scene.tif", (2 * SIDE) ** 2 / 1e6),
+            ("CT series, 300 slices", folder / "series", SLICES * (2 * SLICE) ** 2 / 1e6),
         ):
             target = folder / f"larger{source.suffix}"
             peak, seconds = memory.peak(source, target)

@@ -9,6 +9,7 @@ nifti       one volume
 series      DICOM: one file, or a folder
 slices      one slice through the network, and how near the result is to it
 through_plane  slices between the slices of a volume, by a cubic spline
+padding     padding that a file does not declare
 previewing  the middle slice before and after, as an image: `preview`
 provenance  how a result was made, as data
 

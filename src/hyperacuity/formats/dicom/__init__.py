@@ -2,6 +2,7 @@
 
     recognition  which files are DICOM, by their first bytes: `accepts`, `find_files`
     reading      a file's elements, without a value of them in any message: `read_dataset`
+    isolated     decoding by gdcm, in a process of its own
     slices       the pixels of a file, frame by frame, and what is known about them: `DicomImage`
     geometry     where the pixels lie
     elements     all other elements of an enlarged file
