@@ -20,6 +20,7 @@ from hyperacuity.train.losses.lpips import Lpips
 from hyperacuity.train.losses.mse import mse
 from hyperacuity.train.losses.perceptual import Perceptual
 from hyperacuity.train.losses.ssim import ssim
+from hyperacuity.train.losses.texture import texture
 from hyperacuity.train.losses.tv import tv
 
 LOSSES: dict[str, LossFunction | type[LossSettings]] = {
@@ -30,6 +31,7 @@ LOSSES: dict[str, LossFunction | type[LossSettings]] = {
     "fft": fft,
     "gradient": gradient,
     "flat": flat,
+    "texture": texture,
     "tv": tv,
     "consistency": consistency,
     "perceptual": Perceptual,
@@ -59,5 +61,6 @@ __all__ = [
     "l1",
     "mse",
     "ssim",
+    "texture",
     "tv",
 ]
