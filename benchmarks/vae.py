@@ -1,4 +1,4 @@
-"""Quality and diversity of the samples of the VAE, by the protocol of NTIRE's challenge on the space of super-resolution.
+"""Quality and diversity of the samples of the VAE, by the protocol of NTIRE's challenge on the SR space.
 
     python benchmarks/vae.py                                                into results/vae.csv: Kodak24, x2, x3 and x4
     python benchmarks/vae.py ../shared/data/benchmarks/Set14 --models vae-x4

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from hyperacuity import formats, inspection, reporting
 from hyperacuity.error_maps import ErrorMapRequest
-from hyperacuity.errors import LEAVE_OUT, HyperacuityError, HyperacuityWarning, Run, UsageError, Use
+from hyperacuity.errors import LEAVE_OUT, HyperacuityError, HyperacuityWarning, UsageError, Use
 from hyperacuity.inspection import Inspection
 from hyperacuity.sampling import SampleRequest, write_samples
 from hyperacuity.task import ImageOptions, MeasurementOptions, Outcome, Progress, Stop, Task, VideoOptions
@@ -79,7 +79,7 @@ def run(
         outcome = enlarge(target, task.size, force=task.force)
         if options.report is not None:
             checked.report(Path(options.report), task, outcome, upscaler, data)
-        checked.warn(task, outcome)
+        checked.warn(task)
         return outcome
     if options.report is not None:
         raise UsageError("a report is about a file, but the result goes to standard output", Use(report=LEAVE_OUT))
@@ -143,11 +143,9 @@ class _CheckedInput:
         errors = self.sampled[0] if self.sampled else None
         reporting.write_report(path, content, data, Path(outcome.target), errors)
 
-    def warn(self, task: Task, outcome: Outcome) -> None:
+    def warn(self, task: Task) -> None:
         """Warn if the error map does not know all errors."""
         if self.beyond and self.found is not None:
             reason = inspection.describe_reason(self.found)
-            message = (
-                f"{Path(task.source).name} is not clean ({reason}), but its error map is calibrated for clean input"
-            )
-            warnings.warn(ErrorMapWarning(message, Run("calibrate", outcome.models[-1])), stacklevel=3)
+            message = f"the input is not clean ({reason}), but the error map is calibrated for clean input"
+            warnings.warn(ErrorMapWarning(f"{Path(task.source).name}: {message}"), stacklevel=3)
