@@ -43,6 +43,8 @@ def run(
         raise UsageError(
             "quality is an option of images; values of a raster are stored exactly", Use(quality=LEAVE_OUT)
         )
+    if task.image is not None:
+        task.image.refuse("this is a raster")
     options, videos = task.measurement or MeasurementOptions(), task.video or VideoOptions()
     if replace(videos, strict=False, preview=False) != VideoOptions():
         names = dict.fromkeys(videos.to_json(), LEAVE_OUT)

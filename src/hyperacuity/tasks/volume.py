@@ -40,6 +40,8 @@ def run(
         raise UsageError("a medical image is written into a file, and not into a pipe", Use(output="larger.nii.gz"))
     if task.image is not None and task.image.quality is not None:
         raise UsageError("quality is an option of images; measured values are stored exactly", Use(quality=LEAVE_OUT))
+    if task.image is not None:
+        task.image.refuse("this is a medical image")
     videos = task.video or VideoOptions()
     if replace(videos, strict=False, preview=False) != VideoOptions():
         names = dict.fromkeys(videos.to_json(), LEAVE_OUT)
