@@ -47,6 +47,7 @@ class ErrorMapRequest:
         look: Whether to write colours with a legend instead of numbers.
         source: What the map is computed from: "network", the one that was trained for it; "tta", how far the results
             for the eight flips and rotations of the input differ; "samples", how far samples differ.
+        dirty: Whether the input is not clean, which the legend then says.
         calibration: A file of `hyperacuity calibrate`; None for the calibration of the package.
         sampled: Gets every n-th row and column of the map in grey levels, at most `side` on each side.
         side: See `sampled`.
@@ -55,6 +56,7 @@ class ErrorMapRequest:
     path: Path | None = None
     look: bool = False
     source: str = "network"
+    dirty: bool = False
     calibration: Path | None = None
     sampled: Callable[[NDArray[np.float32]], None] | None = None
     side: int = 480
@@ -159,8 +161,9 @@ def write_error_map(request: ErrorMapRequest, meter: ErrorMeter, model: str, sev
         write_levels(request.path, height, width, rows)
         return shares
     with formats.write(request.path, None) as sink:
-        header = Header(height + len(legend(width)), width, 3, np.dtype(np.uint8), (0, 255))
-        sink.write(Strips(header, picture_rows(rows, width)))
+        total = height + len(legend(width, dirty=request.dirty))
+        header = Header(total, width, 3, np.dtype(np.uint8), (0, 255))
+        sink.write(Strips(header, picture_rows(rows, width, dirty=request.dirty)))
     return shares
 
 

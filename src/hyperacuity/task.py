@@ -180,6 +180,12 @@ class ImageOptions(Record):
     temperature: float = 1.0
     origin: bool | None = None
 
+    def refuse(self, kind: str) -> None:
+        """Raise `UsageError` if options are given that a task of another kind, in words, cannot follow."""
+        given = [name for name in self.to_json() if name not in ("quality", "ending", "strict")]
+        if given:
+            raise UsageError(f"{kind}, but options for images are given", Use(**dict.fromkeys(given, LEAVE_OUT)))
+
 
 @dataclass(frozen=True)
 class VideoOptions(Record):

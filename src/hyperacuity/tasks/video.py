@@ -46,6 +46,8 @@ def run(
 
     if task.image is not None and task.image.quality is not None:
         raise UsageError("quality is an option of images; videos have crf", Use(quality=LEAVE_OUT))
+    if task.image is not None:
+        task.image.refuse("this is a video")
     options = task.video or VideoOptions()
     if options.preview:
         if not (isinstance(source, Path) and isinstance(target, Path)):

@@ -23,7 +23,7 @@ COVERAGE = 0.9
 _GROUPS = 12
 # How much more than average the group of least error is covered, and the group of greatest error less: a small error is
 # cheap to cover, so the same coverage of all pixels together takes narrower intervals.
-_TILT = 0.03
+_TILT = 0.02
 # Of the package: by model, and "any-xN" for models that were not calibrated.
 _SHIPPED = Path(__file__).with_name("calibrations.json")
 
