@@ -14,8 +14,8 @@ demo: $(VENV)/.runtime  ## upscale a real photo x2 and x4 with the default model
 test: lint docs  ## all checks and tests, as CI runs them
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow and not gpu and not long" -n logical --maxprocesses 4 --dist worksteal
 
-test-long: $(VENV)/.development  ## the server under kills, load and slow clients; takes minutes
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m long tests/server
+test-long: $(VENV)/.development  ## the server and clusters under kills, load and slow clients; takes hours
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m long tests/server tests/cluster
 
 lint: $(VENV)/.development
 	$(BIN)/ruff format --check .

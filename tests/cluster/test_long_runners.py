@@ -13,7 +13,7 @@ import random
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -230,3 +230,55 @@ def test_a_head_of_ray_that_is_killed_loses_nothing(
     with ray_nodes.running() as nodes:
         finish(sources, tmp_path, nodes.command(location), nodes.environment)
     record("ray", "head", number, round(moment, 2), before)
+
+
+RECIPE = """
+steps = 3000
+validate_every = 50
+[model]
+name = "tiny-x2"
+architecture = "fsrcnn"
+config = { scale = 2, d = 8, s = 4, m = 1 }
+licence = "CC0-1.0"
+trained_on = "noise"
+paper = "none"
+[data]
+train = ["in"]
+validation = ["validation"]
+reports = ["validation"]
+patch = 8
+batch = 2
+[losses]
+l1 = 1.0
+"""
+
+
+def test_a_training_on_two_nodes_resumes_when_it_is_queued_again(slurm_cluster: slurm.Slurm, tmp_path: Path) -> None:
+    for name in ("in", "validation"):
+        (tmp_path / name).mkdir()
+        written(tmp_path / name / "a.png", height=48, width=48)
+    (tmp_path / "tiny.toml").write_text(RECIPE)
+    given = ["train", "tiny.toml", "--slurm", "2", "--device", "cpu"]
+    subprocess.run([sys.executable, "-m", "hyperacuity", *given], cwd=tmp_path, check=True, capture_output=True)
+    folder = tmp_path / "runs" / "tiny-x2"
+    submitted = subprocess.run(
+        ["sbatch", "--parsable", str(folder / "train.sbatch")],
+        cwd=tmp_path,
+        env=slurm_cluster.environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    job = submitted.stdout.strip()
+    wait(lambda: any(folder.rglob("step-*.pt")), folder)
+    slurm_cluster.call("scontrol", "requeue", job)
+    wait((folder / "tiny-x2.safetensors").exists, folder)
+    wait(lambda: not slurm_cluster.call("squeue", "--noheader"), folder)
+    assert "Restarts=1" in slurm_cluster.call("scontrol", "show", "job", job)
+
+
+def wait(found: Callable[[], bool], folder: Path) -> None:
+    end = time.monotonic() + _PATIENCE
+    while not found():
+        assert time.monotonic() < end, "\n".join(path.read_text()[-3000:] for path in folder.glob("slurm-*.out"))
+        time.sleep(0.5)
