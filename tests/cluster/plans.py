@@ -37,8 +37,7 @@ def planned(
 def work_all(location: str, seed: int = 0, settings: RunSettings | None = None) -> list[Report]:
     """Work on all tasks of a plan in this process, those that do not need each other in random order."""
     reports = []
-    with Plan(location) as opened:
-        worker = Worker(opened, settings)
+    with Plan(location) as opened, Worker(opened, settings) as worker:
         for numbers in opened.levels:
             for number in random.Random(seed).sample(numbers, len(numbers)):
                 reports.append(worker.work_on(number))

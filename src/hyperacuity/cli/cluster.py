@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import json
 import sys
@@ -159,8 +160,13 @@ def work(
         raise UsageError("give --task N, or --next")
     settings = RunSettings(lease_seconds=lease, spool=spool, same_cpu=same_cpu)
     code = 0
-    with interruptible() as interruption, Plan(plan) as opened, printed_warnings():
-        worker = Worker(opened, settings, interruption.stop)
+    with (
+        interruptible() as interruption,
+        Plan(plan) as opened,
+        printed_warnings(),
+        contextlib.ExitStack() as held,
+    ):
+        worker = held.enter_context(Worker(opened, settings, interruption.stop))
         reports: list[Report] = []
         if following:
             report = worker.work_on_next()
@@ -295,6 +301,27 @@ def status(plan: PlanFolder, as_json: Json = False) -> None:
     _print(f"{found.tasks} tasks: {found.done} done, {found.running} running, {found.failed} failed, {found.left} left")
     for report in found.failures:
         _print_report(report)
+
+
+@app.command("check")
+def check(plan: PlanFolder, spool: Spool = None, as_json: Json = False) -> None:
+    """Check whether this machine can work on a plan, and agrees with the others; run it on each of them.
+
+    It exits with 1 if something is wrong.
+    """
+    from pathlib import Path
+
+    from hyperacuity.cluster.checks import ERROR, check_node
+    from hyperacuity.cluster.manifest import Plan
+
+    with Plan(plan) as opened:
+        findings = check_node(opened, None if spool is None else Path(spool))
+    if as_json:
+        _print(json.dumps([each.to_json() for each in findings]))
+    else:
+        for each in findings:
+            _print(f"{each.level}: {each.text}")
+    raise typer.Exit(int(any(each.level == ERROR for each in findings)))
 
 
 def _print_report(report: Report) -> None:

@@ -139,7 +139,8 @@ def command(
     request = read_request(given)
     output = output if preview is None else _read_preview(preview)
     tasks = _plan(request.inputs, output, request.naming, request.template, recursive)
-    unplanned = find_unplanned(request.inputs, output, recursive=recursive)
+    local = [name for name in request.inputs if not _is_stored([name], None)]
+    unplanned = find_unplanned(local, output, recursive=recursive)
     raise typer.Exit(_run(tasks, unplanned, jobs, quiet=quiet, as_json=as_json))
 
 
@@ -149,12 +150,37 @@ def _plan(inputs: Sequence[str], output: str | None, naming: Naming, template: T
 
     from hyperacuity.tasks import fit_options, plan
 
+    if _is_stored(inputs, output):
+        return _plan_stored(inputs, output, naming, template, recursive)
     try:
         routes = plan(inputs, output, naming, recursive=recursive)
     except OSError as error:
         where = error.filename or "the current folder"
         raise UsageError(f"{where}: {(error.strerror or str(error)).lower()}") from error
     return fit_options([replace(template, source=str(route.source), target=str(route.target)) for route in routes])
+
+
+def _is_stored(inputs: Sequence[str], output: str | None) -> bool:
+    return any("://" in name for name in (*inputs, output or ""))
+
+
+def _plan_stored(
+    inputs: Sequence[str], output: str | None, naming: Naming, template: Task, recursive: bool
+) -> list[Task]:
+    """The tasks where inputs or the output are URLs of object stores."""
+    from dataclasses import replace
+
+    from hyperacuity.cluster.routes import find_routes, kind_of
+    from hyperacuity.stores import is_url, parent_of
+    from hyperacuity.tasks import PIPE, fit_options
+
+    if PIPE in (*inputs, output):
+        raise UsageError("a pipe and a URL do not go together: name files")
+    if output is None and not (len(inputs) == 1 and is_url(inputs[0])):
+        raise UsageError("say where the results of several inputs go: -o s3://bucket/folder/")
+    place = output if output is not None else parent_of(inputs[0]) + "/"
+    routes = find_routes(inputs, place, naming, recursive=recursive)
+    return fit_options([replace(template, source=source, target=target) for source, target in routes], kind_of)
 
 
 def _run(tasks: Sequence[Task], unplanned: Unplanned, jobs: int, *, quiet: bool, as_json: bool) -> int:
@@ -176,9 +202,14 @@ def _run(tasks: Sequence[Task], unplanned: Unplanned, jobs: int, *, quiet: bool,
     with interruptible() as interruption:
         try:
             with display.shown():
-                outcomes = list(
-                    batch(tasks, display, interruption.stop, workers=jobs, pipes=pipes, upscalers=upscalers)
-                )
+                if _is_stored([task.source for task in tasks], tasks[0].target):
+                    from hyperacuity.cluster.stored import upscale_stored
+
+                    outcomes = [upscale_stored(task, display, interruption.stop, upscalers) for task in tasks]
+                else:
+                    outcomes = list(
+                        batch(tasks, display, interruption.stop, workers=jobs, pipes=pipes, upscalers=upscalers)
+                    )
         except Stopped:
             return interruption.code
     display.summarise(outcomes, unplanned)

@@ -10,7 +10,8 @@
     runners      where tasks run, one file each
     worker       a process that works on tasks as the local runner gives them
     progress     how far a plan is: `look`
-    checks       whether the machines agree: `check_node`
+    stored       one file of an object store, on this machine alone: `upscale_stored`
+checks       whether the machines agree: `check_node`
 
 A task is done if its result is there. There is no other record of that, so none can disagree with it. To add a kind of
 task, write one file in `kinds` and add one line to `kinds.table`; a runner likewise in `runners`.

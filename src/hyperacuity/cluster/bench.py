@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -10,6 +11,7 @@ from typing import Any
 
 from hyperacuity import formats
 from hyperacuity.cluster.manifest import Plan, PlannedFile
+from hyperacuity.cluster.spool import spool_folder
 from hyperacuity.errors import BadOutput, DamagedFile, UsageError
 from hyperacuity.storage import storing
 from hyperacuity.stores import name_of, open_store
@@ -26,6 +28,7 @@ class Bench:
         upscalers: Open models.
         stop: Ends the work.
         observer: Receives reports of files.
+        sources: Copies of remote sources that other tasks may need again; without it each task fetches its own.
 
     Attributes:
         plan, spool, upscalers, stop, observer: The same.
@@ -38,8 +41,9 @@ class Bench:
         upscalers: Upscalers | None = None,
         stop: Stop | None = None,
         observer: Observer | None = None,
+        sources: SourceCache | None = None,
     ) -> None:
-        self.plan, self.spool = plan, spool
+        self.plan, self.spool, self._sources = plan, spool, sources
         self.upscalers, self.stop, self.observer = upscalers or Upscalers(), stop or Stop(), observer or Observer()
         self._names: dict[str, str] = {}
 
@@ -57,6 +61,10 @@ class Bench:
             raise UsageError(f"{file.source} has changed since the plan was made; plan again")
         if store.local:
             return Path(file.source)
+        if self._sources is not None:
+            path = self._sources.fetch(file)
+            self._names[str(path)] = file.source
+            return path
         path = self._place("source", file.source)
         store.fetch(file.source, path)
         return path
@@ -134,6 +142,34 @@ class Bench:
             path.parent.mkdir(parents=True, exist_ok=True)
         self._names[str(path)] = location
         return path
+
+
+class SourceCache:
+    """The last remote source that was fetched, for the next segment of the same video. Close it in the end.
+
+    Args:
+        base: The folder for spool folders; None for the default.
+    """
+
+    def __init__(self, base: Path | None = None) -> None:
+        self._base, self._held = base, contextlib.ExitStack()
+        self._file: PlannedFile | None = None
+        self._path = Path()
+
+    def fetch(self, file: PlannedFile) -> Path:
+        """Returns a local copy of the source of a file, whose identity was checked."""
+        if self._file is None or (self._file.source, self._file.identity) != (file.source, file.identity):
+            self.close()
+            folder = self._held.enter_context(spool_folder(self._base))
+            self._path = folder / name_of(file.source)
+            open_store(file.source).fetch(file.source, self._path)
+            self._file = file
+        return self._path
+
+    def close(self) -> None:
+        """Remove the copy."""
+        self._file = None
+        self._held.close()
 
 
 def _verify(path: Path) -> None:

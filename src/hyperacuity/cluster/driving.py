@@ -70,6 +70,8 @@ def run_plan(
             summary.failed.append(report)
             failed.add(report.number)
     summary.done = len(plan) - len(summary.failed)
+    if not summary.failed:
+        _tidy(plan)
     return summary
 
 
@@ -115,6 +117,14 @@ def _forget_failures(plan: Plan) -> None:
         location = plan.state("leases", name)
         if not LeaseRecord.from_bytes(plan.store.read(location)).holder:
             plan.store.remove(location)
+
+
+def _tidy(plan: Plan) -> None:
+    """Remove what killed workers left in the store, now that all results are there."""
+    for name in plan.store.list(plan.state("parts")):
+        plan.store.remove(plan.state("parts", name))
+    for folder in ("parts", "leases", "failed", "clock"):
+        plan.store.sweep(plan.state(folder))
 
 
 def _pause(settings: RunSettings) -> float:

@@ -81,10 +81,12 @@ def make_plan(request: PlanRequest) -> PlanSummary:
     routes = find_routes(request.inputs, request.output, request.naming, recursive=request.recursive)
     _refuse_equal_names(target for _, target in routes)
     template = replace(request.template, force=False, skip_existing=False, explain=False)
-    tasks = fit_options([replace(template, source=source, target=target) for source, target in routes], kind_of)
-    if any(kind_of(task) == "video" for task in tasks):
+    tasks = [replace(template, source=source, target=target) for source, target in routes]
+    kinds = {task.source: kind_of(task) for task in tasks}
+    tasks = fit_options(tasks, lambda task: kinds[task.source])
+    if "video" in kinds.values():
         # Objects that may be images or measurements keep the options of both, and certainly are no videos.
-        tasks = [task if kind_of(task) else replace(task, video=None) for task in tasks]
+        tasks = [task if kinds[task.source] else replace(task, video=None) for task in tasks]
     templates: list[Task] = []
     for task in tasks:
         if (bare := _bare(task)) not in templates:
@@ -209,7 +211,7 @@ def _refuse_single(request: PlanRequest) -> None:
     single = {"error_map": image.error_map, "report": image.report, "preview": video is not None and video.preview}
     for name, given in single.items():
         if given:
-            raise UsageError("it is for one image, which needs no other machines", Use(**{name: LEAVE_OUT}))
+            raise UsageError("this is about one image, which needs no other machines", Use(**{name: LEAVE_OUT}))
 
 
 def _refuse_equal_names(targets: Iterator[str]) -> None:

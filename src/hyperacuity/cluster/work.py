@@ -6,9 +6,12 @@ import contextlib
 import json
 import time
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 from hyperacuity.cluster import leases
-from hyperacuity.cluster.bench import Bench
+from hyperacuity.cluster.bench import Bench, SourceCache
+from hyperacuity.cluster.checks import require_same_cpu
 from hyperacuity.cluster.kinds.table import KINDS
 from hyperacuity.cluster.manifest import Plan, PlannedTask
 from hyperacuity.cluster.models import check_models
@@ -23,7 +26,7 @@ MOST_LOST = 3
 
 
 class Worker:
-    """Works on tasks of one plan, with models that stay open. Not for several threads.
+    """Works on tasks of one plan, with models that stay open. Not for several threads. Close it in the end.
 
     Args:
         plan: The plan.
@@ -47,7 +50,23 @@ class Worker:
         self.plan, self.settings = plan, settings or RunSettings()
         self.stop, self.observer, self.holder = stop or Stop(), observer, holder or leases.new_holder()
         self._upscalers = Upscalers()
+        self._base = None if self.settings.spool is None else Path(self.settings.spool)
+        self._sources = SourceCache(self._base)
         check_models(plan)
+        if self.settings.same_cpu:
+            require_same_cpu(plan)
+
+    def close(self) -> None:
+        """Remove local copies of sources."""
+        self._sources.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
 
     def work_on(self, number: int, *, take: bool = False) -> Report:
         """Do a task, unless its result is there.
@@ -82,10 +101,9 @@ class Worker:
 
     def _work(self, task: PlannedTask, lease: leases.Lease, begun: float) -> Report:
         outcomes: tuple[Outcome, ...] = ()
-        base = None if self.settings.spool is None else Path(self.settings.spool)
         try:
-            with lease, spool_folder(base) as spool:
-                bench = Bench(self.plan, spool, self._upscalers, self.stop, self.observer)
+            with lease, spool_folder(self._base) as spool:
+                bench = Bench(self.plan, spool, self._upscalers, self.stop, self.observer, self._sources)
                 outcomes = KINDS[task.kind].work(task, bench)
                 done = all(each.error is None for each in outcomes) and KINDS[task.kind].is_done(task, self.plan)
         except Stopped:

@@ -48,6 +48,8 @@ def main() -> None:
                     number, FAILED, tuple(Outcome(each.source, each.target, error=message) for each in files)
                 )
             output.write(json.dumps({"report": report.to_json()}) + "\n")
+        if worker is not None:
+            worker.close()
 
 
 def _listen(source: IO[str], waiting: queue.Queue[int | None], stop: Stop) -> None:

@@ -124,6 +124,11 @@ class LocalStore(Store):
         with storing(Path(location)):
             Path(location).unlink(missing_ok=True)
 
+    def sweep(self, folder: str) -> None:
+        """See `Store.sweep`."""
+        for path in Path(folder).glob(".*.part"):
+            _remove(path)
+
     def now(self, folder: str) -> float:
         """See `Store.now`."""
         path = Path(folder, f".clock.{secrets.token_hex(4)}.part")

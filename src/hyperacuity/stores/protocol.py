@@ -87,5 +87,9 @@ class Store(ABC):
         """Remove a file if it exists."""
 
     @abstractmethod
+    def sweep(self, folder: str) -> None:
+        """Remove what killed writers have left in a folder into which nobody writes any more."""
+
+    @abstractmethod
     def now(self, folder: str) -> float:
         """Returns the time of the store's clock: that of a file written now in this folder."""

@@ -121,6 +121,9 @@ class RemoteStore(Store):
         with contextlib.suppress(*_ABSENT):
             self._ask(location, "write", self._files.rm_file, self._path(location))
 
+    def sweep(self, folder: str) -> None:
+        """See `Store.sweep`; parts of broken uploads are no objects, and a rule of the bucket removes them."""
+
     def now(self, folder: str) -> float:
         """See `Store.now`."""
         location = join(folder, f"clock-{secrets.token_hex(4)}")
