@@ -15,7 +15,8 @@ import pytest
 
 from hyperacuity import Size, load, medical
 from hyperacuity.errors import DamagedFile, MissingDependency, UnsupportedFormat, Use
-from hyperacuity.formats.dicom import DicomImage, accepts, isolated, reading
+from hyperacuity.formats.dicom import accepts, isolated, reading
+from hyperacuity.formats.dicom.slices import DicomImage
 from hyperacuity.medical.padding import PaddingWarning
 from hyperacuity.task import MeasurementOptions
 from tests.medical.files import slice_pixels, write_dicom
@@ -128,7 +129,7 @@ def test_a_missing_codec_names_what_to_install(name: str, tmp_path: Path) -> Non
     program = (
         "import sys; sys.modules['gdcm'] = None\n"
         "from pathlib import Path\n"
-        "from hyperacuity.formats.dicom import DicomImage\n"
+        "from hyperacuity.formats.dicom.slices import DicomImage\n"
         "from hyperacuity.errors import MissingDependency\n"
         "try:\n    list(DicomImage(Path(sys.argv[1])))\n"
         "except MissingDependency as error:\n    print(error)\n"

@@ -11,9 +11,9 @@ import pytest
 
 from hyperacuity import Size, load, medical
 from hyperacuity.errors import DamagedFile, UnsupportedFormat
-from hyperacuity.formats.nifti import NiftiSource
 from hyperacuity.formats.nifti.sink import PairWarning
-from hyperacuity.tasks import Naming, plan
+from hyperacuity.formats.nifti.source import NiftiSource
+from hyperacuity.tasks import Naming, plan, volume
 from tests.medical.files import slice_pixels
 
 nibabel: Any = pytest.importorskip("nibabel", reason="needs nibabel")
@@ -37,7 +37,7 @@ def write_pair(path: Path, *, ending: str = "", kind: str = "Nifti1Pair") -> Pat
 def test_either_file_of_a_pair_is_read_and_becomes_one_file(kind: str, ending: str, given: str, tmp_path: Path) -> None:
     values = write_pair(tmp_path / "a.img", ending=ending, kind=kind)
     source = values.with_name(values.name.replace(".img", given))
-    assert medical.accepts(source)
+    assert volume.accepts(source)
     assert NAMING.name(source, tmp_path) == tmp_path / f"a-x2.nii{ending}"
     target = tmp_path / f"b.nii{ending}"
     with pytest.warns(PairWarning, match="becomes one file"):
@@ -68,7 +68,7 @@ def test_a_pair_is_not_written_and_needs_both_files(tmp_path: Path) -> None:
     source.unlink()
     with pytest.raises(DamagedFile, match=r"a\.img, which is missing"):
         medical.upscale(load("bicubic"), tmp_path / "a.hdr", tmp_path / "b.nii", Size(2))
-    assert not medical.accepts(source)
+    assert not volume.accepts(source)
     alone = tmp_path / "alone.nii.gz"
     alone.write_bytes(gzip.compress((tmp_path / "a.hdr").read_bytes() + data))
     with pytest.raises(DamagedFile, match="does not say where"):

@@ -7,7 +7,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from hyperacuity.errors import HyperacuityWarning
-from hyperacuity.formats.dicom import DicomImage
+from hyperacuity.formats.dicom.slices import DicomImage
 from hyperacuity.image import Header
 
 # Nothing has less attenuation than a vacuum, which is -1024 HU with the usual rescaling.
