@@ -25,7 +25,7 @@ if typing.TYPE_CHECKING:
 _TRY_AGAIN = 75
 
 # The names of `runners.table.RUNNERS`, which a test compares.
-RUNNERS = ("local",)
+RUNNERS = ("local", "ray", "slurm")
 
 PlanFolder = Annotated[str, typer.Argument(metavar="PLAN", help="The folder of the plan, or its URL.")]
 On = Annotated[str, typer.Option("--on", help=f"Where tasks run: {', '.join(RUNNERS)}.")]
@@ -42,6 +42,20 @@ SameCpu = Annotated[
     bool,
     typer.Option("--same-cpu", help="Refuse processors whose results may differ in the last bits."),
 ]
+Address = Annotated[
+    str | None, typer.Option(help="Of the Ray cluster; the one of this machine if missing.", rich_help_panel="Ray")
+]
+Sbatch = Annotated[
+    list[str] | None,
+    typer.Option("--sbatch", metavar="OPTION", help="An option of sbatch for all jobs.", rich_help_panel="Slurm"),
+]
+TasksPerJob = Annotated[
+    int | None, typer.Option(min=1, help="Tasks that one job does; 4 if missing.", rich_help_panel="Slurm")
+]
+Detach = Annotated[bool, typer.Option("--detach", help="Submit all jobs and return.", rich_help_panel="Slurm")]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Print the scripts instead of submitting them.", rich_help_panel="Slurm")
+]
 
 app = typer.Typer(
     help="Upscale on many machines, with the same bytes as on one.",
@@ -51,7 +65,7 @@ app = typer.Typer(
 )
 
 
-def _plan(plan: str, as_json: bool, **given: Any) -> None:
+def _plan(plan: str, band_from: float, as_json: bool, **given: Any) -> None:
     """Write down what is to be done, as tasks that many machines can share.
 
     hyperacuity cluster plan photos -r -o larger --plan /nfs/plan
@@ -73,6 +87,7 @@ def _plan(plan: str, as_json: bool, **given: Any) -> None:
                 given["recursive"],
                 plan,
                 given["force"],
+                round(band_from * 1e6),
             )
         )
     if as_json:
@@ -86,7 +101,7 @@ def _plan(plan: str, as_json: bool, **given: Any) -> None:
 
 
 def _give_options_of_upscale(function: Any) -> Any:
-    """A function with the parameters of `hyperacuity upscale` that many machines can share, and its own two."""
+    """A function with the parameters of `hyperacuity upscale` that many machines can share, and its own."""
     hints = typing.get_type_hints(upscale.command, include_extras=True)
     left_out = ("as_json", "quiet", "jobs", "explain")
     own = [
@@ -94,6 +109,15 @@ def _give_options_of_upscale(function: Any) -> Any:
             "plan",
             inspect.Parameter.KEYWORD_ONLY,
             annotation=Annotated[str, typer.Option("--plan", help="Folder for the plan, or its URL.")],
+        ),
+        inspect.Parameter(
+            "band_from",
+            inspect.Parameter.KEYWORD_ONLY,
+            default=100.0,
+            annotation=Annotated[
+                float,
+                typer.Option(metavar="MEGAPIXELS", min=0, help="Images of this size and more are split into bands."),
+            ],
         ),
         inspect.Parameter("as_json", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=Json),
     ]
@@ -168,23 +192,65 @@ def _run(
     lease: Lease = 120,
     spool: Spool = None,
     same_cpu: SameCpu = False,
+    address: Address = None,
+    options: Sbatch = None,
+    tasks_per_job: TasksPerJob = None,
+    detach: Detach = False,
+    dry_run: DryRun = False,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Run all tasks of a plan that are not done; the same command resumes after any interruption.
 
     hyperacuity cluster run /nfs/plan --on local --workers 4
+    hyperacuity cluster run /nfs/plan --on ray --address head:6379
+    hyperacuity cluster run /nfs/plan --on slurm --sbatch --partition=long --sbatch --time=4:00:00
     """
     from hyperacuity.cluster.runners.protocol import RunSettings
 
     if on not in RUNNERS:
         raise UsageError(f"--on {on}: give one of {', '.join(RUNNERS)}")
-    settings = RunSettings(workers, lease, spool, same_cpu)
+    settings = RunSettings(
+        workers, lease, spool, same_cpu, _read_more(on, address, options, tasks_per_job, detach or dry_run)
+    )
+    if detach or dry_run:
+        _submit(plan, settings, dry_run=dry_run)
+        return
     raise typer.Exit(_drive(plan, on, settings, as_json=as_json, quiet=quiet))
 
 
 app.command("run")(_run)
 app.command("resume", help="The same as run.")(_run)
+
+
+def _read_more(
+    on: str, address: str | None, options: list[str] | None, tasks_per_job: int | None, submitting: bool
+) -> dict[str, str]:
+    """The options of one runner."""
+    if address is not None and on != "ray":
+        raise UsageError("--address is that of a Ray cluster: add --on ray")
+    if on != "slurm" and (options or tasks_per_job is not None or submitting):
+        raise UsageError("--sbatch, --tasks-per-job, --detach and --dry-run are for Slurm: add --on slurm")
+    wrong = next((each for each in options or [] if not each.startswith("-") or "\n" in each), None)
+    if wrong is not None:
+        raise UsageError(f"--sbatch {wrong}: give an option such as --partition=long")
+    found = {"address": address, "sbatch": "\n".join(options or []), "tasks_per_job": tasks_per_job}
+    return {name: str(value) for name, value in found.items() if value}
+
+
+def _submit(location: str, settings: RunSettings, *, dry_run: bool) -> None:
+    """Submit all jobs of Slurm, or print their scripts."""
+    from hyperacuity.cluster.manifest import Plan
+    from hyperacuity.cluster.runners import slurm
+
+    with Plan(location) as plan:
+        if dry_run:
+            for script in slurm.scripts(plan, settings):
+                _print(script)
+            return
+        jobs = slurm.submit(plan, settings)
+    _print(f"submitted: {', '.join(map(str, jobs)) or 'nothing, all is done'}")
+    _print(f"look at it with: hyperacuity cluster status {location}")
 
 
 def _drive(location: str, on: str, settings: RunSettings, *, as_json: bool, quiet: bool) -> int:

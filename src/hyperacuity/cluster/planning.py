@@ -5,10 +5,12 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import hyperacuity
 from hyperacuity.cluster.costs import CostMeter
+from hyperacuity.cluster.kinds import band
 from hyperacuity.cluster.kinds.protocol import Split
 from hyperacuity.cluster.kinds.table import SPLITTERS
 from hyperacuity.cluster.manifest import FORMAT, PlanHeader, PlannedFile, PlannedTask, write_plan
@@ -21,6 +23,8 @@ from hyperacuity.tasks import PIPE, Naming, fit_options
 
 # Seconds of work for which small files are put together, and the most files of one task.
 _SECONDS, _MOST_FILES = 30.0, 500
+# An image in a remote store of at least this many bytes is fetched, to see whether it is worth several tasks.
+_LARGE = 32 << 20
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,7 @@ class PlanRequest:
         recursive: Whether to search subfolders too.
         location: The folder for the plan, or its URL.
         force: Whether to replace results, and another plan.
+        band_from: Images of at least this many pixels are split into bands of rows.
     """
 
     inputs: Sequence[str]
@@ -44,6 +49,7 @@ class PlanRequest:
     recursive: bool
     location: str
     force: bool = False
+    band_from: int = band.LEAST_PIXELS
 
 
 @dataclass
@@ -112,7 +118,7 @@ def _plan_tasks(
                 continue
             summary.files += 1
             local = _local_copy(task, Path(folder))
-            split = _split(task, local, summary) if local is not None else None
+            split = _split(task, local, request, summary) if local is not None else None
             if split is not None:
                 for each in _number(split, file, number):
                     _count(summary, each.kind)
@@ -165,25 +171,26 @@ def _planned_file(task: Task, template: int, request: PlanRequest, summary: Plan
 
 
 def _local_copy(task: Task, folder: Path) -> Path | None:
-    """A source as a local path; None for images in a remote store, which need not be read for a plan."""
+    """A source as a local path; None for small images in a remote store, which need not be read for a plan."""
     store = open_store(task.source)
     if store.local:
         return Path(task.source)
-    if task.video is None and not _may_split(task.source):
+    entry = store.find(task.source)
+    if entry is None or not (task.video is not None or _may_split(task.source, entry.size)):
         return None
     path = folder / Path(task.source).name
     store.fetch(task.source, path)
     return path
 
 
-def _may_split(source: str) -> bool:
+def _may_split(source: str, size: int) -> bool:
     from hyperacuity import formats
 
-    return formats.names_video(Path(source))
+    return formats.names_video(Path(source)) or size >= _LARGE
 
 
-def _split(task: Task, source: Path, summary: PlanSummary) -> Split | None:
-    for splitter in SPLITTERS:
+def _split(task: Task, source: Path, request: PlanRequest, summary: PlanSummary) -> Split | None:
+    for splitter in (*SPLITTERS, partial(band.split, least_pixels=request.band_from)):
         try:
             found = splitter(task, source)
         except HyperacuityError:

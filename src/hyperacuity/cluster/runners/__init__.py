@@ -3,4 +3,6 @@
 protocol     what a runner is: `Runner`, `Report`, `RunSettings`
 table        the table of runners
 local        processes on this machine
+ray          tasks of a Ray cluster
+slurm        arrays of jobs of Slurm
 """

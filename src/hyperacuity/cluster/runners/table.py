@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from hyperacuity.cluster.runners import local
+from hyperacuity.cluster.runners import local, ray, slurm
 from hyperacuity.cluster.runners.protocol import Runner
 
 RUNNERS: dict[str, Runner] = {
     "local": local,
+    "ray": ray,
+    "slurm": slurm,
 }
