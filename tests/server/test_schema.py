@@ -60,4 +60,9 @@ def run(server: Users, folder: Path, seconds: int, examples: int) -> str:
 
 
 def test_the_interface_is_as_it_is_described(strict: Users, tmp_path: Path) -> None:
-    print(run(strict, tmp_path, seconds=60, examples=20))
+    run(strict, tmp_path, seconds=60, examples=20)
+
+
+@pytest.mark.long
+def test_the_interface_is_as_it_is_described_for_ten_minutes(strict: Users, tmp_path: Path) -> None:
+    print(run(strict, tmp_path, seconds=600, examples=300))
