@@ -144,10 +144,19 @@ class Client(httpx.Client):
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             found: dict[str, Any] = self.get(f"jobs/{job}").json()
-            if found["state"] in ENDED and found.get("previews", True):  # which come soon after the result
+            if found["state"] in ENDED:
                 return found
             time.sleep(0.05)
         pytest.fail(f"job {job} has not ended after {seconds} s: {found}")
+
+
+def previewed(client: Client, job: str, seconds: float = 300) -> dict[str, Any]:
+    """Return a job that is done when it has its previews, which come soon after its result."""
+    end = time.monotonic() + seconds
+    while not (found := client.ended(job))["previews"]:
+        assert time.monotonic() < end, found
+        time.sleep(0.05)
+    return found
 
 
 def check_problem(answer: httpx.Response, status: int, *words: str) -> dict[str, Any]:
