@@ -6,8 +6,8 @@
 those, and its memory a second later. "photo" sends an image of 0.5 megapixels to a worker that has its model open, in
 turn with the library in this process, and compares the two. "latency" asks for a job, in turn with /livez, which needs
 neither the store nor a thread, while two workers compute and uploads and jobs come in; the requests come from a process
-of its own over one connection. /livez thus says what the machine, the interpreter, uvicorn and the network need. Seconds
-are of wall time, which other programs lengthen; the column "load" says how busy the machine was. Writes
+of its own over one connection. /livez thus says what the machine, the interpreter, uvicorn and the network need.
+Seconds are of wall time, which other programs lengthen; the column "load" says how busy the machine was. Writes
 results/server.csv.
 """
 

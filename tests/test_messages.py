@@ -17,7 +17,7 @@ MODULES = sorted(
     for path in SOURCES.rglob("*.py")
     if path.relative_to(SOURCES).parts[0] != "cli"
 )
-COMMANDS = "upscale|live|models|tune|train|interpolate|import|fetch|quantise|evaluate|serve|users"
+COMMANDS = "upscale|live|models|tune|train|interpolate|import|fetch|quantise|evaluate|serve|users|cluster"
 # An option such as --engine or -o, or a command such as `hyperacuity import`.
 SPOKEN = re.compile(rf"(?<![\w-])--[a-z]|^-[a-z] |[\s(`]-[a-z](?=[\s,.:;)`]|$)|\bhyperacuity (?:{COMMANDS})\b")
 

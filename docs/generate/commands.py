@@ -26,7 +26,13 @@ def write(target: Path) -> None:
     group: Any = typer.main.get_command(cli.app)
     context = group.make_context("hyperacuity", [], resilient_parsing=True)
     parts = ["# Command line reference\n", "Generated from `hyperacuity COMMAND --help`.\n"]
-    parts += [_command(name, group.get_command(context, name), context) for name in group.list_commands(context)]
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        inner = getattr(command, "commands", None)  # of a command that holds several
+        if inner is None:
+            parts.append(_command(name, command, context))
+        else:
+            parts += [_command(f"{name} {each}", inner[each], context) for each in inner]
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text("\n".join(parts), encoding="utf-8")
 

@@ -28,7 +28,7 @@ from hyperacuity.cli.streams import OutputError, discard_output, occupy_closed_s
 from hyperacuity.cli.warning_lines import warnings_as_lines
 from hyperacuity.cli.wording import describe
 
-# Each is the name of a module here whose `command` is the command.
+# Each is the name of a module here whose `command` is the command, or whose `app` holds several.
 COMMANDS = (
     "upscale",
     "live",
@@ -43,6 +43,7 @@ COMMANDS = (
     "evaluate",
     "serve",
     "users",
+    "cluster",
 )
 
 
@@ -115,6 +116,9 @@ def _add(asked: list[str]) -> None:
     """Add only the requested command, or all of them if none is requested: importing takes time."""
     for name in [each for each in asked if each in COMMANDS] or COMMANDS:
         module = importlib.import_module(f"hyperacuity.cli.{name}{'_' * keyword.iskeyword(name)}")
+        if hasattr(module, "app"):
+            app.add_typer(module.app, name=name)
+            continue
         app.command(name, cls=getattr(module, "SeveralValues", None))(module.command)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -50,11 +50,23 @@ def command(
     schema: Annotated[
         bool, typer.Option("--schema", help="Print the JSON schema of recipes, for editors, and exit.")
     ] = False,
+    slurm: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="NODES", help="Write a batch script for nodes of Slurm.", rich_help_panel="Slurm"),
+    ] = None,
+    processes: Annotated[
+        int, typer.Option(min=1, help="Processes on each node: one for each GPU.", rich_help_panel="Slurm")
+    ] = 1,
+    options: Annotated[
+        list[str] | None,
+        typer.Option("--sbatch", metavar="OPTION", help="An option of sbatch.", rich_help_panel="Slurm"),
+    ] = None,
 ) -> None:
     """Train a model. It can be interrupted at any time; --resume continues from the last validation.
 
     hyperacuity train recipes/fsrcnn-x2.toml --data my-photos
     torchrun --nproc-per-node 4 -m hyperacuity train recipes/edsr-x2.toml    on four GPUs
+    hyperacuity train recipes/edsr-x2.toml --slurm 2 --processes 4    a script for two nodes of four GPUs
     """
     if recipe is None and not schema:
         raise UsageError("say what to train: hyperacuity train recipes/fsrcnn-x2.toml")
@@ -80,6 +92,11 @@ def command(
         typer.echo(str(preview))
         return
     folder = output or Path("runs", record.model.name)
+    if slurm is not None:
+        flags = [*_repeated("--data", data), *_repeated("--set", changes), "--output", str(folder)]
+        flags += ["--device", device, *(["--quick"] if quick else []), *(["--resume"] if resume else [])]
+        _write_job(folder, [str(recipe), *flags], record.model.name, slurm, processes, device != "cpu", options or [])
+        return
     # Only the first of several processes prints.
     is_first = int(os.environ.get("RANK", "0")) == 0
     _run(trainer, record, folder, resume=resume, device=device, shown=is_first)
@@ -89,6 +106,25 @@ def command(
     report = _report(record, recipe, folder, models)
     typer.echo("\n".join([*map(str, models), str(report)]))
     typer.echo(f"try it: hyperacuity upscale -m {models[0]} photo.jpg")
+
+
+def _repeated(name: str, values: Sequence[object] | None) -> list[str]:
+    return [word for value in values or [] for word in (name, str(value))]
+
+
+def _write_job(
+    folder: Path, arguments: list[str], name: str, nodes: int, processes: int, gpus: bool, options: list[str]
+) -> None:
+    """Write the batch script into the folder of the run."""
+    from hyperacuity.cluster.training_job import TrainingJob
+    from hyperacuity.storage import storing, write_whole
+
+    job = TrainingJob(arguments, f"hyperacuity-{name}", str(folder), nodes, processes, gpus, options)
+    path = folder / "train.sbatch"
+    with storing(path):
+        folder.mkdir(parents=True, exist_ok=True)
+        write_whole(path, job.script().encode())
+    typer.echo(f"submit it with: sbatch {path}")
 
 
 def _run(trainer: Any, record: Recipe, folder: Path, *, resume: bool, device: str, shown: bool) -> None:

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
-from hyperacuity.cli import options as shared
 from hyperacuity.cli.interruption import interruptible
 from hyperacuity.cli.options import (
     AllowGenerative,
@@ -27,6 +25,7 @@ from hyperacuity.cli.options import (
     Engine,
     ErrorMap,
     ErrorMapLook,
+    ErrorMapSource,
     Explain,
     Ext,
     Faithful,
@@ -45,6 +44,7 @@ from hyperacuity.cli.options import (
     ModelOrAuto,
     ModelPath,
     MoreInputs,
+    Origin,
     Output,
     Padding,
     Plane,
@@ -55,21 +55,23 @@ from hyperacuity.cli.options import (
     Quiet,
     Recursive,
     Report,
+    Samples,
     Scale,
+    Seed,
     SkipExisting,
     Start,
     Strength,
     Strict,
     Suffix,
+    Temperature,
+    ThroughPlane,
     Tile,
     Tta,
     Width,
 )
 from hyperacuity.cli.streams import source_pipe, target_pipe
-from hyperacuity.cli.values import seconds, texts
 from hyperacuity.errors import UsageError
-from hyperacuity.size import Size, size_suffix
-from hyperacuity.task import ImageOptions, MeasurementOptions, Options, Stopped, Task, VideoOptions
+from hyperacuity.task import Stopped, Task
 
 if TYPE_CHECKING:
     from hyperacuity.tasks import Naming, Unplanned
@@ -91,8 +93,13 @@ def command(
     faithful: Faithful = None,
     error_map: ErrorMap = None,
     error_map_look: ErrorMapLook = False,
+    error_map_source: ErrorMapSource = "network",
     calibration: CalibrationFile = None,
     report: Report = None,
+    samples: Samples = None,
+    seed: Seed = 0,
+    temperature: Temperature = 1.0,
+    origin: Origin = None,
     tta: Tta = False,
     output: Output = None,
     suffix: Suffix = None,
@@ -125,6 +132,7 @@ def command(
     cog: Cog = False,
     allow_generative: AllowGenerative = False,
     plane: Plane = None,
+    through_plane: ThroughPlane = 1.0,
     padding: Padding = None,
     keep_private: KeepPrivate = False,
 ) -> None:
@@ -132,75 +140,21 @@ def command(
 
     hyperacuity upscale photo.jpg                    writes photo-x2.jpg next to it
     hyperacuity upscale photos -r -s 4 -o larger     a folder, and all folders in it
+    hyperacuity upscale photo.jpg -n vae --samples 5  several possible results, their mean and spread
     hyperacuity upscale video.mp4 -o larger.mp4      a video with its sound, subtitles and chapters
     hyperacuity upscale scene.tif --consistent       a satellite scene, with its place and its values
     hyperacuity upscale - -o - --ext png < a > b     in a pipe
     """
+    given = dict(locals())
+    from hyperacuity.cli.requests import read_request
     from hyperacuity.tasks import find_unplanned
 
-    everything = [*(inputs or []), *(more_inputs or [])]
-    if not everything:
-        raise UsageError("say what to upscale: hyperacuity upscale photo.jpg")
-    shared.check_model(model, model_path)
-    if explain and (model_path is not None or model not in (None, "auto")):
-        raise UsageError("--explain is about the choice of a model: leave -n and -m out")
-    if suffix and {"/", "\\"} & set(suffix):
-        raise UsageError(f"--suffix {suffix}: a suffix is part of a file name; use -o for another folder")
-    if preview is not None and (output is not None or len(everything) > 1):
-        raise UsageError("--preview is one image of one video or scene: leave -o and all but one input out")
-    options = Options(
-        model=model,
-        model_path=None if model_path is None else str(model_path),
-        engine=engine,
-        device=shared.read_device(device, gpu),
-        precision=shared.read_precision(precision, fp32),
-        tile=shared.read_tile(tile),
-        tta=tta,
-        strength=strength,
-        faithful=shared.read_faithful(faithful),
-    )
-    videos = VideoOptions(
-        codec=codec or "auto",
-        crf=crf,
-        preset=preset,
-        encoder=texts(encoder or [], "tune=film", option="-e"),
-        start=None if start is None else str(seconds("--start", start)),
-        duration=None if duration is None else str(seconds("--duration", duration)),
-        fps=None if fps is None else str(_read_rate(fps)),
-        deinterlace=deinterlace,
-        strict=strict,
-        preview=preview is not None,
-    )
-    measurement = MeasurementOptions(consistent, categorical, cog, allow_generative, plane, padding, keep_private)
-    extension = shared.read_extension(ext)
-    template = Task(
-        "",
-        "",
-        Size(scale, width, height, megapixels, fit),
-        options,
-        ImageOptions(
-            quality,
-            extension,
-            strict,
-            *shared.read_trust(error_map, error_map_look, calibration, report, single=len(everything) == 1),
-        ),
-        videos if videos != VideoOptions() else None,
-        measurement if measurement != MeasurementOptions() else None,
-        force,
-        skip_existing,
-        explain,
-    )
-    naming = _naming(suffix, template.size, extension, keep_ending)
+    request = read_request(given)
     output = output if preview is None else _read_preview(preview)
-    tasks = _plan(everything, output, naming, template, recursive)
-    unplanned = find_unplanned(everything, output, recursive=recursive)
+    tasks = _plan(request.inputs, output, request.naming, request.template, recursive)
+    local = [name for name in request.inputs if not _is_stored([name], None)]
+    unplanned = find_unplanned(local, output, recursive=recursive)
     raise typer.Exit(_run(tasks, unplanned, jobs, quiet=quiet, as_json=as_json))
-
-
-def _naming(suffix: str | None, size: Size, extension: str | None, keep_ending: bool) -> Naming:
-    from hyperacuity.tasks import Naming
-
-    return Naming(suffix, size_suffix(size), extension, keep_ending)
 
 
 def _plan(inputs: Sequence[str], output: str | None, naming: Naming, template: Task, recursive: bool) -> list[Task]:
@@ -209,12 +163,37 @@ def _plan(inputs: Sequence[str], output: str | None, naming: Naming, template: T
 
     from hyperacuity.tasks import fit_options, plan
 
+    if _is_stored(inputs, output):
+        return _plan_stored(inputs, output, naming, template, recursive)
     try:
         routes = plan(inputs, output, naming, recursive=recursive)
     except OSError as error:
         where = error.filename or "the current folder"
         raise UsageError(f"{where}: {(error.strerror or str(error)).lower()}") from error
     return fit_options([replace(template, source=str(route.source), target=str(route.target)) for route in routes])
+
+
+def _is_stored(inputs: Sequence[str], output: str | None) -> bool:
+    return any("://" in name for name in (*inputs, output or ""))
+
+
+def _plan_stored(
+    inputs: Sequence[str], output: str | None, naming: Naming, template: Task, recursive: bool
+) -> list[Task]:
+    """The tasks where inputs or the output are URLs of object stores."""
+    from dataclasses import replace
+
+    from hyperacuity.cluster.routes import find_routes, kind_of
+    from hyperacuity.stores import is_url, parent_of
+    from hyperacuity.tasks import PIPE, fit_options
+
+    if PIPE in (*inputs, output):
+        raise UsageError("a pipe and a URL do not go together: name files")
+    if output is None and not (len(inputs) == 1 and is_url(inputs[0])):
+        raise UsageError("say where the results of several inputs go: -o s3://bucket/folder/")
+    place = output if output is not None else parent_of(inputs[0]) + "/"
+    routes = find_routes(inputs, place, naming, recursive=recursive)
+    return fit_options([replace(template, source=source, target=target) for source, target in routes], kind_of)
 
 
 def _run(tasks: Sequence[Task], unplanned: Unplanned, jobs: int, *, quiet: bool, as_json: bool) -> int:
@@ -236,9 +215,14 @@ def _run(tasks: Sequence[Task], unplanned: Unplanned, jobs: int, *, quiet: bool,
     with interruptible() as interruption:
         try:
             with display.shown():
-                outcomes = list(
-                    batch(tasks, display, interruption.stop, workers=jobs, pipes=pipes, upscalers=upscalers)
-                )
+                if _is_stored([task.source for task in tasks], tasks[0].target):
+                    from hyperacuity.cluster.stored import upscale_stored
+
+                    outcomes = [upscale_stored(task, display, interruption.stop, upscalers) for task in tasks]
+                else:
+                    outcomes = list(
+                        batch(tasks, display, interruption.stop, workers=jobs, pipes=pipes, upscalers=upscalers)
+                    )
         except Stopped:
             return interruption.code
     display.summarise(outcomes, unplanned)
@@ -251,13 +235,3 @@ def _read_preview(path: Path) -> str:
     if not formats.knows(path):
         raise UsageError(f"--preview {path} does not name an image: give one such as preview.png")
     return str(path)
-
-
-def _read_rate(text: str) -> Fraction:
-    try:
-        rate = Fraction(text)
-    except (ValueError, ZeroDivisionError):
-        rate = Fraction(0)
-    if rate <= 0:
-        raise UsageError(f"--fps {text}: give frames per second, such as 25 or 30000/1001")
-    return rate

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 from hyperacuity.errors import HyperacuityError, UnsupportedFormat, nearest
 from hyperacuity.formats import foreign, table, video
 from hyperacuity.formats.content import open_content
+from hyperacuity.formats.photo import glib
 from hyperacuity.formats.protocol import Sink, Source
-from hyperacuity.image import Item
+from hyperacuity.formats.video.patterns import is_pattern
+from hyperacuity.image import Item, RowSource
 
 
 def read(data: Path | bytes, *, strict: bool = False) -> Source:
@@ -34,6 +37,47 @@ def read(data: Path | bytes, *, strict: bool = False) -> Source:
         raise UnsupportedFormat(f"{content.name} is a video: use video.upscale, which reads its frames")
     known = ", ".join(name for each in table.FORMATS for name in each.READS)
     raise UnsupportedFormat(f"{content.name} is {foreign.describe(content.head)}; what is read: {known}; {video.READS}")
+
+
+def size_in_header(path: Path) -> tuple[int, int] | None:
+    """Returns (height, width) as an image file states it, not turned upright; None for what is no image.
+
+    Nothing is decoded, and the limits of pixels do not count.
+    """
+    import pyvips
+    from PIL import Image
+
+    glib.silence_terminal()
+    # Pillow's own limit would hide how many pixels there are.
+    kept, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+    try:
+        with contextlib.suppress(Exception), Image.open(path) as image:
+            return image.height, image.width
+    finally:
+        Image.MAX_IMAGE_PIXELS = kept
+    with contextlib.suppress(HyperacuityError, pyvips.Error):  # such as TIFF files of floats
+        raw = open_content(path).whole()
+        found = pyvips.Image.new_from_source(pyvips.Source.new_from_memory(raw), "", access="sequential")
+        return found.height, found.width
+    return None
+
+
+def row_source(path: Path) -> RowSource | None:
+    """Open an image whose rows can be read in any order, so that nothing else is decoded; None for all other files.
+
+    These are TIFF files of one page, in strips or tiles, without compression or with deflate. The header has no
+    metadata.
+
+    Raises:
+        UsageError: If the file cannot be opened.
+        DamagedFile: If its headers are damaged.
+    """
+    content = open_content(path)
+    if next((each.READS for each in table.FORMATS if each.accepts(content)), None) != ("TIFF",):
+        return None
+    from hyperacuity.formats.photo import tiff_rows
+
+    return tiff_rows.row_source(content)
 
 
 def list_items(data: Path | bytes) -> tuple[Item, ...]:
@@ -68,7 +112,7 @@ def write(path: Path, like: Source | None, *, quality: int | None = None) -> Sin
     """
     suffix = path.suffix.lower()
     for each in table.FORMATS:
-        if suffix in each.SUFFIXES or (each.HOLDS is None and suffix in each.ONLY_READ):
+        if suffix in each.SUFFIXES or (suffix in each.ONLY_READ and each.HOLDS is None):
             return each.write(path, like, quality=quality)
     if names_video(path):
         raise UnsupportedFormat(f"{path} names a video, and this is an image: give it an image's ending, such as .png")
@@ -103,6 +147,20 @@ def is_video(path: Path) -> bool:
     images = (each.accepts(content) for each in table.FORMATS)
     known = foreign.known(content.head) is not None
     return not any(images) and not known and video.accepts(content.head, content.data)
+
+
+def is_video_or_frames(path: Path) -> bool:
+    """Return whether a path is a video file, by its content, or a pattern of frames such as "frames/%06d.png"."""
+    return is_pattern(path) or is_video(path)
+
+
+def is_animation(path: Path) -> bool:
+    """Return whether a file is an image that moves, by its content."""
+    try:
+        with read(path) as source:
+            return source.frames > 1 and source.loop is not None
+    except HyperacuityError:
+        return False  # opening it raises the error
 
 
 def ending(path: Path) -> str:

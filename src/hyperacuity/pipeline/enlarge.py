@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
-import functools
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hyperacuity.errors import OutOfMemory
-from hyperacuity.image import Image, Strips
+from hyperacuity.errors import OutOfMemory, UsageError
+from hyperacuity.image import Header, Image, RowSource, Strips
 from hyperacuity.pipeline import first_pass, wide
 from hyperacuity.pipeline.codes import Codes
-from hyperacuity.pipeline.faithful import correct_stream
+from hyperacuity.pipeline.faithful import Correction
 from hyperacuity.pipeline.first_pass import Facts
 from hyperacuity.pipeline.planes import Planes
-from hyperacuity.pipeline.rows import RowStep, block_rows, map_ahead, pixel_pool, regroup, resize_stream
+from hyperacuity.pipeline.rows import (
+    ResizeStep,
+    RowRange,
+    RowRoute,
+    RowStep,
+    block_rows,
+    map_ahead,
+    pixel_pool,
+    regroup,
+    trimmed,
+)
 from hyperacuity.pipeline.stage import RunningStage, Stage
 from hyperacuity.resize import Kernel
 from hyperacuity.trust import ConsistencyMeter
@@ -35,6 +44,7 @@ class Pipeline:
         tile: The longest side of a tile in input pixels; None = as memory allows; 0 = no tiles.
         tta: Whether to average over the 8 flips and rotations ("self-ensemble" of EDSR, arXiv 1707.02921,
             section 3.4): some 0.1 dB for 8 times the work.
+        view: Compute through one of them only, 0 to 7; None for the image as it is.
         damping: Correct the result so that its reduction equals the input (see `trust.axis_projection`): 0 exactly, up
             to 1 less where that would amplify noise. None for no correction. A result that is smaller than the input
             on a side is never corrected.
@@ -51,8 +61,17 @@ class Pipeline:
     tile: int | None = None
     tta: bool = False
     damping: float | None = None
+    view: int | None = None
 
-    def stream(self, source: Image | Strips, height: int, width: int, meter: ConsistencyMeter | None = None) -> Strips:
+    def stream(
+        self,
+        source: Image | Strips,
+        height: int,
+        width: int,
+        meter: ConsistencyMeter | None = None,
+        *,
+        known: Facts | None = None,
+    ) -> Strips:
         """Resize an image, computed while the rows of the result are read.
 
         Depth, levels, alpha and metadata stay as they are. Rows in memory at a time are few, so an image may be larger
@@ -64,6 +83,7 @@ class Pipeline:
             height: Of the result, in pixels.
             width: Likewise.
             meter: Gets the rows of the image and of the result.
+            known: What a first pass would find, if that is known already; there is none then.
 
         Returns:
             The result's rows, which can be read once. Reading them raises `BadOutput` when a network returns an invalid
@@ -74,81 +94,178 @@ class Pipeline:
             UsageError: If the image contains NaN or Inf.
             DamagedFile: If a first pass finds too few or too many rows.
         """
-        strips = first_pass.rereadable(source.strips() if isinstance(source, Image) else source)
+        strips = source.strips() if isinstance(source, Image) else source
+        if known is None:
+            strips = first_pass.rereadable(strips)
+            known = first_pass.survey(strips)
         meter = meter if strips.header.measured is None else None
-        rows = self._rows(strips, first_pass.survey(strips), height, width, meter)
+        way = _Way(self, strips.header, known, (height, width))
+        rows = way.stream(strips, meter)
         rows = rows if meter is None else _observed(rows, meter.add_result)
         return Strips(strips.header.resized(height, width), rows)
 
-    def _rows(
-        self, source: Strips, found: Facts, height: int, width: int, meter: ConsistencyMeter | None
-    ) -> Iterator[NDArray[Any]]:
-        pool = pixel_pool()
-        measured = source.header.measured
+    def stream_rows(self, source: RowSource, found: Facts, height: int, width: int, rows: RowRange) -> Strips:
+        """Compute only some rows of what `stream` returns, with the same bits.
+
+        Args:
+            source: The image, of which only the necessary rows are read.
+            found: What `first_pass.complete_survey` found in the whole image.
+            height: Of the whole result, in pixels.
+            width: Likewise.
+            rows: The rows [first, last) of the result.
+
+        Returns:
+            These rows. Reading them raises errors as for `stream`, and `BadOutput` where half precision fails.
+
+        Raises:
+            UsageError: If there are no such rows, or rows of this image cannot be computed separately: a network takes
+                statistics of the whole image, or the values are measurements.
+        """
+        if not 0 <= rows[0] < rows[1] <= height:
+            raise UsageError(f"there are no rows {rows[0]} to {rows[1]} in a result of {height}")
+        if reason := self.why_not_in_parts(source.header):
+            raise UsageError(f"{reason}, so rows of the result cannot be computed separately")
+        way = _Way(self, source.header, found, (height, width), rows)
+        strips = Strips(source.header, source.read(*way.route.source))
+        return Strips(source.header.resized(rows[1] - rows[0], width), way.stream(strips, None))
+
+    def why_not_in_parts(self, header: Header) -> str | None:
+        """Returns why `stream_rows` refuses an image, None if it does not."""
+        if header.measured is not None:
+            return "the image consists of measurements"
+        whole = next((stage.name for stage in self.stages if stage.whole), None)
+        return None if whole is None else f"{whole} takes statistics of the whole image"
+
+
+def join_rows(
+    source: Strips, found: Facts, parts: Iterable[NDArray[Any]], height: int, width: int, meter: ConsistencyMeter | None
+) -> Strips:
+    """Return what `Pipeline.stream` returns, from rows that `Pipeline.stream_rows` computed.
+
+    Args:
+        source: The image; it is read once if there is a meter.
+        found: What `first_pass.complete_survey` found in it.
+        parts: The rows of the result, from top to bottom, in arrays of any height.
+        height: Of the result, in pixels.
+        width: Likewise.
+        meter: Gets the rows of the image and of the result.
+    """
+    way = _Way(Pipeline([]), source.header, found, (height, width))
+
+    def rows() -> Iterator[NDArray[Any]]:
+        if meter is not None:
+            for _ in way.stored_rows(source, pixel_pool(), meter):
+                pass
+        yield from parts if meter is None else _observed(iter(parts), meter.add_result)
+
+    return Strips(source.header.resized(height, width), rows())
+
+
+class _Way:
+    """How one image, or some rows of its result, get from stored values to stored values.
+
+    Args:
+        pipeline: What is asked for.
+        header: Of the image.
+        found: What is known about the whole of it.
+        size: (height, width) of the result.
+        rows: Of the result; None for all.
+    """
+
+    def __init__(
+        self, pipeline: Pipeline, header: Header, found: Facts, size: tuple[int, int], rows: RowRange | None = None
+    ) -> None:
+        self._header, self._found, self._size = header, found, size
         # A grey image stays in studio range if all networks are on luma, and so do bands.
-        separate = measured is not None or source.header.colours == 1
-        studio = separate and {stage.engine.channels for stage in self.stages} == {1}
-        codes = Codes.for_image(source.header, found, studio=studio)
-        steps = self._steps(source, codes, height, width, studio=studio)
-        size = source.header.height, source.header.width
-        corrected = self.damping is not None and measured is None and height >= size[0] and width >= size[1]
-        correct = functools.partial(correct_stream, size, (height, width), codes.names.colour, self.damping or 0.0)
+        separate = header.measured is not None or header.colours == 1
+        studio = separate and {stage.engine.channels for stage in pipeline.stages} == {1}
+        self._codes = codes = Codes.for_image(header, found, studio=studio)
+        before = header.height, header.width
+        self._rows = rows or (0, size[0])
+        self._wide = header.measured is not None or (codes.beyond and bool(pipeline.stages))
+        self._correction: Correction | None = None
+        needed = self._rows
+        also: list[RowRange] = [(0, header.height)] if rows is None else []
+        larger = size[0] >= before[0] and size[1] >= before[1]
+        if pipeline.damping is not None and header.measured is None and larger:
+            self._correction = Correction(before, size, codes.names.colour, pipeline.damping, self._rows)
+            needed = self._correction.reads
+            also.append(self._correction.wanted)
+        if self._wide and codes.beyond:
+            also.append(ResizeStep(before, size, "bicubic").reads(needed))
+        steps = self._steps(pipeline, studio=studio, part=rows is not None)
+        self.route = RowRoute.to(needed, steps, also)
+        if found.transparent:
+            self.route = replace(self.route, source=first_pass.whole_bands(self.route.source, header.height))
+
+    def stream(self, source: Strips, meter: ConsistencyMeter | None) -> Iterator[NDArray[Any]]:
+        """The rows of the result, as stored; `source` are the rows `route.source`."""
+        pool = pixel_pool()
+        measured = self._header.measured
         try:
-            if measured is not None and (not steps or measured.categorical or not found.has_valid):
-                yield from wide.copy_nearest(source, height, width)
-            elif measured is not None or (codes.beyond and self.stages):
-                rows = _stored_rows(source, found, pool, meter)
-                if corrected:  # on stored values, since those beyond the range do not pass through the planes
-                    rows, wanted = itertools.tee(rows)
-                    made = wide.stream(source.header, rows, found, codes, steps, (height, width), pool)
-                    made = correct(map(_planar, wanted), pool, map(_planar, made), _interleaved)
-                else:
-                    made = wide.stream(source.header, rows, found, codes, steps, (height, width), pool)
-                yield from made
-            else:
-                first = strips = map_ahead(pool, _stored_rows(source, found, pool, meter), codes.to_planes)
-                if corrected:
-                    strips, planes = itertools.tee(first)
-                    steps.append(functools.partial(correct, planes))
-                for step in steps[:-1]:
-                    strips = step(pool, strips, lambda block: block)
-                last = steps[-1] if steps else map_ahead
-                yield from last(pool, strips, codes.to_stored)
-                for _ in first:  # Missing or surplus rows must raise, even if no result depends on them.
-                    pass
+            if measured is not None and (not self.route.steps or measured.categorical or not self._found.has_valid):
+                yield from wide.copy_nearest(source, *self._size)
+                return
+            rows = self.stored_rows(source, pool, meter)
+            made = self._made_wide(rows, pool) if self._wide else self._made(rows, pool)
+            top = self._rows[0] if self._correction is not None else self.route.result[0]
+            yield from trimmed(made, top, self._rows)
         except OutOfMemory:
             raise
         except MemoryError as error:  # outside the network, where smaller tiles do not help
             raise OutOfMemory(
-                f"memory ran out for rows of {width} pixels; close other programs or ask for a smaller result"
+                f"memory ran out for rows of {self._size[1]} pixels; close other programs or ask for a smaller result"
             ) from error
 
-    def _steps(self, source: Strips, codes: Codes, height: int, width: int, *, studio: bool) -> list[RowStep]:
+    def _made(self, rows: Iterator[NDArray[Any]], pool: Executor) -> Iterator[NDArray[Any]]:
+        first = planes = map_ahead(pool, rows, self._codes.to_planes)
+        if self._correction is None:
+            yield from self.route.stream(pool, planes, self._codes.to_stored)
+        else:
+            planes, wanted = itertools.tee(first)
+            made = self.route.stream(pool, planes, lambda block: block)
+            yield from self._correction.stream(wanted, pool, made, self._codes.to_stored, self._tops)
+        for _ in first:  # Missing or surplus rows must raise, even if no result depends on them.
+            pass
+
+    def _made_wide(self, rows: Iterator[NDArray[Any]], pool: Executor) -> Iterator[NDArray[Any]]:
+        if self._correction is None:
+            return wide.stream(self._header, rows, self._found, self._codes, self.route, self._size, pool)
+        # On stored values, since those beyond the range do not pass through the planes.
+        rows, wanted = itertools.tee(rows)
+        made = wide.stream(self._header, rows, self._found, self._codes, self.route, self._size, pool)
+        return self._correction.stream(map(_planar, wanted), pool, map(_planar, made), _interleaved, self._tops)
+
+    @property
+    def _tops(self) -> tuple[int, int]:
+        return self.route.source[0], self.route.result[0]
+
+    def stored_rows(self, source: Strips, pool: Executor, meter: ConsistencyMeter | None) -> Iterator[NDArray[Any]]:
+        """The image's rows as stored, a block at a time; transparent pixels have the colours of their neighbours."""
+        header, found, window = self._header, self._found, self.route.source
+        if found.transparent:
+            bleed = first_pass.hidden_colours(source, pool) if found.bleed is None else found.bleed
+            rows = first_pass.opaque_colours(header, source.rows, window, bleed, pool)
+        else:
+            rows = regroup(source.rows, block_rows(header.width), window[1] - window[0])
+        return rows if meter is None else _observed(rows, meter.add_source)
+
+    def _steps(self, pipeline: Pipeline, *, studio: bool, part: bool) -> list[RowStep]:
         """What the planes go through, first to last."""
-        size = source.header.height, source.header.width
+        size = self._header.height, self._header.width
         steps: list[RowStep] = []
-        for stage in self.stages:
+        for stage in pipeline.stages:
             if stage.enlarge > 1:
                 larger = size[0] * stage.enlarge, size[1] * stage.enlarge
-                steps.append(functools.partial(resize_stream, size, larger, "bicubic"))
+                steps.append(ResizeStep(size, larger, "bicubic"))
                 size = larger
-            running = RunningStage(stage, size, codes.names, studio=studio, tile=self.tile, tta=self.tta)
-            steps.append(running.stream)
+            names, tile, tta, view = self._codes.names, pipeline.tile, pipeline.tta, pipeline.view
+            running = RunningStage(stage, size, names, studio=studio, tile=tile, tta=tta, view=view, part=part)
+            steps.append(running)
             size = size[0] * stage.engine.scale, size[1] * stage.engine.scale
-        if size != (height, width):
-            steps.append(functools.partial(resize_stream, size, (height, width), self.kernel))
+        if size != self._size:
+            steps.append(ResizeStep(size, self._size, pipeline.kernel))
         return steps
-
-
-def _stored_rows(
-    source: Strips, found: Facts, pool: Executor, meter: ConsistencyMeter | None
-) -> Iterator[NDArray[Any]]:
-    """The image's rows as stored, a block at a time; transparent pixels have the colours of their neighbours."""
-    if found.transparent:
-        rows = first_pass.opaque_colours(source, pool)
-    else:
-        rows = regroup(source.rows, block_rows(source.header.width), source.header.height)
-    return rows if meter is None else _observed(rows, meter.add_source)
 
 
 def _observed(rows: Iterator[NDArray[Any]], observe: Callable[[NDArray[Any]], None]) -> Iterator[NDArray[Any]]:

@@ -10,52 +10,84 @@ from typing import Any
 import numpy as np
 
 from hyperacuity.pipeline.planes import Planes
-from hyperacuity.pipeline.rows import Finish, block_rows, map_ahead, resample_rows, windows
+from hyperacuity.pipeline.rows import Finish, RowRange, block_rows, map_ahead, resample_rows, windows
 from hyperacuity.resize import resample
 from hyperacuity.trust import axis_projection
 
 
-def correct_stream(
-    size: tuple[int, int],
-    target: tuple[int, int],
-    colour: slice,
-    damping: float,
-    wanted: Iterable[Planes],
-    pool: Executor | None,
-    strips: Iterable[Planes],
-    finish: Finish,
-) -> Iterator[Any]:
-    """Correct the rows of a result; those held at a time are few: the reach of the projection.
+class Correction:
+    """The correction of one image, or of some of its result's rows.
+
+    The rows that are held at a time are few: the reach of the projection.
 
     Args:
         size: (height, width) of the input.
         target: Those of the result, not smaller.
         colour: The planes to correct; the others, alpha, stay as they are.
         damping: See `axis_projection`.
-        wanted: The input's rows, that is, what the reduction of the result should be.
-        pool: The threads; None computes in this one.
-        strips: The result's rows.
-        finish: Called with each block of corrected rows.
+        rows: Of the result.
     """
-    down, across = (axis_projection(*sides, damping) for sides in zip(size, target, strict=True))
-    height, width = size
-    ahead, behind = itertools.tee(strips)
 
-    def residual(reduced: Planes, block: Planes) -> Planes:
-        return resample(block[colour] - reduced, across.inverse, -1)
+    def __init__(
+        self, size: tuple[int, int], target: tuple[int, int], colour: slice, damping: float, rows: RowRange
+    ) -> None:
+        down, self._across = (axis_projection(*sides, damping) for sides in zip(size, target, strict=True))
+        self._colour, self._width, self._rows = colour, size[1], rows
+        self._adjoint = down.adjoint[slice(*rows)]
+        self._solved = self._adjoint.reach
+        self._inverse = down.inverse[slice(*self._solved)]
+        self.wanted = self._inverse.reach
+        """The rows of the input that are compared with the reduction of the result."""
+        self._reduction = down.reduction[slice(*self.wanted)]
+        first, last = self._reduction.reach
+        self.reads = min(first, rows[0]), max(last, rows[1])
+        """The rows of the result, before the correction, that are needed."""
 
-    def corrected(correction: Planes, block: Planes) -> Any:
-        total = np.array(block)
-        total[colour] += correction
-        return finish(total)
+    def stream(
+        self,
+        wanted: Iterable[Planes],
+        pool: Executor | None,
+        strips: Iterable[Planes],
+        finish: Finish,
+        tops: tuple[int, int] = (0, 0),
+    ) -> Iterator[Any]:
+        """Correct the rows of the result.
 
-    narrow = map_ahead(pool, ahead, lambda strip: resample(strip[colour], across.reduction, -1))
-    residuals = resample_rows(pool, narrow, down.reduction, width, residual, _blocks(wanted, height, width))
-    solved = resample_rows(pool, residuals, down.inverse, width, lambda block: resample(block, across.adjoint, -1))
-    return resample_rows(pool, solved, down.adjoint, target[1], corrected, _blocks(behind, *target))
+        Args:
+            wanted: The input's rows, that is, what the reduction of the result should be.
+            pool: The threads; None computes in this one.
+            strips: The result's rows.
+            finish: Called with each block of corrected rows.
+            tops: The numbers of the first rows of `wanted` and of `strips`.
+        """
+        across, colour = self._across, self._colour
+        ahead, behind = itertools.tee(strips)
+
+        def residual(reduced: Planes, block: Planes) -> Planes:
+            return resample(block[colour] - reduced, across.inverse, -1)
+
+        def corrected(correction: Planes, block: Planes) -> Any:
+            total = np.array(block)
+            total[colour] += correction
+            return finish(total)
+
+        narrow = map_ahead(pool, ahead, lambda strip: resample(strip[colour], across.reduction, -1))
+        compared = _blocks(wanted, self.wanted, self._width, tops[0])
+        residuals = resample_rows(pool, narrow, self._reduction, self._width, residual, compared, top=tops[1])
+        solved = resample_rows(
+            pool,
+            residuals,
+            self._inverse,
+            self._width,
+            lambda block: resample(block, across.adjoint, -1),
+            top=self.wanted[0],
+        )
+        width = len(across.adjoint)
+        rows = _blocks(behind, self._rows, width, tops[1])
+        return resample_rows(pool, solved, self._adjoint, width, corrected, rows, top=self._solved[0])
 
 
-def _blocks(strips: Iterable[Planes], height: int, width: int) -> Iterator[Planes]:
-    """Regroup a stream of planes into the blocks of `resample_rows`."""
-    rows = block_rows(width)
-    return windows(strips, [(top, min(height, top + rows)) for top in range(0, height, rows)])
+def _blocks(strips: Iterable[Planes], rows: RowRange, width: int, top: int) -> Iterator[Planes]:
+    """Regroup the rows of a stream of planes, which begins at `top`, into the blocks of `resample_rows`."""
+    step = block_rows(width)
+    return windows(strips, [(first, min(rows[1], first + step)) for first in range(*rows, step)], top)

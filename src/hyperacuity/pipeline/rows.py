@@ -8,7 +8,8 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from typing import Any, TypeVar
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,8 +24,77 @@ Item = TypeVar("Item")
 Mapped = TypeVar("Mapped")
 # Post-processes a block of a step's result in the thread that computed it, since handing it to another takes longer.
 Finish = Callable[[Planes], Any]
-# Turns a stream of planes into another one, each block of which goes through `Finish`.
-RowStep = Callable[[Executor, Iterable[Planes], Finish], Iterator[Any]]
+# Rows [first, last) of an image.
+RowRange = tuple[int, int]
+
+
+class RowStep(Protocol):
+    """Turns a stream of planes into another one; `made_for` and `reads` say which rows it takes for which result."""
+
+    def made_for(self, rows: RowRange) -> RowRange:
+        """Returns the rows of the result that the step computes if `rows` are requested: these, or a few more."""
+        ...
+
+    def reads(self, made: RowRange) -> RowRange:
+        """Returns the rows that the step reads to compute the rows `made`."""
+        ...
+
+    def stream(
+        self, pool: Executor, strips: Iterable[Planes], finish: Finish, made: RowRange, top: int = 0
+    ) -> Iterator[Any]:
+        """Yields the rows `made` of the result, a block at a time, each through `finish`.
+
+        Args:
+            pool: The threads.
+            strips: The rows that the step reads, and perhaps more before and behind them.
+            finish: Called with each block.
+            made: What `made_for` returned.
+            top: The number of the first row of `strips`.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class RowRoute:
+    """The rows of each stream on the way from an image to some rows of its result.
+
+    Attributes:
+        steps: What the planes go through, first to last.
+        source: The rows of the image that are read.
+        made: The rows that each step computes.
+    """
+
+    steps: Sequence[RowStep]
+    source: RowRange
+    made: Sequence[RowRange]
+
+    @classmethod
+    def to(cls, rows: RowRange, steps: Sequence[RowStep], also: Iterable[RowRange] = ()) -> RowRoute:
+        """The route through `steps` to `rows` of the result of the last one; `also` are more rows of the image."""
+        made: list[RowRange] = []
+        needed = rows
+        for step in reversed(steps):
+            made.append(step.made_for(needed))
+            needed = step.reads(made[-1])
+        firsts, lasts = zip(needed, *also, strict=True)
+        return cls(steps, (min(firsts), max(lasts)), made[::-1])
+
+    @property
+    def result(self) -> RowRange:
+        """The rows that `stream` yields: the requested ones, or a few more."""
+        return self.made[-1] if self.made else self.source
+
+    def stream(self, pool: Executor, strips: Iterable[Planes], finish: Finish) -> Iterator[Any]:
+        """Yields the rows `result` in blocks, each through `finish`; `strips` are the rows `source`."""
+        top, last = self.source[0], len(self.steps) - 1
+        for n, (step, made) in enumerate(zip(self.steps, self.made, strict=True)):
+            strips = step.stream(pool, strips, finish if n == last else _unchanged, made, top)
+            top = made[0]
+        yield from strips if self.steps else map_ahead(pool, strips, finish)
+
+
+def _unchanged(block: Planes) -> Planes:
+    return block
 
 
 def pixel_pool() -> ThreadPoolExecutor:
@@ -111,9 +181,19 @@ def regroup(strips: Iterable[NDArray[Any]], count: int, height: int) -> Iterator
         yield _stacked(held, axis=0)
 
 
-def windows(strips: Iterable[Planes], spans: Iterable[tuple[int, int]]) -> Iterator[Planes]:
+def trimmed(blocks: Iterable[NDArray[Any]], top: int, rows: RowRange, axis: int = 0) -> Iterator[NDArray[Any]]:
+    """The rows [first, last) of a stream of blocks that begins at row `top`."""
+    for block in blocks:
+        bottom = top + block.shape[axis]
+        part = slice(max(rows[0] - top, 0), min(rows[1], bottom) - top)
+        if part.start < part.stop:
+            yield block[(slice(None),) * axis + (part,)]
+        top = bottom
+
+
+def windows(strips: Iterable[Planes], spans: Iterable[RowRange], top: int = 0) -> Iterator[Planes]:
     """Cut a stream of rows into windows [first, last), which may overlap; neither end may move back."""
-    reader = RowReader(strips)
+    reader = RowReader(strips, top)
     for first, last in spans:
         yield reader.read(first, last)
 
@@ -121,10 +201,10 @@ def windows(strips: Iterable[Planes], spans: Iterable[tuple[int, int]]) -> Itera
 class RowReader:
     """Reads any rows of a stream, as long as the first of them never moves back; holds no rows before it."""
 
-    def __init__(self, strips: Iterable[NDArray[Any]]) -> None:
+    def __init__(self, strips: Iterable[NDArray[Any]], top: int = 0) -> None:
         self._strips = iter(strips)
         self._held: NDArray[Any] | None = None
-        self._top = 0
+        self._top = top
 
     def read(self, first: int, last: int) -> NDArray[Any]:
         """Return the rows [first, last), (C, last - first, W)."""
@@ -151,18 +231,33 @@ def monotone(reaches: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
     return [(int(low), int(high)) for low, high in zip(first, last, strict=True)]
 
 
-def resize_stream(
-    size: tuple[int, int],
-    target: tuple[int, int],
-    kernel: Kernel,
-    pool: Executor | None,
-    strips: Iterable[Planes],
-    finish: Finish,
-) -> Iterator[Any]:
-    """Resize the rows of an image of `size` (height, width) to the size `target`."""
-    rows, columns = taps(size[0], target[0], kernel), taps(size[1], target[1], kernel)
-    across = map_ahead(pool, strips, lambda strip: resample(strip, columns, -1))
-    return resample_rows(pool, across, rows, target[1], finish)
+@dataclass(frozen=True)
+class ResizeStep:
+    """Resizes the rows of an image of `size` (height, width) to the size `target`; a `RowStep`."""
+
+    size: tuple[int, int]
+    target: tuple[int, int]
+    kernel: Kernel
+
+    def made_for(self, rows: RowRange) -> RowRange:
+        """Exactly these rows; see `RowStep`."""
+        return rows
+
+    def reads(self, made: RowRange) -> RowRange:
+        """See `RowStep`."""
+        return self._down[slice(*made)].reach
+
+    def stream(
+        self, pool: Executor | None, strips: Iterable[Planes], finish: Finish, made: RowRange, top: int = 0
+    ) -> Iterator[Any]:
+        """See `RowStep`."""
+        columns = taps(self.size[1], self.target[1], self.kernel)
+        across = map_ahead(pool, strips, lambda strip: resample(strip, columns, -1))
+        return resample_rows(pool, across, self._down[slice(*made)], self.target[1], finish, top=top)
+
+    @functools.cached_property
+    def _down(self) -> Taps:
+        return taps(self.size[0], self.target[0], self.kernel)
 
 
 def resample_rows(
@@ -172,6 +267,7 @@ def resample_rows(
     width: int,
     finish: Callable[..., Any],
     *others: Iterable[Planes],
+    top: int = 0,
 ) -> Iterator[Any]:
     """Resample a stream of rows with the table `rows`, a block at a time.
 
@@ -182,9 +278,10 @@ def resample_rows(
         width: Of a row, in pixels.
         finish: Called with each block and the corresponding block of each of `others`.
         *others: Streams of blocks of the same heights as the result's.
+        top: The number of the first row of `strips`.
     """
     height = block_rows(width)
-    cuts = [rows[top : top + height] for top in range(0, len(rows), height)]
+    cuts = [rows[first : first + height] for first in range(0, len(rows), height)]
     reaches = monotone([cut.reach for cut in cuts])
     down = [cut.shifted(low) for cut, (low, _) in zip(cuts, reaches, strict=True)]
 
@@ -192,4 +289,4 @@ def resample_rows(
         window, cut, *blocks = parts
         return finish(resample(window, cut, -2), *blocks)
 
-    return map_ahead(pool, zip(windows(strips, reaches), down, *others, strict=True), work)
+    return map_ahead(pool, zip(windows(strips, reaches, top), down, *others, strict=True), work)

@@ -81,6 +81,7 @@ def plan(
     cores: int,
     tile: int | None = None,
     whole: bool = False,
+    rows: int | None = None,
 ) -> TilePlan:
     """Plan tiles, rows per core and memory for one image and one network.
 
@@ -97,6 +98,7 @@ def plan(
         cores: How many cores may each compute a row of tiles; 1 if the engine cannot run on single cores.
         tile: The longest side of a tile that the user asked for; 0 = no tiles; None = as memory allows.
         whole: Whether the network takes statistics of the whole image, so that it should read it in one piece.
+        rows: How many rows of the image are computed; None for all.
     """
     near = min(halo, RING)
     ring = [math.ceil(near / multiple) * multiple if side <= near else 0 for side in (height, width)]
@@ -110,9 +112,9 @@ def plan(
     max_pixels = rows_per_core = None
     if tile is None and activation_bytes:
         affordable = min(available // TILE_SHARE, TILE_MEMORY) // activation_bytes
-        rows = None if whole else _rows_per_core(height, width, halo, cores)
-        if rows is not None and rows * width * growth * cores <= affordable:
-            rows_per_core, affordable = rows, affordable // cores
+        each = None if whole else _rows_per_core(rows or height, width, halo, cores)
+        if each is not None and each * width * growth * cores <= affordable:
+            rows_per_core, affordable = each, affordable // cores
         affordable = min(affordable, max(TILE_PIXELS, ((TILE_SIDE + 2) * halo) ** 2))
         max_pixels = max(least, int(max(SMALLEST_TILE, affordable) / growth))
     max_rows = None

@@ -8,7 +8,7 @@ nearest.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Executor
 from typing import Any
 
@@ -20,7 +20,8 @@ from hyperacuity.image import Header, Strips, Survey
 from hyperacuity.pipeline.codes import Codes
 from hyperacuity.pipeline.first_pass import Facts
 from hyperacuity.pipeline.planes import Planes
-from hyperacuity.pipeline.rows import RowReader, RowStep, block_rows, map_ahead, regroup, resize_stream
+from hyperacuity.pipeline.rows import ResizeStep, RowReader, RowRoute, block_rows, map_ahead, regroup
+from hyperacuity.pipeline.texture import TextureLimit
 from hyperacuity.resize import taps
 
 Rows = NDArray[Any]
@@ -46,7 +47,7 @@ def stream(
     rows: Iterable[Rows],
     found: Facts,
     codes: Codes,
-    steps: Sequence[RowStep],
+    route: RowRoute,
     size: tuple[int, int],
     pool: Executor,
 ) -> Iterator[Rows]:
@@ -57,12 +58,13 @@ def stream(
         rows: Its rows as stored, (h, W, channels), in blocks.
         found: Its ranges, and whether it has invalid pixels.
         codes: Its codes.
-        steps: What planes go through, at least one.
+        route: What planes go through, at least one step, and which rows are read and made; all of them where the image
+            is measured.
         size: (height, width) of the result.
         pool: Threads for work around the networks.
 
     Yields:
-        The rows of the result, as stored.
+        The rows of the result from `route.top` on, as stored.
     """
     measured = header.measured
     nearest: _Nearest | None = None
@@ -76,36 +78,44 @@ def stream(
             planes[~values.find_valid(block, header).transpose(2, 0, 1)] = np.nan
         return planes
 
-    first = planes = map_ahead(pool, rows, to_planes)
+    arriving = planes = map_ahead(pool, rows, to_planes)
     if nearest is not None and found.survey is not None:
         planes = _filled(planes, header, codes, found.survey, pool)
     rest: RowReader | None = None
     if codes.beyond:
         planes, again_planes = itertools.tee(planes)
         excess = (block - _cut(block, codes) for block in again_planes)
-        rest = RowReader(resize_stream((header.height, header.width), size, "bicubic", pool, excess, _unchanged))
+        bicubic = ResizeStep((header.height, header.width), size, "bicubic")
+        rest = RowReader(bicubic.stream(pool, excess, _unchanged, route.result, route.source[0]), route.result[0])
         planes = _cut_all(planes, codes)
-    for step in steps:
-        planes = step(pool, planes, _unchanged)
+    limit: TextureLimit | None = None
+    if measured is not None and size[0] >= header.height and size[1] >= header.width:
+        planes, again_planes = itertools.tee(planes)
+        limit = TextureLimit(again_planes, (header.height, header.width), size, pool)
+    planes = route.stream(pool, planes, _unchanged)
 
-    def parts() -> Iterator[tuple[Planes, Planes | None, Rows | None]]:
-        top = 0
+    def parts() -> Iterator[tuple[Planes, int, tuple[Planes, Planes] | None, Planes | None, Rows | None]]:
+        first = route.result[0]
         for block in planes:
-            bottom = top + block.shape[1]
+            last = first + block.shape[1]
             yield (
                 block,
-                None if rest is None else rest.read(top, bottom),
-                None if nearest is None else nearest.read(top, bottom),
+                first,
+                None if limit is None else limit.read(first, last),
+                None if rest is None else rest.read(first, last),
+                None if nearest is None else nearest.read(first, last),
             )
-            top = bottom
+            first = last
 
-    def finish(part: tuple[Planes, Planes | None, Rows | None]) -> Rows:
-        block, excess, near = part
+    def finish(part: tuple[Planes, int, tuple[Planes, Planes] | None, Planes | None, Rows | None]) -> Rows:
+        block, top, smooth, excess, near = part
+        if limit is not None and smooth is not None:
+            block = limit.limited(block, top, smooth)
         stored = codes.to_stored(block if excess is None else block + excess)
         return stored if measured is None else _restore(stored, near, header, found)
 
     yield from map_ahead(pool, parts(), finish)
-    for _ in first:  # Missing or surplus rows must raise, even if no result depends on them.
+    for _ in arriving:  # Missing or surplus rows must raise, even if no result depends on them.
         pass
 
 

@@ -7,7 +7,10 @@
 
 kinds               the table of kinds, and which kind a source is
 image, video        one kind each: `accepts`, `run`
-run                 one task: `run`
+raster, volume      likewise, for measurements
+measurements        the checks that these two share
+run                 one task: `run`, which reports, and `perform`, which raises; for a part of one: `report_work`,
+                    `choose_upscaler`
 batch               many tasks in threads: `batch`
 planning, naming    the target of each source: `plan`, `Naming`; the options of its kind: `fit_options`
 observer            reports of tasks to a client: `Observer`
@@ -22,12 +25,12 @@ The command line is a client of this package. Another one, such as an HTTP servi
 from __future__ import annotations
 
 from hyperacuity.tasks.batch import batch
-from hyperacuity.tasks.kinds import KINDS, Kind
+from hyperacuity.tasks.kinds import KINDS, Kind, find_kind
 from hyperacuity.tasks.naming import Naming
 from hyperacuity.tasks.observer import Observer
 from hyperacuity.tasks.pipes import PIPE, Pipes
 from hyperacuity.tasks.planning import Route, Unplanned, find_unplanned, fit_options, plan
-from hyperacuity.tasks.run import run
+from hyperacuity.tasks.run import choose_upscaler, perform, report_work, run
 from hyperacuity.tasks.upscalers import Upscalers
 
 __all__ = [
@@ -41,8 +44,12 @@ __all__ = [
     "Unplanned",
     "Upscalers",
     "batch",
+    "choose_upscaler",
+    "find_kind",
     "find_unplanned",
     "fit_options",
+    "perform",
     "plan",
+    "report_work",
     "run",
 ]

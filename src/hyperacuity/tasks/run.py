@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import traceback
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import IO
@@ -18,6 +19,7 @@ from hyperacuity.tasks.observer import Observer
 from hyperacuity.tasks.pipes import Pipes
 from hyperacuity.tasks.upscalers import Upscalers
 from hyperacuity.tasks.warning_hook import receiving
+from hyperacuity.upscaler import Upscaler
 
 
 def run(
@@ -48,7 +50,24 @@ def run(
         >>> run(Task("missing.png", "larger.png")).error.text
         'missing.png does not exist'
     """
-    observer, stop = observer or Observer(), stop or Stop()
+    observer = observer or Observer()
+    return report_work(task, observer, lambda: perform(task, observer, stop, pipes=pipes, upscalers=upscalers))
+
+
+def report_work(task: Task, observer: Observer, work: Callable[[], Outcome]) -> Outcome:
+    """Do the work of a task, or of a part of one, and report it as `run` does.
+
+    Args:
+        task: The task.
+        observer: Receives the reports.
+        work: The work; its errors become those of the outcome, and its warnings reports.
+
+    Returns:
+        The outcome with the names of the task, its lost metadata and its time.
+
+    Raises:
+        Stopped, BrokenPipeError: From the work.
+    """
     start = time.perf_counter()
     lost: list[Message] = []
 
@@ -63,7 +82,7 @@ def run(
     observer.started(task)
     with receiving(receive):
         try:
-            outcome = _run(task, observer, stop, pipes or Pipes(), upscalers or Upscalers())
+            outcome = work()
         except (Stopped, BrokenPipeError):
             raise
         except HyperacuityError as error:
@@ -80,18 +99,58 @@ def run(
     return outcome
 
 
-def _run(task: Task, observer: Observer, stop: Stop, pipes: Pipes, upscalers: Upscalers) -> Outcome:
+def choose_upscaler(
+    task: Task, source: Path | IO[bytes], upscalers: Upscalers, target: Path | IO[bytes] | None = None
+) -> tuple[str, Upscaler, Choice | None, Path | IO[bytes]]:
+    """Find what a task needs before it can begin.
+
+    Args:
+        task: The task.
+        source: Its source.
+        upscalers: Open models.
+        target: Its target, which decides the kind of an animated image.
+
+    Returns:
+        The name of its kind, the model, why it was chosen, and the source from which to read from here on.
+
+    Raises:
+        HyperacuityError: The source cannot be read, or the model cannot be opened.
+    """
+    kind = find_kind(source, target)
+    options, choice, source = _choose(task, KINDS[kind], source)
+    if options.model is None and options.model_path is None:
+        options = replace(options, model=KINDS[kind].MODEL)
+    return kind, upscalers.get(options), choice, source
+
+
+def perform(
+    task: Task,
+    observer: Observer | None = None,
+    stop: Stop | None = None,
+    *,
+    pipes: Pipes | None = None,
+    upscalers: Upscalers | None = None,
+) -> Outcome:
+    """Run one task of any kind for a caller who wants its errors and warnings as Python's own.
+
+    Args:
+        task, observer, stop, pipes, upscalers: As for `run`.
+
+    Returns:
+        The outcome, without the time and the lost metadata.
+
+    Raises:
+        HyperacuityError: The task cannot be done.
+        Stopped, BrokenPipeError: As `run` does.
+    """
+    observer, stop, pipes = observer or Observer(), stop or Stop(), pipes or Pipes()
     stop.check()
     source, target = pipes.open_source(task.source), pipes.open_target(task.target)
     if isinstance(target, Path):
         with storing(target):
             if task.skip_existing and target.exists():
                 return Outcome(task.source, task.target, skipped=True)
-    kind = find_kind(source, target)
-    options, choice, source = _choose(task, KINDS[kind], source)
-    if options.model is None and options.model_path is None:
-        options = replace(options, model=KINDS[kind].MODEL)
-    upscaler = upscalers.get(options)
+    kind, upscaler, choice, source = choose_upscaler(task, source, upscalers or Upscalers(), target)
     if isinstance(target, Path):
         with storing(target):
             target.parent.mkdir(parents=True, exist_ok=True)

@@ -22,6 +22,7 @@ from hyperacuity.video.concurrency import read_ahead, write_behind
 from hyperacuity.video.enlarging import EnlargedFrame, Enlarger
 from hyperacuity.video.options import open_source, parse_encoding, pixel_aspect, stored_size
 from hyperacuity.video.outputs import Totals, VideoOutput, output_type
+from hyperacuity.video.outputs.encoded import EncodedOutput
 
 _PIPE = Path("-")
 
@@ -36,6 +37,7 @@ def upscale(
     force: bool = False,
     observe: Callable[[Progress], None] = lambda progress: None,
     stop: Stop | None = None,
+    segments: Iterable[Path] = (),
 ) -> Outcome:
     """Upscale a video and keep its sound, subtitles, chapters and time stamps.
 
@@ -51,6 +53,7 @@ def upscale(
         force: Overwrite a target that exists.
         observe: Called at the start and after each frame; `Progress.frame` counts finished frames.
         stop: Checked at each frame.
+        segments: Files of `parts.upscale_segment`, in order from the first; what is missing is computed.
 
     Returns:
         The outcome, with "-" for streams.
@@ -76,8 +79,10 @@ def upscale(
     origin, path = (each if isinstance(each, Path) else _PIPE for each in (source, target))
     with storing(path):
         output.begin(lambda: _resume_identity(upscaler, video, after, options))
-        resumed = output.resumed
         try:
+            if isinstance(output, EncodedOutput):
+                output.adopt(segments)
+            resumed = output.resumed
             totals = _compute(video, enlarger, output, observe, stop)
             output.finish()
         except BaseException:

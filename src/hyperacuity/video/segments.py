@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import os
 import shutil
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
 
 from hyperacuity.errors import UsageError
 from hyperacuity.formats.video.packets import StoredPacket, read_packet_times, read_packets, store_packet
-from hyperacuity.storage import Partial, lock_file, write_whole
+from hyperacuity.storage import Partial, lock_file, whole, write_whole
 
 # Frames of a segment: each begins with a key frame, and a killed run loses at most one segment.
 SEGMENT_FRAMES = 100
@@ -30,7 +31,7 @@ class SegmentSummary:
     Attributes:
         frames: How many it holds.
         duration: Of its last frame, in the video's time base.
-        damaged, total, saved: Damaged frames, and the pixels of `Savings`, counted from the video's beginning.
+        damaged, total, saved: Its damaged frames, and the pixels of `Savings`.
         last: Whether it is the last segment of the video.
     """
 
@@ -73,8 +74,7 @@ class SegmentFolder:
             write_whole(manifest, json.dumps(identity, indent=1).encode())
         self.segments: list[SegmentSummary] = []
         while (path := self._path(len(self.segments))).exists():
-            with path.open("rb") as file:
-                self.segments.append(SegmentSummary(*_HEAD.unpack(file.read(_HEAD.size))))
+            self.segments.append(read_summary(path))
 
     @property
     def frames(self) -> int:
@@ -95,8 +95,26 @@ class SegmentFolder:
         return self.folder / f"{number:06}.segment"
 
     def begin(self) -> OpenSegment:
-        """Returns the next segment, to be written."""
-        return OpenSegment(self, self._path(len(self.segments)))
+        """Returns the next segment, to be written; `add` makes it count."""
+        return OpenSegment(self._path(len(self.segments)))
+
+    def add(self, summary: SegmentSummary) -> None:
+        """Count the segment that `begin` returned, which is finished now."""
+        self.segments.append(summary)
+
+    def adopt(self, segments: Iterable[Path]) -> None:
+        """Take over segments that other machines have made of the same video, from its beginning on.
+
+        Args:
+            segments: Files in order. Those after one that is empty or too short for its place are not used.
+        """
+        for path in itertools.islice(segments, len(self.segments), None):
+            summary = read_summary(path)
+            if self.complete or not (summary.frames == SEGMENT_FRAMES or (summary.last and summary.frames)):
+                return
+            with whole(self._path(len(self.segments))) as temporary:
+                shutil.copyfile(path, temporary)
+            self.segments.append(summary)
 
     def packets(self) -> Iterator[StoredPacket]:
         """Yields the packets of all segments."""
@@ -131,10 +149,13 @@ def _short(name: str) -> str:
 
 
 class OpenSegment:
-    """A segment being written; it counts only once it is finished."""
+    """A segment being written; it counts only once it is finished.
 
-    def __init__(self, folder: SegmentFolder, path: Path) -> None:
-        self._folder = folder
+    Args:
+        path: The file; it appears when the segment is finished.
+    """
+
+    def __init__(self, path: Path) -> None:
         self._partial = Partial(path)
         self._partial.write(bytes(_HEAD.size))
 
@@ -149,11 +170,21 @@ class OpenSegment:
         self._partial.file.seek(0)
         self._partial.write(_HEAD.pack(*astuple(summary)))
         self._partial.commit()
-        self._folder.segments.append(summary)
 
     def discard(self) -> None:
         """Remove an unfinished segment."""
         self._partial.discard()
+
+
+def read_summary(path: Path) -> SegmentSummary:
+    """Returns the header of a segment."""
+    with path.open("rb") as file:
+        return SegmentSummary(*_HEAD.unpack(file.read(_HEAD.size)))
+
+
+def segment_times(path: Path) -> list[int]:
+    """Returns the pts of a segment's packets, in the order in which they are shown."""
+    return sorted(read_packet_times(path, _HEAD.size))
 
 
 def _read(manifest: Path) -> Any:

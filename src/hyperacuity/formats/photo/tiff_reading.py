@@ -114,11 +114,31 @@ def decoded(raw: Bytes, tiff: Tiff, page: TiffPage, metadata: Metadata) -> Image
             levels = 0, (1 << depth) - 1
     else:
         pixels, alpha = _page_by_vips(raw, tiff, page)
-    if alpha and tiff.integers(tags, 338)[:1] == (0,) and tiff.integer(tags, 262, 1) != 5:
+    if alpha and _is_unspecified(tiff, tags):
         warnings.warn(LossWarning("the file does not state what its last channel is; it is left out"), stacklevel=2)
         pixels, alpha = pixels[..., :-1], False
     metadata = replace(metadata, exif=_exif(tiff, tags))
     return upright_image(pixels, alpha, metadata, orientation=turn, levels=levels)
+
+
+def reads_in_parts(tiff: Tiff, page: TiffPage) -> bool:
+    """Returns whether `decoded_rows` reads a page: one that is stored upright, as most programs write it."""
+    return page.number is not None and _is_plain(tiff, page.tags) and orientation_of(tiff, page.tags) == 1
+
+
+def decoded_rows(tiff: Tiff, tags: Directory, first: int, last: int) -> tuple[Array, bool]:
+    """Decode rows [first, last) of a page from the strips or tiles that hold them; see `reads_in_parts`.
+
+    Returns:
+        (last - first, W, C), and whether the last channel is alpha.
+    """
+    pixels, alpha = _page_by_samples(tiff, tags, (first, last))
+    return (pixels[..., :-1], False) if alpha and _is_unspecified(tiff, tags) else (pixels, alpha)
+
+
+def _is_unspecified(tiff: Tiff, tags: Directory) -> bool:
+    """Whether a page does not state what its last channel is."""
+    return tiff.integers(tags, 338)[:1] == (0,) and tiff.integer(tags, 262, 1) != 5
 
 
 def _exif(tiff: Tiff, tags: Directory) -> bytes | None:
@@ -187,9 +207,9 @@ def _page_by_pillow(raw: Bytes, number: int) -> tuple[Array, bool]:
         return pillow.pixels_of(image)
 
 
-def _page_by_samples(tiff: Tiff, tags: Directory) -> tuple[Array, bool]:
-    """The pixels of a page, and whether they have alpha."""
-    values = samples(tiff, tags)
+def _page_by_samples(tiff: Tiff, tags: Directory, rows: tuple[int, int] | None = None) -> tuple[Array, bool]:
+    """The pixels of a page, or of some of its rows, and whether they have alpha."""
+    values = samples(tiff, tags, rows)
     bits = max(tiff.integers(tags, 258) or (1,))
     kind = tiff.integer(tags, 262, 2 if values.shape[2] >= 3 else 1)
     if values.dtype.kind == "f":

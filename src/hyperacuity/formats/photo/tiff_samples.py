@@ -41,8 +41,13 @@ class _Blocks:
     tiled: bool
 
 
-def samples(tiff: Tiff, page: Directory) -> Array:
+def samples(tiff: Tiff, page: Directory, rows: tuple[int, int] | None = None) -> Array:
     """Return the stored values of a page, (H, W, values of a pixel): unsigned integers or floats.
+
+    Args:
+        tiff: The file.
+        page: One of its pages.
+        rows: Only the rows [first, last), from the strips or tiles that hold them; None for all.
 
     Raises:
         DamagedFile: If a strip or tile is missing or damaged.
@@ -55,24 +60,25 @@ def samples(tiff: Tiff, page: Directory) -> Array:
     across, down = -(-blocks.width // blocks.columns), -(-blocks.height // blocks.rows)
     if min(len(offsets), len(sizes)) < across * down * blocks.planes:
         raise DamagedFile("it does not state where all its pixels are")
-    kept = np.zeros((blocks.height, blocks.width, blocks.values * blocks.planes), dtype.newbyteorder("="))
+    first, last = rows or (0, blocks.height)
+    kept = np.zeros((last - first, blocks.width, blocks.values * blocks.planes), dtype.newbyteorder("="))
     for index in range(across * down * blocks.planes):
         plane, place = divmod(index, across * down)
         top, left = place // across * blocks.rows, place % across * blocks.columns
-        rows = blocks.rows if blocks.tiled else min(blocks.rows, blocks.height - top)
-        if not sizes[index]:
-            continue  # a block of zeros that was not written, as GDAL does
+        high = blocks.rows if blocks.tiled else min(blocks.rows, blocks.height - top)
+        if not sizes[index] or top >= last or top + high <= first:
+            continue  # no rows that are wanted, or a block of zeros that was not written, as GDAL does
         stored = bytes(tiff.data[offsets[index] : offsets[index] + sizes[index]])
         if tiff.integer(page, 266, 1) == 2:
             stored = stored.translate(_MIRRORED)
         row = -(-blocks.columns * blocks.values * bits // 8)
-        raw = _decompressed(stored, tiff.integer(page, 259, 1), row, rows)
-        if len(raw) < row * rows:
-            raise DamagedFile(f"a part of its pixels has {len(raw)} of {row * rows} bytes")
-        values = unpack(np.frombuffer(raw, np.uint8, row * rows).reshape(rows, row), blocks.columns, blocks.values)
-        values = values[: blocks.height - top, : blocks.width - left]
-        first = plane * blocks.values
-        kept[top : top + len(values), left : left + values.shape[1], first : first + blocks.values] = values
+        raw = _decompressed(stored, tiff.integer(page, 259, 1), row, high)
+        if len(raw) < row * high:
+            raise DamagedFile(f"a part of its pixels has {len(raw)} of {row * high} bytes")
+        values = unpack(np.frombuffer(raw, np.uint8, row * high).reshape(high, row), blocks.columns, blocks.values)
+        values = values[max(0, first - top) : last - top, : blocks.width - left]
+        above, channel = max(0, top - first), plane * blocks.values
+        kept[above : above + len(values), left : left + values.shape[1], channel : channel + blocks.values] = values
     return kept
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from hyperacuity.errors import UnsupportedFormat
 from hyperacuity.formats.content import Bytes
 from hyperacuity.formats.photo import metadata as meta
+from hyperacuity.formats.photo import on_disk
 from hyperacuity.formats.photo.encoder import EncoderInput
 from hyperacuity.image import Array, Metadata
 
@@ -62,6 +63,9 @@ def pixels_of(image: Any) -> tuple[Array, bool]:
         )
     if image.bands > 4:
         raise UnsupportedFormat(f"it has {image.bands} channels; grey and RGB are read, each with or without alpha")
+    large = on_disk.decoded(image.cast("float") if image.format == "double" else image)
+    if large is not None:
+        return large, image.bands in (2, 4)
     values = np.frombuffer(image.write_to_memory(), dtypes[image.format])
     values = values.reshape(image.height, image.width, image.bands)
     return values.astype(np.float32) if values.dtype == np.float64 else values, image.bands in (2, 4)

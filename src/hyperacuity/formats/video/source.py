@@ -209,6 +209,16 @@ class VideoSource:
         """Returns its file, opened again, for the caller to close."""
         return self._open()
 
+    def read_packets(self) -> Iterator[av.Packet[Any]]:
+        """Yields its packets with corrected time stamps, without decoding them; warns of what is damaged or missing."""
+        with self._open() as container:
+            yield from FrameReader(self, container, self._video(container)).packets()
+
+    def leads_to(self, first: int) -> bool:
+        """Returns whether reading can begin at the key frame before the frame at `first`, a pts."""
+        with self._open() as container:
+            return _seek(first, container, self._video(container))
+
     def identity(self) -> list[Any]:
         """Returns an identifier of its source without reading all of it; each pipe is unique."""
         if not isinstance(self.source, Path):

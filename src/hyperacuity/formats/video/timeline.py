@@ -57,6 +57,23 @@ class Part:
 WHOLE = Part()
 
 
+@dataclass(frozen=True)
+class PtsRange(Part):
+    """A part by time stamps that are known from the packets.
+
+    Attributes:
+        first: The pts of its first frame.
+        end: The pts of the first frame after it; None for the rest of the video.
+    """
+
+    first: int = 0
+    end: int | None = None
+
+    def bounds(self, start: int, time_base: Fraction) -> tuple[int, Fraction | None]:
+        """See `Part.bounds`."""
+        return self.first, None if self.end is None else Fraction(self.end)
+
+
 def is_restart(step: float | Fraction, elapsed: float | Fraction, *, back: float | Fraction, slack: float) -> bool:
     """Whether a source's clock was set anew: it went back, or leapt ahead of the time that really passed.
 

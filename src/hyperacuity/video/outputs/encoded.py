@@ -6,7 +6,7 @@ import contextlib
 import os
 import shutil
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -61,10 +61,7 @@ class EncodedOutput(VideoOutput):
         for loss in check_result(CONTAINERS[target.suffix.lower()], video, self._target, str(target)):
             warnings.warn(LossWarning(f"{target}: {loss}"), stacklevel=2)
         self._warn_of_space()
-        self._encoder: Encoder | None = None
-        self._segment: OpenSegment | None = None
-        self._segment_frames = 0
-        self._last: tuple[EnlargedFrame, Totals] | None = None
+        self._segment: SegmentWriter | None = None
 
     def _warn_of_space(self) -> None:
         """Warn if the disk is clearly too full: finished segments and the result exist at the same time."""
@@ -100,12 +97,15 @@ class EncodedOutput(VideoOutput):
             message = f"{self._path}: an earlier run was for another source or other settings; its work is discarded"
             warnings.warn(LossWarning(message), stacklevel=2)
 
+    def adopt(self, segments: Iterable[Path]) -> None:
+        """Take over segments that other machines have made, after `begin`; see `SegmentFolder.adopt`."""
+        self._folder.adopt(segments)
+
     @property
     def resumed(self) -> Totals:
-        if not self._folder.segments:
-            return Totals()
-        last = self._folder.segments[-1]
-        return Totals(self._folder.frames, last.damaged, Savings(last.total, last.saved))
+        segments = self._folder.segments
+        savings = Savings(sum(each.total for each in segments), sum(each.saved for each in segments))
+        return Totals(self._folder.frames, sum(each.damaged for each in segments), savings)
 
     @property
     def complete(self) -> bool:
@@ -115,27 +115,20 @@ class EncodedOutput(VideoOutput):
         return number % SEGMENT_FRAMES == 0
 
     def write(self, frame: EnlargedFrame, totals: Totals) -> None:
-        if self._segment_frames == SEGMENT_FRAMES:
+        if self._segment is not None and self._segment.frames == SEGMENT_FRAMES:
             self._finish_segment(last=False)
-        if self._segment is None or self._encoder is None:
-            self._segment, self._encoder = self._folder.begin(), Encoder(self._target)
-        self._segment.write(self._encoder.encode(frame.planes, frame.frame.pts))
-        self._segment_frames += 1
-        self._last = frame, totals
+        if self._segment is None:
+            self._segment = self.open_segment(self._folder.begin())
+        self._segment.write(frame)
+
+    def open_segment(self, segment: OpenSegment) -> SegmentWriter:
+        """Returns a writer with a new encoder for one segment."""
+        return SegmentWriter(segment, self._target, self._video)
 
     def _finish_segment(self, *, last: bool) -> None:
         assert self._segment is not None
-        assert self._encoder is not None
-        assert self._last is not None
-        self._segment.write(self._encoder.finish())
-        frame, totals = self._last
-        duration = last_duration(frame.frame.duration, self._video.rate, self._video.time_base)
-        savings = totals.savings
-        self._segment.finish(
-            SegmentSummary(self._segment_frames, duration, totals.damaged, savings.total, savings.saved, last)
-        )
-        self._segment = self._encoder = None
-        self._segment_frames = 0
+        self._folder.add(self._segment.finish(last=last))
+        self._segment = None
 
     def finish(self) -> None:
         if not self.complete:
@@ -171,3 +164,48 @@ class EncodedOutput(VideoOutput):
         if not self._folder.segments or not isinstance(self._video.source, Path):
             self._folder.remove()  # nothing to resume
         self._folder.close()
+
+
+class SegmentWriter:
+    """Encodes the frames of one segment, by an encoder of its own.
+
+    Args:
+        segment: The file.
+        target: What to encode.
+        video: The source.
+
+    Attributes:
+        frames: How many are written.
+    """
+
+    def __init__(self, segment: OpenSegment, target: EncoderTarget, video: VideoSource) -> None:
+        self._segment, self._encoder, self._video = segment, Encoder(target), video
+        self._totals = Totals()
+        self._duration = 0
+
+    @property
+    def frames(self) -> int:
+        return self._totals.frames
+
+    def write(self, frame: EnlargedFrame) -> None:
+        """Encode one frame."""
+        self._segment.write(self._encoder.encode(frame.planes, frame.frame.pts))
+        self._totals = self._totals.add(frame)
+        self._duration = frame.frame.duration
+
+    def finish(self, *, last: bool) -> SegmentSummary:
+        """Write what the encoder holds back, and make the segment durable.
+
+        Args:
+            last: Whether it is the last segment of the video.
+        """
+        self._segment.write(self._encoder.finish())
+        duration = last_duration(self._duration, self._video.rate, self._video.time_base)
+        savings = self._totals.savings
+        summary = SegmentSummary(self.frames, duration, self._totals.damaged, savings.total, savings.saved, last)
+        self._segment.finish(summary)
+        return summary
+
+    def discard(self) -> None:
+        """Remove an unfinished segment."""
+        self._segment.discard()

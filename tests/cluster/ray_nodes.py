@@ -1,0 +1,104 @@
+"""A Ray cluster on this machine, in a process of its own: a head without cores and two nodes of one core.
+
+The test's process never imports Ray, which leaves sockets and threads behind. Commands come as lines of standard input,
+each answered by one line; its end is the end of the cluster.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass
+class Nodes:
+    """The cluster, as the test sees it.
+
+    Attributes:
+        address: Of its head.
+        environment: For programs that use it.
+    """
+
+    process: subprocess.Popen[str]
+    address: str
+    environment: dict[str, str]
+
+    def ask(self, command: str) -> str:
+        return _ask(self.process, command)
+
+    def cluster(self, *words: str, **more: Any) -> subprocess.CompletedProcess[str]:
+        """Run `hyperacuity cluster run`, with this cluster."""
+        command = self.command(*words)
+        return subprocess.run(command, env=self.environment, capture_output=True, text=True, **more)
+
+    def command(self, *words: str) -> list[str]:
+        return [sys.executable, "-m", "hyperacuity", "cluster", "run", *words, "--on", "ray", "--address", self.address]
+
+
+@contextlib.contextmanager
+def running() -> Iterator[Nodes]:
+    """Start the cluster, and end it."""
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT)]),
+        "OMP_NUM_THREADS": "1",
+        "RAY_USAGE_STATS_ENABLED": "0",
+    }
+    with subprocess.Popen(
+        [sys.executable, "-m", "tests.cluster.ray_nodes"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env=environment,
+        cwd=ROOT,
+    ) as process:
+        try:
+            yield Nodes(process, _ask(process, "address"), environment)
+        finally:
+            assert process.stdin is not None
+            process.stdin.close()
+            process.wait()
+
+
+def _ask(process: subprocess.Popen[str], command: str) -> str:
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write(command + "\n")
+    process.stdin.flush()
+    answer = process.stdout.readline()
+    assert answer, "the Ray cluster has ended"
+    return answer.strip()
+
+
+def _serve(commands: IO[str], answers: IO[str]) -> None:
+    from ray.cluster_utils import Cluster
+
+    more: dict[str, Any] = {"object_store_memory": 80 << 20, "include_dashboard": False}
+    cluster: Any = Cluster()
+    try:
+        cluster.add_node(num_cpus=0, **more)
+        nodes = [cluster.add_node(num_cpus=1, **more) for _ in range(2)]
+        cluster.wait_for_nodes(timeout=300)
+        for line in commands:
+            if line.strip() == "kill":  # a node, with everything that runs on it
+                cluster.remove_node(nodes.pop(), allow_graceful=False)
+            elif line.strip() == "add":
+                nodes.append(cluster.add_node(num_cpus=1, **more))
+            print(cluster.address, file=answers, flush=True)
+    finally:
+        cluster.shutdown()
+
+
+if __name__ == "__main__":
+    own = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # Ray prints
+    _serve(sys.stdin, own)
