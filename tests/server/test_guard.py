@@ -249,6 +249,19 @@ def test_slow_clients_are_ended_and_others_served(idle: Callable[..., Server]) -
         assert client.append(upload, offset, bytes(100_000 - offset)).status_code == 204
 
 
+def test_the_number_of_connections_is_met_from_both_sides(idle: Callable[..., Server]) -> None:
+    server = idle(config="max_connections = 5\nheader_seconds = 1000.0")
+    with contextlib.ExitStack() as opened, server.client() as client:
+        host, port = str(client.base_url.host), client.base_url.port or 80
+        for _ in range(3):
+            opened.enter_context(socket.create_connection((host, port)))
+        assert client.get("../livez").status_code == 200  # the fourth
+        opened.enter_context(socket.create_connection((host, port)))
+        end = time.monotonic() + 300
+        while client.get("../livez").status_code != 503:  # the server may not have heard of the fifth yet
+            assert time.monotonic() < end
+
+
 def test_a_worker_has_no_secrets(tmp_path: Path) -> None:
     server = Server(tmp_path / "data", environment={"PGPASSWORD": "hush", "HYPERACUITY_SECRET": "hush"})
     try:
