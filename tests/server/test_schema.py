@@ -29,6 +29,8 @@ def alone(tmp_path: Path) -> Iterator[Users]:
 _ACCEPTED = ["2xx", "400", "401", "403", "404", "408", "409", "411", "412", "413", "415", "416", "422", "429"]
 # tus wants 412 for another version of the protocol (tus.io/protocols/resumable-upload, "Tus-Resumable").
 _REFUSED = ["400", "401", "403", "404", "405", "406", "409", "411", "412", "413", "415", "416", "422", "429"]
+# A header that the description does not have makes a request wrong for Schemathesis, but not for HTTP.
+_WITH_HEADERS = "/v1/(uploads.*|upscale|jobs/.*/events)"
 _HOOKS = """
 import schemathesis
 schemathesis.serializer.alias("application/offset+octet-stream", "application/octet-stream")
@@ -36,7 +38,7 @@ schemathesis.serializer.alias("application/offset+octet-stream", "application/oc
 
 
 def run(server: Users, folder: Path, seconds: int, examples: int) -> str:
-    """Run all phases and checks, and return the report."""
+    """Run all phases and checks (the default), and return the report."""
     tokens = {name: users(server.server.data, "token", name) for name in ("ada", "bob")}
     logins = [
         {"name": name, "fixedHeaders": [{"name": "Authorization", "value": f"Bearer {token}"}]}
@@ -56,11 +58,14 @@ def run(server: Users, folder: Path, seconds: int, examples: int) -> str:
         expected-statuses = {json.dumps(_REFUSED)}
         [checks.missing_required_header]
         expected-statuses = {json.dumps(_REFUSED)}
+        [[operations]]
+        include-path-regex = "{_WITH_HEADERS}"
+        checks.negative_data_rejection.enabled = false
         """
     )
     command = [sys.executable, "-m", "schemathesis.cli", "--config-file", str(folder / "schemathesis.toml"), "run"]
     command += [f"{server.server.address}v1/openapi.json", "--phases", "examples,coverage,fuzzing,stateful"]
-    command += ["--checks", "all", "--seed", "1", "--max-examples", str(examples), "--max-time", str(seconds)]
+    command += ["--seed", "1", "--max-examples", str(examples), "--max-time", str(seconds)]
     command += ["--no-color", "--request-timeout", "100", "--generation-database", "none", "--continue-on-failure"]
     done = subprocess.run(command, capture_output=True, text=True, cwd=folder, env=os.environ)
     assert done.returncode == 0, done.stdout + done.stderr
