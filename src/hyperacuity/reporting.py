@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from hyperacuity import formats
 from hyperacuity.image import Image, Strips
 from hyperacuity.inspection import Inspection, decide, describe_reason
+from hyperacuity.storage import as_utf8, storing, write_whole
 from hyperacuity.task import Outcome, Task
 from hyperacuity.trust import DEPARTING, coloured, legend, luma_levels
 from hyperacuity.zoo import Card
@@ -98,9 +99,12 @@ def write_report(path: Path, content: dict[str, Any], result: Path, errors: NDAr
         content: From `describe_result`.
         result: The file of the result.
         errors: Its error map, reduced to at most `SIDE` pixels, in grey levels.
+
+    Raises:
+        UsageError: If the file cannot be written; the message says why.
     """
     if path.suffix.lower() == ".json":
-        path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+        _store(path, json.dumps(content, indent=2) + "\n")
         return
     pictures = [("The result, reduced", _png(_thumbnail(result)))]
     if errors is not None:
@@ -109,7 +113,12 @@ def write_report(path: Path, content: dict[str, Any], result: Path, errors: NDAr
         pictures.append(
             ("Expected error of brightness in grey levels of 255; 90 % of pixels stay below", _png(picture))
         )
-    path.write_text(_page(content, pictures), encoding="utf-8")
+    _store(path, _page(content, pictures))
+
+
+def _store(path: Path, text: str) -> None:
+    with storing(path):
+        write_whole(path, as_utf8(text))
 
 
 def _hash(data: Path | bytes) -> str:
