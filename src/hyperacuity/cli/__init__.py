@@ -113,6 +113,8 @@ def main() -> None:
         # The reader of our output has closed it and would not see a message.
         discard_output()
         sys.exit(1)
+    except KeyboardInterrupt:  # while a command is imported
+        sys.exit(130)
     except OSError as error:
         if error.filename is None:
             discard_output()  # the disk behind it is full
