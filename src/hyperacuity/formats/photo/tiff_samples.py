@@ -1,7 +1,8 @@
 """The values in a TIFF page, decoded strip by strip or tile by tile, for pages that libvips does not read.
 
-These are 64-bit floats, tiles of separate planes, 9 to 15 bits, and pages compressed with ZSTD or LZMA. zlib and lzma
-are Python's; other compressions are undone by the libtiff in Pillow, which gets each strip as an image of bytes.
+These are 64-bit floats, tiles of separate planes, 9 to 15 bits, and pages compressed with ZSTD, LZMA or one of
+`tiff_codecs`. zlib and lzma are Python's; ZSTD is undone by the libtiff in Pillow, which gets each strip as an image
+of bytes.
 
 TIFF 6.0 (1992), Adobe Photoshop TIFF Technical Note 3 (the predictor of floats).
 """
@@ -17,6 +18,7 @@ import numpy as np
 
 from hyperacuity.errors import DamagedFile, UnsupportedFormat
 from hyperacuity.formats.photo import pillow
+from hyperacuity.formats.photo.tiff_codecs import CODECS, decode_block
 from hyperacuity.formats.photo.tiff_tags import Directory, Tiff, packed, sized_integers
 from hyperacuity.image import Array
 
@@ -65,11 +67,16 @@ def samples(tiff: Tiff, page: Directory) -> Array:
         stored = bytes(tiff.data[offsets[index] : offsets[index] + sizes[index]])
         if tiff.integer(page, 266, 1) == 2:
             stored = stored.translate(_MIRRORED)
-        row = -(-blocks.columns * blocks.values * bits // 8)
-        raw = _decompressed(stored, tiff.integer(page, 259, 1), row, rows)
-        if len(raw) < row * rows:
-            raise DamagedFile(f"a part of its pixels has {len(raw)} of {row * rows} bytes")
-        values = unpack(np.frombuffer(raw, np.uint8, row * rows).reshape(rows, row), blocks.columns, blocks.values)
+        if tiff.integer(page, 259, 1) in CODECS:
+            values = decode_block(tiff, page, stored, (rows, blocks.columns, blocks.values))
+        else:
+            row = -(-blocks.columns * blocks.values * bits // 8)
+            raw = _decompressed(stored, tiff.integer(page, 259, 1), row, rows)
+            if len(raw) < row * rows:
+                raise DamagedFile(f"a part of its pixels has {len(raw)} of {row * rows} bytes")
+            values = unpack(np.frombuffer(raw, np.uint8, row * rows).reshape(rows, row), blocks.columns, blocks.values)
+        if values.dtype.kind != kept.dtype.kind or values.dtype.itemsize > kept.dtype.itemsize:
+            raise UnsupportedFormat(f"a part of its pixels is of the type {values.dtype} instead of {kept.dtype}")
         values = values[: blocks.height - top, : blocks.width - left]
         first = plane * blocks.values
         kept[top : top + len(values), left : left + values.shape[1], first : first + blocks.values] = values
