@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import itertools
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from hyperacuity.pipeline.codes import Codes
 from hyperacuity.pipeline.faithful import correct_stream
 from hyperacuity.pipeline.first_pass import Facts
 from hyperacuity.pipeline.planes import Planes
-from hyperacuity.pipeline.rows import RowStep, block_rows, map_ahead, pixel_pool, regroup, resize_stream
+from hyperacuity.pipeline.rows import RowStep, block_rows, fork, map_ahead, pixel_pool, regroup, resize_stream
 from hyperacuity.pipeline.stage import RunningStage, Stage
 from hyperacuity.resize import Kernel
 from hyperacuity.trust import ConsistencyMeter
@@ -99,7 +98,7 @@ class Pipeline:
             elif measured is not None or (codes.beyond and self.stages):
                 rows = _stored_rows(source, found, pool, meter)
                 if corrected:  # on stored values, since those beyond the range do not pass through the planes
-                    rows, wanted = itertools.tee(rows)
+                    rows, wanted = fork(rows)
                     made = wide.stream(source.header, rows, found, codes, steps, (height, width), pool)
                     made = correct(map(_planar, wanted), pool, map(_planar, made), _interleaved)
                 else:
@@ -108,7 +107,7 @@ class Pipeline:
             else:
                 first = strips = map_ahead(pool, _stored_rows(source, found, pool, meter), codes.to_planes)
                 if corrected:
-                    strips, planes = itertools.tee(first)
+                    strips, planes = fork(first)
                     steps.append(functools.partial(correct, planes))
                 for step in steps[:-1]:
                     strips = step(pool, strips, lambda block: block)
