@@ -247,7 +247,8 @@ def test_a_preview_shows_both_halves(tmp_path: Path) -> None:
     source = write(tmp_path / "a.tif", landscape(60, 80).astype(np.uint16)[None])
     outcome = raster.preview(load("acute-10k"), source, tmp_path / "a.png", Size(2))
     with Image.open(tmp_path / "a.png") as image:
-        assert image.size == (2 * 160 + 8, 120)
+        assert image.width == 2 * 160 + 8
+        assert image.height > 120 + 30  # figures below
         assert image.mode == "L"
     assert "box mean" in outcome.consistency
 
