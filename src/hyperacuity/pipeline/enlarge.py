@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
@@ -24,6 +23,7 @@ from hyperacuity.pipeline.rows import (
     RowRoute,
     RowStep,
     block_rows,
+    fork,
     map_ahead,
     pixel_pool,
     regroup,
@@ -222,7 +222,7 @@ class _Way:
         if self._correction is None:
             yield from self.route.stream(pool, planes, self._codes.to_stored)
         else:
-            planes, wanted = itertools.tee(first)
+            planes, wanted = fork(first)
             made = self.route.stream(pool, planes, lambda block: block)
             yield from self._correction.stream(wanted, pool, made, self._codes.to_stored, self._tops)
         for _ in first:  # Missing or surplus rows must raise, even if no result depends on them.
@@ -232,7 +232,7 @@ class _Way:
         if self._correction is None:
             return wide.stream(self._header, rows, self._found, self._codes, self.route, self._size, pool)
         # On stored values, since those beyond the range do not pass through the planes.
-        rows, wanted = itertools.tee(rows)
+        rows, wanted = fork(rows)
         made = wide.stream(self._header, rows, self._found, self._codes, self.route, self._size, pool)
         return self._correction.stream(map(_planar, wanted), pool, map(_planar, made), _interleaved, self._tops)
 
