@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import itertools
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from hyperacuity.pipeline.codes import Codes
 from hyperacuity.pipeline.faithful import correct_stream
 from hyperacuity.pipeline.first_pass import Facts
 from hyperacuity.pipeline.planes import Planes
-from hyperacuity.pipeline.rows import RowStep, block_rows, map_ahead, pixel_pool, regroup, resize_stream
+from hyperacuity.pipeline.rows import RowStep, block_rows, fork, map_ahead, pixel_pool, regroup, resize_stream
 from hyperacuity.pipeline.stage import RunningStage, Stage
 from hyperacuity.resize import Kernel
 from hyperacuity.trust import ConsistencyMeter
@@ -101,17 +100,18 @@ class Pipeline:
             elif measured is not None or (codes.beyond and self.stages):
                 rows = _stored_rows(source, found, pool, meter)
                 if corrected:  # on stored values, since those beyond the range do not pass through the planes
-                    rows, wanted = itertools.tee(rows)
+                    rows, wanted = fork(rows)
                     made = wide.stream(source.header, rows, found, codes, steps, (height, width), pool)
                     made = correct(map(_planar, wanted), pool, map(_planar, made), _interleaved)
                 else:
                     made = wide.stream(source.header, rows, found, codes, steps, (height, width), pool)
                 yield from made
             else:
-                first = strips = map_ahead(pool, _stored_rows(source, found, pool, meter), codes.to_planes)
-                if corrected:
-                    strips, planes = itertools.tee(first)
-                    steps.append(functools.partial(correct, planes))
+                rows = _stored_rows(source, found, pool, meter)
+                if corrected:  # what waits for the result is kept as stored, which takes a quarter of the memory
+                    rows, wanted = fork(rows)
+                    steps.append(functools.partial(correct, map(codes.to_planes, wanted)))
+                first = strips = map_ahead(pool, rows, codes.to_planes)
                 for step in steps[:-1]:
                     strips = step(pool, strips, lambda block: block)
                 last = steps[-1] if steps else map_ahead

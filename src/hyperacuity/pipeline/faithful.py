@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Executor
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from hyperacuity.pipeline.planes import Planes
-from hyperacuity.pipeline.rows import Finish, block_rows, map_ahead, resample_rows, windows
+from hyperacuity.pipeline.rows import Finish, block_rows, fork, map_ahead, resample_rows, windows
 from hyperacuity.resize import resample
 from hyperacuity.trust import axis_projection
 
@@ -39,7 +38,7 @@ def correct_stream(
     """
     down, across = (axis_projection(*sides, damping) for sides in zip(size, target, strict=True))
     height, width = size
-    ahead, behind = itertools.tee(strips)
+    ahead, behind = fork(strips)
 
     def residual(reduced: Planes, block: Planes) -> Planes:
         return resample(block[colour] - reduced, across.inverse, -1)
@@ -50,8 +49,9 @@ def correct_stream(
         return finish(total)
 
     narrow = map_ahead(pool, ahead, lambda strip: resample(strip[colour], across.reduction, -1))
-    residuals = resample_rows(pool, narrow, down.reduction, width, residual, _blocks(wanted, height, width))
-    solved = resample_rows(pool, residuals, down.inverse, width, lambda block: resample(block, across.adjoint, -1))
+    # These two are small, and each block that a pool computes ahead would hold many more rows of the result.
+    residuals = resample_rows(None, narrow, down.reduction, width, residual, _blocks(wanted, height, width))
+    solved = resample_rows(None, residuals, down.inverse, width, lambda block: resample(block, across.adjoint, -1))
     return resample_rows(pool, solved, down.adjoint, target[1], corrected, _blocks(behind, *target))
 
 
