@@ -143,11 +143,11 @@ def main() -> None:
         for scale, model, source in chosen:
             calibrate(options.photos, scale, model, source, options.count)
         return
-    rows = list(csv.DictReader(RESULTS.open())) if RESULTS.exists() else []
     for (scale, model, source), text in itertools.product(chosen, options.set):
         name, _, folder = text.partition("=")
         row = measure(name, Path(folder), scale, model, source, options.count)
         print(*row.values(), flush=True)
+        rows: list[dict[str, object]] = list(csv.DictReader(RESULTS.open())) if RESULTS.exists() else []
         keys = ("scale", "set", "model", "source")
         rows = [each for each in rows if any(str(each[key]) != str(row[key]) for key in keys)]
         rows = sorted([*rows, row], key=lambda each: [str(each[key]) for key in keys])

@@ -135,7 +135,14 @@ class Pipeline:
                 steps.append(functools.partial(resize_stream, size, larger, "bicubic"))
                 size = larger
             running = RunningStage(
-                stage, size, codes.names, studio=studio, tile=self.tile, tta=self.tta, view=self.view
+                stage,
+                size,
+                codes.names,
+                studio=studio,
+                tile=self.tile,
+                tta=self.tta,
+                view=self.view,
+                lean=self.damping is not None,
             )
             steps.append(running.stream)
             size = size[0] * stage.engine.scale, size[1] * stage.engine.scale
