@@ -72,9 +72,10 @@ class Correction:
 
         narrow = map_ahead(pool, ahead, lambda strip: resample(strip[colour], across.reduction, -1))
         compared = _blocks(wanted, self.wanted, self._width, tops[0])
-        residuals = resample_rows(pool, narrow, self._reduction, self._width, residual, compared, top=tops[1])
+        # These two are small, and each block that a pool computes ahead would hold many more rows of the result.
+        residuals = resample_rows(None, narrow, self._reduction, self._width, residual, compared, top=tops[1])
         solved = resample_rows(
-            pool,
+            None,
             residuals,
             self._inverse,
             self._width,

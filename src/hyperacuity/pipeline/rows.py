@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextvars
 import functools
-import itertools
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -137,6 +136,27 @@ def map_ahead(pool: Executor | None, items: Iterable[Item], work: Callable[[Item
             future.cancel()
 
 
+def fork(items: Iterable[Item]) -> tuple[Iterator[Item], Iterator[Item]]:
+    """Returns two iterators over the same items, read in one thread; an item is held until both have passed it.
+
+    `itertools.tee` holds dozens of items longer, which are rows here.
+    """
+    source = iter(items)
+    waiting: tuple[deque[Item], deque[Item]] = deque(), deque()
+
+    def branch(mine: deque[Item], other: deque[Item]) -> Iterator[Item]:
+        while True:
+            if not mine:
+                try:
+                    mine.append(next(source))
+                except StopIteration:
+                    return
+                other.append(mine[0])
+            yield mine.popleft()
+
+    return branch(*waiting), branch(*waiting[::-1])
+
+
 def block_rows(width: int) -> int:
     """The number of rows of this width in a block for the steps around the network."""
     return max(1, tile_budget.BLOCK // width)
@@ -190,31 +210,6 @@ def trimmed(blocks: Iterable[NDArray[Any]], top: int, rows: RowRange, axis: int 
         if part.start < part.stop:
             yield block[(slice(None),) * axis + (part,)]
         top = bottom
-
-
-def fork(items: Iterable[Item]) -> tuple[Iterator[Item], Iterator[Item]]:
-    """Return two iterators over the same items, for readers in one thread; holds what only one of them has read.
-
-    As `itertools.tee`, which holds up to 114 blocks that both have read.
-
-    Args:
-        items: Read once, as either reader needs them.
-    """
-    source = iter(items)
-    waiting: tuple[deque[Item], deque[Item]] = deque(), deque()
-
-    def branch(own: deque[Item], other: deque[Item]) -> Iterator[Item]:
-        while True:
-            if not own:
-                for item in itertools.islice(source, 1):
-                    own.append(item)
-                    other.append(item)
-                    del item
-                if not own:
-                    return
-            yield own.popleft()
-
-    return branch(*waiting), branch(*waiting[::-1])
 
 
 def windows(strips: Iterable[Planes], spans: Iterable[RowRange], top: int = 0) -> Iterator[Planes]:
