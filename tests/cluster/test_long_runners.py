@@ -1,6 +1,6 @@
 """Workers, nodes, drivers and heads of Ray and Slurm killed at random times: `make test-long`, minutes.
 
-Results are in benchmarks/results/cluster_kills.csv.
+Results are in benchmarks/results/cluster_runner_kills.csv.
 """
 
 from __future__ import annotations
