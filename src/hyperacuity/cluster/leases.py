@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+import hashlib
 import json
 import os
 import platform
 import secrets
 import threading
 from dataclasses import dataclass, replace
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -21,7 +24,17 @@ _RENEWALS = 5
 
 def new_holder() -> str:
     """Returns a name for this process that no other one has."""
-    return f"{platform.node()}:{os.getpid()}:{secrets.token_hex(8)}"
+    return f"{this_machine()}:{os.getpid()}:{secrets.token_hex(8)}"
+
+
+@functools.cache
+def this_machine() -> str:
+    """Returns a name for what numbers the processes that this one sees: a machine since its start, or a container."""
+    parts = [platform.node()]
+    with contextlib.suppress(OSError):
+        parts.append(Path("/proc/sys/kernel/random/boot_id").read_text())
+        parts.append(os.readlink("/proc/self/ns/pid"))
+    return f"{platform.node()}-{hashlib.sha256(' '.join(parts).encode()).hexdigest()[:8]}"
 
 
 @dataclass(frozen=True)
@@ -146,7 +159,7 @@ def _is_stale(plan: Plan, location: str, seconds: float) -> bool:
 def _has_ended(holder: str) -> bool:
     """Whether a holder was a process of this machine that does not run any more."""
     host, _, rest = holder.rpartition(":")[0].rpartition(":")
-    if host != platform.node() or not rest.isdecimal():
+    if host != this_machine() or not rest.isdecimal():
         return False
     import psutil
 
