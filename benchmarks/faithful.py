@@ -76,7 +76,8 @@ def main() -> None:
     rows = []
     for model in MODELS:
         scales = [card.card.scale for card in zoo.find_models(model)]
-        for scale in (2, 4) if None in scales else sorted({scales[0], scales[-1]} - {None}):  # type: ignore[type-var]
+        fixed = [scale for scale in scales if scale is not None]
+        for scale in sorted({fixed[0], fixed[-1]}) if len(fixed) == len(scales) else (2, 4):
             plain = seconds(model, scale, 0, options.size)
             cost = seconds(model, scale, 1, options.size) / plain - 1
             for folder in options.sets:

@@ -199,7 +199,7 @@ def main() -> None:
     measurements = {"start": start, "photo": photos, "latency": latency}
     with tempfile.TemporaryDirectory() as folder:
         rows = [row for name in sys.argv[1:] or measurements for row in measurements[name](Path(folder))]
-    record.save("server", rows)
+    record.save("server", rows, key="what")
 
 
 if __name__ == "__main__":

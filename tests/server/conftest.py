@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import secrets
 import subprocess
@@ -73,11 +74,17 @@ def client(server: Server) -> Iterator[Client]:
 
 @pytest.fixture(scope="session")
 def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Users]:
-    data = tmp_path_factory.mktemp("strict")
+    with with_users(tmp_path_factory.mktemp("strict")) as made:
+        yield made
+
+
+@contextlib.contextmanager
+def with_users(data: Path, config: str = STRICT) -> Iterator[Users]:
+    """Run a server with two users and small limits."""
     for name in ("ada", "bob"):
         users(data, "add", name, text=f"password of {name}\n")
     tokens = [users(data, "token", name) for name in ("ada", "bob")]
-    made = Server(data, config=STRICT)
+    made = Server(data, config=config)
     with made.client(tokens[0]) as ada, made.client(tokens[1]) as bob:
         yield Users(made, ada, bob)
     assert made.stop() == 143  # as every command that SIGTERM ends

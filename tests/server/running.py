@@ -27,9 +27,10 @@ class Server:
         self.data, self._arguments = data, list(arguments)
         self._environment = dict(environment or {})
         data.mkdir(parents=True, exist_ok=True)
-        if config:
-            (data / "server.toml").write_text(config)
-            self._arguments += ["--config", str(data / "server.toml")]
+        if "min_free_share" not in config:  # tests of other things work on any disk
+            config += "\nmin_free_share = 0.0\n"
+        (data / "server.toml").write_text(config)
+        self._arguments += ["--config", str(data / "server.toml")]
         self.start()
 
     def start(self) -> None:
@@ -143,10 +144,19 @@ class Client(httpx.Client):
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             found: dict[str, Any] = self.get(f"jobs/{job}").json()
-            if found["state"] in ENDED and found.get("previews", True):  # which come soon after the result
+            if found["state"] in ENDED:
                 return found
             time.sleep(0.05)
         pytest.fail(f"job {job} has not ended after {seconds} s: {found}")
+
+
+def previewed(client: Client, job: str, seconds: float = 300) -> dict[str, Any]:
+    """Return a job that is done when it has its previews, which come soon after its result."""
+    end = time.monotonic() + seconds
+    while not (found := client.ended(job))["previews"]:
+        assert time.monotonic() < end, found
+        time.sleep(0.05)
+    return found
 
 
 def check_problem(answer: httpx.Response, status: int, *words: str) -> dict[str, Any]:

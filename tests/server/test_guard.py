@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from hyperacuity.server.folders import Folders
+from hyperacuity.server.http.events import Notifier
 from hyperacuity.server.http.guard import is_loopback
+from hyperacuity.server.http.problems import Problem
+from hyperacuity.server.http.state import ServerState
+from hyperacuity.server.options import ServerOptions
+from hyperacuity.server.store import open_store
+from hyperacuity.server.workers import Workers
 from tests.cli import process
 from tests.server.conftest import Users, png, users
 from tests.server.running import TUS, Client, Server, check_problem
@@ -240,6 +249,19 @@ def test_slow_clients_are_ended_and_others_served(idle: Callable[..., Server]) -
         assert client.append(upload, offset, bytes(100_000 - offset)).status_code == 204
 
 
+def test_the_number_of_connections_is_met_from_both_sides(idle: Callable[..., Server]) -> None:
+    server = idle(config="max_connections = 5\nheader_seconds = 1000.0")
+    with contextlib.ExitStack() as opened, server.client() as client:
+        host, port = str(client.base_url.host), client.base_url.port or 80
+        for _ in range(3):
+            opened.enter_context(socket.create_connection((host, port)))
+        assert client.get("../livez").status_code == 200  # the fourth
+        opened.enter_context(socket.create_connection((host, port)))
+        end = time.monotonic() + 300
+        while client.get("../livez").status_code != 503:  # the server may not have heard of the fifth yet
+            assert time.monotonic() < end
+
+
 def test_a_worker_has_no_secrets(tmp_path: Path) -> None:
     server = Server(tmp_path / "data", environment={"PGPASSWORD": "hush", "HYPERACUITY_SECRET": "hush"})
     try:
@@ -289,6 +311,20 @@ def test_a_full_disk_is_said(idle: Callable[..., Server]) -> None:
         answer = client.get("../readyz")
         assert (answer.status_code, answer.text) == (503, "the disk is nearly full")
         assert client.get("jobs").status_code == 200
+
+
+def test_the_free_share_of_the_disk_is_met_from_both_sides(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # 1000 bytes, of which root keeps 200.
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(total=1000, used=600, free=200))
+    options = ServerOptions(data=tmp_path, min_free_share=0.125)
+    store = open_store("sqlite", tmp_path)
+    folders = Folders(tmp_path)
+    state = ServerState(options, store, folders, Workers(options, store, folders), Notifier(store))
+    state.check_disk(100)
+    with pytest.raises(Problem, match="keeps 12% free"):
+        state.check_disk(101)
+    assert state.refused == {"disk": 1}
+    store.close()
 
 
 def test_models_and_limits(client: Client) -> None:

@@ -17,7 +17,7 @@ from PIL import Image
 from tests.cli import process
 from tests.formats import samples
 from tests.server.conftest import Users, png
-from tests.server.running import TUS, Client, Server, check_problem
+from tests.server.running import TUS, Client, Server, check_problem, previewed
 from tests.video.videos import make, moving_frames
 
 
@@ -68,6 +68,7 @@ def test_an_accepted_job_gives_the_bytes_of_the_command(
     assert done["state"] == "done", done
     assert done["result_name"] == f"{path.stem}-x2{path.suffix}"
     assert client.get(done["result"]).content == wanted.read_bytes()
+    previewed(client, job["id"])
     for view in ("before", "after"):
         preview = client.get(f"jobs/{job['id']}/{view}")
         assert preview.headers["Content-Type"] == "image/jpeg"
@@ -229,7 +230,7 @@ def test_events_come_in_order_and_go_on_after_the_last(client: Client) -> None:
     assert kinds == ["waiting", "running", "done"]
     with client.stream("GET", f"jobs/{job}/events", headers={"Last-Event-ID": str(found[0][0])}) as answer:
         assert lines(answer) == found[1:]
-    # A browser that is told 204 does not connect again.
+    # A browser that gets 204 does not connect again.
     assert client.get(f"jobs/{job}/events", headers={"Last-Event-ID": str(found[-1][0])}).status_code == 204
 
 

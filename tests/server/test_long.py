@@ -117,27 +117,3 @@ def test_five_hundred_slow_connections_and_a_thousand_event_streams(idle: Callab
             mebibytes_more=round((process.memory_info().rss - before) / 2**20, 1),
         )
         assert max(times) < 2
-
-
-def test_a_photo_comes_back_soon(tmp_path: Path) -> None:
-    import hyperacuity
-
-    (tmp_path / "a.png").write_bytes(png(600, 830))
-    upscaler = hyperacuity.load()
-    upscaler.file(tmp_path / "a.png", tmp_path / "b.png", hyperacuity.Size(scale=2))
-    library, served = [], []
-    server = Server(tmp_path / "data")
-    try:
-        with server.client() as client:
-            client.ended(client.job(png(600, 830))["id"])
-            for _ in range(5):
-                begun = time.monotonic()
-                upscaler.file(tmp_path / "a.png", tmp_path / "b.png", hyperacuity.Size(scale=2), force=True)
-                library.append(time.monotonic() - begun)
-                begun = time.monotonic()
-                answer = client.post("upscale?scale=2", content=png(600, 830), headers={"Prefer": "wait=60"})
-                assert answer.status_code == 200
-                served.append(time.monotonic() - begun)
-    finally:
-        server.stop()
-    record("a photo of 0.5 megapixels", library_seconds=round(min(library), 2), server_seconds=round(min(served), 2))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from tests.server.browsing import (
     until,
 )
 from tests.server.conftest import Users, png
+from tests.server.nginx import proxying
 from tests.server.running import Server, check_problem
 from tests.video.videos import make, moving_frames
 
@@ -260,3 +261,22 @@ def test_two_users_log_in_and_see_only_their_own(visitor: Visitor, strict: Users
     pages["ada"].get_by_role("button", name="Log out").click()
     pages["ada"].wait_for_selector("#log-in:visible")
     strict.ada.delete(f"jobs/{job['id']}")
+
+
+def test_the_page_works_below_a_path_of_a_proxy_that_takes_a_megabyte(
+    visitor: Visitor, idle: Callable[..., Server], tmp_path: Path
+) -> None:
+    visitor.allowed = "413|ERR_CONNECTION_RESET"  # of the first parts, which are too large for the proxy
+    server = idle("--base-path", "/photos", "--trusted-proxy", "127.0.0.1", workers=1)
+    inner = "/".join(server.address.split("/")[:3])
+    with proxying(tmp_path / "nginx", inner, "http") as address:
+        page = visitor.visit(server, address)
+        page.wait_for_selector("#start:visible")
+        choose(page, ("small.png", photo(60, 80)), ("large.bin", b"no image " * 400_000))
+        begin(page)
+        small = item(page, "small.png", "done")
+        small.wait_for()
+        small.get_by_role("button", name="Compare").click()
+        until(page, "document.querySelector('.after').naturalWidth === 160")
+        item(page, "large.bin", "failed").wait_for()
+        page.goto("about:blank")  # ends its requests before the proxy ends

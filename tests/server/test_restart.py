@@ -15,7 +15,7 @@ import pytest
 import hyperacuity
 from tests.cli import process
 from tests.server.conftest import png
-from tests.server.running import TUS, Client, Server
+from tests.server.running import TUS, Client, Server, previewed
 from tests.video.videos import make, moving_frames
 
 _IMAGES = 5
@@ -113,6 +113,7 @@ def test_a_video_resumes_after_the_server_was_killed(tmp_path: Path) -> None:
             done = client.ended(job, 120)
             assert done["state"] == "done", done
             assert client.get(f"jobs/{job}/result").content == whole
+            previewed(client, job)
         files = [path.name for path in (tmp_path / "data" / "jobs" / job).iterdir()]
         assert sorted(files) == ["after.jpg", "before.jpg", "result.mp4"]
     finally:

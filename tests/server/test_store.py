@@ -1,4 +1,4 @@
-"""The store: nothing is lost, nothing is done twice, nobody sees what belongs to others."""
+"""The store: nothing is lost, nothing is done twice, no user sees what belongs to others."""
 
 from __future__ import annotations
 
@@ -232,6 +232,7 @@ def test_a_job_that_ends_three_workers_is_kept_from_a_fourth(store: Store) -> No
         assert claim.job.attempts == attempt
         if attempt < ATTEMPTS:
             store.give_back(claim, blamed=True)
+    assert claim is not None
     assert store.finish(claim, JobState.FAILED, {"error": {"text": "it ended its worker"}}, 9e9)
     assert store.claim(60) is None
     found = store.job(job.id, "a")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,6 +19,7 @@ from hyperacuity.server.folders import Folders
 from hyperacuity.server.options import ServerOptions
 from hyperacuity.server.records import Job, JobState, new_id
 from hyperacuity.server.store import Store, open_store
+from hyperacuity.server.store.store import ATTEMPTS
 from hyperacuity.server.workers import Workers
 
 rng = np.random.default_rng(5)
@@ -141,3 +143,61 @@ def test_stopping_gives_jobs_back(tmp_path: Path) -> None:
     found = bench.now(job)
     assert (found.state, found.attempts) == (JobState.WAITING, 0)
     bench.store.close()
+
+
+def finish(tmp_path: Path, sources: int, **options: object) -> tuple[Bench, list[Job]]:
+    """The jobs of some images when they have ended, and the workers, which still run."""
+    bench = Bench(tmp_path / "data", **options)
+    bench.workers.start()
+    jobs = [bench.add(photo(tmp_path / f"{n}.png"), size={"scale": 2}) for n in range(sources)]
+    return bench, [bench.wait(job) for job in jobs]
+
+
+def close(bench: Bench) -> None:
+    bench.workers.stop()
+    bench.store.close()
+
+
+def test_a_job_that_ends_three_workers_fails_with_what_happened(tmp_path: Path) -> None:
+    if sys.platform == "win32":
+        pytest.skip("the limit of address space is of POSIX")
+    bench, (done,) = finish(tmp_path, 1, worker_memory_bytes=100 * 2**20)  # not enough to load the packages
+    try:
+        assert (done.state, done.attempts) == (JobState.FAILED, ATTEMPTS)
+        assert done.outcome is not None
+        assert f"ended its worker {ATTEMPTS} times" in done.outcome["error"]["text"]
+        assert bench.workers.restarts["lost"] == ATTEMPTS
+    finally:
+        close(bench)
+
+
+def test_a_job_that_takes_too_long_fails_with_the_limit(tmp_path: Path) -> None:
+    bench, (done,) = finish(tmp_path, 1, job_seconds=0.0)
+    try:
+        assert done.state == JobState.FAILED
+        assert done.outcome is not None
+        assert "longer than the 0 seconds" in done.outcome["error"]["text"]
+    finally:
+        close(bench)
+
+
+def test_a_worker_is_replaced_after_its_number_of_jobs(tmp_path: Path) -> None:
+    bench, jobs = finish(tmp_path, 3, worker_jobs=2)
+    try:
+        assert [job.state for job in jobs] == [JobState.DONE] * 3
+        assert bench.workers.restarts == {"replaced": 1}
+    finally:
+        close(bench)
+
+
+def test_an_idle_worker_ends_and_the_next_job_starts_another(tmp_path: Path) -> None:
+    bench, (first,) = finish(tmp_path, 1, worker_idle_seconds=0.0)
+    try:
+        end = time.monotonic() + 300
+        while not bench.workers.restarts["idle"]:
+            assert time.monotonic() < end
+            time.sleep(0.05)
+        assert first.state == JobState.DONE
+        assert bench.wait(bench.add(photo(tmp_path / "again.png"), size={"scale": 2})).state == JobState.DONE
+    finally:
+        close(bench)

@@ -12,7 +12,7 @@ from typing import Any
 from hyperacuity import formats
 from hyperacuity.cluster.manifest import Plan, PlannedFile
 from hyperacuity.cluster.spool import spool_folder
-from hyperacuity.errors import BadOutput, DamagedFile, HyperacuityError, UsageError
+from hyperacuity.errors import BadOutput, DamagedFile, HyperacuityError, UnsupportedFormat, UsageError
 from hyperacuity.storage import storing
 from hyperacuity.stores import name_of, open_store
 from hyperacuity.task import Outcome, Progress, Stop, Task
@@ -184,7 +184,8 @@ def _verify(path: Path) -> None:
         raise BadOutput(f"{path.name}: the result is empty")
     if path.is_file() and formats.knows(path):
         try:
-            with formats.read(path):
+            # One of more pixels than are read by default is not refused.
+            with contextlib.suppress(UnsupportedFormat), formats.read(path):
                 pass
         except DamagedFile as error:
             raise BadOutput(f"{path.name}: the result cannot be read back") from error

@@ -36,10 +36,13 @@ class Folders:
         """Return the result of a job: the one file called `result` with any ending; None if there is none."""
         return next(iter(sorted(self.job(job).glob("result.*"))), None)
 
-    def free_share(self) -> float:
-        """Return the share of the disk that is free."""
+    def free_share(self, more: int = 0) -> float:
+        """Return the share of the disk that is free, or would be with `more` bytes on it.
+
+        What the file system keeps for itself or for root is no part of the disk.
+        """
         usage = shutil.disk_usage(self.data)
-        return usage.free / usage.total
+        return (usage.free - more) / (usage.used + usage.free)
 
     def remove_upload(self, upload: str) -> None:
         """Remove the files of an upload."""

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from hyperacuity import formats
+from hyperacuity.formats.photo.limits import MAX_PIXELS_VARIABLE
 from hyperacuity.server import previews
 from hyperacuity.server.limits import check_source
 from hyperacuity.task import Message, Outcome, Progress, Stop, Stopped, Task
@@ -72,7 +73,7 @@ def main() -> None:
             outcome, kind = _run(message, stop, _Reporter(send), upscalers)
             send({"outcome": _without_paths(outcome.to_json(), message)})
             if outcome.error is None:
-                previews.write(Path(message["run"]["source"]), Path(outcome.target), Path(message["folder"]), kind)
+                _preview(message, Path(outcome.target), kind)
         except Stopped:
             send({"stopped": True})
         finally:
@@ -108,6 +109,18 @@ def _run(message: dict[str, Any], stop: Stop, observer: Observer, upscalers: Ups
     target = Naming("", "", extension).name(source, folder).with_stem("result")
     task = Task.from_json(message["run"] | {"target": str(target), "force": True})
     return run(task, observer, stop, upscalers=upscalers), kind
+
+
+def _preview(message: dict[str, Any], result: Path, kind: str) -> None:
+    """Make the previews of a result, which may have more pixels than a source."""
+    kept = os.environ[MAX_PIXELS_VARIABLE]
+    os.environ[MAX_PIXELS_VARIABLE] = str(
+        max(message["limits"][f"max_{which}_pixels"] for which in ("input", "output"))
+    )
+    try:
+        previews.write(Path(message["run"]["source"]), result, Path(message["folder"]), kind)
+    finally:
+        os.environ[MAX_PIXELS_VARIABLE] = kept
 
 
 def _without_paths(content: Any, message: dict[str, Any]) -> Any:

@@ -84,7 +84,7 @@ DECODER = Decoder()
 def _serve() -> None:
     """Answer each request by a line about the frame, and its bytes; none for a damaged one."""
     import pydicom
-    import pydicom.pixels
+    from pydicom.pixels import pixel_array  # type: ignore[attr-defined]
 
     path, dataset = "", cast("Any", None)
     for line in sys.stdin.buffer:
@@ -92,7 +92,7 @@ def _serve() -> None:
         try:
             if wanted != path:
                 path, dataset = wanted, pydicom.dcmread(wanted, force=True)
-            array = np.ascontiguousarray(pydicom.pixels.pixel_array(dataset, index=frame, decoding_plugin=PLUGIN))
+            array = np.ascontiguousarray(pixel_array(dataset, index=frame, decoding_plugin=PLUGIN))
         except Exception:
             array = np.empty(0, np.uint8)
         answer = {"bytes": array.nbytes, "dtype": array.dtype.str, "shape": array.shape}

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from fastapi import FastAPI, Request, Response
-from starlette.routing import Match, Mount, Route
+from starlette.routing import Match, Mount
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
@@ -74,8 +74,11 @@ def build(
 
 async def _refuse(request: Request) -> Response:
     """Answer what no route takes: 405 with all methods of that address, or 404."""
-    routes = [route for route in request.app.routes if getattr(route, "endpoint", _refuse) is not _refuse]
-    routes += [route for route in request.app.routes if not isinstance(route, Route | Mount)]  # FastAPI's own
+    routes = [
+        route
+        for route in request.app.routes
+        if not isinstance(route, Mount) and getattr(route, "endpoint", None) is not _refuse
+    ]
     scopes = ({**request.scope, "method": method, "path_params": {}} for method in _METHODS)
     allowed = {scope["method"] for scope in scopes if any(route.matches(scope)[0] == Match.FULL for route in routes)}
     if not allowed:

@@ -50,10 +50,7 @@ class ServerState:
         Raises:
             Problem: 507.
         """
-        import shutil
-
-        usage = shutil.disk_usage(self.folders.data)
-        left = (usage.free - more) / usage.total
+        left = self.folders.free_share(more)
         if left < self.options.min_free_share:
             least = self.options.min_free_share
             detail = f"the server's disk would have {max(0.0, left):.0%} left; it keeps {least:.0%} free"
