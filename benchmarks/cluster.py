@@ -23,7 +23,7 @@ from PIL import Image
 from record import save
 
 from hyperacuity.cluster import planning
-from hyperacuity.task import ImageOptions, Task
+from hyperacuity.task import ImageOptions, Options, Task
 from hyperacuity.tasks import Naming
 
 _COUNTS = (1_000, 10_000, 100_000)
@@ -82,11 +82,13 @@ def measure_overhead(side: int, files: int) -> None:
             Image.fromarray(np.roll(noise, n, 0)).save(folder / "in" / f"{n}.png", compress_level=1)
         command = [sys.executable, "-m", "hyperacuity"]
         planning._SECONDS = 3.0  # tasks of one image each, which take 5 to 10 s
-        template = Task("", "", image=ImageOptions())
+        template = Task("", "", options=Options(model="balanced"), image=ImageOptions())
         places = str(folder / "many"), Naming(None, "-x2", None), template, True, str(folder / "plan")
         planning.make_plan(planning.PlanRequest([str(folder / "in")], *places))
         names = [str(path) for path in sorted((folder / "in").iterdir())]
-        halves = [[*command, "upscale", *names[n::2], "-o", f"{folder / 'one'}/", "-q"] for n in range(2)]
+        halves = [
+            [*command, "upscale", "-n", "balanced", *names[n::2], "-o", f"{folder / 'one'}/", "-q"] for n in range(2)
+        ]
         alone = _timed([["taskset", "-c", str(n), *half] for n, half in enumerate(halves)])
         many = _timed([[*command, "cluster", "run", str(folder / "plan"), "--workers", "2", "-q"]])
         for what, (seconds, cpu) in {"two processes": alone, "two workers": many}.items():
