@@ -48,6 +48,7 @@ def _made() -> Iterator[tuple[str, Maker]]:
     yield "as it is", lambda n, image: image
     yield from ((f"made small by {scale}", partial(_small, scale)) for scale in (2, 3, 4))
     yield from ((f"JPEG {quality}", partial(_file, quality)) for quality in (30, 50, 65, 75, 80, 85, 90, 95))
+    yield from ((f"WebP {quality}", partial(_webp_file, quality)) for quality in (40, 60, 75, 90))
     for quality in (40, 75):
         yield f"PNG of JPEG {quality}, cropped", partial(_cropped, quality)
         yield f"JPEG 95 of JPEG {quality}, cropped", partial(_file_of_cropped, quality)
@@ -84,6 +85,12 @@ def _small(scale: int, number: int, pixels: Codes) -> Codes:
 
 def _file(quality: int, number: int, pixels: Codes) -> bytes:
     return _jpeg(pixels, quality)
+
+
+def _webp_file(quality: int, number: int, pixels: Codes) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "WEBP", quality=quality)
+    return file.getvalue()
 
 
 def _cropped(quality: int, number: int, pixels: Codes) -> Codes:

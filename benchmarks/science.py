@@ -21,7 +21,7 @@ import record
 from numpy.typing import NDArray
 
 from hyperacuity import load, values
-from hyperacuity.formats.dicom import DicomImage
+from hyperacuity.formats.dicom.slices import DicomImage
 from hyperacuity.image import Image, Measured
 from hyperacuity.pipeline.box_consistency import project
 from hyperacuity.resize import Kernel, resize

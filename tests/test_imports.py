@@ -7,9 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import PIL.Image
 import pytest
 
 import hyperacuity
+from hyperacuity.formats.table import FORMATS, ListedFormat
 
 HEAVY = {"torch", "onnxruntime", "onnx", "pyvips", "PIL", "numpy", "psutil", "safetensors", "typer", "rich", "pydantic"}
 HEAVY |= {"nibabel", "pydicom", "rasterio"}
@@ -34,6 +36,42 @@ def test_the_package_loads_itself_and_its_errors_only() -> None:
 def test_asking_for_the_functions_loads_no_codec_and_no_runtime() -> None:
     loaded = loaded_by("from hyperacuity import Image, Size, load, models, upscale")
     assert not loaded & CODECS_AND_RUNTIMES
+
+
+def loaded_by_command(*arguments: str) -> set[str]:
+    """The names of all modules after a command."""
+    lines = (
+        "import sys",
+        "from hyperacuity.cli import main",
+        f"sys.argv[1:] = {list(arguments)}",
+        "try:",
+        "    main()",
+        "except SystemExit as end:",
+        "    assert not end.code, end.code",
+    )
+    return loaded_by("\n".join(lines))
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["upscale", "--help"]])
+def test_help_loads_no_codec_and_no_runtime(arguments: list[str]) -> None:
+    loaded = loaded_by_command(*arguments)
+    assert not loaded & (HEAVY - {"typer", "rich"})
+    assert "av" not in loaded
+    for package in ("formats", "tasks", "engines", "zoo", "inspection", "video"):
+        assert f"hyperacuity.{package}" not in loaded
+
+
+def test_an_image_loads_only_what_images_of_its_format_need(tmp_path: Path) -> None:
+    source, target = tmp_path / "a.png", tmp_path / "b.png"
+    PIL.Image.new("RGB", (16, 16), "red").save(source)
+    loaded = loaded_by_command("upscale", str(source), "-o", str(target), "-q")
+    assert target.exists()
+    assert not loaded & {"torch", "onnx", "av", "nibabel", "pydicom", "rasterio", "email", "numpy.ma"}
+    for module in ("video", "medical", "raster", "reporting", "live", "formats.video.source", "formats.dicom.slices"):
+        assert f"hyperacuity.{module}" not in loaded
+    photo = "hyperacuity.formats.photo."
+    formats = {each.module for each in FORMATS if isinstance(each, ListedFormat) and photo + each.module in loaded}
+    assert formats == {"png"}
 
 
 @pytest.mark.parametrize("module", ["errors", "size", "task", "tiles"])

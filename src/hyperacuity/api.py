@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from hyperacuity import formats, zoo
+from hyperacuity import zoo
 from hyperacuity.engines import Precision
 from hyperacuity.errors import LEAVE_OUT, UsageError, Use
 from hyperacuity.inspection import choose_model, inspect
 from hyperacuity.size import Size, size_suffix
-from hyperacuity.task import Options
+from hyperacuity.task import MeasurementOptions, Options, Task
 from hyperacuity.upscaler import Upscaler
 from hyperacuity.zoo import Card
 
@@ -100,8 +100,12 @@ def upscale(
     tta: bool = False,
     strength: float | None = None,
     faithful: float | str | None = None,
+    measurement: MeasurementOptions | None = None,
 ) -> ImageLike:
     """Enlarge an image. Returns the same type as `x`.
+
+    Paths are enlarged as the command line does it: a GeoTIFF stays one, and so do files of DICOM and NIfTI, and folders
+    with series of DICOM. Their default model is "acute-10k".
 
     Args:
         x: The path of a file; the bytes of a file; a PIL image; or an array (H, W) or (H, W, C) with C = 1 (grey),
@@ -116,6 +120,7 @@ def upscale(
         model: See `load`; None or "auto" chooses by what the image needs, see `inspect`.
         engine, device, precision, tile, tta, strength: See `load`.
         faithful: See `load`; "auto" is exact for clean images, less for others, see `inspect`.
+        measurement: Options of rasters and medical images; only for their paths.
 
     Returns:
         The enlarged image; for a path the path of the file that was written.
@@ -130,12 +135,13 @@ def upscale(
         (35, 42, 3)
     """
     options = _options(model, engine, device, precision, tile, tta, strength, faithful)
-    upscaler = Upscaler(choose_model(options, lambda: inspect(x))[0])
     size = Size(scale, width, height, megapixels, fit)
-    if isinstance(x, str):
-        return str(_upscale_path(upscaler, Path(x), output, size, force))
-    if isinstance(x, Path):
-        return _upscale_path(upscaler, x, output, size, force)  # type: ignore[return-value]  # no image is a path
+    if isinstance(x, str | Path):
+        target = _upscale_path(Path(x), None if output is None else Path(output), size, options, measurement, force)
+        return str(target) if isinstance(x, str) else target  # type: ignore[return-value]  # no image is a path
+    upscaler = Upscaler(choose_model(options, lambda: inspect(x))[0])
+    if measurement is not None:
+        raise UsageError("options of measurements are only for paths", Use(measurement=LEAVE_OUT))
     if output is not None:
         raise UsageError(
             "output is only for paths: bytes, PIL images and arrays are returned, not written", Use(output=LEAVE_OUT)
@@ -150,10 +156,17 @@ def upscale(
 
 
 def _upscale_path(
-    upscaler: Upscaler, path: Path, output: str | os.PathLike[str] | None, size: Size, force: bool
+    source: Path,
+    target: Path | None,
+    size: Size,
+    options: Options,
+    measurement: MeasurementOptions | None,
+    force: bool,
 ) -> Path:
-    if output is None:
-        output = path.with_name(f"{path.stem}{size_suffix(size)}{formats.ending(path)}")
-    target = Path(output)
-    upscaler.file(path, target, size, force=force)
+    """Enlarge a file of any kind, or a folder with a series, and return the path of the result."""
+    from hyperacuity.tasks import Naming, perform
+
+    if target is None:
+        target = Naming(None, size_suffix(size), None).name(source, source.parent)
+    perform(Task(str(source), str(target), size, options, measurement=measurement, force=force))
     return target

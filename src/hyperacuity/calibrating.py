@@ -12,7 +12,7 @@ from hyperacuity import formats
 from hyperacuity.errors import UsageError
 from hyperacuity.image import Image
 from hyperacuity.resize import resize
-from hyperacuity.trust import COVERAGE, Calibration, compute_error_map, luma_levels
+from hyperacuity.trust import COVERAGE, Calibration, luma_levels
 from hyperacuity.upscaler import Upscaler
 
 # At most this number of pixels of each image are compared, evenly spaced, so that large images do not decide alone.
@@ -22,7 +22,7 @@ _SIDE = 768
 
 
 def measure_errors(
-    upscaler: Upscaler, image: Image, scale: int
+    upscaler: Upscaler, image: Image, scale: int, source: str = "network"
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
     """Reduce an image, enlarge it again, and compare the result and its error map with the image.
 
@@ -30,6 +30,7 @@ def measure_errors(
         upscaler: The model.
         image: The ground truth; its middle is used if it is large.
         scale: 2, 3 or 4.
+        source: What the error map is computed from, see `error_maps.ErrorMapRequest`.
 
     Returns:
         The predicted errors before calibration, the absolute errors, and the luma of the result, in grey levels, each
@@ -41,13 +42,19 @@ def measure_errors(
     lr = resize(hr, size=(height // scale, width // scale))
     result = upscaler.array(lr, scale)
     header = image.header
-    truth, source, made = (luma_levels(pixels, header) for pixels in (hr, lr, result))
+    truth, made = (luma_levels(pixels, header) for pixels in (hr, result))
     inside = (slice(scale, -scale), slice(scale, -scale))
-    return compute_error_map(source, made)[inside], np.abs(made - truth)[inside], made[inside]
+    return upscaler.error_map(lr, result, source, Calibration())[inside], np.abs(made - truth)[inside], made[inside]
 
 
 def calibrate(
-    upscaler: Upscaler, files: Sequence[Path], scale: int, *, level: float = COVERAGE, data: str = ""
+    upscaler: Upscaler,
+    files: Sequence[Path],
+    scale: int,
+    *,
+    source: str = "network",
+    level: float = COVERAGE,
+    data: str = "",
 ) -> Calibration:
     """Calibrate the error maps of a model at one scale.
 
@@ -55,6 +62,7 @@ def calibrate(
         upscaler: The model.
         files: Clean images at full resolution that the model was not trained on; their reductions are its input.
         scale: 2, 3 or 4.
+        source: What the error maps are computed from.
         level: See `Calibration.fit`.
         data: What the images show, in words.
 
@@ -63,12 +71,12 @@ def calibrate(
     """
     predicted, errors = [], []
     for path in files:
-        with formats.read(path) as source:
-            image = next(iter(source))
+        with formats.read(path) as opened:
+            image = next(iter(opened))
             image = image if isinstance(image, Image) else image.gather()
         if min(image.pixels.shape[:2]) < 16 * scale:
             continue
-        q, e, _ = measure_errors(upscaler, image, scale)
+        q, e, _ = measure_errors(upscaler, image, scale, source)
         step = -(-q.size // _PIXELS)
         predicted.append(q.ravel()[::step])
         errors.append(e.ravel()[::step])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -15,17 +15,21 @@ from numpy.typing import NDArray
 from hyperacuity import formats
 from hyperacuity.errors import UsageError
 from hyperacuity.image import Header, Strips
+from hyperacuity.pipeline import VIEWS, Noise
 from hyperacuity.trust import (
+    SOURCES,
     Calibration,
     ConsistencyMeter,
     ErrorShares,
     LumaSpool,
+    Moments,
     error_rows,
     find_calibration,
     legend,
     luma_levels,
     picture_rows,
     scale_of,
+    smoothed_spread,
 )
 
 # Values of a written map for each grey level.
@@ -41,6 +45,9 @@ class ErrorMapRequest:
         path: The file; its ending is that of a format with 16 bits of grey, such as .png or .tif; None computes the
             shares only.
         look: Whether to write colours with a legend instead of numbers.
+        source: What the map is computed from: "network", the one that was trained for it; "tta", how far the results
+            for the eight flips and rotations of the input differ; "samples", how far samples differ.
+        dirty: Whether the input is not clean, which the legend then says.
         calibration: A file of `hyperacuity calibrate`; None for the calibration of the package.
         sampled: Gets every n-th row and column of the map in grey levels, at most `side` on each side.
         side: See `sampled`.
@@ -48,6 +55,8 @@ class ErrorMapRequest:
 
     path: Path | None = None
     look: bool = False
+    source: str = "network"
+    dirty: bool = False
     calibration: Path | None = None
     sampled: Callable[[NDArray[np.float32]], None] | None = None
     side: int = 480
@@ -55,6 +64,8 @@ class ErrorMapRequest:
     def __post_init__(self) -> None:
         if self.path is not None and self.path.suffix.lower() not in (".png", ".tif", ".tiff"):
             raise UsageError(f"{self.path}: an error map is written as .png or .tif")
+        if self.source not in SOURCES:
+            raise UsageError(f"an error map from {self.source!r}: give {', '.join(SOURCES)}")
 
 
 class ErrorMeter(ConsistencyMeter):
@@ -102,22 +113,43 @@ class ErrorMeter(ConsistencyMeter):
 
 def calibration_for(request: ErrorMapRequest, model: str, scale: int) -> Calibration:
     """Returns the calibration that a request names, or that of the package for a model."""
-    return Calibration.load(request.calibration) if request.calibration else find_calibration(model, scale)
+    if request.calibration:
+        return Calibration.load(request.calibration)
+    return find_calibration(model, scale, request.source)
 
 
-def write_error_map(request: ErrorMapRequest, meter: ErrorMeter, model: str) -> ErrorShares:
+def collect_results(
+    source: str, result: Callable[[Noise | None, int | None], Iterable[NDArray[Any]]], moments: Moments
+) -> None:
+    """Compute the results whose spread an error map is made of.
+
+    Args:
+        source: "tta" for the eight flips and rotations of the input, "samples" for eight samples, "network" for none.
+        result: Returns the rows of a result, for some noise or through one of the flips and rotations.
+        moments: Gets all rows.
+    """
+    for number in range(0 if source == "network" else VIEWS):
+        moments.begin()
+        for rows in result(Noise(sample=number + 1), None) if source == "samples" else result(None, number):
+            moments.add(rows)
+
+
+def write_error_map(request: ErrorMapRequest, meter: ErrorMeter, model: str, several: Moments) -> ErrorShares:
     """Compute the error map of a result, and write it.
 
     Args:
         request: What to write.
         meter: Has got all rows of the input and of the result.
         model: The name of the model that computed the result.
+        several: The results whose spread the map is computed from, unless the network is the source.
 
     Returns:
         The shares of pixels by expected error.
     """
     shares = ErrorShares()
-    rows = shares.observed(meter.errors(calibration_for(request, model, meter.scale)))
+    calibration = calibration_for(request, model, meter.scale)
+    errors = meter.errors(calibration) if request.source == "network" else smoothed_spread(several, calibration)
+    rows = shares.observed(errors)
     if request.sampled is not None:
         rows = _sample(rows, meter.result, request.side, request.sampled)
     if request.path is None:
@@ -125,15 +157,21 @@ def write_error_map(request: ErrorMapRequest, meter: ErrorMeter, model: str) -> 
             pass
         return shares
     height, width = meter.result.height, meter.result.width
+    if not request.look:
+        write_levels(request.path, height, width, rows)
+        return shares
     with formats.write(request.path, None) as sink:
-        if request.look:
-            total = height + len(legend(width))
-            header = Header(total, width, 3, np.dtype(np.uint8), (0, 255))
-            sink.write(Strips(header, picture_rows(rows, width)))
-        else:
-            header = Header(height, width, 1, np.dtype(np.uint16), (0, _LARGEST))
-            sink.write(Strips(header, (_codes(block) for block in rows)))
+        total = height + len(legend(width, dirty=request.dirty))
+        header = Header(total, width, 3, np.dtype(np.uint8), (0, 255))
+        sink.write(Strips(header, picture_rows(rows, width, dirty=request.dirty)))
     return shares
+
+
+def write_levels(path: Path, height: int, width: int, rows: Iterable[NDArray[np.float32]]) -> None:
+    """Write grey levels (h, width) as 16 bits of grey: 256 for a grey level of 255, at most 65535."""
+    header = Header(height, width, 1, np.dtype(np.uint16), (0, _LARGEST))
+    with formats.write(path, None) as sink:
+        sink.write(Strips(header, (_codes(block) for block in rows)))
 
 
 def _sample(

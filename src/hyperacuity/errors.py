@@ -21,7 +21,6 @@ catch it.
 # ruff: noqa: N818  (they are named after the event; `except OutOfMemory` reads better than OutOfMemoryError)
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Self
 
@@ -228,6 +227,8 @@ def nearest(word: str, known: Iterable[str]) -> str:
         >>> nearest("fsrcn", ["fsrcnn", "vdsr"])
         ". Did you mean 'fsrcnn'?"
     """
+    import difflib
+
     names = {name.lower(): name for name in known}
     match = difflib.get_close_matches(word.lower(), names, n=1, cutoff=0.5)
     return f". Did you mean {names[match[0]]!r}?" if match else ""

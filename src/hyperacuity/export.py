@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from hyperacuity import storage
 from hyperacuity.errors import OTHER, UsageError, Use
 from hyperacuity.networks import as_network, complete_config
-from hyperacuity.zoo import RESAMPLERS, Card, int8_path
+from hyperacuity.zoo import RESAMPLERS, Card, int8_path, sampler_path
 
 # Large enough for every network's halo to lie within, small enough to measure in a moment.
 _PROBE = 96
@@ -58,6 +58,8 @@ def measure_network(network: nn.Module) -> dict[str, Any]:
 def write_model(network: nn.Module, card: Card, folder: Path) -> None:
     """Write NAME.safetensors and NAME.onnx, both or neither; the 8-bit form of earlier weights is removed.
 
+    A network that draws samples is also written as NAME-sampler.onnx, see `networks.vae.Sampler`.
+
     Args:
         network: The network; its folded form is written.
         card: Its card; the config is completed by the defaults.
@@ -72,10 +74,10 @@ def write_model(network: nn.Module, card: Card, folder: Path) -> None:
     weights = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
     onnx_file, weights_file = folder / f"{card.name}.onnx", folder / f"{card.name}.safetensors"
     # The file with the card is last: without it there is no model.
-    contents = {
-        onnx_file: to_onnx(network, card),
-        weights_file: safetensors.torch.save(weights, card.to_metadata()),
-    }
+    contents = {onnx_file: to_onnx(network, card)}
+    if (sampler := sampler_of(network)) is not None:
+        contents[sampler_path(onnx_file)] = to_onnx(sampler, sampler_card(sampler, card))
+    contents[weights_file] = safetensors.torch.save(weights, card.to_metadata())
     try:
         folder.mkdir(parents=True, exist_ok=True)
         _replace(contents, int8_path(onnx_file))
@@ -84,6 +86,17 @@ def write_model(network: nn.Module, card: Card, folder: Path) -> None:
             f"{card.name} cannot be written into {folder} ({error.strerror or error}); free some space, or allow "
             "writing there"
         ) from error
+
+
+def sampler_of(network: nn.Module) -> nn.Module | None:
+    """Returns the network that draws samples, in evaluation mode; None for networks that draw none."""
+    sampler = getattr(network, "sampler", None)
+    return None if sampler is None else sampler().eval()
+
+
+def sampler_card(sampler: nn.Module, card: Card) -> Card:
+    """Returns the card of a network that draws samples: it looks farther than the one for their mean."""
+    return replace(card, halo=measure_halo(sampler), activation_bytes=measure_activations(sampler))
 
 
 def check_free(folder: Path, name: str, *, force: bool) -> None:

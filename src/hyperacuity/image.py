@@ -91,6 +91,21 @@ class StatedColour:
 
 
 @dataclass(frozen=True)
+class Origin:
+    """How an image was made, for formats that can state it.
+
+    Attributes:
+        software: Its name and version.
+        models: The names of the models.
+        invents: Whether one of them invents detail.
+    """
+
+    software: str
+    models: tuple[str, ...]
+    invents: bool
+
+
+@dataclass(frozen=True)
 class Metadata:
     r"""The content of a file besides pixels, which its upscaled copy must hold too.
 
@@ -108,6 +123,7 @@ class Metadata:
         trailer: What follows the images of a JPEG file and does not depend on their size, such as the video of a
             motion photo, with everything behind it.
         items: Everything that the file holds besides the main pixels, carried by a field of this class or not.
+        origin: How the image was made, if its file shall state it.
         size: Width and height of the upright image that the sizes and places in `exif` and `xmp` are measured in;
             None if it is unknown, so that they cannot be scaled.
     """
@@ -123,6 +139,7 @@ class Metadata:
     colour: StatedColour | None = None
     trailer: bytes | None = None
     items: tuple[Item, ...] = ()
+    origin: Origin | None = None
     size: tuple[int, int] | None = None
 
 

@@ -92,6 +92,11 @@ class Size:
         return max(1, math.floor(sides[0] + 0.5)), max(1, math.floor(sides[1] + 0.5))
 
 
+def resolve_size(size: Size | float, height: int, width: int) -> tuple[int, int]:
+    """Returns (height, width) of the result for an image of that size; a number is a scale."""
+    return (size if isinstance(size, Size) else Size(size)).resolve(height, width)
+
+
 def size_suffix(size: Size) -> str:
     """Returns the default suffix of a result's name, such as "-x2", "-x3.5", "-3840w", "-2160h", "-24mp".
 

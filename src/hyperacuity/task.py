@@ -158,8 +158,13 @@ class ImageOptions(Record):
         strict: Whether a JPEG that lacks only its end marker counts as damaged.
         error_map: The file for the error map, see `error_maps.ErrorMapRequest`; None for none.
         error_map_look: Whether the error map is for the eye: colours with a legend.
+        error_map_source: What the error map is computed from, see `error_maps.ErrorMapRequest`.
         calibration: A file of `hyperacuity calibrate`; None for the calibration of the package.
         report: The file for a report about the result, .json or .html; None for none.
+        samples: How many possible results to draw, see `sampling.SampleRequest`; None for the one that the model gives.
+        seed: Which samples.
+        temperature: How far samples differ.
+        origin: Whether the file states which software and models made it; None for models that invent or restore.
     """
 
     quality: int | None = None
@@ -167,8 +172,19 @@ class ImageOptions(Record):
     strict: bool = False
     error_map: str | None = None
     error_map_look: bool = False
+    error_map_source: str = "network"
     calibration: str | None = None
     report: str | None = None
+    samples: int | None = None
+    seed: int = 0
+    temperature: float = 1.0
+    origin: bool | None = None
+
+    def refuse(self, kind: str) -> None:
+        """Raise `UsageError` if options are given that a task of another kind, in words, cannot follow."""
+        given = [name for name in self.to_json() if name not in ("quality", "ending", "strict")]
+        if given:
+            raise UsageError(f"{kind}, but options for images are given", Use(**dict.fromkeys(given, LEAVE_OUT)))
 
 
 @dataclass(frozen=True)
@@ -209,6 +225,7 @@ class MeasurementOptions(Record):
         cog: Whether to write a raster as cloud-optimised GeoTIFF.
         allow_generative: Whether a model that invents detail may be used.
         plane: The axes of the slices of a NIfTI volume: "xy", "xz" or "yz"; None for the two finest.
+        through_plane: How many slices a NIfTI volume gets for each of its own, by a cubic spline; 1 for its own alone.
         padding: A stored value that marks pixels without a measurement, besides the one that a DICOM file declares.
         keep_private: Whether to keep private elements of DICOM files, which may restate the old geometry.
     """
@@ -218,6 +235,7 @@ class MeasurementOptions(Record):
     cog: bool = False
     allow_generative: bool = False
     plane: str | None = None
+    through_plane: float = 1.0
     padding: float | None = None
     keep_private: bool = False
 
@@ -310,6 +328,7 @@ class Outcome(Record):
         lr_psnr: How near the reduction of an image is to its source, in dB, at most 100; the lowest of all frames. None
             for videos and for results that are smaller than their source.
         expected_errors: The share of pixels by expected error in grey levels, if an error map or report was requested.
+        samples: The files of the samples, and of their spread; `target` is their mean.
     """
 
     source: str
@@ -330,6 +349,7 @@ class Outcome(Record):
     consistency: str = ""
     lr_psnr: float | None = None
     expected_errors: Mapping[str, float] | None = None
+    samples: tuple[str, ...] = ()
 
 
 def _default(entry: dataclasses.Field[Any]) -> Any:

@@ -21,6 +21,8 @@ Array = NDArray[Any]
 _TAIL = 0.001
 # A sample of this many values is enough for quantiles of values that are not counted one by one.
 _SAMPLE = 1 << 16
+# Values that are counted, or looked for, at a time: their copies have several times the size of the values.
+_PART = 1 << 18
 # How far, in pixels along a column, valid values are carried into areas without one: further than networks look.
 REACH = 96
 
@@ -58,8 +60,9 @@ class RangeFinder:
         if not values.size:
             return
         if self._counts is not None:
-            # The offset makes signed values indexes; int32 holds both.
-            self._counts += np.bincount(values.astype(np.int32) - self._lowest, minlength=len(self._counts))
+            # The offset makes signed values indexes; int32 holds both. Counting copies the values, so a part at a time.
+            for part in (values[first : first + _PART] for first in range(0, values.size, _PART)):
+                self._counts += np.bincount(part.astype(np.int32) - self._lowest, minlength=len(self._counts))
             self._seen += values.size
             return
         self._least, self._most = min(self._least, float(values.min())), max(self._most, float(values.max()))
@@ -199,15 +202,26 @@ def fill_nearest(planes: Array, otherwise: Array) -> Array:
 _FAR = 1 << 30
 
 
-def _nearest(planes: Array, valid: NDArray[np.bool_], axis: int) -> tuple[Array, NDArray[np.int64]]:
+def _nearest(planes: Array, valid: NDArray[np.bool_], axis: int) -> tuple[Array, NDArray[np.int32]]:
     """The nearest valid value of each pixel along an axis, and how far it is; `_FAR` if there is none."""
+    found, distance = np.empty_like(planes), np.empty(planes.shape, np.int32)
+    step = max(1, _PART // max(1, planes.shape[0] * planes.shape[axis]))
+    for first in range(0, planes.shape[3 - axis], step):
+        lines = slice(first, first + step)
+        part = (slice(None), lines) if axis == 2 else (slice(None), slice(None), lines)
+        found[part], distance[part] = _nearest_in(planes[part], valid[part], axis)
+    return found, distance
+
+
+def _nearest_in(planes: Array, valid: NDArray[np.bool_], axis: int) -> tuple[Array, NDArray[np.int32]]:
+    """`_nearest` for some lines of an image."""
     length = planes.shape[axis]
     shape = [1, 1, 1]
     shape[axis] = length
-    here = np.arange(length).reshape(shape)
-    before = np.maximum.accumulate(np.where(valid, here, -_FAR), axis=axis)
-    after = np.flip(np.minimum.accumulate(np.flip(np.where(valid, here, _FAR), axis), axis=axis), axis)
+    here = np.arange(length, dtype=np.int32).reshape(shape)
+    before = np.maximum.accumulate(np.where(valid, here, np.int32(-_FAR)), axis=axis)
+    after = np.flip(np.minimum.accumulate(np.flip(np.where(valid, here, np.int32(_FAR)), axis), axis=axis), axis)
     index = np.where(here - before <= after - here, before, after)
     found = (index >= 0) & (index < length)
-    distance = np.where(found, np.abs(here - index), _FAR)
+    distance = np.where(found, np.abs(here - index), np.int32(_FAR))
     return np.take_along_axis(planes, np.where(found, index, 0), axis), distance

@@ -41,7 +41,7 @@ def done(plan: Plan, seed: int = 0) -> tuple[Outcome, ...]:
         random.Random(seed).shuffle(order)
         for number in order:
             report = worker.work_on(number)
-            assert report.state == DONE, report
+            assert report.state == DONE, report.outcomes
             outcomes += report.outcomes
     return tuple(outcomes)
 

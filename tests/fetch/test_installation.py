@@ -14,7 +14,7 @@ from hyperacuity.fetch.transfer import Patience
 from tests.fetch.conftest import Offer
 from tests.fetch.server import Server
 
-QUICK = Patience(timeout=1.0, attempts=2, pause=0.01)
+QUICK = Patience(timeout=30.0, attempts=2, pause=0.01)
 
 
 def below(folder: Path) -> set[str]:
@@ -182,6 +182,10 @@ def test_addresses_that_are_none_are_refused(monkeypatch: pytest.MonkeyPatch) ->
         monkeypatch.setenv("HYPERACUITY_MIRROR", wrong)
         with pytest.raises(UsageError, match="HYPERACUITY_MIRROR"):
             address_of(entry)
+    monkeypatch.setenv("HYPERACUITY_MIRROR", "https://name:secret@example.org/weights")
+    with pytest.raises(UsageError, match="a name and a password") as caught:
+        address_of(entry)
+    assert "secret" not in str(caught.value)
     monkeypatch.setenv("HYPERACUITY_MIRROR", "")
     with pytest.raises(Unreachable, match=r"weights\.invalid is not found"):
         fetch.install("Tiny_x2", patience=QUICK)

@@ -25,7 +25,7 @@ from hyperacuity.storage import storing
 from tests.fetch.server import Handler, Respond, serving, slowly
 
 CONTENT = bytes(range(256)) * 1000
-QUICK = Patience(timeout=0.5, attempts=3, pause=0.01)
+QUICK = Patience(timeout=30.0, attempts=3, pause=0.01)
 
 
 @pytest.fixture(autouse=True)
@@ -230,10 +230,39 @@ def test_a_redirect_is_followed_with_the_range(part: Path) -> None:
         ("/net.pth", "redirects again and again"),
         ("file:///etc/hostname", "never used"),
         ("data:text/plain,abc", "never used|status"),
+        ("ftp://127.0.0.1:9/net.pth", "never used"),
+        ("http://[broken/net.pth", "redirects to an address that cannot be read"),
+        ("http://\xff.invalid:99999999/net.pth", "redirects to an address that cannot be read"),
     ],
 )
 def test_redirects_to_nowhere_are_refused(part: Path, target: str, message: str) -> None:
     fails(lambda h: h.head(302, Location=target, Content_Length=0), part, Unreachable, message)
+    assert not part.exists()
+
+
+def test_a_status_without_a_reason_is_explained(part: Path) -> None:
+    def bare(handler: Handler) -> None:
+        handler.wfile.write(b"HTTP/1.1 304 \r\nContent-Length: 0\r\n\r\n")
+
+    fails(bare, part, Unreachable, "status 304")
+
+
+@pytest.mark.parametrize(
+    ("status", "name", "value"),
+    [(200, "Content_Length", "9" * 5000), (206, "Content_Range", f"bytes 0-1/{'9' * 5000}")],
+)
+def test_an_absurd_length_counts_as_none(part: Path, status: int, name: str, value: str) -> None:
+    def respond(handler: Handler) -> None:
+        handler.head(status, **{name: value})
+        handler.wfile.write(CONTENT)
+
+    with serving(respond) as server:
+        download(f"{server.address}/net.pth", part, patience=QUICK)
+    assert part.read_bytes() == CONTENT
+
+
+def test_a_length_beyond_all_published_files_is_refused_before(part: Path) -> None:
+    fails(lambda h: h.head(200, Content_Length=10**14), part, DamagedFile, "offers a file of 100,000,000,000,000 bytes")
     assert not part.exists()
 
 
@@ -251,12 +280,12 @@ def test_a_silent_server_is_given_up_and_what_arrived_stays(part: Path) -> None:
         )
         if not handler.begin:
             handler.wfile.write(b"x" * 10)
-        handler.server.silence.wait(5)  # type: ignore[attr-defined]
+        handler.server.silence.wait(60)  # type: ignore[attr-defined]
 
     with serving(silent) as server:
         server.silence = threading.Event()  # type: ignore[attr-defined]
         with pytest.raises(Unreachable, match="what has arrived is kept"):
-            download(f"{server.address}/net.pth", part, patience=Patience(0.1, 2, 0.01))
+            download(f"{server.address}/net.pth", part, patience=Patience(1.0, 1, 0.01))
         server.silence.set()  # type: ignore[attr-defined]
     assert part.read_bytes() == b"x" * 10
 

@@ -15,14 +15,41 @@ from hyperacuity import formats
 from hyperacuity.errors import UnsupportedFormat, UsageError
 from hyperacuity.formats import Capacity, LossWarning, Sink, Source, table
 from hyperacuity.formats.content import HEAD, Bytes, Content
+from hyperacuity.formats.photo import avif, bmp, gif, heif, jp2, jpeg, jxl, netpbm, png, tiff, webp
 from hyperacuity.formats.photo.encoder import EncoderInput
 from hyperacuity.formats.photo.sink import PhotoSink
 from hyperacuity.formats.photo.source import Contents, open_source
+from hyperacuity.formats.protocol import FormatModule
 from hyperacuity.image import Header, Image, Item, Metadata, Strips
 from tests.formats.samples import Animated, gradient, load, noise, save
 
 # Beyond the first bytes of a file, which are always read.
 MARK, AT = b"TOY!", HEAD + 1000
+
+
+# The first bytes of files, by their module in `photo`.
+HEADS = {
+    "png": b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR",
+    "jpeg": b"\xff\xd8\xff\xe0",
+    "webp with a newline": b"RIFF\n\0\n\0WEBPVP8 ",
+    "tiff": b"II*\0\x08\0\0\0",
+    "tiff of the other byte order": b"MM\0*\0\0\0\x08",
+    "tiff above 4 GB": b"MM\0+\0\x08\0\0",
+    "bmp": b"BM\n\0\0\0\0\0\0\0\x36\0\0\0\x28\0\0\0",
+    "a longer header, not a BMP": b"BM\n\0\0\0\0\0\0\0\x36\0\0\0\x28\1\0\0",
+    "gif": b"GIF89a",
+    "avif": b"\0\0\0\x1cftypmif1\0\0\0\0mif1avifmiaf",
+    "heif": b"\0\0\0\x18ftypmif1\0\0\0\0mif1heic",
+    "heif before data like a brand": b"\0\0\0\x18ftypheic\0\0\0\0mif1heicavif",
+    "mp4, not an image": b"\0\0\0\x18ftypisom\0\0\0\0isommp41",
+    "jp2": b"\0\0\0\x0cjP  \r\n\x87\n",
+    "jp2 without boxes": b"\xff\x4f\xff\x51\0",
+    "jxl": b"\0\0\0\x0cJXL \r\n\x87\n",
+    "jxl bare": b"\xff\x0a\xfa\x1f",
+    "netpbm": b"P6 3 2 255\n",
+    "netpbm with a comment": b"P5#made by hand\n",
+    "text, not an image": b"P6alm",
+}
 
 
 def toy(suffix: str = ".toy") -> types.SimpleNamespace:
@@ -131,6 +158,20 @@ def test_a_format_that_holds_everything_is_suggested(monkeypatch: pytest.MonkeyP
         formats.write(tmp_path / "a.jpg", Animated(2, None))  # type: ignore[arg-type]
     with pytest.raises(UsageError, match=r"write to \.png, \.webp or \.uni instead"):
         formats.write(tmp_path / "a.jpg", Animated(2, 0))  # type: ignore[arg-type]
+
+
+def test_every_line_names_a_module_that_reads_and_writes() -> None:
+    # mypy compares these modules with the interface, which it cannot do with names in the table.
+    modules: list[FormatModule] = [avif, bmp, gif, heif, jp2, jpeg, jxl, netpbm, png, tiff, webp]
+    listed = [each for each in table.FORMATS if isinstance(each, table.ListedFormat)]
+    assert len(listed) == len(table.FORMATS)
+    assert {id(each.loaded) for each in listed} == {id(module) for module in modules}
+
+
+@pytest.mark.parametrize(("name", "head"), list(HEADS.items()))
+def test_signatures_are_exclusive(name: str, head: bytes) -> None:
+    found = [each.module for each in table.FORMATS if isinstance(each, table.ListedFormat) and each.signature(head)]
+    assert found == ([name.split(" ", maxsplit=1)[0]] if "not" not in name else [])
 
 
 def test_every_ending_belongs_to_one_format() -> None:

@@ -43,6 +43,12 @@ def jpeg(pixels: Pixels, quality: int, **options: Any) -> bytes:
     return file.getvalue()
 
 
+def webp(pixels: Pixels, **options: Any) -> bytes:
+    file = io.BytesIO()
+    PIL.Image.fromarray(pixels).save(file, "WEBP", **options)
+    return file.getvalue()
+
+
 def decoded(data: bytes) -> Pixels:
     return np.asarray(PIL.Image.open(io.BytesIO(data)))
 

@@ -183,6 +183,19 @@ def test_no_value_of_a_patient_is_in_any_message(tmp_path: Path, capfd: pytest.C
     assert "CANARY" not in result.DerivationDescription + result.SeriesDescription
 
 
+def test_a_sequence_that_ends_too_early_is_damage(tmp_path: Path) -> None:
+    """Of which pydicom makes an error of the system without a number."""
+    item = pydicom.Dataset()
+    item.CodeMeaning = CANARY
+    source = write_dicom(tmp_path / "a.dcm", slice_pixels(), ProcedureCodeSequence=[item])
+    data = source.read_bytes().replace(b"SQ\0\0\x18\0\0\0", b"SQ\0\0\x1c\0\0\0")
+    assert data != source.read_bytes()
+    source.write_bytes(data)
+    with pytest.raises(DamagedFile) as raised:
+        upscale(source, tmp_path / "b.dcm")
+    assert "CANARY" not in str(raised.value)
+
+
 def test_files_cut_anywhere_or_with_flipped_bits_raise_our_errors(tmp_path: Path) -> None:
     data = write_dicom(tmp_path / "a.dcm", slice_pixels(8, 8)).read_bytes()
     random = np.random.default_rng(0)

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from hyperacuity import Size, load, medical
 from hyperacuity.errors import DamagedFile, HyperacuityError, UnsupportedFormat, UsageError
-from hyperacuity.formats.nifti import NiftiSource
 from hyperacuity.formats.nifti.recognition import accepts
+from hyperacuity.formats.nifti.source import NiftiSource
 from hyperacuity.formats.protocol import LossWarning
 from hyperacuity.task import MeasurementOptions
 from tests.medical.files import slice_pixels, write_nifti

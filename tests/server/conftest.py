@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import secrets
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -15,6 +16,7 @@ from PIL import Image
 
 pytest.importorskip("fastapi")
 
+from tests.server import postgres
 from tests.server.running import Client, Server
 
 STRICT = """
@@ -82,6 +84,23 @@ def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Users]:
     log = (data / "log").read_text()
     assert "Traceback" not in log
     assert not any(token in log for token in tokens)
+
+
+@pytest.fixture(scope="session")
+def postgres_cluster() -> Iterator[str]:
+    with postgres.cluster() as folder:
+        yield folder
+
+
+@pytest.fixture
+def database(postgres_cluster: str) -> str:
+    """The address of an empty PostgreSQL database."""
+    import psycopg
+
+    name = f"test{secrets.token_hex(8)}"
+    with psycopg.connect(postgres.address(postgres_cluster, "postgres"), autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    return postgres.address(postgres_cluster, name)
 
 
 @pytest.fixture

@@ -63,7 +63,7 @@ class Server:
         """End it as a system does, and return its exit code."""
         self.process.send_signal(signal.SIGTERM)
         try:
-            self.process.wait(30)
+            self.process.wait(300)
         finally:
             self.process.kill()
             self._ended()
@@ -91,7 +91,7 @@ class Client(httpx.Client):
 
     def __init__(self, address: str, token: str = "", **options: Any) -> None:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
-        super().__init__(base_url=address + "v1/", headers=headers, timeout=60, trust_env=False, **options)
+        super().__init__(base_url=address + "v1/", headers=headers, timeout=300, trust_env=False, **options)
 
     def raw(self, head: str, seconds: float = 10) -> str:
         """Send lines and the end of a head, as no client would, and return the beginning of the answer."""
@@ -138,12 +138,12 @@ class Client(httpx.Client):
         found: dict[str, Any] = answer.json()
         return found
 
-    def ended(self, job: str, seconds: float = 60) -> dict[str, Any]:
+    def ended(self, job: str, seconds: float = 300) -> dict[str, Any]:
         """Return a job when it has ended."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             found: dict[str, Any] = self.get(f"jobs/{job}").json()
-            if found["state"] in ENDED:
+            if found["state"] in ENDED and found.get("previews", True):  # which come soon after the result
                 return found
             time.sleep(0.05)
         pytest.fail(f"job {job} has not ended after {seconds} s: {found}")

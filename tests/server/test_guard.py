@@ -86,6 +86,25 @@ def test_every_error_is_a_problem(client: Client, method: str, path: str, status
     check_problem(client.request(method, path), status)
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("PUT", "jobs", "GET, POST"),
+        ("GET", "uploads", "OPTIONS, POST"),
+        ("GET", "session", "DELETE, POST"),
+        ("OPTIONS", "jobs/x", "DELETE, GET"),
+        ("TRACE", "uploads/x", "DELETE, HEAD, PATCH"),
+        ("PATCH", "openapi.json", "GET, HEAD"),
+    ],
+)
+def test_other_methods_are_refused_with_those_that_are_possible(
+    client: Client, method: str, path: str, allowed: str
+) -> None:
+    answer = client.request(method, path)
+    check_problem(answer, 405)
+    assert answer.headers["Allow"] == allowed
+
+
 def test_no_file_of_the_machine_is_served(client: Client, server: Server) -> None:
     for path in ("/../../pyproject.toml", "/..%2f..%2fserving.py", "/%2e%2e/serving.py", f"/{server.data}/log"):
         assert client.raw(f"GET {path} HTTP/1.1\r\nConnection: close\r\n").split()[1] in {"404", "400"}

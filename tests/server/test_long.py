@@ -34,8 +34,11 @@ def record(what: str, **values: object) -> None:
             csv.writer(file, lineterminator="\n").writerows([what, name, value] for name, value in values.items())
 
 
-def test_twenty_rounds_of_kills_lose_nothing(tmp_path: Path) -> None:
-    record("kill rounds", **kill_rounds(tmp_path / "data", rounds=20, jobs=50, seconds=3.0, seed=20))
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+def test_twenty_rounds_of_kills_lose_nothing(tmp_path: Path, request: pytest.FixtureRequest, kind: str) -> None:
+    store = request.getfixturevalue("database") if kind == "postgres" else kind
+    found = kill_rounds(tmp_path / "data", rounds=20, jobs=50, seconds=3.0, seed=20, store=store)
+    record(f"kill rounds, {kind}", **found)
 
 
 def test_two_hundred_uploads_by_twenty_clients(tmp_path: Path) -> None:

@@ -16,7 +16,6 @@ import hyperacuity
 from tests.cli import process
 from tests.server.conftest import png
 from tests.server.running import TUS, Client, Server
-from tests.server.test_store import POSTGRES
 from tests.video.videos import make, moving_frames
 
 _IMAGES = 5
@@ -43,12 +42,14 @@ def ended(client: Client, jobs: list[str], seconds: float) -> None:
     pytest.fail(f"after {seconds} s: {states}")
 
 
-def kill_rounds(data: Path, rounds: int, jobs: int, seconds: float, seed: int) -> dict[str, float]:
+def kill_rounds(
+    data: Path, rounds: int, jobs: int, seconds: float, seed: int, store: str = "sqlite"
+) -> dict[str, float]:
     """Submit jobs, kill workers, the server, or all of them at random times, and check that each job is done once."""
     draw = random.Random(seed)
     data.mkdir()
     results = wanted(data)
-    server = Server(data / "server", "--workers", "2")
+    server = Server(data / "server", "--workers", "2", "--store", store, config="lease_seconds = 8.0")
     kills = {"worker": 0, "server": 0, "all": 0}
     begun = time.monotonic()
     try:
@@ -89,8 +90,10 @@ def kill_rounds(data: Path, rounds: int, jobs: int, seconds: float, seed: int) -
     return {**kills, "jobs": rounds * jobs, "seconds": round(time.monotonic() - begun, 1)}
 
 
-def test_nothing_is_lost_when_processes_are_killed(tmp_path: Path) -> None:
-    kill_rounds(tmp_path / "data", rounds=1, jobs=6, seconds=1.0, seed=1)
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+def test_nothing_is_lost_when_processes_are_killed(tmp_path: Path, request: pytest.FixtureRequest, kind: str) -> None:
+    store = request.getfixturevalue("database") if kind == "postgres" else kind
+    kill_rounds(tmp_path / "data", rounds=1, jobs=6, seconds=1.0, seed=1, store=store)
 
 
 def test_a_video_resumes_after_the_server_was_killed(tmp_path: Path) -> None:
@@ -159,10 +162,9 @@ def test_what_has_expired_is_removed(idle: Callable[..., Server]) -> None:
     assert list((server.data / "jobs").iterdir()) + list((server.data / "uploads").iterdir()) == []
 
 
-@pytest.mark.skipif(not POSTGRES, reason="HYPERACUITY_TEST_POSTGRES names no database")
-def test_another_server_takes_the_jobs_of_one_that_was_killed(tmp_path: Path) -> None:
+def test_another_server_takes_the_jobs_of_one_that_was_killed(tmp_path: Path, database: str) -> None:
     config = "lease_seconds = 8.0"
-    first, second = (Server(tmp_path / "data", "--store", POSTGRES, config=config) for _ in range(2))
+    first, second = (Server(tmp_path / "data", "--store", database, config=config) for _ in range(2))
     try:
         with first.client() as client, second.client() as other:
             job = client.job(png(700, 900), task={"size": {"scale": 4}})["id"]

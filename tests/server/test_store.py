@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,20 +12,12 @@ import pytest
 from hyperacuity.errors import UsageError
 from hyperacuity.server.records import Claim, Job, JobState, Upload, new_id
 from hyperacuity.server.store import Store, open_store
-from hyperacuity.server.store.store import RESTARTS
-
-# The address of a PostgreSQL database that tests may fill; without it those tests are skipped.
-POSTGRES = os.environ.get("HYPERACUITY_TEST_POSTGRES", "")
+from hyperacuity.server.store.store import ATTEMPTS, RESTARTS
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
-    if request.param == "postgres" and not POSTGRES:
-        pytest.skip("HYPERACUITY_TEST_POSTGRES names no database")
-    opened = open_store("sqlite" if request.param == "sqlite" else POSTGRES, tmp_path)
-    with opened.transaction() as run:
-        for table in ("jobs", "events", "uploads", "users", "tokens"):
-            run.rows(f"DELETE FROM {table}")
+    opened = open_store("sqlite" if request.param == "sqlite" else request.getfixturevalue("database"), tmp_path)
     yield opened
     opened.close()
 
@@ -192,6 +183,60 @@ def test_tokens_are_kept_as_hashes_and_expire(store: Store) -> None:
     assert store.token_owner(old, "api") is None
     assert store.remove_user("ada")
     assert store.token_owner(token, "api") is None
+
+
+def test_readers_do_not_wait_for_a_transaction_and_see_what_was_before(store: Store) -> None:
+    job = make_job(store)
+    with ThreadPoolExecutor(1) as pool:
+        with store.transaction() as run:
+            run.rows("UPDATE jobs SET progress = 0.5 WHERE id = ?", job.id)
+            during = pool.submit(store.job, job.id, "a").result(60)
+        after = pool.submit(store.job, job.id, "a").result(60)
+    assert during is not None
+    assert after is not None
+    assert (during.progress, after.progress) == (0.0, 0.5)
+
+
+def test_a_failed_transaction_changes_nothing_for_readers(store: Store) -> None:
+    job = make_job(store)
+
+    def fail() -> None:
+        with store.transaction() as run:
+            run.rows("UPDATE jobs SET progress = 0.5 WHERE id = ?", job.id)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    found = store.job(job.id, "a")
+    assert found is not None
+    assert found.progress == 0
+
+
+def test_only_the_last_progress_of_a_job_is_kept(store: Store) -> None:
+    job = make_job(store)
+    claim = store.claim(60)
+    assert claim is not None
+    for progress in (0.1, 0.1, 0.2, 0.3):
+        assert store.heartbeat(claim, 60, progress) is False
+    kept = store.events(job.id, 0)
+    assert [event.kind for event in kept] == ["waiting", "running", "progress"]
+    assert kept[-1].data == {"progress": 0.3}
+    assert store.last_event() == kept[-1].number
+
+
+def test_a_job_that_ends_three_workers_is_kept_from_a_fourth(store: Store) -> None:
+    job = make_job(store)
+    for attempt in range(1, ATTEMPTS + 1):
+        claim = store.claim(60)
+        assert claim is not None
+        assert claim.job.attempts == attempt
+        if attempt < ATTEMPTS:
+            store.give_back(claim, blamed=True)
+    assert store.finish(claim, JobState.FAILED, {"error": {"text": "it ended its worker"}}, 9e9)
+    assert store.claim(60) is None
+    found = store.job(job.id, "a")
+    assert found is not None
+    assert (found.state, found.attempts) == (JobState.FAILED, ATTEMPTS)
 
 
 def test_an_error_in_a_transaction_leaves_nothing(store: Store) -> None:

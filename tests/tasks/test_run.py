@@ -101,6 +101,14 @@ def test_options_of_another_kind_are_an_error_with_a_cure(image: Path, video: Pa
     assert outcome.error.cures == (Use(quality=LEAVE_OUT),)
 
 
+@pytest.mark.parametrize("options", [{"samples": 3}, {"error_map": "map.png"}, {"report": "a.html"}, {"origin": True}])
+def test_a_video_has_no_error_map_no_report_and_no_samples(options: dict[str, Any], video: Path) -> None:
+    outcome = run(Task(str(video), str(video.with_name("larger.mkv")), image=ImageOptions(**options)))
+    assert outcome.error is not None
+    assert "options for images" in outcome.error.text
+    assert not video.with_name("larger.mkv").exists()
+
+
 def test_strictness_is_an_option_of_both_kinds(image: Path) -> None:
     cut = image.with_name("cut.jpg")
     PIL.Image.open(image).convert("RGB").save(cut)

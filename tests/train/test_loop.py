@@ -250,11 +250,14 @@ def test_test_images_that_are_too_small_raise_before_the_run(recipe: Path, tmp_p
     assert not (tmp_path / "run").exists()
 
 
-def test_a_gan_writes_its_last_weights(recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("changes", [GAN, {"losses": {"l1": 1.0, "texture": 1.0}}], ids=["adversary", "texture"])
+def test_a_run_for_looks_writes_its_last_weights(
+    changes: dict[str, Any], recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     falling = itertools.count(40, -1)
     real = validation.quality
     monkeypatch.setattr(validation, "quality", lambda *args: (float(next(falling)), real(*args)[1]))
-    trained(recipe, tmp_path / "run", {**GAN, "steps": 6})
+    trained(recipe, tmp_path / "run", {**changes, "steps": 6})
     best = Checkpoints(tmp_path / "run/checkpoints", 1).best()
     assert best is not None
     assert best.step == 6

@@ -58,6 +58,31 @@ def test_the_gradient_loss_compares_differences_of_neighbours() -> None:
     assert losses.gradient(hr + 0.25, hr, NO_LR).item() == pytest.approx(0, abs=1e-12)
 
 
+def test_the_flat_loss_sees_texture_on_flat_surfaces_only() -> None:
+    """A regular texture that is added to noise costs a thousandth as much as on a flat surface, and a shift nothing."""
+    texture = 0.02 * (torch.arange(24) % 2 * 2 - 1).expand(1, 1, 24, 24).double()
+    surface = torch.full((1, 1, 24, 24), 0.5).double()
+    torch.manual_seed(0)
+    busy = torch.rand(1, 1, 24, 24).double()
+    costs = [losses.flat(hr + texture, hr, NO_LR).item() for hr in (surface, busy)]
+    assert costs[0] == pytest.approx(0.02 * 4 / 3, rel=0.05)
+    assert costs[1] < costs[0] / 1000
+    assert losses.flat(surface + 0.25, surface, NO_LR).item() == pytest.approx(0, abs=1e-12)
+
+
+def test_the_texture_loss_sees_a_pattern_in_step_with_lr_and_not_where_details_lie() -> None:
+    torch.manual_seed(0)
+    hr, other = 0.1 * torch.randn(2, 1, 1, 128, 128).double()
+    lr = torch.empty(1, 1, 32, 32)
+    places = torch.zeros(4).double()
+    places[0] = 0.1 * 3**0.5  # a line at each LR pixel, of the same deviation as the noise
+    pattern = places.repeat(32).expand(1, 1, 128, 128)
+    moved, lines = losses.texture(other, hr, lr).item(), losses.texture(pattern, hr, lr).item()
+    assert losses.texture(hr, hr, lr).item() == 0
+    assert lines > 5 * moved
+    assert losses.texture(hr / 2, hr, lr).item() > 3 * moved
+
+
 def test_losses_of_appearance_see_the_window_and_the_real_images(vgg19: Path) -> None:
     how = Perceptual(weight=1, vgg19=vgg19, layers={"conv1_2": 1})
     criterion = criterion_of(l1=1.0, perceptual=how)
@@ -107,11 +132,12 @@ def test_gradients_follow_the_formulas() -> None:
     torch.manual_seed(3)
     sr, hr = torch.rand(2, 1, 2, 13, 12, dtype=torch.float64)
     sr.requires_grad_()
-    for function in (losses.l1, losses.mse, losses.charbonnier, losses.ssim, losses.fft):
+    for function in (losses.l1, losses.mse, losses.charbonnier, losses.ssim, losses.fft, losses.flat):
         assert torch.autograd.gradcheck(function, (sr, hr, NO_LR))
     assert torch.autograd.gradcheck(losses.tv, (sr, sr.detach(), NO_LR))
     large, small = torch.rand(1, 2, 18, 15, dtype=torch.float64), torch.rand(1, 2, 6, 5, dtype=torch.float64)
     assert torch.autograd.gradcheck(losses.consistency, (large.requires_grad_(), large.detach(), small))
+    assert torch.autograd.gradcheck(losses.texture, (large, large.detach() / 2, small))
     assert torch.autograd.gradcheck(lambda nats: kl(nats, 0.0), (torch.rand(2, 3, 2, 2).double().requires_grad_(),))
     fake, real = (torch.randn(7, dtype=torch.float64, requires_grad=True) for _ in range(2))
     kind: GanLoss
@@ -261,7 +287,18 @@ def test_the_perceptual_loss_weights_its_layers(distance: Literal["l1", "mse"], 
 def test_gradients_are_finite_where_result_and_truth_are_equal(vgg19: Path, lpips: Lpips) -> None:
     perceptual = Perceptual(weight=1, vgg19=vgg19, layers={"conv2_2": 1})
     everything = any_losses()(
-        l1=1, mse=1, charbonnier=1, ssim=1, fft=1, gradient=1, tv=1, consistency=1, perceptual=perceptual, lpips=lpips
+        l1=1,
+        mse=1,
+        charbonnier=1,
+        ssim=1,
+        fft=1,
+        gradient=1,
+        flat=1,
+        texture=1,
+        tv=1,
+        consistency=1,
+        perceptual=perceptual,
+        lpips=lpips,
     )
     criterion = Criterion(everything, LOSSES)
     black, varied = torch.zeros(1, 1, 20, 20), torch.rand(1, 1, 20, 20)

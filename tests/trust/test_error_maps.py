@@ -16,6 +16,7 @@ from hyperacuity.error_maps import ErrorMapRequest
 from hyperacuity.errors import UsageError, WeightsError
 from hyperacuity.image import Header
 from hyperacuity.trust import Calibration, ErrorShares, LumaSpool, error_network
+from hyperacuity.trust.spread import REACH
 
 
 @pytest.fixture
@@ -164,3 +165,58 @@ def test_shares_count_pixels_by_expected_error() -> None:
     list(shares.observed(iter([np.array([[1, 2, 3, 20]], np.float32)])))
     assert list(shares.shares.values()) == [0.25, 0.5, 0, 0, 0.25]
     assert shares.mean == 6.5
+
+
+def test_the_spread_over_flips_is_that_of_the_eight_results(photo: np.ndarray) -> None:
+    upscaler = hyperacuity.load("fsrcnn")
+    results = []
+    for turn in range(4):
+        for flip in (1, -1):
+            made = upscaler.array(np.ascontiguousarray(np.rot90(photo, turn)[:, ::flip]), 2)
+            results.append(np.rot90(made[:, ::flip], -turn))
+    luma = np.stack(results).astype(np.float64) @ np.array([0.299, 0.587, 0.114])
+    spread = upscaler.error_map(photo, upscaler.array(photo, 2), "tta", Calibration())
+    padded = np.pad(luma.std(0, ddof=1), REACH, mode="edge")
+    windows = np.lib.stride_tricks.sliding_window_view(padded, (2 * REACH + 1,) * 2)
+    np.testing.assert_allclose(spread, windows.mean((2, 3)) + 0.1, atol=0.02)
+
+
+@pytest.mark.parametrize(("model", "source"), [("fsrcnn-x2", "tta"), ("vae-x2", "samples")])
+def test_a_map_of_a_spread_is_written(model: str, source: str, photo: np.ndarray, tmp_path: Path) -> None:
+    PIL.Image.fromarray(photo).save(tmp_path / "in.png")
+    upscaler = hyperacuity.load(model)
+    mine = Calibration((1.0, 50.0), (2.0, 3.0))
+    mine.save(tmp_path / "mine.json")
+    request = ErrorMapRequest(tmp_path / "map.png", source=source, calibration=tmp_path / "mine.json")
+    upscaler.file(tmp_path / "in.png", tmp_path / "out.png", 2, error_map=request)
+    with PIL.Image.open(tmp_path / "map.png") as image:
+        written = np.asarray(image)
+    expected = upscaler.error_map(photo, upscaler.array(photo, 2), source, mine)
+    np.testing.assert_allclose(written / 256, expected, atol=0.01, rtol=1e-3)
+    assert expected.max() > 2 * expected.min()
+
+
+def test_spreads_of_every_scale_are_calibrated() -> None:
+    for scale in (2, 3, 4):
+        assert trust.find_calibration("somebody-elses", scale, "tta") == trust.find_calibration("any", scale, "tta")
+    with pytest.raises(UsageError, match="no calibration of the spread of samples"):
+        trust.find_calibration("fsrcnn", 2, "samples")
+
+
+def test_an_unknown_source_is_refused() -> None:
+    with pytest.raises(UsageError, match="network, tta, samples"):
+        ErrorMapRequest(source="luck")
+
+
+def test_a_model_without_samples_has_no_map_of_them(photo: np.ndarray) -> None:
+    upscaler = hyperacuity.load("fsrcnn")
+    with pytest.raises(UsageError, match=r"no calibration|draws no samples"):
+        upscaler.error_map(photo, upscaler.array(photo, 2), "samples")
+
+
+def test_the_legend_of_dirty_input_has_one_more_line() -> None:
+    for width in (20, 150, 700):
+        plain, dirty = trust.legend(width), trust.legend(width, dirty=True)
+        assert len(dirty) > len(plain)
+        assert dirty[len(plain) :].any()
+        assert dirty.shape[1] == width

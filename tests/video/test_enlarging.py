@@ -93,3 +93,15 @@ def test_running_jobs_are_cancelled_when_no_result_is_needed() -> None:
     begin = time.perf_counter()
     results.close()
     assert time.perf_counter() - begin < 10
+
+
+@pytest.mark.parametrize("name", ["acute-10k", "bicubic"])
+def test_a_dark_frame_is_enlarged_as_the_dark_part_of_a_bright_one(name: str) -> None:
+    enlarger = Enlarger(load(name), FORMAT, (192, 256), FORMAT.resized(192, 256))
+    random = np.random.default_rng(1)
+    luma = random.integers(17, 40, FORMAT.shapes[0], np.uint8)
+    bright = luma.copy()
+    bright[:, 96:] = random.integers(150, 235, (96, 32), np.uint8)
+    chroma = np.full(FORMAT.shapes[1], 128, np.uint8)
+    dark, mixed = (enlarger.compute(PlanarFrame((plane, chroma, chroma), pts=0)).planes[0] for plane in (luma, bright))
+    np.testing.assert_array_equal(dark[:, :128], mixed[:, :128])

@@ -381,7 +381,7 @@ def test_losses_are_named_before_the_work(upscaler: Upscaler, tmp_path: Path) ->
 
 def test_two_runs_give_equal_bytes(upscaler: Upscaler, tmp_path: Path) -> None:
     source = rich(tmp_path, ".mkv")
-    # With several threads, lossy encoders may differ from run to run on a busy machine; this is about the containers.
+    # This is about the containers; `test_repeatability` is about the encoders.
     one = {"threads": "1"}
     codecs = {
         "mkv": VideoOptions("ffv1"),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import shutil
+import subprocess
 import warnings
 from collections.abc import Callable
 from fractions import Fraction
@@ -234,7 +236,7 @@ def test_colour_codes_are_kept(upscaler: Upscaler, tmp_path: Path) -> None:
         for picture in moving_frames(2):
             container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
         container.mux(stream.encode(None))
-    for codec, suffix in (("h264", "mkv"), ("h265", "mkv"), ("av1", "mp4"), ("ffv1", "mp4")):
+    for codec, suffix in (("h264", "mkv"), ("h265", "mkv"), ("av1", "mp4"), ("ffv1", "mp4"), ("ffv1", "mkv")):
         target = tmp_path / f"{codec}.{suffix}"
         video.upscale(upscaler, tmp_path / "a.mp4", target, Size(2), VideoOptions(codec))
         with av.open(str(target)) as after:
@@ -244,8 +246,25 @@ def test_colour_codes_are_kept(upscaler: Upscaler, tmp_path: Path) -> None:
             assert after.streams.video[0].codec_context.pix_fmt == "yuv420p10le"
             assert after.streams.video[0].sample_aspect_ratio == Fraction(4, 3)
 
-    with pytest.warns(LossWarning, match=r"its pixels have an aspect ratio of 4/3, which ffv1 cannot store in \.mkv"):
-        video.upscale(upscaler, tmp_path / "a.mp4", tmp_path / "b.mkv", Size(2), LOSSLESS)
+
+@pytest.mark.skipif(shutil.which("mkvmerge") is None, reason="needs mkvmerge, which states how a video is shown")
+@pytest.mark.parametrize(("codec", "suffix"), [("h264", "mkv"), ("ffv1", "mkv"), ("av1", "webm")])
+@pytest.mark.parametrize("mode", ["mono", "side_by_side_left_first", "top_bottom_right_first"])
+def test_the_size_at_which_a_video_is_shown_is_kept(
+    mode: str, codec: str, suffix: str, upscaler: Upscaler, tmp_path: Path
+) -> None:
+    source, result = tmp_path / "a.mkv", tmp_path / f"b.{suffix}"
+    first = make(tmp_path / "first.mkv", moving_frames(3), codec="libx264")
+    shown = ["--stereo-mode", f"0:{mode}", "--display-dimensions", "0:64x36", "--track-name", "0:\u00c4pfel"]
+    subprocess.run(["mkvmerge", "-q", "-o", str(source), *shown, str(first)], check=True)
+    video.upscale(upscaler, source, result, Size(2), VideoOptions(codec))
+    with av.open(str(source)) as before, av.open(str(result)) as after:
+        old, new = before.streams.video[0], after.streams.video[0]
+        assert old.sample_aspect_ratio not in (None, 0, 1)
+        assert new.sample_aspect_ratio == old.sample_aspect_ratio
+        assert new.metadata["title"] == "\u00c4pfel"
+        assert new.metadata.get("stereo_mode") == old.metadata.get("stereo_mode")
+        assert sum(1 for _ in after.decode(video=0)) == 3
 
 
 def test_hdr10_metadata_is_kept(upscaler: Upscaler, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from hyperacuity.cli.options import ErrorMapSource
 from hyperacuity.errors import UsageError
 
 
@@ -14,6 +15,7 @@ def command(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="A name from `hyperacuity models`, or a model file.")],
     data: Annotated[list[Path], typer.Option("--data", help="Folder of clean images at full resolution.")],
     scale: Annotated[int, typer.Option("-s", "--scale", min=2, max=4, help="The scale to calibrate for.")] = 2,
+    source: ErrorMapSource = "network",
     output: Annotated[
         Path | None,
         typer.Option("-o", "--output", help="The file to write. \\[default: MODEL-xN-errors.json]"),
@@ -36,6 +38,8 @@ def command(
     if path.exists() and not force:
         raise UsageError(f"{path} exists: add --force to overwrite it")
     files = datasets.files(data)
-    calibration = calibrate(upscaler, files, scale, data=f"{len(files)} images of the user")
+    calibration = calibrate(upscaler, files, scale, source=source, data=f"{len(files)} images of the user")
     calibration.save(path)
-    typer.echo(f"{path}\nuse it: hyperacuity upscale -s {scale} --error-map map.png --calibration {path} photo.jpg")
+    named = "" if source == "network" else f"--error-map-source {source} "
+    options = f"-s {scale} --error-map map.png {named}--calibration {path}"
+    typer.echo(f"{path}\nuse it: hyperacuity upscale {options} photo.jpg")

@@ -182,6 +182,7 @@ def line(outcome: Outcome) -> str:
     models += f" ({outcome.choice.reason})" if outcome.choice else ""
     models += f"  LR-PSNR {outcome.lr_psnr:.1f} dB" if outcome.lr_psnr is not None else ""
     target = "" if outcome.target == PIPE else f"  {target}"
+    target += f" (mean of {len(outcome.samples) - 1} samples)" if outcome.samples else ""
     return f"{source}  {size}{frames}  {models}  {outcome.seconds:.1f} s{target}"
 
 
@@ -231,6 +232,7 @@ def record(outcome: Outcome) -> dict[str, Any]:
         **({"consistency": outcome.consistency} if outcome.consistency else {}),
         "lr_psnr": outcome.lr_psnr,
         "expected_errors": outcome.expected_errors,
+        **({"samples": [_to_utf8(path) for path in outcome.samples]} if outcome.samples else {}),
         "seconds": round(outcome.seconds, 3),
     }
 

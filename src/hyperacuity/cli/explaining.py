@@ -12,6 +12,7 @@ from hyperacuity.task import Choice
 _WORDS = {
     "jpeg_quality": "JPEG quality {}",
     "chroma": "chroma {}",
+    "webp_quality": "WebP quality {}",
     "noise": "noise {:.1f}",
     "blockiness": "blocks {:.2f}",
     "bandwidth": "detail in {:.0%} of the spectrum",

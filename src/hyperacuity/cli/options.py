@@ -131,6 +131,14 @@ ErrorMap = Annotated[
 ErrorMapLook = Annotated[
     bool, typer.Option("--error-map-look", help="The error map in colours with a legend.", rich_help_panel=TRUST)
 ]
+ErrorMapSource = Annotated[
+    str,
+    typer.Option(
+        "--error-map-source",
+        help="network; tta = how far results for flipped and turned input differ; samples = how far samples do.",
+        rich_help_panel=TRUST,
+    ),
+]
 CalibrationFile = Annotated[
     Path | None,
     typer.Option("--calibration", help="For the error map: a file of `calibrate`.", rich_help_panel=TRUST),
@@ -138,6 +146,29 @@ CalibrationFile = Annotated[
 Report = Annotated[
     Path | None,
     typer.Option(help="Write what is known about the result: .html to read, .json.", rich_help_panel=TRUST),
+]
+
+Samples = Annotated[
+    int | None,
+    typer.Option(
+        help="With -n vae: draw this many possible results; writes NAME-sample-1 ..., their mean and NAME-spread.png.",
+        metavar="N",
+        rich_help_panel=TRUST,
+    ),
+]
+Seed = Annotated[int, typer.Option(help="Which samples: another seed draws others.", rich_help_panel=TRUST)]
+Temperature = Annotated[
+    float, typer.Option(help="How far samples differ: 1 as learnt, 0 not at all.", rich_help_panel=TRUST)
+]
+
+Origin = Annotated[
+    bool | None,
+    typer.Option(
+        "--origin/--no-origin",
+        help="State in XMP which software and models made the file. \\[default: for models that invent or restore]",
+        show_default=False,
+        rich_help_panel=TRUST,
+    ),
 ]
 
 Engine = Annotated[str, typer.Option(help=f"auto, {', '.join(ENGINES)}.", rich_help_panel=COMPUTE)]
@@ -249,6 +280,14 @@ Plane = Annotated[
     str | None,
     typer.Option(help="Axes of the slices of a NIfTI volume: xy, xz, yz.", rich_help_panel=MEASUREMENT),
 ]
+ThroughPlane = Annotated[
+    float,
+    typer.Option(
+        help="Slices of a NIfTI volume for each of its own, by a cubic spline.",
+        show_default=False,
+        rich_help_panel=MEASUREMENT,
+    ),
+]
 Padding = Annotated[
     float | None,
     typer.Option(
@@ -292,17 +331,19 @@ def read_faithful(text: str | None) -> float | str | None:
 
 
 def read_trust(
-    error_map: Path | None, look: bool, calibration: Path | None, report: Path | None, *, single: bool
-) -> tuple[str | None, bool, str | None, str | None]:
-    """Returns the fields of `ImageOptions` for --error-map, --error-map-look, --calibration and --report."""
+    error_map: Path | None, look: bool, source: str, calibration: Path | None, report: Path | None, *, single: bool
+) -> tuple[str | None, bool, str, str | None, str | None]:
+    """Returns the fields of `ImageOptions` for --error-map and all that belongs to it, and for --report."""
     if (error_map or report) and not single:
         raise UsageError("--error-map and --report are for one image: give one input")
-    if (look or calibration) and not (error_map or report):
-        raise UsageError("--error-map-look and --calibration are about an error map: add --error-map map.png")
+    if (look or calibration or source != "network") and not (error_map or report):
+        raise UsageError(
+            "--error-map-look, --error-map-source and --calibration are about an error map: add --error-map map.png"
+        )
     if report is not None and report.suffix.lower() not in (".html", ".json"):
         raise UsageError(f"--report {report}: give a file that ends in .html or .json")
     names = [None if path is None else str(path) for path in (error_map, calibration, report)]
-    return names[0], look, names[1], names[2]
+    return names[0], look, source, names[1], names[2]
 
 
 def read_precision(text: str, fp32: bool = False) -> Any:

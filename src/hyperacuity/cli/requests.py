@@ -47,9 +47,20 @@ def read_request(given: Mapping[str, Any]) -> UpscaleRequest:
     trust = shared.read_trust(
         given["error_map"],
         given["error_map_look"],
+        given["error_map_source"],
         given["calibration"],
         given["report"],
         single=len(everything) == 1,
+    )
+    images = ImageOptions(
+        given["quality"],
+        extension,
+        given["strict"],
+        *trust,
+        given["samples"],
+        given["seed"],
+        given["temperature"],
+        given["origin"],
     )
     videos = _read_videos(given)
     measurement = MeasurementOptions(
@@ -58,6 +69,7 @@ def read_request(given: Mapping[str, Any]) -> UpscaleRequest:
         given["cog"],
         given["allow_generative"],
         given["plane"],
+        given["through_plane"],
         given["padding"],
         given["keep_private"],
     )
@@ -66,7 +78,7 @@ def read_request(given: Mapping[str, Any]) -> UpscaleRequest:
         "",
         size,
         _read_options(given),
-        ImageOptions(given["quality"], extension, given["strict"], *trust),
+        images,
         videos if videos != VideoOptions() else None,
         measurement if measurement != MeasurementOptions() else None,
         given["force"],

@@ -25,6 +25,7 @@ from hyperacuity.cli.options import (
     Engine,
     ErrorMap,
     ErrorMapLook,
+    ErrorMapSource,
     Explain,
     Ext,
     Faithful,
@@ -43,6 +44,7 @@ from hyperacuity.cli.options import (
     ModelOrAuto,
     ModelPath,
     MoreInputs,
+    Origin,
     Output,
     Padding,
     Plane,
@@ -53,12 +55,16 @@ from hyperacuity.cli.options import (
     Quiet,
     Recursive,
     Report,
+    Samples,
     Scale,
+    Seed,
     SkipExisting,
     Start,
     Strength,
     Strict,
     Suffix,
+    Temperature,
+    ThroughPlane,
     Tile,
     Tta,
     Width,
@@ -87,8 +93,13 @@ def command(
     faithful: Faithful = None,
     error_map: ErrorMap = None,
     error_map_look: ErrorMapLook = False,
+    error_map_source: ErrorMapSource = "network",
     calibration: CalibrationFile = None,
     report: Report = None,
+    samples: Samples = None,
+    seed: Seed = 0,
+    temperature: Temperature = 1.0,
+    origin: Origin = None,
     tta: Tta = False,
     output: Output = None,
     suffix: Suffix = None,
@@ -121,6 +132,7 @@ def command(
     cog: Cog = False,
     allow_generative: AllowGenerative = False,
     plane: Plane = None,
+    through_plane: ThroughPlane = 1.0,
     padding: Padding = None,
     keep_private: KeepPrivate = False,
 ) -> None:
@@ -128,6 +140,7 @@ def command(
 
     hyperacuity upscale photo.jpg                    writes photo-x2.jpg next to it
     hyperacuity upscale photos -r -s 4 -o larger     a folder, and all folders in it
+    hyperacuity upscale photo.jpg -n vae --samples 5  several possible results, their mean and spread
     hyperacuity upscale video.mp4 -o larger.mp4      a video with its sound, subtitles and chapters
     hyperacuity upscale scene.tif --consistent       a satellite scene, with its place and its values
     hyperacuity upscale - -o - --ext png < a > b     in a pipe

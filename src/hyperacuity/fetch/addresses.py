@@ -20,13 +20,15 @@ def address_of(entry: PublishedWeights) -> str:
     """Returns the address to download from: that of the mirror if there is one.
 
     Raises:
-        UsageError: The mirror is not an address of HTTP.
+        UsageError: The mirror is not an address of HTTP, or contains a password.
     """
     mirror = os.environ.get(MIRROR, "").strip()
     if not mirror:
         return entry.address
     if urlsplit(mirror).scheme not in ("http", "https") or not urlsplit(mirror).netloc:
         raise UsageError(f"{MIRROR} is {mirror!r}, which is not an address such as https://example.org/weights")
+    if "@" in urlsplit(mirror).netloc:
+        raise UsageError(f"{MIRROR} contains a name and a password, which are not sent to a mirror")
     return f"{mirror.rstrip('/')}/{quote(entry.file)}"
 
 

@@ -44,13 +44,18 @@ def explain_status(error: HTTPError, host: str) -> Broken | HyperacuityError:
             f"the server has a problem (status {error.code})", wait=float(after) if after.isdecimal() else 0.0
         )
     if 300 <= error.code < 400:
-        reason = str(error.reason).splitlines()[0]
+        reason = str(error.reason).partition("\n")[0]
         if "not allowed" in reason:
             return Unreachable(
                 f"{host} redirects to an address that is never used ({reason.removesuffix('.')})", _FROM_FILE
             )
         return Unreachable(f"{host} redirects again and again, or to nothing (status {error.code})", _FROM_FILE)
     return Unreachable(f"{host} answers with status {error.code} ({error.reason})", _FROM_FILE)
+
+
+def explain_redirect(error: ValueError | OverflowError, host: str) -> HyperacuityError:
+    """Returns what an error means in the address to which a server redirects."""
+    return Unreachable(f"{host} redirects to an address that cannot be read ({error})", _FROM_FILE)
 
 
 def explain(error: OSError | http.client.HTTPException, host: str) -> Broken | HyperacuityError:

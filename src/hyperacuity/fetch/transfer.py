@@ -22,11 +22,12 @@ from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 import hyperacuity
 from hyperacuity.errors import DamagedFile, Unreachable, UsageError
-from hyperacuity.fetch.failures import Broken, explain, explain_status
+from hyperacuity.fetch.failures import Broken, explain, explain_redirect, explain_status
 from hyperacuity.fetch.partial import PartialDownload
 
 # No file of the catalogue is near it: a server that never ends is cut off.
 _LARGEST = 8 << 30
+_DIGITS = 18
 _CHUNK = 1 << 17
 _WAIT_AT_MOST = 60.0
 
@@ -92,10 +93,10 @@ def download(
 
 
 class _Redirects(HTTPRedirectHandler):
-    """Refuses a redirect from HTTPS to HTTP, which anybody on the way could read and change."""
+    """Refuses redirects to other schemes than HTTP, and from HTTPS to HTTP, which anybody on the way could change."""
 
     def redirect_request(self, req: Request, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> Request | None:
-        if req.type == "https" and urlsplit(newurl).scheme != "https":
+        if urlsplit(newurl).scheme not in ("https", req.type):
             raise HTTPError(req.full_url, code, f"redirection to {newurl!r} is not allowed", headers, fp)
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
@@ -119,6 +120,8 @@ def _request(address: str, begin: int, validator: str, timeout: float) -> Any:
             raise explain_status(error, _host(address)) from error
     except (URLError, OSError, http.client.HTTPException) as error:
         raise explain(error, _host(address)) from error
+    except (ValueError, OverflowError) as error:  # of a host or a port that cannot be
+        raise explain_redirect(error, _host(address)) from error
 
 
 class _Nothing:
@@ -152,6 +155,8 @@ def _receive(response: Any, partial: PartialDownload, size: int | None, observe:
     total = _place(response, partial.length)
     if None not in (size, total) and size != total:
         raise DamagedFile(f"the server offers a file of {total:,} bytes; the published one has {size:,}")
+    if (total or 0) > _LARGEST:
+        raise DamagedFile(f"the server offers a file of {total:,} bytes; no published one is near that")
     expected = total if size is None else size
     _check_space(partial, expected)
     chunk = _read(response)
@@ -178,11 +183,15 @@ def _place(response: Any, begin: int) -> int | None:
     """The size of the whole file if the response says it; a part of the file must begin at `begin`."""
     if response.status == 206:
         found = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", response.headers.get("Content-Range") or "")
-        if found is None or int(found[1]) != begin:
+        if found is None or _count(found[1]) != begin:
             raise Broken("the server gives another part of the file than the one asked for", restart=True)
-        return None if found[2] == "*" else int(found[2])
-    length = response.headers.get("Content-Length")
-    return int(length) if length and length.isdecimal() else None
+        return _count(found[2])
+    return _count(response.headers.get("Content-Length") or "")
+
+
+def _count(digits: str) -> int | None:
+    """A number of bytes; None for what is none, or has more digits than any file."""
+    return int(digits) if digits.isdecimal() and len(digits) <= _DIGITS else None
 
 
 def _read(response: Any) -> bytes:

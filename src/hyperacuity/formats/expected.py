@@ -15,6 +15,9 @@ from hyperacuity.formats import files, table, video
 from hyperacuity.formats.content import HEAD, Content
 from hyperacuity.formats.dicom.recognition import accepts as is_dicom
 from hyperacuity.formats.nifti.recognition import accepts as is_nifti
+from hyperacuity.formats.nifti.recognition import is_header_of_pair
+from hyperacuity.formats.raster.recognition import accepts as is_raster
+from hyperacuity.formats.raster.recognition import is_envi_header
 
 # Files and folders that systems and programs create without being asked. Hidden ones need no entry.
 CLUTTER = (
@@ -86,6 +89,8 @@ def classify(path: Path) -> Expected:
     if ending in video.SUFFIXES or ending in video.ONLY_READ:
         # ".ts" and ".mts" are also endings of programs' source text.
         return Expected.NOTHING if _is_text(_head(path)) and not files.is_video(path) else Expected.VIDEO
+    if ending == ".hdr" and _is_header(path):
+        return Expected.NOTHING  # the file of values is the image
     if ending in FOREIGN_IMAGES:
         return Expected.FOREIGN_IMAGE
     if ending in FOREIGN_DOCUMENTS:
@@ -124,7 +129,9 @@ def walk(folder: Path, *, recursive: bool) -> Iterator[Path]:
 
 
 def _classify_content(path: Path) -> Expected:
-    if is_nifti(path) or is_dicom(path):
+    if is_header_of_pair(path):
+        return Expected.NOTHING
+    if is_nifti(path) or is_dicom(path) or is_raster(path):
         return Expected.FOREIGN_IMAGE  # they are no photos; tasks of their own read them
     head = _head(path)
     if not head or _is_text(head):  # netpbm's text forms look like text, and have their endings
@@ -133,6 +140,11 @@ def _classify_content(path: Path) -> Expected:
         return Expected.IMAGE
     is_video = path.suffix.lower() in _PERHAPS_VIDEO and files.is_video(path)
     return Expected.VIDEO if is_video else Expected.NOTHING
+
+
+def _is_header(path: Path) -> bool:
+    """Whether a file with the ending of Radiance images is the header of values in another file."""
+    return is_header_of_pair(path) or is_envi_header(path)
 
 
 def _head(path: Path) -> bytes:

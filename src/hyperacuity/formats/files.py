@@ -8,8 +8,9 @@ from pathlib import Path
 from hyperacuity.errors import HyperacuityError, UnsupportedFormat, nearest
 from hyperacuity.formats import foreign, table, video
 from hyperacuity.formats.content import open_content
-from hyperacuity.formats.photo import glib, tiff, tiff_rows
+from hyperacuity.formats.photo import glib
 from hyperacuity.formats.protocol import Sink, Source
+from hyperacuity.formats.video.patterns import is_pattern
 from hyperacuity.image import Item, RowSource
 
 
@@ -72,7 +73,11 @@ def row_source(path: Path) -> RowSource | None:
         DamagedFile: If its headers are damaged.
     """
     content = open_content(path)
-    return tiff_rows.row_source(content) if tiff.accepts(content) else None
+    if next((each.READS for each in table.FORMATS if each.accepts(content)), None) != ("TIFF",):
+        return None
+    from hyperacuity.formats.photo import tiff_rows
+
+    return tiff_rows.row_source(content)
 
 
 def list_items(data: Path | bytes) -> tuple[Item, ...]:
@@ -107,7 +112,7 @@ def write(path: Path, like: Source | None, *, quality: int | None = None) -> Sin
     """
     suffix = path.suffix.lower()
     for each in table.FORMATS:
-        if suffix in each.SUFFIXES or (each.HOLDS is None and suffix in each.ONLY_READ):
+        if suffix in each.SUFFIXES or (suffix in each.ONLY_READ and each.HOLDS is None):
             return each.write(path, like, quality=quality)
     if names_video(path):
         raise UnsupportedFormat(f"{path} names a video, and this is an image: give it an image's ending, such as .png")
@@ -142,6 +147,20 @@ def is_video(path: Path) -> bool:
     images = (each.accepts(content) for each in table.FORMATS)
     known = foreign.known(content.head) is not None
     return not any(images) and not known and video.accepts(content.head, content.data)
+
+
+def is_video_or_frames(path: Path) -> bool:
+    """Return whether a path is a video file, by its content, or a pattern of frames such as "frames/%06d.png"."""
+    return is_pattern(path) or is_video(path)
+
+
+def is_animation(path: Path) -> bool:
+    """Return whether a file is an image that moves, by its content."""
+    try:
+        with read(path) as source:
+            return source.frames > 1 and source.loop is not None
+    except HyperacuityError:
+        return False  # opening it raises the error
 
 
 def ending(path: Path) -> str:

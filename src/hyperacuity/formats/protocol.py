@@ -106,31 +106,15 @@ class Sink(Protocol):
     ) -> None: ...
 
 
-class Format(Protocol):
+class FormatModule(Protocol):
     """A module that reads and writes one format of images.
 
     Attributes:
-        SUFFIXES: The endings of the files that it writes, lower case with the dot, the usual one first.
-        ONLY_READ: More endings, of files that it reads and does not write.
-        READS: The formats that it reads, in words, for messages.
         HOLDS: What its files can hold; None if it only reads.
     """
 
     @property
-    def SUFFIXES(self) -> tuple[str, ...]: ...  # noqa: N802 - constants of a module
-
-    @property
-    def ONLY_READ(self) -> tuple[str, ...]: ...  # noqa: N802
-
-    @property
-    def READS(self) -> tuple[str, ...]: ...  # noqa: N802
-
-    @property
-    def HOLDS(self) -> Capacity | None: ...  # noqa: N802
-
-    def accepts(self, content: Content) -> bool:
-        """Return whether a file is of this format, by its bytes; the ending of its name never decides."""
-        ...
+    def HOLDS(self) -> Capacity | None: ...  # noqa: N802 - constants of a module
 
     def read(self, content: Content) -> Source:
         """Open a file that the format accepts; only its headers are read.
@@ -158,4 +142,27 @@ class Format(Protocol):
         Raises:
             UsageError: If the format cannot hold the frames or pages of `like`, or the quality is out of range.
         """
+        ...
+
+
+class Format(FormatModule, Protocol):
+    """A format of images in the table.
+
+    Attributes:
+        SUFFIXES: The endings of the files that it writes, lower case with the dot, the usual one first.
+        ONLY_READ: More endings, of files that it reads and does not write.
+        READS: The formats that it reads, in words, for messages.
+    """
+
+    @property
+    def SUFFIXES(self) -> tuple[str, ...]: ...  # noqa: N802
+
+    @property
+    def ONLY_READ(self) -> tuple[str, ...]: ...  # noqa: N802
+
+    @property
+    def READS(self) -> tuple[str, ...]: ...  # noqa: N802
+
+    def accepts(self, content: Content) -> bool:
+        """Return whether a file is of this format, by its bytes; the ending of its name never decides."""
         ...

@@ -39,15 +39,27 @@ class Criterion:
         return "dirty" if reached[1] else "between" if reached[0] else "clean"
 
 
+# Blocks of a JPEG that was cropped and compressed again are lowered by that, by about this factor.
+_LOWERED = 1.4
+
+
+def _block_strength(found: Inspection) -> float:
+    moved = found.jpeg_quality is not None and found.grid not in (None, (0, 0))
+    return found.blockiness * (_LOWERED if moved else 1)
+
+
 # Measured on Kodak24, its images made small by 2 to 4, and degradations of them: see docs/images.md for the table.
 CRITERIA: dict[str, Criterion] = {
     "jpeg": Criterion(
         lambda found: found.jpeg_quality, 91, 75, lambda found: f"JPEG quality {found.jpeg_quality}", falling=True
     ),
-    "noise": Criterion(lambda found: found.noise, 2.6, 4.5, lambda found: f"noise {found.noise:.0f}"),
-    "blocks": Criterion(lambda found: found.blockiness, 0.25, 0.65, lambda found: "blocks of JPEG"),
+    "webp": Criterion(
+        lambda found: found.webp_quality, 85, 55, lambda found: f"WebP quality {found.webp_quality}", falling=True
+    ),
+    "noise": Criterion(lambda found: found.noise, 2.6, 4.0, lambda found: f"noise {found.noise:.0f}"),
+    "blocks": Criterion(_block_strength, 0.25, 0.65, lambda found: "blocks of JPEG"),
     "bandwidth": Criterion(
-        lambda found: found.bandwidth, 0.85, 0.55, lambda found: "blurred or enlarged before", falling=True
+        lambda found: found.bandwidth, 0.85, 0.6, lambda found: "blurred or enlarged before", falling=True
     ),
 }
 _ORDER: tuple[Verdict, ...] = ("clean", "between", "dirty")

@@ -21,6 +21,7 @@ from hyperacuity.inspection.reading import read_part
 from hyperacuity.inspection.record import Inspection
 from hyperacuity.inspection.sampling import is_graphic, luma_crops
 from hyperacuity.inspection.spectrum import measure_bandwidth
+from hyperacuity.inspection.webp_header import read_webp_quality
 
 if TYPE_CHECKING:
     import PIL.Image
@@ -60,7 +61,7 @@ def inspect(x: str | os.PathLike[str] | bytes | NDArray[Any] | PIL.Image.Image) 
 
 def _inspect_file(data: Path | bytes) -> Inspection:
     image, (height, width) = read_part(data)
-    found = replace(inspect_image(image), height=height, width=width)
+    found = replace(inspect_image(image), height=height, width=width, webp_quality=read_webp_quality(data))
     header = read_jpeg_header(data)
     return found if header is None else replace(found, jpeg_quality=header.quality, chroma=header.subsampling)
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hyperacuity.inspection.sampling import Plane, blocks
+from hyperacuity.quantiles import quantiles
 
 # The side of a block, and the fewest blocks that give an estimate.
 SIDE = 8
@@ -47,7 +48,7 @@ def measure_noise(crops: Sequence[Plane]) -> float:
     planes = _planes()
     rest = flat - (flat @ planes) @ planes.T
     deviations = np.sqrt((rest**2).sum(axis=1) / (SIDE**2 - 3))
-    low, higher = np.percentile(deviations, [1, 20])
+    low, higher = quantiles(deviations, [0.01, 0.2])
     if low <= 0:
         return 0.0
     even = np.clip((_UNEVEN - higher / low) / (_UNEVEN - _EVEN), 0, 1)

@@ -19,6 +19,7 @@ class Inspection:
         saturation: The share of pixels that are black or white.
         jpeg_quality: Of the luma of a JPEG file, on libjpeg's scale of 1 to 100; None for other files and for arrays.
         chroma: The resolution of a JPEG file's chroma, such as "4:2:0"; None where there is none.
+        webp_quality: Of a lossy WebP file, on libwebp's scale of 0 to 100; None for other files.
     """
 
     height: int
@@ -30,6 +31,7 @@ class Inspection:
     saturation: float = 0.0
     jpeg_quality: int | None = None
     chroma: str | None = None
+    webp_quality: int | None = None
 
     @property
     def megapixels(self) -> float:

@@ -45,8 +45,9 @@ def blocks(plane: Plane, side: int) -> Plane:
 
 def is_graphic(crops: Sequence[Plane]) -> bool:
     """Return whether so few different levels occur that it is drawn, as pixel art, and not a photo."""
-    levels = np.unique(np.concatenate([crop.ravel()[::_EVERY] for crop in crops]))
-    return len(levels) <= GRAPHIC_LEVELS
+    values = np.sort(np.concatenate([crop.ravel()[::_EVERY] for crop in crops]))
+    levels = 1 + np.count_nonzero(values[1:] != values[:-1])  # np.unique would import np.ma, in 15 ms
+    return bool(levels <= GRAPHIC_LEVELS)
 
 
 def _starts(side: int) -> list[int]:

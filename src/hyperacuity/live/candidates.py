@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from hyperacuity import zoo
-from hyperacuity.api import load
+from hyperacuity.task import Options
 from hyperacuity.upscaler import Upscaler
 
 
@@ -13,7 +13,7 @@ def automatic(**options: Any) -> list[Upscaler]:
     """Load the models for `live.run` to choose from.
 
     Args:
-        **options: engine, device and precision, as `load` takes them.
+        **options: engine, device and precision, as `Options` has them.
 
     Returns:
         One upscaler for each family of the zoo that has a network for x2, best first by the PSNR on its card, then
@@ -22,7 +22,7 @@ def automatic(**options: Any) -> list[Upscaler]:
     cards = [model.card for model in zoo.models().values() if model.card.scale == 2 and model.card.quality]
     shared = set.intersection(*(set(card.quality) for card in cards))
     cards.sort(key=lambda card: -sum(card.quality[each] for each in shared))
-    return [load(name, **options) for name in [*(card.family for card in cards), "bicubic"]]
+    return [Upscaler(Options(name, **options)) for name in [*(card.family for card in cards), "bicubic"]]
 
 
 def multiply_adds(upscaler: Upscaler, before: tuple[int, int], after: tuple[int, int]) -> float:

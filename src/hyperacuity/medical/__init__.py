@@ -8,6 +8,8 @@ run         any source: `upscale`
 nifti       one volume
 series      DICOM: one file, or a folder
 slices      one slice through the network, and how near the result is to it
+through_plane  slices between the slices of a volume, by a cubic spline
+padding     padding that a file does not declare
 previewing  the middle slice before and after, as an image: `preview`
 provenance  how a result was made, as data
 
@@ -17,6 +19,6 @@ Not for diagnosis: nothing is measured between the pixels of the source.
 from __future__ import annotations
 
 from hyperacuity.medical.previewing import preview
-from hyperacuity.medical.run import accepts, upscale
+from hyperacuity.medical.run import upscale
 
-__all__ = ["accepts", "preview", "upscale"]
+__all__ = ["preview", "upscale"]

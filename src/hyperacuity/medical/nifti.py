@@ -9,12 +9,13 @@ from pathlib import Path
 
 from hyperacuity import values
 from hyperacuity.errors import UsageError
-from hyperacuity.formats.nifti import NiftiSink, NiftiSource
-from hyperacuity.formats.nifti.sink import write_record
+from hyperacuity.formats.nifti.sink import NiftiSink, write_record
+from hyperacuity.formats.nifti.source import NiftiSource
 from hyperacuity.formats.protocol import LossWarning
 from hyperacuity.image import Survey
 from hyperacuity.medical import provenance
 from hyperacuity.medical.slices import SliceEnlarger, describe, with_survey
+from hyperacuity.medical.through_plane import NOTE, Interpolator, check_slices
 from hyperacuity.size import Size
 from hyperacuity.task import MeasurementOptions, Outcome, Progress, Stop
 from hyperacuity.upscaler import Upscaler
@@ -37,6 +38,9 @@ def upscale_volume(
     header = opened.image_header
     before = header.height, header.width
     after = size.resolve(*before)
+    across = next(axis for axis in range(3) if axis not in opened.plane)
+    depth = opened.shape[across]
+    count = check_slices(source, depth, options.through_plane)
     survey = None
     categorical = options.categorical or (header.measured is not None and header.measured.categorical)
     if not categorical:
@@ -45,16 +49,22 @@ def upscale_volume(
     header = with_survey(header, survey, categorical=categorical)
     enlarger = SliceEnlarger(upscaler, header, after, consistent=options.consistent)
     content = provenance.record(upscaler, before, after, enlarger.models, survey, consistent=options.consistent)
-    with NiftiSink(target, opened, after, json.dumps(content).encode()) as sink:
+    if count != depth:
+        content |= {"slices_before": depth, "slices_after": count, "between_slices": NOTE}
+    between = Interpolator(header, depth, count, survey if not categorical else None)
+    with NiftiSink(target, opened, after, json.dumps(content).encode(), depth=count) as sink:
         for number, pixels in enumerate(opened):
             stop.check()
-            sink.write(enlarger.enlarge(pixels, header))
+            for result in between.add(enlarger.enlarge(pixels, header)):
+                sink.write(result)
             share = (number + 1) / opened.slices
             observe(Progress(share, frame=number, frames=opened.slices, pixels=after[0] * after[1]))
     slope, intercept = opened.scaling
     content = provenance.with_consistency(content, enlarger.found, slope, intercept)
     write_record(target, json.dumps(content, indent=2))
     text = describe(enlarger.found, survey, slope)
+    if count != depth:
+        text = "; ".join(each for each in (text, f"{depth} -> {count} slices: {NOTE}") if each)
     return Outcome(
         str(source),
         str(target),
@@ -62,7 +72,7 @@ def upscale_volume(
         before=before,
         after=after,
         models=enlarger.models,
-        frames=opened.slices,
+        frames=opened.slices // depth * count,
         consistency=text,
     )
 

@@ -8,19 +8,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hyperacuity import api, formats, values
+from hyperacuity import formats, values
 from hyperacuity.errors import UnsupportedFormat, UsageError
-from hyperacuity.formats.dicom import DicomImage, find_files
-from hyperacuity.formats.nifti import NiftiSource
+from hyperacuity.formats.dicom import find_files
+from hyperacuity.formats.dicom.slices import DicomImage
 from hyperacuity.formats.nifti import accepts as is_nifti
+from hyperacuity.formats.nifti.source import NiftiSource
 from hyperacuity.image import Header, Image
 from hyperacuity.medical.slices import SliceEnlarger, describe, with_survey
 from hyperacuity.pipeline.scale_bar import GAP, draw_bar
 from hyperacuity.size import Size
 from hyperacuity.storage import may_write, storing
-from hyperacuity.task import MeasurementOptions, Outcome
+from hyperacuity.task import MeasurementOptions, Options, Outcome
 from hyperacuity.upscaler import Upscaler
-from hyperacuity.zoo.generative import refuse_generative
+from hyperacuity.zoo import refuse_generative
 
 Pixels = NDArray[Any]
 
@@ -69,7 +70,7 @@ def preview(
     before = header.height, header.width
     after = size.resolve(*before)
     enlarger = SliceEnlarger(upscaler, header, after, consistent=options.consistent)
-    bicubic = SliceEnlarger(api.load("bicubic"), header, after, consistent=False)
+    bicubic = SliceEnlarger(Upscaler(Options(model="bicubic")), header, after, consistent=False)
     low, high = window or _percentiles(pixels, header)
     halves = [_grey_levels(each.enlarge(pixels, header), low, high) for each in (bicubic, enlarger)]
     gap = np.full((after[0], GAP, header.channels), 255, np.uint8)

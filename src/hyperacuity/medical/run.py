@@ -5,19 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from hyperacuity.formats import dicom, nifti
+from hyperacuity.errors import LEAVE_OUT, UsageError, Use
+from hyperacuity.formats.nifti import accepts as is_nifti
 from hyperacuity.medical.nifti import upscale_volume
 from hyperacuity.medical.series import check_target, upscale_series
 from hyperacuity.size import Size
 from hyperacuity.storage import may_write
 from hyperacuity.task import MeasurementOptions, Outcome, Progress, Stop
 from hyperacuity.upscaler import Upscaler
-from hyperacuity.zoo.generative import refuse_generative
-
-
-def accepts(path: Path) -> bool:
-    """Return whether a path is a medical image: a file of DICOM or NIfTI, or a folder with files of DICOM."""
-    return dicom.find_files(path) != [] if path.is_dir() else nifti.accepts(path) or dicom.accepts(path)
+from hyperacuity.zoo import refuse_generative
 
 
 def upscale(
@@ -61,5 +57,12 @@ def upscale(
     else:
         may_write(target, source, force=force)
     refuse_generative(upscaler.family[0].card, "medical images", allowed=options.allow_generative)
-    work = upscale_volume if source.is_file() and nifti.accepts(source) else upscale_series
-    return work(upscaler, source, target, size, options, observe, stop)
+    if source.is_file() and is_nifti(source):
+        return upscale_volume(upscaler, source, target, size, options, observe, stop)
+    if options.through_plane != 1:
+        raise UsageError(
+            f"{source} is DICOM, whose slices have gaps and positions of their own: slices between them need "
+            "contiguous ones in a NIfTI volume (dcm2niix converts)",
+            Use(through_plane=LEAVE_OUT),
+        )
+    return upscale_series(upscaler, source, target, size, options, observe, stop)

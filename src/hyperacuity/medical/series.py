@@ -17,10 +17,14 @@ from numpy.typing import NDArray
 import hyperacuity
 from hyperacuity import values
 from hyperacuity.errors import OTHER, UnsupportedFormat, UsageError, Use
-from hyperacuity.formats.dicom import Derivation, DicomImage, find_files, write_dataset
+from hyperacuity.formats.dicom import find_files
+from hyperacuity.formats.dicom.derivation import Derivation
+from hyperacuity.formats.dicom.slices import DicomImage
+from hyperacuity.formats.dicom.writing import write_dataset
 from hyperacuity.formats.protocol import LossWarning
 from hyperacuity.image import BandRange, Header, Measured, Survey
 from hyperacuity.medical import provenance
+from hyperacuity.medical.padding import PaddingWarning, find_undeclared_padding
 from hyperacuity.medical.slices import SliceEnlarger, describe, with_survey
 from hyperacuity.pipeline.box_consistency import Consistency
 from hyperacuity.size import Size
@@ -135,6 +139,7 @@ class _Series:
         self.before = self.header.height, self.header.width
         self.after = size.resolve(*self.before)
         self._rescaled = len({image.rescaling(n) for image in images for n in range(image.frames)}) > 1
+        self._suspect: float | None = None
         self._survey = None if options.categorical else self._find_range(stop)
         self.enlarger = SliceEnlarger(
             upscaler,
@@ -158,6 +163,8 @@ class _Series:
             for frame, pixels in enumerate(image):
                 stop.check()
                 surveyor.add(_real_values(pixels, own, image.rescaling(frame)) if self._rescaled else pixels)
+                if self._suspect is None:
+                    self._suspect = find_undeclared_padding(pixels, own, image, frame)
         survey = surveyor.finish()
         if not any(survey.ranges):
             raise UsageError(f"{self._images[0].path}: no pixel is valid, so there is nothing to enlarge")
@@ -215,7 +222,12 @@ class _Series:
         )
 
     def warn(self, name: str) -> None:
-        """Warn of what the files of the series have lost."""
+        """Warn of what the files of the series have lost, and of what looks like padding."""
+        if self._suspect is not None:
+            message = (
+                f"{name}: the constant {self._suspect:g} in the corners looks like padding, but is not declared as it"
+            )
+            warnings.warn(PaddingWarning(message, Use(padding=self._suspect)), stacklevel=3)
         if self._lost:
             message = f"{name}: left out: {'; '.join(self._lost)}"
             warnings.warn(LossWarning(message, Use(keep_private=True)), stacklevel=3)

@@ -18,7 +18,7 @@ class Network(Protocol):
     Some have more. `folded()`, for networks that train with more branches than they need: the same function as a new
     network whose config has `folded=True`, with one convolution for each set of branches, or the network itself if it
     is folded already. Models are written in that form. `unfolded(weights)`: the reverse, to train such a model further
-    with its branches. `elbo_terms(lr, hr)`, for networks that learn a distribution: see `vae`.
+    with its branches. `elbo_terms(lr, hr)` and `sampler()`, for networks that learn a distribution: see `vae`.
     A module inside with `whole = True` computes statistics over the whole image: no halo makes its tiles exact.
 
     Attributes:

@@ -102,6 +102,19 @@ class Restorer(nn.Module):
         return network.train(self.training)
 
     @torch.no_grad()
+    def rescaled(self, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Returns folded weights of another scale as weights of this one, if this one only restores.
+
+        The last layer is averaged over the places of a pixel: the result is that of the other scale, shrunk by area.
+        """
+        result = dict(weights)
+        if self.scale == 1 and "halve.weight" in weights:  # they are those of a Restorer
+            for name in ("last.square.weight", "last.square.bias"):
+                places = weights[name].unflatten(0, (3, -1))  # (3, scale^2, ...)
+                result[name] = places.mean(1)
+        return result
+
+    @torch.no_grad()
     def unfolded(self, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Returns weights of the folded form as weights of this one: see `branches.unfolded_weights`."""
         plain = {name: value for name, value in weights.items() if name.startswith(("halve.", "near."))}

@@ -99,10 +99,24 @@ class VAE(nn.Module):
             generator: Of the noise, on the device of `x`.
             temperature: A factor of the noise; 0 gives the output of `forward`, -1 the mirror image of 1 around it.
         """
+        shape = (len(x), self.config.latent, *x.shape[2:])
+        noise = torch.randn(shape, generator=generator, device=x.device, dtype=x.dtype)
+        return self.draw(x, temperature * noise)
+
+    def draw(self, x: Tensor, noise: Tensor) -> Tensor:
+        """Returns the image that some noise stands for.
+
+        Args:
+            x: (N, 1, H, W).
+            noise: (N, latent, H, W) of variance 1; 0 gives the output of `forward`.
+        """
         features = self.backbone.features(x)  # (N, features, H, W)
-        log_variance = _bounded(self.prior(features))  # (N, latent, H, W)
-        z = temperature * _noise(log_variance, generator)
+        z = noise * (_bounded(self.prior(features)) / 2).exp()  # (N, latent, H, W)
         return self.backbone.image(x, features) + self._added(features, z)
+
+    def sampler(self) -> Sampler:
+        """Returns `draw` as a network of its own, which is what samples need in ONNX."""
+        return Sampler(self)
 
     def elbo_terms(self, lr: Tensor, hr: Tensor, generator: torch.Generator | None = None) -> Terms:
         """Returns the terms of the evidence lower bound: for training, and to measure what z carries."""
@@ -138,7 +152,8 @@ class VAE(nn.Module):
         both = self.decoder(
             torch.cat((torch.cat((features, z), 1), torch.cat((features, -z), 1)))
         )  # (2N, scale^2, H, W)
-        plus, minus = both.chunk(2)  # (N, scale^2, H, W) both
+        count = z.shape[0]  # not `chunk`, by which the exporter to ONNX would fix the size of the batch
+        plus, minus = both[:count], both[count:]  # (N, scale^2, H, W) both
         added = functional.pixel_shuffle(plus - minus, self.scale)  # (N, 1, H * scale, W * scale)
         for step in RELAXATION:
             added = added - step * self._enlarged(self._small(added))
@@ -154,6 +169,19 @@ class VAE(nn.Module):
         margin = (self.bicubic.shape[-1] - self.scale) // 2
         x = functional.conv_transpose2d(x, self.bicubic, stride=self.scale, padding=margin)
         return self.scale**2 * x  # (N, 1, H * scale, W * scale)
+
+
+class Sampler(nn.Module):
+    """(N, 1 + latent, H, W) luma and noise of variance 1 -> (N, 1, H * scale, W * scale), a possible image."""
+
+    multiple = 1
+
+    def __init__(self, network: VAE) -> None:
+        super().__init__()
+        self.network, self.scale, self.channels = network, network.scale, 1 + network.config.latent
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.network.draw(x[:, :1], x[:, 1:])
 
 
 def _bounded(log_variance: Tensor) -> Tensor:

@@ -7,6 +7,7 @@
     planes        the planes of a row, by name: colour, alpha
     rows          streams of rows: blocks, windows, resizing, threads
     stage         `Stage`, one network of a chain, and that network applied to one image
+    noise         what networks that draw samples read as further planes
     batches       planes <-> what a network reads and returns
     check         whether a network's result is credible
     faithful      corrects the result so that its reduction equals the input
@@ -19,6 +20,17 @@ from __future__ import annotations
 
 from hyperacuity.pipeline.enlarge import Pipeline, join_rows
 from hyperacuity.pipeline.first_pass import Facts, complete_survey
-from hyperacuity.pipeline.stage import PrecisionWarning, Stage, TilingWarning
+from hyperacuity.pipeline.noise import Noise
+from hyperacuity.pipeline.stage import VIEWS, PrecisionWarning, Stage, TilingWarning
 
-__all__ = ["Facts", "Pipeline", "PrecisionWarning", "Stage", "TilingWarning", "complete_survey", "join_rows"]
+__all__ = [
+    "VIEWS",
+    "Facts",
+    "Noise",
+    "Pipeline",
+    "PrecisionWarning",
+    "Stage",
+    "TilingWarning",
+    "complete_survey",
+    "join_rows",
+]

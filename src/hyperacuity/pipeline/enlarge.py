@@ -44,6 +44,7 @@ class Pipeline:
         tile: The longest side of a tile in input pixels; None = as memory allows; 0 = no tiles.
         tta: Whether to average over the 8 flips and rotations ("self-ensemble" of EDSR, arXiv 1707.02921,
             section 3.4): some 0.1 dB for 8 times the work.
+        view: Compute through one of them only, 0 to 7; None for the image as it is.
         damping: Correct the result so that its reduction equals the input (see `trust.axis_projection`): 0 exactly, up
             to 1 less where that would amplify noise. None for no correction. A result that is smaller than the input
             on a side is never corrected.
@@ -60,8 +61,17 @@ class Pipeline:
     tile: int | None = None
     tta: bool = False
     damping: float | None = None
+    view: int | None = None
 
-    def stream(self, source: Image | Strips, height: int, width: int, meter: ConsistencyMeter | None = None) -> Strips:
+    def stream(
+        self,
+        source: Image | Strips,
+        height: int,
+        width: int,
+        meter: ConsistencyMeter | None = None,
+        *,
+        known: Facts | None = None,
+    ) -> Strips:
         """Resize an image, computed while the rows of the result are read.
 
         Depth, levels, alpha and metadata stay as they are. Rows in memory at a time are few, so an image may be larger
@@ -73,6 +83,7 @@ class Pipeline:
             height: Of the result, in pixels.
             width: Likewise.
             meter: Gets the rows of the image and of the result.
+            known: What a first pass would find, if that is known already; there is none then.
 
         Returns:
             The result's rows, which can be read once. Reading them raises `BadOutput` when a network returns an invalid
@@ -83,9 +94,12 @@ class Pipeline:
             UsageError: If the image contains NaN or Inf.
             DamagedFile: If a first pass finds too few or too many rows.
         """
-        strips = first_pass.rereadable(source.strips() if isinstance(source, Image) else source)
+        strips = source.strips() if isinstance(source, Image) else source
+        if known is None:
+            strips = first_pass.rereadable(strips)
+            known = first_pass.survey(strips)
         meter = meter if strips.header.measured is None else None
-        way = _Way(self, strips.header, first_pass.survey(strips), (height, width))
+        way = _Way(self, strips.header, known, (height, width))
         rows = way.stream(strips, meter)
         rows = rows if meter is None else _observed(rows, meter.add_result)
         return Strips(strips.header.resized(height, width), rows)
@@ -245,8 +259,9 @@ class _Way:
                 larger = size[0] * stage.enlarge, size[1] * stage.enlarge
                 steps.append(ResizeStep(size, larger, "bicubic"))
                 size = larger
-            names, tile, tta = self._codes.names, pipeline.tile, pipeline.tta
-            steps.append(RunningStage(stage, size, names, studio=studio, tile=tile, tta=tta, part=part))
+            names, tile, tta, view = self._codes.names, pipeline.tile, pipeline.tta, pipeline.view
+            running = RunningStage(stage, size, names, studio=studio, tile=tile, tta=tta, view=view, part=part)
+            steps.append(running)
             size = size[0] * stage.engine.scale, size[1] * stage.engine.scale
         if size != self._size:
             steps.append(ResizeStep(size, self._size, pipeline.kernel))

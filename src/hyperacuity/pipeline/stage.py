@@ -17,9 +17,13 @@ from hyperacuity.errors import BadOutput, HyperacuityWarning, OutOfMemory, Use
 from hyperacuity.pipeline import tile_budget
 from hyperacuity.pipeline.batches import from_batch, join_chroma, to_batch
 from hyperacuity.pipeline.check import find_fault
+from hyperacuity.pipeline.noise import Noise
 from hyperacuity.pipeline.planes import Planes, PlaneSlices
 from hyperacuity.pipeline.rows import Finish, RowRange, map_ahead, monotone, resample_rows, split_blocks, windows
 from hyperacuity.resize import Taps, resample, taps
+
+# The flips and rotations of an image.
+VIEWS = 8
 
 
 class PrecisionWarning(HyperacuityWarning):
@@ -40,12 +44,16 @@ class Stage:
         enlarge: The factor by which bicubic enlarges the image before the network.
         whole: Whether the network takes statistics of the whole image, so that it reads it in one piece where memory
             allows.
+        noise: What a network that draws samples reads as further channels; None for all others.
+        latent: How many channels.
     """
 
     engine: Engine
     name: str
     enlarge: int = 1
     whole: bool = False
+    noise: Noise | None = None
+    latent: int = 0
 
 
 @dataclass(frozen=True)
@@ -71,6 +79,7 @@ class RunningStage:
         studio: Whether the planes are in studio range, as networks on luma read them.
         tile: The longest side of a tile that the user asked for; 0 = no tiles; None = as memory allows.
         tta: Whether to average over the 8 flips and rotations.
+        view: Compute through one of them only, 0 to 7; None for the image as it is.
         part: Whether it is applied to some of the image's rows only. Half precision that fails is then an error, since
             the other rows do not know of it.
     """
@@ -84,9 +93,12 @@ class RunningStage:
         studio: bool,
         tile: int | None,
         tta: bool,
+        view: int | None = None,
         part: bool = False,
     ) -> None:
         self.name, self.engine, self.whole, self.tta = stage.name, stage.engine, stage.whole, tta
+        self.view = view
+        self.noise, self.latent = stage.noise, stage.latent
         self.height, self.width = size
         self.names, self.studio = names, studio
         self.tile, self.part = tile, part
@@ -243,9 +255,7 @@ class RunningStage:
         for row in grid.rows:
             for column in grid.columns:
                 tile = np.ascontiguousarray(batch[:, :, row.first - top : row.last - top, column.first : column.last])
-                own = _inside(row, row.first, 1), _inside(column, column.first, 1)
-                big = _inside(row, row.first, scale), _inside(column, column.first, scale)
-                enlarged = self._checked(tile, own, big)
+                enlarged = self._checked(tile, row, column)
                 if len(grid.rows) == len(grid.columns) == 1:
                     return enlarged
                 if result is None:
@@ -254,10 +264,12 @@ class RunningStage:
         assert result is not None
         return result
 
-    def _checked(self, tile: Planes, own: tuple[slice, slice], big: tuple[slice, slice]) -> Planes:
+    def _checked(self, tile: Planes, row: tiles.Span, column: tiles.Span) -> Planes:
         """The network's result for what the tile owns; if it is not credible, computed once more, in float32."""
+        own, big = ((_inside(row, row.first, n), _inside(column, column.first, n)) for n in (1, self.engine.scale))
+        seen = tile if self.noise is None else self._with_noise(tile, row, column, self.noise)
         for _ in range(2):
-            result = self._enlarge(tile)[:, :, big[0], big[1]]
+            result = self._enlarge(seen)[:, :, big[0], big[1]]
             fault = find_fault(tile, own, result, self.engine.scale)
             if fault is None:
                 return result
@@ -280,6 +292,14 @@ class RunningStage:
             Use(device="cpu"),
         )
 
+    def _with_noise(self, tile: Planes, row: tiles.Span, column: tiles.Span, noise: Noise) -> Planes:
+        """The tile and its noise, which alpha, the last image, does not get."""
+        field = noise.field(self.latent, (row.first, row.last), (column.first, column.last))
+        fields = np.broadcast_to(field, (len(tile), *field.shape)).copy()
+        if self.names.has_alpha:
+            fields[-1] = 0
+        return np.concatenate([tile, fields], axis=1)
+
     def _enlarge(self, tile: Planes) -> Planes:
         """Run the network once, or eight times and average; sides are made to fit it first."""
         scale = self.engine.scale
@@ -288,7 +308,7 @@ class RunningStage:
         if any(self.plan.ring):
             tile = np.pad(tile, ((0, 0), (0, 0), (down, down), (across, across)), mode="edge")
         tile = pad_to_multiple(tile, self.engine.multiple)
-        result = _self_ensemble(self.engine, tile) if self.tta else self.engine.run(tile)
+        result = _self_ensemble(self.engine, tile) if self.tta else _through_view(self.engine, tile, self.view or 0)
         y, x = down * scale, across * scale
         return result[:, :, y : y + height * scale, x : x + width * scale]
 
@@ -300,14 +320,19 @@ def _inside(span: tiles.Span, origin: int, scale: int) -> slice:
 
 def _self_ensemble(engine: Engine, tile: Planes) -> Planes:
     """The mean of the results for the 8 flips and rotations of a tile."""
-    total: Planes | None = None
-    for turn in range(4):
-        for flip in (False, True):
-            seen = np.rot90(tile, turn, axes=(2, 3))
-            seen = seen[:, :, :, ::-1] if flip else seen
-            enlarged = engine.run(np.ascontiguousarray(seen))
-            enlarged = enlarged[:, :, :, ::-1] if flip else enlarged
-            enlarged = np.rot90(enlarged, -turn, axes=(2, 3))
-            total = enlarged.copy() if total is None else np.add(total, enlarged, out=total)
-    assert total is not None
-    return total / np.float32(8)
+    total = np.array(_through_view(engine, tile, 0))
+    for view in range(1, VIEWS):
+        total += _through_view(engine, tile, view)
+    return total / np.float32(VIEWS)
+
+
+def _through_view(engine: Engine, tile: Planes, view: int) -> Planes:
+    """The result for a tile that is turned, and flipped if `view` is odd, before the network and back behind it."""
+    if view == 0:
+        return engine.run(tile)
+    turn, flip = divmod(view, 2)
+    seen = np.rot90(tile, turn, axes=(2, 3))
+    seen = seen[:, :, :, ::-1] if flip else seen
+    enlarged = engine.run(np.ascontiguousarray(seen))
+    enlarged = enlarged[:, :, :, ::-1] if flip else enlarged
+    return np.rot90(enlarged, -turn, axes=(2, 3))

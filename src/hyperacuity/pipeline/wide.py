@@ -21,6 +21,7 @@ from hyperacuity.pipeline.codes import Codes
 from hyperacuity.pipeline.first_pass import Facts
 from hyperacuity.pipeline.planes import Planes
 from hyperacuity.pipeline.rows import ResizeStep, RowReader, RowRoute, block_rows, map_ahead, regroup
+from hyperacuity.pipeline.texture import TextureLimit
 from hyperacuity.resize import taps
 
 Rows = NDArray[Any]
@@ -87,21 +88,29 @@ def stream(
         bicubic = ResizeStep((header.height, header.width), size, "bicubic")
         rest = RowReader(bicubic.stream(pool, excess, _unchanged, route.result, route.source[0]), route.result[0])
         planes = _cut_all(planes, codes)
+    limit: TextureLimit | None = None
+    if measured is not None and size[0] >= header.height and size[1] >= header.width:
+        planes, again_planes = itertools.tee(planes)
+        limit = TextureLimit(again_planes, (header.height, header.width), size, pool)
     planes = route.stream(pool, planes, _unchanged)
 
-    def parts() -> Iterator[tuple[Planes, Planes | None, Rows | None]]:
+    def parts() -> Iterator[tuple[Planes, int, tuple[Planes, Planes] | None, Planes | None, Rows | None]]:
         first = route.result[0]
         for block in planes:
             last = first + block.shape[1]
             yield (
                 block,
+                first,
+                None if limit is None else limit.read(first, last),
                 None if rest is None else rest.read(first, last),
                 None if nearest is None else nearest.read(first, last),
             )
             first = last
 
-    def finish(part: tuple[Planes, Planes | None, Rows | None]) -> Rows:
-        block, excess, near = part
+    def finish(part: tuple[Planes, int, tuple[Planes, Planes] | None, Planes | None, Rows | None]) -> Rows:
+        block, top, smooth, excess, near = part
+        if limit is not None and smooth is not None:
+            block = limit.limited(block, top, smooth)
         stored = codes.to_stored(block if excess is None else block + excess)
         return stored if measured is None else _restore(stored, near, header, found)
 

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hyperacuity import api, formats, values
+from hyperacuity import formats, values
 from hyperacuity.errors import UnsupportedFormat
-from hyperacuity.formats.raster import RasterSource
 from hyperacuity.formats.raster.dependency import gdal
+from hyperacuity.formats.raster.source import RasterSource
 from hyperacuity.image import Header, Image, Strips
 from hyperacuity.pipeline.box_consistency import Consistency, measure, project
 from hyperacuity.pipeline.scale_bar import GAP, draw_bar
@@ -20,9 +20,9 @@ from hyperacuity.raster.provenance import summary
 from hyperacuity.raster.run import enlarged, surveyed
 from hyperacuity.size import Size
 from hyperacuity.storage import may_write, storing
-from hyperacuity.task import MeasurementOptions, Outcome, Stop
+from hyperacuity.task import MeasurementOptions, Options, Outcome, Stop
 from hyperacuity.upscaler import Upscaler
-from hyperacuity.zoo.generative import refuse_generative
+from hyperacuity.zoo import refuse_generative
 
 # The longer side of the part, in input pixels.
 _SIDE = 256
@@ -81,7 +81,7 @@ def preview(
             result = project(result, part, values.find_valid)
         result = measure(result, part, values.find_valid, found)
         after_pixels = result.gather().pixels
-        before_pixels = enlarged(api.load("bicubic"), part, (height, width))[0].gather().pixels
+        before_pixels = enlarged(Upscaler(Options(model="bicubic")), part, (height, width))[0].gather().pixels
         shown = _shown_bands(opened, header)
         window = _window(part.gather().pixels, header, shown)
         halves = [_grey_levels(pixels, shown, window) for pixels in (before_pixels, after_pixels)]

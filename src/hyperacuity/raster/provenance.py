@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 
 import hyperacuity
-from hyperacuity.formats.raster import RasterSource
 from hyperacuity.formats.raster.description import Description
+from hyperacuity.formats.raster.source import RasterSource
 from hyperacuity.image import Survey
 from hyperacuity.pipeline.box_consistency import Consistency
 from hyperacuity.task import MeasurementOptions

@@ -9,8 +9,9 @@ from typing import Any
 
 from hyperacuity import values
 from hyperacuity.errors import UsageError
-from hyperacuity.formats.raster import RasterSink, RasterSource
 from hyperacuity.formats.raster.dependency import gdal
+from hyperacuity.formats.raster.sink import RasterSink
+from hyperacuity.formats.raster.source import RasterSource
 from hyperacuity.image import Strips, Survey
 from hyperacuity.pipeline.box_consistency import Consistency, measure, project
 from hyperacuity.raster.provenance import provenance, summary
@@ -18,7 +19,7 @@ from hyperacuity.size import Size
 from hyperacuity.storage import may_write
 from hyperacuity.task import MeasurementOptions, Outcome, Progress, Stop
 from hyperacuity.upscaler import Upscaler
-from hyperacuity.zoo.generative import refuse_generative
+from hyperacuity.zoo import refuse_generative
 
 
 def upscale(

@@ -8,6 +8,9 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
+# The previews in a job's folder (`previews`).
+BEFORE, AFTER = "before.jpg", "after.jpg"
+
 
 class Folders:
     """The folders below the server's data folder. Names that clients give are never part of a path.

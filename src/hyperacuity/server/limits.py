@@ -12,16 +12,6 @@ from hyperacuity.errors import UnsupportedFormat, UsageError
 from hyperacuity.task import Task
 from hyperacuity.tasks.kinds import find_kind
 
-# The fields of `ServerOptions` that a worker needs.
-LIMITS = (
-    "max_input_pixels",
-    "max_output_pixels",
-    "max_video_width",
-    "max_video_height",
-    "max_video_seconds",
-    "max_frames",
-)
-
 
 def check_source(source: Path, task: Task, limits: Mapping[str, Any]) -> str:
     """Check a source by its headers.
@@ -29,7 +19,7 @@ def check_source(source: Path, task: Task, limits: Mapping[str, Any]) -> str:
     Args:
         source: The file.
         task: The request, for the size of the result.
-        limits: The values of `LIMITS`.
+        limits: The values of `ServerOptions.of_sources`.
 
     Returns:
         The kind of the task.

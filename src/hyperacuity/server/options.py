@@ -11,7 +11,15 @@ from typing import Any
 
 from hyperacuity.errors import UsageError, nearest
 
-_MEGABYTE, _GIGABYTE = 2**20, 2**30
+_GIGABYTE = 2**30
+_OF_SOURCES = (
+    "max_input_pixels",
+    "max_output_pixels",
+    "max_video_width",
+    "max_video_height",
+    "max_video_seconds",
+    "max_frames",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,6 +91,10 @@ class ServerOptions:
                 raise UsageError(f"{name} is {value}: it cannot be negative")
         if not self.min_free_share < 1:
             raise UsageError(f"min_free_share is {self.min_free_share}: give a share below 1")
+
+    def of_sources(self) -> dict[str, float]:
+        """Return the limits of sources and results, which workers check before they decode (`limits`)."""
+        return {name: getattr(self, name) for name in _OF_SOURCES}
 
 
 def read_options(path: Path | None, changes: Mapping[str, Any] | None = None) -> ServerOptions:

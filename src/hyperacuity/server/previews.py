@@ -11,9 +11,8 @@ import numpy as np
 from hyperacuity import formats
 from hyperacuity.image import Image
 from hyperacuity.pipeline import Pipeline
+from hyperacuity.server.folders import AFTER, BEFORE
 
-# The names of the two files in a job's folder.
-BEFORE, AFTER = "before.jpg", "after.jpg"
 _PIXELS = 4_000_000
 _QUALITY = 88
 

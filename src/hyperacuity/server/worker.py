@@ -1,8 +1,9 @@
 """A worker process: keeps its models open, and runs the jobs that arrive on standard input, one after another.
 
 Messages are lines of JSON. In: {"run": task, "folder": path}, {"stop": true}. Out: {"ready": pid}, {"progress": share},
-{"outcome": outcome}, {"stopped": true}. The process has no secrets in its environment, cannot reach the network where
-the system allows it to give that up, and writes no core dumps.
+{"outcome": outcome} or {"stopped": true}, and then {"idle": true}: the page's previews are made in between, so that the
+result does not wait for them. The process has no secrets in its environment, cannot reach the network where the system
+allows it to give that up, and writes no core dumps.
 """
 
 from __future__ import annotations
@@ -68,12 +69,15 @@ def main() -> None:
         stop = Stop()
         stops.append(stop)
         try:
-            outcome = _run(message, stop, _Reporter(send), upscalers)
+            outcome, kind = _run(message, stop, _Reporter(send), upscalers)
             send({"outcome": _without_paths(outcome.to_json(), message)})
+            if outcome.error is None:
+                previews.write(Path(message["run"]["source"]), Path(outcome.target), Path(message["folder"]), kind)
         except Stopped:
             send({"stopped": True})
         finally:
             stops.remove(stop)
+        send({"idle": True})
 
 
 def _listen(source: IO[str], work: queue.Queue[dict[str, Any] | None], stops: list[Stop]) -> None:
@@ -90,7 +94,8 @@ def _listen(source: IO[str], work: queue.Queue[dict[str, Any] | None], stops: li
     work.put(None)
 
 
-def _run(message: dict[str, Any], stop: Stop, observer: Observer, upscalers: Upscalers) -> Outcome:
+def _run(message: dict[str, Any], stop: Stop, observer: Observer, upscalers: Upscalers) -> tuple[Outcome, str]:
+    """The outcome, and the kind of the source."""
     task = Task.from_json(message["run"])
     source, folder = Path(task.source), Path(message["folder"])
     try:
@@ -98,14 +103,11 @@ def _run(message: dict[str, Any], stop: Stop, observer: Observer, upscalers: Ups
     except Exception as error:
         if isinstance(error, Stopped):
             raise
-        return Outcome(task.source, task.target, error=Message.from_exception(error))
+        return Outcome(task.source, task.target, error=Message.from_exception(error)), ""
     extension = message.get("ending") or _ending(message["name"], kind)
     target = Naming("", "", extension).name(source, folder).with_stem("result")
     task = Task.from_json(message["run"] | {"target": str(target), "force": True})
-    outcome = run(task, observer, stop, upscalers=upscalers)
-    if outcome.error is None:
-        previews.write(source, target, folder, kind)
-    return outcome
+    return run(task, observer, stop, upscalers=upscalers), kind
 
 
 def _without_paths(content: Any, message: dict[str, Any]) -> Any:

@@ -7,7 +7,10 @@
 
 kinds               the table of kinds, and which kind a source is
 image, video        one kind each: `accepts`, `run`
-run                 one task: `run`; what it is made of, for parts of one: `report_work`, `choose_upscaler`
+raster, volume      likewise, for measurements
+measurements        the checks that these two share
+run                 one task: `run`, which reports, and `perform`, which raises; for a part of one: `report_work`,
+                    `choose_upscaler`
 batch               many tasks in threads: `batch`
 planning, naming    the target of each source: `plan`, `Naming`; the options of its kind: `fit_options`
 observer            reports of tasks to a client: `Observer`
@@ -27,7 +30,7 @@ from hyperacuity.tasks.naming import Naming
 from hyperacuity.tasks.observer import Observer
 from hyperacuity.tasks.pipes import PIPE, Pipes
 from hyperacuity.tasks.planning import Route, Unplanned, find_unplanned, fit_options, plan
-from hyperacuity.tasks.run import choose_upscaler, report_work, run
+from hyperacuity.tasks.run import choose_upscaler, perform, report_work, run
 from hyperacuity.tasks.upscalers import Upscalers
 
 __all__ = [
@@ -45,6 +48,7 @@ __all__ = [
     "find_kind",
     "find_unplanned",
     "fit_options",
+    "perform",
     "plan",
     "report_work",
     "run",

@@ -6,8 +6,9 @@ import contextlib
 import io
 import shutil
 import tempfile
+import warnings
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import IO
@@ -15,10 +16,11 @@ from typing import IO
 import numpy as np
 from numpy.typing import NDArray
 
-from hyperacuity import formats, inspection, reporting
+from hyperacuity import formats, inspection
 from hyperacuity.error_maps import ErrorMapRequest
-from hyperacuity.errors import LEAVE_OUT, HyperacuityError, UsageError, Use
+from hyperacuity.errors import LEAVE_OUT, HyperacuityError, HyperacuityWarning, UsageError, Use
 from hyperacuity.inspection import Inspection
+from hyperacuity.sampling import SampleRequest, write_samples
 from hyperacuity.task import ImageOptions, MeasurementOptions, Outcome, Progress, Stop, Task, VideoOptions
 from hyperacuity.upscaler import Upscaler
 
@@ -59,20 +61,25 @@ def run(
         raise UsageError("this is an image, but options for measurements are given", Use(**names))
     options = task.image or ImageOptions()
     data = source if isinstance(source, Path) else source.read()
-    samples: list[NDArray[np.float32]] = []
+    checked = _CheckedInput.of_task(options, data)
+    request = None if options.samples is None else SampleRequest(options.samples, options.seed, options.temperature)
+    if request is not None and not isinstance(target, Path):
+        raise UsageError("samples are several files, but the result goes to standard output", Use(samples=LEAVE_OUT))
     enlarge = partial(
-        upscaler.file,
+        upscaler.file if request is None else partial(write_samples, upscaler, request=request),
         data,
         quality=options.quality,
         strict=options.strict,
         observe=observe,
         stop=stop,
-        error_map=_error_map(options, samples.append),
+        origin=options.origin,
+        error_map=checked.error_map(options),
     )
     if isinstance(target, Path):
         outcome = enlarge(target, task.size, force=task.force)
         if options.report is not None:
-            _report(Path(options.report), task, outcome, upscaler, data, samples)
+            checked.report(Path(options.report), task, outcome, upscaler, data)
+        checked.warn(task)
         return outcome
     if options.report is not None:
         raise UsageError("a report is about a file, but the result goes to standard output", Use(report=LEAVE_OUT))
@@ -86,24 +93,61 @@ def run(
         return outcome
 
 
-def _error_map(options: ImageOptions, sampled: Callable[[NDArray[np.float32]], None]) -> ErrorMapRequest | None:
-    if options.error_map is None and options.report is None:
-        return None
-    path, calibration = (None if name is None else Path(name) for name in (options.error_map, options.calibration))
-    return ErrorMapRequest(path, options.error_map_look, calibration, sampled if options.report else None)
+class ErrorMapWarning(HyperacuityWarning):
+    """The input is not of the kind that the error map is calibrated for."""
 
 
-def _report(
-    path: Path,
-    task: Task,
-    outcome: Outcome,
-    upscaler: Upscaler,
-    data: Path | bytes,
-    samples: list[NDArray[np.float32]],
-) -> None:
-    found = None
-    with contextlib.suppress(HyperacuityError):
-        found = inspection.inspect(data)
-    cards = [model.card for model in upscaler.family if model.card.name in outcome.models]
-    content = reporting.describe_result(task, outcome, cards, found, data)
-    reporting.write_report(path, content, Path(outcome.target), samples[0] if samples else None)
+@dataclass
+class _CheckedInput:
+    """What is known about the input where an error map or a report is requested.
+
+    Attributes:
+        found: What was measured; None if nothing was, or nothing could be.
+        beyond: Whether the input is not of the kind that the error map is calibrated for.
+        sampled: The error map, reduced, if there is a report.
+    """
+
+    found: Inspection | None = None
+    beyond: bool = False
+    sampled: list[NDArray[np.float32]] = field(default_factory=list)
+
+    @classmethod
+    def of_task(cls, options: ImageOptions, data: Path | bytes) -> _CheckedInput:
+        """Measure the input if the options need it."""
+        if options.error_map is None and options.report is None:
+            return cls()
+        found = None
+        with contextlib.suppress(HyperacuityError):  # opening it raises the error
+            found = inspection.inspect(data)
+        dirty = found is not None and inspection.decide(found) != "clean"
+        return cls(found, dirty and options.calibration is None)
+
+    def error_map(self, options: ImageOptions) -> ErrorMapRequest | None:
+        """Returns what to write."""
+        if options.error_map is None and options.report is None:
+            return None
+        path, calibration = (None if name is None else Path(name) for name in (options.error_map, options.calibration))
+        return ErrorMapRequest(
+            path,
+            look=options.error_map_look,
+            source=options.error_map_source,
+            dirty=self.beyond,
+            calibration=calibration,
+            sampled=self.sampled.append if options.report else None,
+        )
+
+    def report(self, path: Path, task: Task, outcome: Outcome, upscaler: Upscaler, data: Path | bytes) -> None:
+        """Write the report."""
+        from hyperacuity import reporting
+
+        models = [model for model in upscaler.family if model.card.name in outcome.models]
+        content = reporting.describe_result(task, outcome, models, self.found, data, beyond=self.beyond)
+        errors = self.sampled[0] if self.sampled else None
+        reporting.write_report(path, content, data, Path(outcome.target), errors)
+
+    def warn(self, task: Task) -> None:
+        """Warn if the error map does not know all errors."""
+        if self.beyond and self.found is not None:
+            reason = inspection.describe_reason(self.found)
+            message = f"the input is not clean ({reason}), but the error map is calibrated for clean input"
+            warnings.warn(ErrorMapWarning(f"{Path(task.source).name}: {message}"), stacklevel=3)

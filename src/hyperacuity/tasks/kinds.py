@@ -1,4 +1,8 @@
-"""The kinds of tasks. To add one: a module with the names of `Kind`, and a line in `KINDS`."""
+"""The kinds of tasks. To add one: a module with the names of `Kind`, and a line in `KINDS`.
+
+These modules recognise their sources. What does the work (`video`, `raster`, `medical`) is imported by the first task
+of a kind, since that takes a tenth of a second.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +15,6 @@ from hyperacuity.inspection import Inspection
 from hyperacuity.task import Outcome, Progress, Stop, Task
 from hyperacuity.tasks import image, raster, video, volume
 from hyperacuity.upscaler import Upscaler
-from hyperacuity.video import is_animation
 
 
 class Kind(Protocol):
@@ -92,4 +95,4 @@ def find_kind(source: Path | IO[bytes], target: Path | IO[bytes] | None = None) 
     name = next(name for name in reversed(KINDS) if KINDS[name].accepts(source))
     if name == "video" or not (isinstance(source, Path) and isinstance(target, Path)):
         return name
-    return "video" if formats.names_video(target) and is_animation(source) else name
+    return "video" if formats.names_video(target) and formats.is_animation(source) else name

@@ -117,7 +117,7 @@ def _medical_ending(source: Path) -> str | None:
     """The ending of an enlarged medical image, which stays in its format; None for other files."""
     if is_nifti(source):
         ending = split_name(source)[1]
-        return ending if ending.lower() in NIFTI_SUFFIXES else NIFTI_SUFFIXES[0]
+        return ending if ending.lower() in NIFTI_SUFFIXES else NIFTI_SUFFIXES[ending.lower().endswith(".gz")]
     return source.suffix if is_dicom(source) else None
 
 

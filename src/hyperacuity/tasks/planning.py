@@ -16,6 +16,8 @@ from hyperacuity.formats.expected import Expected, classify, is_clutter, is_syst
 from hyperacuity.formats.video.patterns import is_pattern
 from hyperacuity.task import Task
 from hyperacuity.tasks.kinds import find_kind
+from hyperacuity.tasks.measurements import KINDS as MEASUREMENTS
+from hyperacuity.tasks.measurements import without_unused
 from hyperacuity.tasks.naming import Naming, find_windows_fault
 from hyperacuity.tasks.pipes import PIPE
 
@@ -104,16 +106,15 @@ def fit_options(tasks: Sequence[Task], kind_of: Callable[[Task], str] = _kind_of
     if len({*kinds}) < 2:
         return list(tasks)
     fitted = []
-    for task, kind in zip(tasks, kinds, strict=True):
-        options = {"image": "image", "video": "video", "raster": "measurement", "volume": "measurement"}.get(kind)
-        fitted.append(
-            replace(
-                task,
-                image=task.image if options in (None, "image") else None,
-                video=task.video if options in (None, "video") else None,
-                measurement=task.measurement if options in (None, "measurement") else None,
-            )
-        )
+    for each, kind in zip(tasks, kinds, strict=True):
+        task = each
+        if kind in MEASUREMENTS:
+            task = replace(task, image=None, video=None, measurement=without_unused(task.measurement, kind))
+        elif kind:
+            of_images = kind == "image"
+            images, videos = (task.image, None) if of_images else (None, task.video)
+            task = replace(task, image=images, video=videos, measurement=None)
+        fitted.append(task)
     return fitted
 
 

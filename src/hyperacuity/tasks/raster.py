@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import IO
 
-from hyperacuity import raster
-from hyperacuity.errors import LEAVE_OUT, UsageError, Use
-from hyperacuity.formats.raster.recognition import accepts as is_raster
+from hyperacuity.formats.raster import accepts as is_raster
 from hyperacuity.inspection import Inspection
-from hyperacuity.task import MeasurementOptions, Outcome, Progress, Stop, Task, VideoOptions
+from hyperacuity.task import Outcome, Progress, Stop, Task
+from hyperacuity.tasks.measurements import check_request
 from hyperacuity.upscaler import Upscaler
 
 # 0.1 dB below the default of images on satellite bands, equal or better if a detector averages; five times as fast.
@@ -37,16 +35,10 @@ def run(
     stop: Stop,
 ) -> Outcome:
     """Enlarge one raster, or write a preview of it; see `kinds.Kind.run`."""
-    if not (isinstance(source, Path) and isinstance(target, Path)):
-        raise UsageError("a raster is written into a file, and not into a pipe", Use(output="larger.tif"))
-    if task.image is not None and task.image.quality is not None:
-        raise UsageError(
-            "quality is an option of images; values of a raster are stored exactly", Use(quality=LEAVE_OUT)
-        )
-    options, videos = task.measurement or MeasurementOptions(), task.video or VideoOptions()
-    if replace(videos, strict=False, preview=False) != VideoOptions():
-        names = dict.fromkeys(videos.to_json(), LEAVE_OUT)
-        raise UsageError("this is a raster, but options for videos are given", Use(**names))
-    if videos.preview:
-        return raster.preview(upscaler, source, target, task.size, options, force=task.force)
-    return raster.upscale(upscaler, source, target, task.size, options, force=task.force, observe=observe, stop=stop)
+    from hyperacuity import raster
+
+    request = check_request(task, source, target, "raster")
+    work = request.source, request.target, task.size
+    if request.preview:
+        return raster.preview(upscaler, *work, request.options, force=task.force)
+    return raster.upscale(upscaler, *work, request.options, force=task.force, observe=observe, stop=stop)

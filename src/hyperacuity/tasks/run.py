@@ -50,9 +50,8 @@ def run(
         >>> run(Task("missing.png", "larger.png")).error.text
         'missing.png does not exist'
     """
-    observer, stop = observer or Observer(), stop or Stop()
-    pipes, upscalers = pipes or Pipes(), upscalers or Upscalers()
-    return report_work(task, observer, lambda: _run(task, observer, stop, pipes, upscalers))
+    observer = observer or Observer()
+    return report_work(task, observer, lambda: perform(task, observer, stop, pipes=pipes, upscalers=upscalers))
 
 
 def report_work(task: Task, observer: Observer, work: Callable[[], Outcome]) -> Outcome:
@@ -124,14 +123,34 @@ def choose_upscaler(
     return kind, upscalers.get(options), choice, source
 
 
-def _run(task: Task, observer: Observer, stop: Stop, pipes: Pipes, upscalers: Upscalers) -> Outcome:
+def perform(
+    task: Task,
+    observer: Observer | None = None,
+    stop: Stop | None = None,
+    *,
+    pipes: Pipes | None = None,
+    upscalers: Upscalers | None = None,
+) -> Outcome:
+    """Run one task of any kind for a caller who wants its errors and warnings as Python's own.
+
+    Args:
+        task, observer, stop, pipes, upscalers: As for `run`.
+
+    Returns:
+        The outcome, without the time and the lost metadata.
+
+    Raises:
+        HyperacuityError: The task cannot be done.
+        Stopped, BrokenPipeError: As `run` does.
+    """
+    observer, stop, pipes = observer or Observer(), stop or Stop(), pipes or Pipes()
     stop.check()
     source, target = pipes.open_source(task.source), pipes.open_target(task.target)
     if isinstance(target, Path):
         with storing(target):
             if task.skip_existing and target.exists():
                 return Outcome(task.source, task.target, skipped=True)
-    kind, upscaler, choice, source = choose_upscaler(task, source, upscalers, target)
+    kind, upscaler, choice, source = choose_upscaler(task, source, upscalers or Upscalers(), target)
     if isinstance(target, Path):
         with storing(target):
             target.parent.mkdir(parents=True, exist_ok=True)

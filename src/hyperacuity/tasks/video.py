@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
-from hyperacuity import video
+from hyperacuity import formats
 from hyperacuity.errors import LEAVE_OUT, UsageError, Use
 from hyperacuity.inspection import Inspection, inspect_frames
 from hyperacuity.task import Outcome, Progress, Stop, Task, VideoOptions
@@ -19,13 +19,17 @@ _Y4M = b"YUV4MPEG2 "
 
 def accepts(source: Path | IO[bytes]) -> bool:
     """Returns whether a source is a video file, a pattern of frames, or a stream of Y4M."""
-    return video.is_video(source) if isinstance(source, Path) else peek(source, len(_Y4M)) == _Y4M
+    if isinstance(source, Path):
+        return formats.is_video_or_frames(source)
+    return peek(source, len(_Y4M)) == _Y4M
 
 
 def inspect(task: Task, source: Path | IO[bytes]) -> tuple[Inspection | None, Path | IO[bytes]]:
     """Measure several frames of a video if the task asks for a choice by name; see `kinds.Kind.inspect`."""
     if task.options.model is None or not isinstance(source, Path):
         return None, source
+    from hyperacuity import video
+
     return inspect_frames(video.sample_frames(source, task.video or VideoOptions())), source
 
 
@@ -38,8 +42,12 @@ def run(
     stop: Stop,
 ) -> Outcome:
     """Enlarge one video, or write a preview of it; see `kinds.Kind.run`."""
+    from hyperacuity import video
+
     if task.image is not None and task.image.quality is not None:
         raise UsageError("quality is an option of images; videos have crf", Use(quality=LEAVE_OUT))
+    if task.image is not None:
+        task.image.refuse("this is a video")
     options = task.video or VideoOptions()
     if options.preview:
         if not (isinstance(source, Path) and isinstance(target, Path)):

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from lightning_fabric import Fabric
+from lightning_fabric.plugins.environments import LightningEnvironment, TorchElasticEnvironment
 from lightning_fabric.strategies.ddp import DDPStrategy
 from torch import nn
 
@@ -128,12 +129,16 @@ def _fabric(recipe: Recipe, device: str, *, several: bool) -> Fabric:
     local, world = (int(os.environ.get(name, "1")) for name in ("LOCAL_WORLD_SIZE", "WORLD_SIZE"))
     # With several scales, a step uses the layers of one.
     strategy: Any = DDPStrategy(find_unused_parameters=several) if world > 1 else "auto"
+    # Named, since Fabric would look for Slurm too, and warn wherever it is installed: inside a job, it is `torchrun`
+    # that starts the processes.
+    environment = TorchElasticEnvironment() if world > 1 else LightningEnvironment()
     try:
         fabric = Fabric(
             accelerator=device,
             devices=local,
             num_nodes=world // local,
             strategy=strategy,
+            plugins=[environment],
             precision=PRECISIONS[recipe.precision],
         )
     except RuntimeError as error:

@@ -35,10 +35,10 @@ def train(
 ) -> Generator[TrainingProgress]:
     """Train a model, with a checkpoint at each validation.
 
-    At the end, NAME.safetensors and NAME.onnx hold the weights that validated best, or the last ones of a GAN; one pair
-    for each scale of a network that has several. A run that was killed at any moment and resumed ends with the same
-    weights on the same machine. Under `torchrun`, each process calls this with the same arguments and takes its share
-    of each step.
+    At the end, NAME.safetensors and NAME.onnx hold the weights that validated best, or the last ones of a GAN and with
+    losses of appearance; one pair for each scale of a network that has several. A run that was killed at any moment and
+    resumed ends with the same weights on the same machine. Under `torchrun`, each process calls this with the same
+    arguments and takes its share of each step.
 
     Args:
         recipe: What to train, see `read_recipe`.
@@ -157,8 +157,9 @@ class _Run:
     def _validate(self) -> tuple[dict[str, Any], float]:
         """Measure the averaged weights, and save. Returns some results by name, and mean PSNR in dB."""
         value, samples = self.data.validate(self.step)
-        # PSNR does not measure what an adversary is for, and is lowered by it: of a GAN, the last weights are kept.
-        if value >= self.best or self.assembly.adversary is not None:
+        # PSNR does not measure what an adversary and losses of appearance are for, and is lowered by them.
+        for_looks = self.assembly.adversary is not None or self.assembly.objective.criterion.for_looks
+        if value >= self.best or for_looks:
             self.best = value
             if self.fabric.is_global_zero:
                 self.checkpoints.save_best(self._weights(value))

@@ -58,6 +58,9 @@ def initialise(network: nn.Module, name: str, reinitialise: Sequence[str] = ()) 
     else:
         card, weights = read_model(name)
         mine: Any = getattr(network, "config", None)
+        rescaled = getattr(network, "rescaled", None)
+        if rescaled is not None and card.config.get("folded"):
+            weights = rescaled(weights)
         if card.config.get("folded") and not getattr(mine, "folded", True):
             unfolded = getattr(network, "unfolded", None)
             if unfolded is None:

@@ -5,6 +5,8 @@ colours         an error map as a picture with a legend
 consistency     LR-PSNR: how near the reduction of a result is to its input
 error_network   for each pixel the error that it stays below with a probability of 90 %
 luma            the luma of streams of rows, on disk
+moments         the mean and the spread of several results
+spread          error maps from the spread of several results
 summary         the share of pixels by expected error
 projection      the degradation and its inverse: the nearest image whose reduction equals the input
 """
@@ -22,19 +24,23 @@ from hyperacuity.trust.consistency import (
 )
 from hyperacuity.trust.error_network import SCALES, compute_error_map, error_rows, scale_of
 from hyperacuity.trust.luma import LumaSpool, luma_levels
+from hyperacuity.trust.moments import Moments
 from hyperacuity.trust.projection import AxisProjection, axis_projection, damping_of
+from hyperacuity.trust.spread import SOURCES, smoothed_spread
 from hyperacuity.trust.summary import ErrorShares
 
 __all__ = [
     "COVERAGE",
     "DEPARTING",
     "SCALES",
+    "SOURCES",
     "AxisProjection",
     "Calibration",
     "ConsistencyMeter",
     "ConsistencyWarning",
     "ErrorShares",
     "LumaSpool",
+    "Moments",
     "axis_projection",
     "coloured",
     "compute_error_map",
@@ -46,5 +52,6 @@ __all__ = [
     "luma_levels",
     "picture_rows",
     "scale_of",
+    "smoothed_spread",
     "warn_of_departure",
 ]

@@ -16,14 +16,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from hyperacuity.errors import UsageError, WeightsError
+from hyperacuity.errors import UsageError, Use, WeightsError
 
 COVERAGE = 0.9
 # Pixels are divided into this many groups of equal size by the predicted error.
 _GROUPS = 12
 # How much more than average the group of least error is covered, and the group of greatest error less: a small error is
 # cheap to cover, so the same coverage of all pixels together takes narrower intervals.
-_TILT = 0.03
+_TILT = 0.02
 # Of the package: by model, and "any-xN" for models that were not calibrated.
 _SHIPPED = Path(__file__).with_name("calibrations.json")
 
@@ -118,13 +118,24 @@ def _from_json(content: Mapping[str, object]) -> Calibration:
 
 @functools.cache
 def shipped_calibrations() -> Mapping[str, Calibration]:
-    """Returns the calibrations of the package, by the name of the model and "any-x2", "any-x3", "any-x4"."""
+    """Returns the calibrations of the package, by the name of the model and "any-x2", "any-x3", "any-x4".
+
+    Those of the spread of other sources than the network have its name behind it: "any-x2 tta".
+    """
     content = json.loads(_SHIPPED.read_text(encoding="utf-8"))
     return {name: _from_json(entry) for name, entry in content.items()}
 
 
-def find_calibration(model: str, scale: int) -> Calibration:
+def find_calibration(model: str, scale: int, source: str = "network") -> Calibration:
     """Returns the shipped calibration of a model; that of models in general if it has none.
+
+    Args:
+        model: Its name, or that of its family.
+        scale: Of the result.
+        source: What the error map is computed from, see `spread.SOURCES`.
+
+    Raises:
+        UsageError: There is none for this source and scale.
 
     Example:
         >>> find_calibration("unknown", 2).model
@@ -132,4 +143,10 @@ def find_calibration(model: str, scale: int) -> Calibration:
     """
     shipped = shipped_calibrations()
     named = model if model.endswith(f"-x{scale}") else f"{model}-x{scale}"
-    return shipped.get(named, shipped[f"any-x{scale}"])
+    ending = "" if source == "network" else f" {source}"
+    found = shipped.get(named + ending, shipped.get(f"any-x{scale}{ending}"))
+    if found is None:
+        raise UsageError(
+            f"there is no calibration of the spread of {source} at x{scale}", Use(error_map_source="network")
+        )
+    return found

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     import onnxruntime
 
 SCALES = (2, 3, 4)
-# Input pixels on each side of a pixel that its error is computed from: 1 + 4 + 8 by the features, 4 by the network.
-REACH = 17
+# Input pixels on each side of a pixel that its error is computed from: 1 + 4 + 8 by the features, 5 by the network.
+REACH = 18
 # Input pixels of a tile without its halo.
 _ROWS, _COLUMNS = 64, 512
 

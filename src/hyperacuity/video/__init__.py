@@ -16,24 +16,14 @@ sampling            frames by which a model is chosen: `sample_frames`
 images, previewing  frames as 8-bit images; one of them before and after: `preview`
 animations          animated images as videos
 rotation            how a video is turned when it is shown
-kind                which files are videos: `is_video`
 """
 
 from __future__ import annotations
 
-from hyperacuity.video.animations import is_animation
-from hyperacuity.video.kind import is_video
+from hyperacuity.formats import is_video_or_frames as is_video
 from hyperacuity.video.parts import plan_segments, upscale_segment
 from hyperacuity.video.previewing import preview
 from hyperacuity.video.run import upscale
 from hyperacuity.video.sampling import sample_frames
 
-__all__ = [
-    "is_animation",
-    "is_video",
-    "plan_segments",
-    "preview",
-    "sample_frames",
-    "upscale",
-    "upscale_segment",
-]
+__all__ = ["is_video", "plan_segments", "preview", "sample_frames", "upscale", "upscale_segment"]

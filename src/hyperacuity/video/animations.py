@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 
 from hyperacuity import formats
-from hyperacuity.errors import HyperacuityError
 from hyperacuity.formats.photo.fitting import lost_metadata
 from hyperacuity.formats.protocol import Capacity, LossWarning
 from hyperacuity.formats.video.source import VideoSource
@@ -24,15 +23,6 @@ from hyperacuity.image import Header, Image
 _SHORTEST, _USUAL = 10, 100
 # What a video holds of the metadata of an image: nothing.
 _VIDEO = Capacity(name="a video", animated=True)
-
-
-def is_animation(path: Path) -> bool:
-    """Whether a file is an image that moves."""
-    try:
-        with formats.read(path) as source:
-            return source.frames > 1 and source.loop is not None
-    except HyperacuityError:
-        return False  # opening it raises the error
 
 
 class AnimationSource(VideoSource):

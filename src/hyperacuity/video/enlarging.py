@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from hyperacuity import machine
 from hyperacuity.formats.video.frames import Array, FrameFormat, PlanarFrame
 from hyperacuity.image import Image
+from hyperacuity.pipeline.first_pass import Facts
 from hyperacuity.upscaler import Upscaler
 from hyperacuity.video import chroma
 from hyperacuity.video.concurrency import in_order
@@ -148,7 +149,8 @@ class Enlarger:
             for n, stage in enumerate(self._pipeline.stages)
         ]
         image = Image.from_pixels(self._network_input(frame), levels=self._levels)
-        pixels = replace(self._pipeline, stages=stages).stream(image, *self.size).gather().pixels
+        # Levels are those of the video, and not the range of one frame: a dark scene would flicker.
+        pixels = replace(self._pipeline, stages=stages).stream(image, *self.size, known=Facts()).gather().pixels
         planes = self._planes(frame, pixels[..., 0] if self._on_luma else pixels)
         if self.stored.alpha and frame.alpha is not None:
             planes = *planes, chroma.resize_alpha(frame.alpha, self.source, self.stored.resized(*self.size))

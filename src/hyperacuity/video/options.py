@@ -6,14 +6,13 @@ from fractions import Fraction
 from pathlib import Path
 from typing import IO
 
+from hyperacuity import formats
 from hyperacuity.errors import UsageError
 from hyperacuity.formats.video.codecs import Encoding
 from hyperacuity.formats.video.source import VideoSource
 from hyperacuity.formats.video.timeline import Part
 from hyperacuity.size import Size
 from hyperacuity.task import VideoOptions
-from hyperacuity.video.animations import AnimationSource, is_animation
-from hyperacuity.video.kind import is_video
 
 
 def parse_encoding(options: VideoOptions) -> Encoding:
@@ -41,7 +40,14 @@ def open_source(source: Path | IO[bytes], options: VideoOptions, part: Part | No
     if rate is not None and rate <= 0:
         raise UsageError(f"fps {options.fps} must be positive")
     part = parse_part(options) if part is None else part
-    if isinstance(source, Path) and rate is None and not is_video(source) and is_animation(source):
+    if (
+        isinstance(source, Path)
+        and rate is None
+        and not formats.is_video_or_frames(source)
+        and formats.is_animation(source)
+    ):
+        from hyperacuity.video.animations import AnimationSource
+
         return AnimationSource(source, part=part, strict=options.strict)
     return VideoSource(source, part=part, rate=rate, deinterlace=options.deinterlace, strict=options.strict)
 

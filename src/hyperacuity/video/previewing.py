@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from hyperacuity import api, formats
+from hyperacuity import formats
 from hyperacuity.errors import UnsupportedFormat
 from hyperacuity.formats.video.folder import folder_format
 from hyperacuity.formats.video.frames import PlanarFrame
@@ -20,7 +20,7 @@ from hyperacuity.formats.video.timeline import Part
 from hyperacuity.image import Image
 from hyperacuity.size import Size
 from hyperacuity.storage import may_write, storing
-from hyperacuity.task import Outcome, VideoOptions
+from hyperacuity.task import Options, Outcome, VideoOptions
 from hyperacuity.upscaler import Upscaler
 from hyperacuity.video.enlarging import Enlarger
 from hyperacuity.video.images import rgb_frame
@@ -90,7 +90,7 @@ def _write(upscaler: Upscaler, video: VideoSource, size: tuple[int, int], path: 
             f"{path} does not name an image, which a preview is: give a name such as {path.stem}.png"
         )
     frame = next(iter(video))
-    halves = [_enlarged(each, video, frame, size) for each in (api.load("bicubic"), upscaler)]
+    halves = [_enlarged(each, video, frame, size) for each in (Upscaler(Options(model="bicubic")), upscaler)]
     upright = [np.rot90(half, quarter_turns(video.display_matrix)) for half in halves]
     gap = np.full((upright[0].shape[0], _GAP, upright[0].shape[2]), 255, np.uint8)
     sheet = np.concatenate([upright[0], gap, upright[1]], axis=1)

@@ -1,4 +1,6 @@
-"""A model in files: NAME.safetensors with the card, NAME.onnx, and where 8 bits pay NAME-int8.onnx."""
+"""A model in files: NAME.safetensors with the card, NAME.onnx, where 8 bits pay NAME-int8.onnx, and for networks that
+draw samples NAME-sampler.onnx.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +23,7 @@ class Model:
         card: Of the model.
         safetensors, onnx: Its files.
         int8: The network in 8 bits.
+        sampler: The network that draws one of several possible images from the input and noise.
         blended_from: The ONNX file of a model whose weights were interpolated with those of its partner.
     """
 
@@ -28,6 +31,7 @@ class Model:
     safetensors: Path | None = None
     onnx: Path | None = None
     int8: Path | None = None
+    sampler: Path | None = None
     blended_from: Path | None = None
 
 
@@ -60,10 +64,15 @@ def open_model(path: Path) -> Model:
     except WeightsError as error:
         raise error.within(str(weights)) from error
     onnx = path.with_suffix(".onnx")
-    int8 = int8_path(onnx)
-    return Model(card, weights, onnx if onnx.is_file() else None, int8 if int8.is_file() else None)
+    files = (found if found.is_file() else None for found in (onnx, int8_path(onnx), sampler_path(onnx)))
+    return Model(card, weights, *files)
 
 
 def int8_path(onnx: Path) -> Path:
     """Returns the path of the 8-bit form of the network NAME.onnx."""
     return onnx.with_name(f"{onnx.stem}-int8.onnx")
+
+
+def sampler_path(onnx: Path) -> Path:
+    """Returns the path of the network that draws samples, for the network NAME.onnx."""
+    return onnx.with_name(f"{onnx.stem}-sampler.onnx")

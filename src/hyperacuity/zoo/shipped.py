@@ -49,7 +49,7 @@ def verify(model: Model) -> None:
         WeightsError: A file has changed.
     """
     sums = dict(line.split(maxsplit=1)[::-1] for line in (FOLDER / "SHA256SUMS").read_text().splitlines())
-    for path in (model.safetensors, model.onnx, model.int8):
+    for path in (model.safetensors, model.onnx, model.int8, model.sampler):
         if path is None or path.parent != FOLDER:
             continue
         if sums.get(path.name) != hashlib.sha256(path.read_bytes()).hexdigest():

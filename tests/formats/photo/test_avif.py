@@ -14,11 +14,12 @@ import numpy as np
 import PIL.Image
 import pytest
 
+import hyperacuity
 from hyperacuity import formats
-from hyperacuity.errors import UnsupportedFormat
+from hyperacuity.errors import HyperacuityError, UnsupportedFormat, UsageError
 from hyperacuity.formats import LossWarning
 from hyperacuity.image import Image, Metadata, StatedColour
-from tests.formats.samples import ICC, XMP, encoded, exif_block, gradient, load, noise, save, saved
+from tests.formats.samples import ICC, XMP, exif_block, gradient, load, noise, save, saved
 
 
 def test_avif_keeps_12_bits(tmp_path: Path) -> None:
@@ -30,10 +31,51 @@ def test_avif_keeps_12_bits(tmp_path: Path) -> None:
     assert np.abs(back.pixels.astype(int) - image.pixels).mean() < 60
 
 
-def test_animated_avif_is_refused() -> None:
-    data = encoded("AVIF")
-    with pytest.raises(UnsupportedFormat, match="convert it to WebP"):
-        formats.read(data[:8] + b"avis" + data[12:])
+def animation(count: int = 4) -> bytes:
+    """Frames of one colour each."""
+    file = io.BytesIO()
+    frames = [PIL.Image.new("RGB", (48, 32), (60 * n, 200 - 40 * n, 90)) for n in range(count)]
+    frames[0].save(
+        file, "AVIF", save_all=True, append_images=frames[1:], duration=[50 * n for n in range(1, count + 1)]
+    )
+    return file.getvalue()
+
+
+def test_animated_avif_is_read() -> None:
+    with formats.read(animation()) as source:
+        assert (source.frames, source.loop, source.lossless) == (4, 0, False)
+        frames = list(source)
+        again = list(source)
+    assert [frame.header.duration for frame in frames] == [0.05, 0.1, 0.15, 0.2]
+    for n, (frame, same) in enumerate(zip(frames, again, strict=True)):
+        assert frame.pixels.shape == (32, 48, 3)
+        assert np.abs(frame.pixels.astype(int) - (60 * n, 200 - 40 * n, 90)).max() < 6
+        np.testing.assert_array_equal(frame.pixels, same.pixels)
+        assert not [item for item in frame.header.metadata.items if item.carrier is None]
+    assert formats.list_items(animation()) == frames[0].header.metadata.items
+
+
+def test_an_animated_avif_becomes_another_animation(tmp_path: Path) -> None:
+    (tmp_path / "a.avif").write_bytes(animation())
+    hyperacuity.upscale(tmp_path / "a.avif", 2, model="bicubic", output=tmp_path / "b.webp")
+    with PIL.Image.open(tmp_path / "b.webp") as back:
+        assert (back.size, getattr(back, "n_frames", 1)) == ((96, 64), 4)
+    with pytest.raises(UsageError, match=r"AVIF does not hold 4 frames; write to .* \.webp"):
+        hyperacuity.upscale(tmp_path / "a.avif", 2, model="bicubic", output=tmp_path / "b.avif")
+
+
+@pytest.mark.parametrize("cut", [20, 0.3, 0.6, 0.9])
+def test_a_damaged_animated_avif_is_damaged(cut: float) -> None:
+    data = animation()
+    with pytest.raises(HyperacuityError), formats.read(data[: int(cut if cut > 1 else cut * len(data))]) as source:
+        list(source)
+
+
+def test_animated_avif_of_more_than_8_bits_is_refused() -> None:
+    data = bytearray(animation())
+    data[data.index(b"av1C") + 6] |= 0x40
+    with pytest.raises(UnsupportedFormat, match="animated AVIF with more than 8 bits; convert it to WebP"):
+        formats.read(bytes(data))
 
 
 def avif(

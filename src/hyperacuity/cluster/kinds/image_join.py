@@ -13,7 +13,7 @@ from hyperacuity.cluster.manifest import Plan, PlannedTask
 from hyperacuity.cluster.prepared_image import PreparedRows, open_prepared, streamed
 from hyperacuity.formats.photo.on_disk import decoding_into
 from hyperacuity.image import Image, Strips
-from hyperacuity.pipeline import Facts, join_rows
+from hyperacuity.pipeline import Facts, Noise, join_rows
 from hyperacuity.size import Size
 from hyperacuity.task import Options, Outcome
 from hyperacuity.tasks import Upscalers, run
@@ -60,12 +60,22 @@ class _JoiningUpscaler(Upscaler):
         super().__init__(options)
         self._needs, self._bench, self._found = task.needs, bench, found
 
-    def stream(self, image: Image, size: Size | float, meter: ConsistencyMeter | None = None) -> Strips:
-        """See `Upscaler.stream`."""
+    def stream(
+        self,
+        image: Image | Strips,
+        size: Size | float,
+        meter: ConsistencyMeter | None = None,
+        noise: Noise | None = None,
+        view: int | None = None,
+    ) -> Strips:
+        """See `Upscaler.stream`; only the result itself has been computed, not what an error map compares it with."""
+        if noise is not None or view is not None:
+            return super().stream(image, size, meter, noise, view)
         target = (size if isinstance(size, Size) else Size(size)).resolve(image.header.height, image.header.width)
-        return join_rows(streamed(image), self._found, self._rows(image, target), *target, meter)
+        source = image if isinstance(image, Strips) else streamed(image)
+        return join_rows(source, self._found, self._rows(image, target), *target, meter)
 
-    def _rows(self, image: Image, target: tuple[int, int]) -> Iterator[NDArray[Any]]:
+    def _rows(self, image: Image | Strips, target: tuple[int, int]) -> Iterator[NDArray[Any]]:
         first, end = self._needs
         edges = [target[0] * n // (end - first) for n in range(end - first + 1)]
         for n, number in enumerate(range(first, end)):

@@ -2,6 +2,7 @@
 
     recognition  which files are DICOM, by their first bytes: `accepts`, `find_files`
     reading      a file's elements, without a value of them in any message: `read_dataset`
+    isolated     decoding by gdcm, in a process of its own
     slices       the pixels of a file, frame by frame, and what is known about them: `DicomImage`
     geometry     where the pixels lie
     elements     all other elements of an enlarged file
@@ -13,10 +14,6 @@ Stored values are computed, so rescaling and windows stay. Needs pydicom, an ext
 
 from __future__ import annotations
 
-from hyperacuity.formats.dicom.derivation import Derivation
-from hyperacuity.formats.dicom.reading import read_dataset
 from hyperacuity.formats.dicom.recognition import accepts, find_files
-from hyperacuity.formats.dicom.slices import DicomImage
-from hyperacuity.formats.dicom.writing import write_dataset
 
-__all__ = ["Derivation", "DicomImage", "accepts", "find_files", "read_dataset", "write_dataset"]
+__all__ = ["accepts", "find_files"]

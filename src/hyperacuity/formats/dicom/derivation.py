@@ -57,7 +57,7 @@ def describe_derivation(dataset: Dataset, derivation: Derivation) -> None:
         dataset: The elements of the source, changed in place.
         derivation: How the file is made.
     """
-    source = _source_reference(dataset)
+    source, evidence = _source_reference(dataset), _evidence(dataset)
     instance, series = str(dataset.get("SOPInstanceUID", "")), str(dataset.get("SeriesInstanceUID", ""))
     dataset.SOPInstanceUID = derive_uid(instance, derivation.identity)
     dataset.SeriesInstanceUID = derive_uid(series, derivation.identity)
@@ -66,25 +66,28 @@ def describe_derivation(dataset: Dataset, derivation: Derivation) -> None:
     old = str(dataset.get("SeriesDescription", "") or "")
     label = f" {derivation.label}" if old else derivation.label
     dataset.SeriesDescription = old[: _SERIES_DESCRIPTION - len(label)] + label
-    _set_type(dataset, "ImageType")
+    shared = dataset.get("SharedFunctionalGroupsSequence")
+    # Enhanced objects know only PRIMARY, which is about the examination; of others, SECONDARY says that they are made.
+    second = "PRIMARY" if shared else "SECONDARY"
+    _set_type(dataset, "ImageType", second)
     _append_description(dataset, derivation.text)
     _append(dataset, "DerivationCodeSequence", _code("113085", "Spatial resampling"))
-    shared = dataset.get("SharedFunctionalGroupsSequence")
     if shared:
-        _describe_frames(dataset, derivation, source)
+        _describe_frames(dataset, derivation, source, second)
+        _append(dataset, "SourceImageEvidenceSequence", evidence)
     else:
         _append(dataset, "SourceImageSequence", source)
     _append(dataset, "ContributingEquipmentSequence", _equipment(derivation))
     _set_times(dataset)
 
 
-def _describe_frames(dataset: Dataset, derivation: Derivation, source: Dataset) -> None:
+def _describe_frames(dataset: Dataset, derivation: Derivation, source: Dataset, second: str) -> None:
     shared = dataset.SharedFunctionalGroupsSequence[0]
     frames = list(dataset.get("PerFrameFunctionalGroupsSequence") or ())
     for group in (shared, *frames):
         for element in list(group):
             if element.VR == "SQ" and element.value and "FrameType" in element.value[0]:
-                _set_type(element.value[0], "FrameType")
+                _set_type(element.value[0], "FrameType", second)
     item = load_pydicom().Dataset()
     item.DerivationDescription = derivation.text[:_DESCRIPTION]
     item.DerivationCodeSequence = [_code("113085", "Spatial resampling")]
@@ -95,10 +98,10 @@ def _describe_frames(dataset: Dataset, derivation: Derivation, source: Dataset) 
         _append(group, "DerivationImageSequence", item)
 
 
-def _set_type(place: Dataset, name: str) -> None:
+def _set_type(place: Dataset, name: str, second: str) -> None:
     value = place.get(name)
     parts = [] if value is None else [value] if isinstance(value, str) else [str(part) for part in value]
-    setattr(place, name, ["DERIVED", "SECONDARY", *parts[2:]])
+    setattr(place, name, ["DERIVED", second, *parts[2:]])
 
 
 def _append_description(dataset: Dataset, text: str) -> None:
@@ -114,6 +117,19 @@ def _source_reference(dataset: Dataset) -> Dataset:
     item.ReferencedSOPInstanceUID = dataset.get("SOPInstanceUID", "")
     item.PurposeOfReferenceCodeSequence = [_code("121322", "Source image for image processing operation")]
     return item
+
+
+def _evidence(dataset: Dataset) -> Dataset:
+    """The source by its place among studies and series, as enhanced objects state it."""
+    pydicom = load_pydicom()
+    instance, series, study = (pydicom.Dataset() for _ in range(3))
+    instance.ReferencedSOPClassUID = dataset.get("SOPClassUID", "")
+    instance.ReferencedSOPInstanceUID = dataset.get("SOPInstanceUID", "")
+    series.SeriesInstanceUID = dataset.get("SeriesInstanceUID", "")
+    series.ReferencedSOPSequence = [instance]
+    study.StudyInstanceUID = dataset.get("StudyInstanceUID", "")
+    study.ReferencedSeriesSequence = [series]
+    return study
 
 
 def _equipment(derivation: Derivation) -> Dataset:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 # The index of a medium, which names files and holds no image.
 _INDEX = "dicomdir"
@@ -20,13 +21,17 @@ def accepts(path: Path) -> bool:
         return False  # opening it raises the error
     if head[128:132] == b"DICM":
         return True
-    # The first element belongs to group 2 or 8, and is short; element numbers are even there.
-    group, element = int.from_bytes(head[:2], "little"), int.from_bytes(head[2:4], "little")
+    return _begins(head, "little") or _begins(head, "big")
+
+
+def _begins(head: bytes, order: Literal["little", "big"]) -> bool:
+    """Whether the first element belongs to group 2 or 8, and is short; element numbers are even there."""
+    group, element = int.from_bytes(head[:2], order), int.from_bytes(head[2:4], order)
     if len(head) < 16 or group not in (2, 8) or element > 0x20:
         return False
     if head[4:6] in _TYPES:
-        return int.from_bytes(head[6:8], "little") <= _LONGEST
-    return group == 8 and element in (0, 5, 8, 0x16, 0x18) and int.from_bytes(head[4:8], "little") <= _LONGEST
+        return int.from_bytes(head[6:8], order) <= _LONGEST
+    return group == 8 and element in (0, 5, 8, 0x16, 0x18) and int.from_bytes(head[4:8], order) <= _LONGEST
 
 
 def find_files(folder: Path) -> list[Path]:

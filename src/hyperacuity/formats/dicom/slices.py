@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hyperacuity.errors import DamagedFile, MissingDependency, UnsupportedFormat
+from hyperacuity.formats.dicom.isolated import DECODER, PLUGIN
 from hyperacuity.formats.dicom.reading import Dataset, discreet, load_pydicom, read_dataset
 from hyperacuity.image import Header, Measured
 
@@ -24,8 +25,10 @@ _COLOURS = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_RCT", "YBR_ICT", "YBR_PARTIA
 _GREYS = ("MONOCHROME1", "MONOCHROME2")
 # Units that are shown; any other text is a value of the file.
 _UNITS = ("HU", "OD")
-# More pixels than this in a frame are not an image of this kind.
+# More pixels than this in a frame are not an image of this kind. Frames of more bytes than the second figure may not be
+# compressed by more than the third.
 _MOST_PIXELS = 1 << 30
+_LARGE_FRAME, _MOST_COMPRESSED = 1 << 28, 2000
 
 
 class Grid(NamedTuple):
@@ -102,6 +105,9 @@ class DicomImage:
             raise UnsupportedFormat(f"{path}: pixels of {grid.allocated} bits are not supported, only of 8 and 16")
         if grid.rows < 1 or grid.columns < 1 or self.frames < 1 or grid.rows * grid.columns > _MOST_PIXELS:
             raise DamagedFile(f"{path}: it states impossible dimensions")
+        size = grid.rows * grid.columns * grid.samples * grid.allocated // 8
+        if size > max(_LARGE_FRAME, _MOST_COMPRESSED * path.stat().st_size):
+            raise DamagedFile(f"{path} claims {grid.columns}x{grid.rows} pixels, but is far too small for them")
         known = _COLOURS if grid.samples == 3 else (*_GREYS, "PALETTE COLOR")
         if grid.samples not in (1, 3) or grid.photometric not in known:
             raise UnsupportedFormat(f"{path}: this kind of colours is not supported")
@@ -130,8 +136,12 @@ class DicomImage:
         )
 
     def _palette_bits(self) -> int:
+        """Bits of a colour; 8 also for tables of 16 bits whose lower half says nothing."""
         with discreet(self.path, "its palette is damaged"):
-            return 8 if int(self.dataset.RedPaletteColorLookupTableDescriptor[2]) <= 8 else 16
+            if int(self.dataset.RedPaletteColorLookupTableDescriptor[2]) <= 8:
+                return 8
+            tables = [self.dataset.get(f"{colour}PaletteColorLookupTableData") for colour in ("Red", "Green", "Blue")]
+            return 8 if all(table and not any(table[::2]) for table in tables) else 16
 
     def _padding(self, levels: tuple[float, float], padding: float | None) -> tuple[float, float] | None:
         with discreet(self.path, "its padding value is damaged"):
@@ -204,6 +214,7 @@ class DicomImage:
                     break
                 if self.palette:
                     array = load_pydicom().pixels.apply_color_lut(array, self.dataset)
+                    array = array >> 8 if array.dtype.itemsize > header.dtype.itemsize else array
                 pixels = np.asarray(array).reshape(header.shape)
                 pixels = pixels if header.channels == 3 else self._in_order(pixels)
                 pixels = pixels.astype(header.dtype, copy=False)
@@ -239,8 +250,23 @@ class DicomImage:
                     expected = expected * 2 // 3
                 if len(dataset.PixelData) < expected:
                     raise DamagedFile(f"{self.path} is truncated: its pixels are cut short")
-        frames = pydicom.pixels.iter_pixels(dataset)
-        return iter(frames)
+        if not syntax.is_encapsulated:
+            return iter(pydicom.pixels.iter_pixels(dataset))
+        # One by one: the iterator of pydicom 3.0 fails where JPEG 2000 states another sign than the elements do.
+        return (self._decompressed(dataset, frame) for frame in range(self.frames))
+
+    def _decompressed(self, dataset: Dataset, frame: int) -> Any:
+        """One frame, by pydicom or Pillow where they can, else by gdcm."""
+        pixels = load_pydicom().pixels
+        plugins = pixels.get_decoder(dataset.file_meta.TransferSyntaxUID).available_plugins
+        others = [name for name in plugins if name != PLUGIN]
+        if others:
+            try:
+                return pixels.pixel_array(dataset, index=frame, decoding_plugin=others[0])
+            except Exception:
+                if len(others) == len(plugins):
+                    raise
+        return DECODER.decode(self.path, frame)
 
     def _in_order(self, pixels: Pixels) -> Pixels:
         """Unused high bits, which may hold overlays, become copies of the sign, or 0."""

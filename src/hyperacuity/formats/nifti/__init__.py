@@ -1,4 +1,4 @@
-"""NIfTI: volumes of MRI and other scanners in `.nii` and `.nii.gz`, read forwards, slice by slice.
+"""NIfTI: volumes of MRI and other scanners, in one file or in a pair, read forwards, slice by slice.
 
     recognition   which files are NIfTI, by their first bytes: `accepts`
     geometry      which axes lie in the plane of the slices, and where an enlarged grid lies: `enlarge_header`
@@ -12,7 +12,5 @@ Stored values are computed, so the slope and the intercept of the header stay. N
 from __future__ import annotations
 
 from hyperacuity.formats.nifti.recognition import accepts
-from hyperacuity.formats.nifti.sink import NiftiSink
-from hyperacuity.formats.nifti.source import NiftiSource
 
-__all__ = ["NiftiSink", "NiftiSource", "accepts"]
+__all__ = ["accepts"]

@@ -57,22 +57,26 @@ def enlarge_affine(affine: NDArray[np.float64], factors: Sequence[float]) -> NDA
     return result
 
 
-def enlarge_header(header: Any, plane: tuple[int, int], size: tuple[int, int]) -> Any:
+def enlarge_header(header: Any, plane: tuple[int, int], size: tuple[int, int], depth: int) -> Any:
     """Return a copy of nibabel's header for slices of another size.
 
     Args:
         header: Of the source.
         plane: The axes of the slices: columns, rows.
         size: (height, width) of the enlarged slices.
+        depth: How many there are in a volume.
     """
     result = header.copy()
     shape = list(header.get_data_shape())
+    sides = len(shape)
+    shape += [1] * (3 - sides)
     factors = [1.0, 1.0, 1.0]
-    for axis, side in zip(plane, reversed(size), strict=True):
+    across = next(axis for axis in range(3) if axis not in plane)
+    for axis, side in ((plane[0], size[1]), (plane[1], size[0]), (across, depth)):
         factors[axis] = shape[axis] / side
         shape[axis] = side
     sform, qform = int(header["sform_code"]), int(header["qform_code"])
-    result.set_data_shape(shape)
+    result.set_data_shape(shape[:sides])
     spacing = header["pixdim"].astype(np.float64)
     if qform > 0:
         result.set_qform(enlarge_affine(header.get_qform(), factors), qform)
@@ -84,3 +88,16 @@ def enlarge_header(header: Any, plane: tuple[int, int], size: tuple[int, int]) -
     if qform > 0:
         result["pixdim"][0] = header["pixdim"][0]
     return result
+
+
+def forget_times(header: Any) -> bool:
+    """Remove when each slice was measured, which says nothing about slices between them. Returns whether it was stated.
+
+    Args:
+        header: nibabel's header, changed in place.
+    """
+    names = ("slice_start", "slice_end", "slice_code", "slice_duration")
+    stated = any(header[name] for name in ("slice_code", "slice_duration"))
+    for name in names:
+        header[name] = 0
+    return stated

@@ -11,9 +11,9 @@ from typing import IO, Any, Self, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from hyperacuity.errors import UnsupportedFormat
+from hyperacuity.errors import HyperacuityWarning, UnsupportedFormat
 from hyperacuity.formats.nifti.extensions import AFNI, COMMENT, Extension, write_extensions
-from hyperacuity.formats.nifti.geometry import enlarge_header
+from hyperacuity.formats.nifti.geometry import enlarge_header, forget_times
 from hyperacuity.formats.nifti.recognition import SUFFIXES, split_name
 from hyperacuity.formats.nifti.source import NiftiSource, load_nibabel
 from hyperacuity.formats.protocol import LossWarning
@@ -25,6 +25,10 @@ _LONGEST = 32767
 _LEVEL = 4
 
 
+class PairWarning(HyperacuityWarning):
+    """A header and values in two files become one file."""
+
+
 class NiftiSink:
     """Writes slices into a file with the header of their source; complete or not at all.
 
@@ -33,32 +37,41 @@ class NiftiSink:
         source: The volume that is enlarged.
         size: (height, width) of the slices.
         comment: How the file is made, for an extension of its own.
+        depth: Slices of a volume; None for as many as the source has.
 
     Raises:
         UnsupportedFormat: If the name does not end in .nii or .nii.gz.
     """
 
-    def __init__(self, path: Path, source: NiftiSource, size: tuple[int, int], comment: bytes) -> None:
+    def __init__(
+        self, path: Path, source: NiftiSource, size: tuple[int, int], comment: bytes, *, depth: int | None = None
+    ) -> None:
         if split_name(path)[1].lower() not in SUFFIXES:
-            raise UnsupportedFormat(f"{path} does not end in .nii or .nii.gz, and this is a volume of NIfTI")
+            raise UnsupportedFormat(
+                f"{path} does not end in .nii or .nii.gz, and this is a volume of NIfTI, which becomes one file"
+            )
         self._source, self._path = source, path
-        header = enlarge_header(self._fitting(source, size), source.plane, size)
+        self._across = next(axis for axis in range(3) if axis not in source.plane)
+        self._depth = source.shape[self._across] if depth is None else depth
+        header = enlarge_header(self._fitting(source, (*size, self._depth)), source.plane, size, self._depth)
+        if self._depth != source.shape[self._across] and forget_times(header):
+            warnings.warn(LossWarning(f"{path.name}: the times of slices are left out"), stacklevel=2)
+        if source.pair:
+            warnings.warn(PairWarning(f"{path.name}: the pair of header and values becomes one file"), stacklevel=2)
         kept = [each for each in source.extensions if each.code != AFNI]
         if len(kept) < len(source.extensions):
             warnings.warn(
                 LossWarning(f"{path.name}: AFNI's extension is left out, since it restates the old grid"), stacklevel=2
             )
         between = write_extensions([*kept, Extension(COMMENT, comment)], source.order)
-        header["magic"] = b"n+1" if len(header.binaryblock) == 348 else header["magic"]
+        header["magic"] = b"n+1" if len(header.binaryblock) == 348 else b"n+2\0\r\n\x1a\n"
         start = len(header.binaryblock) + len(between)
         header["vox_offset"] = start + -start % 16
         self._head = header.binaryblock + between + bytes(-start % 16)
         self._stored = source.header.get_data_dtype()
-        self._across = next(axis for axis in range(3) if axis not in source.plane)
-        self._depth = source.shape[self._across]
         self._volume: list[NDArray[Any]] = []
 
-    def _fitting(self, source: NiftiSource, size: tuple[int, int]) -> Any:
+    def _fitting(self, source: NiftiSource, size: tuple[int, ...]) -> Any:
         """The header of the source, in the version that can hold the size."""
         header = source.header
         if max(size) > _LONGEST and len(header.binaryblock) == 348:

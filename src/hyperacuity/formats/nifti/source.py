@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from hyperacuity.errors import DamagedFile, MissingDependency, UnsupportedFormat, UsageError
 from hyperacuity.formats.nifti.extensions import Extension, read_extensions
 from hyperacuity.formats.nifti.geometry import PLANES, find_plane
-from hyperacuity.formats.nifti.recognition import GZIP, magic
+from hyperacuity.formats.nifti.recognition import GZIP, is_values_of_pair, magic, needs_values, other_of_pair
 from hyperacuity.image import Header, Measured
 
 Pixels = NDArray[Any]
@@ -25,6 +25,8 @@ _LABEL = 1002
 # No stream is compressed by more than this by gzip, so a header cannot announce more values.
 _MOST_COMPRESSED = 1032
 _SPATIAL = 3
+# Extensions of a pair reach to the end of the file of the header, but not further than this.
+_MOST_EXTENSIONS = 64 << 20
 
 
 def load_nibabel() -> Any:
@@ -44,7 +46,7 @@ class NiftiSource:
     """A NIfTI file, of which slices are read in the order of the file.
 
     Args:
-        path: The file, compressed or not.
+        path: The file, compressed or not; of a pair either file.
         plane: "xy", "xz" or "yz", the axes of the slices; None to find them.
 
     Attributes:
@@ -55,31 +57,36 @@ class NiftiSource:
         shape: Voxels along each axis; three at least.
         plane: The axes of a slice: columns, rows.
         slices: How many there are.
+        pair: Whether the header and the values lie in two files.
 
     Raises:
         MissingDependency: If nibabel is not installed.
-        DamagedFile: If the header is damaged, or announces more values than the file can hold.
-        UnsupportedFormat: If the values are not real numbers, or lie in a second file.
+        DamagedFile: If the header is damaged, or announces more values than the file can hold, or if the other file of
+            a pair is missing.
+        UnsupportedFormat: If the values are not real numbers.
     """
 
     def __init__(self, path: Path, plane: str | None = None) -> None:
         self.path = path
         nibabel = load_nibabel()
-        with self._open() as file:
+        header, self._values = _files(path)
+        self.pair = header != self._values
+        with self._open(header) as file:
             head = self._read(file, 540)
             kind = magic(head)
-            if kind in (b"ni1", b"ni2"):
-                raise UnsupportedFormat(f"{path} has its values in a second file: convert the pair to one .nii first")
             if kind is None:
                 raise DamagedFile(f"{path} has no header of NIfTI")
-            self._size = 348 if kind == b"n+1" else 540
-            types = nibabel.Nifti1Header if kind == b"n+1" else nibabel.Nifti2Header
+            if (kind in (b"ni1", b"ni2")) != self.pair:
+                raise DamagedFile(f"{path}: its header does not say where its values lie")
+            self._size = 348 if kind in (b"n+1", b"ni1") else 540
+            types = nibabel.Nifti1Header if self._size == 348 else nibabel.Nifti2Header
             self.header = types(head[: self._size], check=False)
             self.order = cast("str", self.header.endianness)
             self._check()
             between = head[self._size :]
-            between += self._read(file, max(0, self._offset - 540))
-        self.extensions: list[Extension] = read_extensions(between[: self._offset - self._size], self.order)
+            between += self._read(file, _MOST_EXTENSIONS if self.pair else max(0, self._offset - 540))
+        end = None if self.pair else self._offset - self._size
+        self.extensions: list[Extension] = read_extensions(between[:end], self.order)
         shape = self.header.get_data_shape()
         self.shape = (*shape, *(1,) * (_SPATIAL - len(shape)))
         if plane is not None and plane not in PLANES:
@@ -106,9 +113,9 @@ class NiftiSource:
         offset = float(self.header["vox_offset"])
         if not (math.isfinite(offset) and 0 <= offset < 1 << 31):
             raise DamagedFile(f"{name}: the header states an impossible place of the values")
-        self._offset = max(int(offset), self._size + 4)
+        self._offset = int(offset) if self.pair else max(int(offset), self._size + 4)
         expected = math.prod(dims[1 : dims[0] + 1]) * dtype.itemsize
-        size = self.path.stat().st_size
+        size = self._values.stat().st_size
         if expected > (size * _MOST_COMPRESSED if self._compressed else size - self._offset):
             raise DamagedFile(f"{name} is truncated: its header announces {expected} bytes of values")
 
@@ -145,7 +152,7 @@ class NiftiSource:
         spatial = self.shape[:_SPATIAL]
         contiguous = self.plane == (0, 1)
         step = math.prod(spatial[:2]) if contiguous else math.prod(spatial)
-        with self._open() as file:
+        with self._open(self._values) as file:
             self._read(file, self._offset)
             for _ in range(math.prod(self.shape) // step):
                 data = self._read(file, step * stored.itemsize)
@@ -166,11 +173,10 @@ class NiftiSource:
 
     @property
     def _compressed(self) -> bool:
-        with self.path.open("rb") as file:
-            return file.read(2) == GZIP
+        return _is_compressed(self._values)
 
-    def _open(self) -> IO[bytes]:
-        return cast("IO[bytes]", gzip.open(self.path)) if self._compressed else self.path.open("rb")
+    def _open(self, path: Path) -> IO[bytes]:
+        return cast("IO[bytes]", gzip.open(path)) if _is_compressed(path) else path.open("rb")
 
     def _read(self, file: IO[bytes], size: int) -> bytes:
         """Up to `size` bytes."""
@@ -180,3 +186,24 @@ class NiftiSource:
             raise DamagedFile(f"{self.path} is truncated: its compressed data end too early") from error
         except (gzip.BadGzipFile, zlib.error) as error:
             raise DamagedFile(f"{self.path}: its compressed data are damaged") from error
+
+
+def _files(path: Path) -> tuple[Path, Path]:
+    """The file of the header and that of the values.
+
+    Raises:
+        DamagedFile: If one of a pair is missing.
+    """
+    if is_values_of_pair(path):
+        return other_of_pair(path), path
+    if not needs_values(path):
+        return path, path
+    values = other_of_pair(path)
+    if not values.is_file():
+        raise DamagedFile(f"{path} has its values in a second file, {values.name}, which is missing")
+    return path, values
+
+
+def _is_compressed(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(2) == GZIP

@@ -1,24 +1,24 @@
-"""AVIF, still: decoded and encoded by libvips (libheif), with 8, 10 or 12 bits."""
+"""AVIF: libvips (libheif) decodes and encodes images, with 8, 10 or 12 bits; Pillow decodes animations."""
 
 from __future__ import annotations
 
-import struct
+import io
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from hyperacuity.errors import UnsupportedFormat
 from hyperacuity.formats.content import Bytes, Content
-from hyperacuity.formats.photo import vips
+from hyperacuity.formats.photo import pillow, vips
 from hyperacuity.formats.photo.encoder import EncoderInput
-from hyperacuity.formats.photo.heif_metadata import contents_of, with_metadata
-from hyperacuity.formats.photo.heif_pixels import bits_of, contents_from
+from hyperacuity.formats.photo.heif_metadata import HeifContents, contents_of, with_metadata
+from hyperacuity.formats.photo.heif_pixels import bits_of, contents_from, image_of
+from hyperacuity.formats.photo.limits import check_size
 from hyperacuity.formats.photo.sink import PhotoSink
 from hyperacuity.formats.photo.source import Contents, PhotoSource, open_source
 from hyperacuity.formats.protocol import UNLIMITED, Capacity, Source
-from hyperacuity.image import Item
+from hyperacuity.image import Image, Item
 
-SUFFIXES = (".avif",)
-ONLY_READ = ()
-READS = ("AVIF",)
 HOLDS = Capacity(
     name="AVIF",
     depths=(8, 12),
@@ -33,15 +33,6 @@ HOLDS = Capacity(
 QUALITY = 80
 
 
-def accepts(content: Content) -> bool:
-    """Return whether a file is an AVIF, by the brands in its header."""
-    head = content.head
-    if head[4:8] != b"ftyp":
-        return False
-    length = min(struct.unpack(">I", head[:4])[0], len(head))
-    return bool({b"avif", b"avis"} & {head[8:12], *(head[at : at + 4] for at in range(16, length - 3, 4))})
-
-
 def read(content: Content) -> PhotoSource:
     """Open an AVIF file."""
     return open_source(content, ".avif", _contents)
@@ -49,7 +40,7 @@ def read(content: Content) -> PhotoSource:
 
 def inventory(content: Content) -> tuple[Item, ...]:
     """List what the file holds besides its main image."""
-    return contents_of(content.whole()).metadata.items
+    return _described(content.whole()).metadata.items
 
 
 def write(path: Path, like: Source | None, *, quality: int | None = None) -> PhotoSink:
@@ -62,8 +53,48 @@ def write(path: Path, like: Source | None, *, quality: int | None = None) -> Pho
 
 def _contents(raw: Bytes) -> Contents:
     if raw[8:12] == b"avis":
-        raise UnsupportedFormat("it is an animated AVIF; convert it to WebP or a video first")
+        return _animation(raw)
     return contents_from(raw)
+
+
+def _described(raw: Bytes) -> HeifContents:
+    """What a file says besides its pixels; the sequence of an animation is not listed, since its frames are read."""
+    found = contents_of(raw)
+    if raw[8:12] != b"avis":
+        return found
+    items = tuple(item for item in found.metadata.items if item.key != "box moov")
+    return replace(found, metadata=replace(found.metadata, items=items))
+
+
+def _animation(raw: Bytes) -> Contents:
+    """The contents of a file with an image sequence; Pillow reads those of 8 bits."""
+    from PIL import AvifImagePlugin, features
+
+    at = raw.find(b"av1C")
+    deep = at >= 0 and raw[at + 6] & 0x40
+    if deep or not features.check("avif"):
+        reason = " with more than 8 bits" if deep else ""
+        raise UnsupportedFormat(f"it is an animated AVIF{reason}; convert it to WebP or a video first")
+    found = _described(raw)
+    for size in found.sizes:
+        check_size(*size)
+    with pillow.opened(AvifImagePlugin.AvifImageFile, raw) as head:
+        check_size(*head.size)
+        count: int = head.n_frames
+
+    def decode() -> Iterator[Image]:
+        with io.BytesIO(bytes(raw)) as file:
+            with pillow.guarded():
+                image = AvifImagePlugin.AvifImageFile(file)
+            for index in range(count):
+                with pillow.guarded():
+                    image.seek(index)
+                    image.load()
+                    pixels, alpha = pillow.pixels_of(image)
+                    duration = image.info.get("duration", 0) / 1000
+                yield image_of(pixels, alpha, 8, found, duration=duration if count > 1 else None)
+
+    return Contents(count, 0 if count > 1 else None, False, decode)
 
 
 # How libheif turns RGB into what it encodes (MatrixCoefficients of H.273), and the codes it writes into the stream.

@@ -17,17 +17,8 @@ from hyperacuity.formats.photo.source import Contents, PhotoSource, open_source
 from hyperacuity.formats.protocol import UNLIMITED, Capacity, Source
 from hyperacuity.image import Item
 
-SUFFIXES = (".bmp",)
-ONLY_READ = (".dib",)
-READS = ("BMP",)
 # Sizes are stored in 32 bits.
 HOLDS = Capacity(name="BMP", nbytes=3_900_000_000, grey=False, metadata={"dpi": UNLIMITED, "icc": UNLIMITED})
-
-
-def accepts(content: Content) -> bool:
-    """Return whether a file is a BMP, by its mark and the length of its header."""
-    head = content.head
-    return head[:2] == b"BM" and len(head) >= 18 and struct.unpack("<I", head[14:18])[0] < 256
 
 
 def read(content: Content) -> PhotoSource:

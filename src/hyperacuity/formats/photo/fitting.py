@@ -16,6 +16,7 @@ from hyperacuity.formats.photo import metadata as meta
 from hyperacuity.formats.photo import xmp_container, xmp_extended, xmp_measures
 from hyperacuity.formats.photo.stated_colour import expressed
 from hyperacuity.formats.photo.xmp import Packet
+from hyperacuity.formats.photo.xmp_origin import with_origin
 from hyperacuity.formats.protocol import Capacity
 from hyperacuity.image import Header, Metadata
 
@@ -89,6 +90,8 @@ def fitting_metadata(holds: Capacity, metadata: Metadata, header: Header) -> tup
         exif = meta.exif_with_dpi(*metadata.dpi)
     if xmp:
         xmp = _fitting_packet(xmp, kept, header, scale)
+    if metadata.origin is not None and "xmp" in holds.metadata:
+        xmp = with_origin(xmp, metadata.origin)
     blocks = {"exif": exif, "xmp": xmp}
     for kind, block in blocks.items():
         if block and not _has_room(holds, kind, block):

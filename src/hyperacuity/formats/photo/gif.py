@@ -25,9 +25,6 @@ from hyperacuity.formats.photo.upright import upright_image
 from hyperacuity.formats.protocol import UNLIMITED, Capacity, Source
 from hyperacuity.image import Image, Item
 
-SUFFIXES = (".gif",)
-ONLY_READ = ()
-READS = ("GIF",)
 HOLDS = Capacity(
     name=NAME,
     side=65535,
@@ -37,11 +34,6 @@ HOLDS = Capacity(
     palette=256,
     metadata=dict.fromkeys(("icc", "xmp", "native", "density_ratio"), UNLIMITED),
 )
-
-
-def accepts(content: Content) -> bool:
-    """Return whether a file is a GIF."""
-    return content.head[:6] in (b"GIF87a", b"GIF89a")
 
 
 def read(content: Content) -> PhotoSource:

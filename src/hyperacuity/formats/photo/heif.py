@@ -6,7 +6,6 @@ Chroma is subsampled and deep images get 10 bits when they are written, as phone
 from __future__ import annotations
 
 import io
-import struct
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -27,9 +26,6 @@ from hyperacuity.formats.photo.source import Contents, PhotoSource, open_source
 from hyperacuity.formats.protocol import UNLIMITED, Capacity, Source
 from hyperacuity.image import Image, Item
 
-SUFFIXES = (".heic", ".heif")
-ONLY_READ = (".hif",)
-READS = ("HEIC",)
 HOLDS = Capacity(
     name="HEIC",
     depths=(8, 10),
@@ -42,18 +38,8 @@ HOLDS = Capacity(
 # The default quality.
 QUALITY = 85
 
-_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"})
 # How pillow-heif turns RGB into what it encodes (MatrixCoefficients of H.273).
 _MATRIX = 6
-
-
-def accepts(content: Content) -> bool:
-    """Return whether a file is a HEIF, by the brands in its header; AVIF, which has them too, comes before it."""
-    head = content.head
-    if head[4:8] != b"ftyp":
-        return False
-    length = min(struct.unpack(">I", head[:4])[0], len(head))
-    return bool(_BRANDS & {head[8:12], *(head[at : at + 4] for at in range(16, length - 3, 4))})
 
 
 def read(content: Content) -> PhotoSource:

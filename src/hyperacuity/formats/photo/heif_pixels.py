@@ -41,7 +41,7 @@ def contents_from(raw: Bytes) -> Contents:
     return Contents(1, None, False, decode)
 
 
-def image_of(pixels: Array, alpha: bool, bits: int, found: HeifContents) -> Image:
+def image_of(pixels: Array, alpha: bool, bits: int, found: HeifContents, *, duration: float | None = None) -> Image:
     """Return the main image with its metadata, its colours not multiplied by alpha, and grey if it has no chroma.
 
     Args:
@@ -49,6 +49,7 @@ def image_of(pixels: Array, alpha: bool, bits: int, found: HeifContents) -> Imag
         alpha: Whether the last channel is alpha.
         bits: The depth that the file states.
         found: What the file says besides.
+        duration: Seconds that this frame of an animation is shown.
     """
     white = ((1 << bits) - 1) << (16 - bits) if pixels.dtype == np.uint16 else 255
     if alpha and found.premultiplied:
@@ -56,7 +57,7 @@ def image_of(pixels: Array, alpha: bool, bits: int, found: HeifContents) -> Imag
     if found.grey and pixels.shape[2] > 2:
         pixels = np.concatenate([pixels[..., :1], pixels[..., 3:]], axis=2)
     # The file's own rotation is applied by the decoder, and EXIF's is to be ignored (MIAF, 7.3.6.7).
-    return upright_image(pixels, alpha, found.metadata, orientation=1, levels=(0, white))
+    return upright_image(pixels, alpha, found.metadata, orientation=1, levels=(0, white), duration=duration)
 
 
 def bits_of(header: Header, deep: int) -> int:

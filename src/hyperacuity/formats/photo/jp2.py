@@ -14,18 +14,10 @@ from hyperacuity.formats.photo.source import Contents, PhotoSource, open_source
 from hyperacuity.formats.protocol import Source
 from hyperacuity.image import Item
 
-SUFFIXES = ()
-ONLY_READ = (".jp2", ".j2k", ".j2c", ".jpf", ".jpx")
-READS = ("JPEG 2000",)
 HOLDS = None
 
 # The marker before the size.
 _CODESTREAM = b"\xff\x4f\xff\x51"
-
-
-def accepts(content: Content) -> bool:
-    """Return whether a file is JPEG 2000, in a box or a bare codestream."""
-    return content.head.startswith((b"\0\0\0\x0cjP  \r\n\x87\n", _CODESTREAM))
 
 
 def read(content: Content) -> PhotoSource:

@@ -27,9 +27,6 @@ from hyperacuity.formats.photo.upright import upright_image
 from hyperacuity.formats.protocol import UNLIMITED, Capacity, LossWarning, Source
 from hyperacuity.image import Array, Image, Item, Metadata, Native
 
-SUFFIXES = (".jpg", ".jpeg", ".jfif")
-ONLY_READ = (".jpe",)
-READS = ("JPEG",)
 HOLDS = Capacity(
     name="JPEG",
     side=65500,
@@ -46,11 +43,6 @@ QUALITY = 95
 _HARMLESS = re.compile(
     r"extraneous bytes before marker|Invalid SOS parameters|unknown JFIF revision|Unknown Adobe color"
 )
-
-
-def accepts(content: Content) -> bool:
-    """Return whether a file is a JPEG."""
-    return content.head.startswith(b"\xff\xd8\xff")
 
 
 def read(content: Content) -> PhotoSource:

@@ -30,9 +30,6 @@ from hyperacuity.formats.photo.xmp import NAMESPACES
 from hyperacuity.formats.protocol import UNLIMITED, Capacity, Source
 from hyperacuity.image import Image, Item, Metadata, StatedColour
 
-SUFFIXES = (".jxl",)
-ONLY_READ = ()
-READS = ("JPEG XL",)
 HOLDS = Capacity(
     name="JPEG XL",
     depths=(8, 16, 32),
@@ -47,11 +44,6 @@ _CONTAINER = b"\0\0\0\x0cJXL \r\n\x87\n"
 # The start of files with boxes: the signature, and the brand.
 _HEAD = _CONTAINER + b"\0\0\0\x14ftypjxl \0\0\0\0jxl "
 _STRUCTURE = frozenset({b"JXL ", b"ftyp", b"jxlc", b"jxlp", b"jxll", b"jxli", b"jbrd", b"free"})
-
-
-def accepts(content: Content) -> bool:
-    """Return whether a file is JPEG XL, with boxes or a bare codestream."""
-    return content.head.startswith((SIGNATURE, _CONTAINER))
 
 
 def read(content: Content) -> PhotoSource:

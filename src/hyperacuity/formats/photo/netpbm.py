@@ -22,9 +22,6 @@ from hyperacuity.formats.photo.source import Contents, PhotoSource, open_source
 from hyperacuity.formats.protocol import UNLIMITED, Capacity, Source
 from hyperacuity.image import Array, Header, Image, Item, Metadata, Native
 
-SUFFIXES = (".ppm", ".pgm", ".pnm", ".pfm")
-ONLY_READ = (".pbm", ".pam")
-READS = ("PBM", "PGM", "PPM", "PAM", "PFM")
 HOLDS = Capacity(name="PNM", depths=(8, 16), levels=True, metadata={"native": UNLIMITED})
 
 # Capacities of the endings that differ from the default.
@@ -34,11 +31,6 @@ _HOLDS = {
 }
 # The endings that fit the kinds; PAM is not written.
 _SUFFIXES = {b"P3": ".ppm", b"P6": ".ppm", b"P7": ".png", b"Pf": ".pfm", b"PF": ".pfm"}
-
-
-def accepts(content: Content) -> bool:
-    """Return whether a file is of the Netpbm family, by its magic number."""
-    return re.match(rb"P[1-7fF][\s#]", content.head) is not None
 
 
 def read(content: Content) -> PhotoSource:

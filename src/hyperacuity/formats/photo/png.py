@@ -16,7 +16,7 @@ from hyperacuity.formats.photo import metadata as meta
 from hyperacuity.formats.photo import vips
 from hyperacuity.formats.photo.encoder import EncoderInput
 from hyperacuity.formats.photo.limits import check_size
-from hyperacuity.formats.photo.png_chunks import NAME, SIGNATURE
+from hyperacuity.formats.photo.png_chunks import NAME
 from hyperacuity.formats.photo.png_frames import Joiner, composed, parse_animation
 from hyperacuity.formats.photo.png_metadata import chunks_of, metadata_in
 from hyperacuity.formats.photo.png_stream import Inserter
@@ -26,9 +26,6 @@ from hyperacuity.formats.photo.upright import upright_image
 from hyperacuity.formats.protocol import UNLIMITED, Capacity, LossWarning, Source
 from hyperacuity.image import Image, Item
 
-SUFFIXES = (".png", ".apng")
-ONLY_READ = ()
-READS = ("PNG",)
 HOLDS = Capacity(
     name=NAME,
     depths=(8, 16),
@@ -38,11 +35,6 @@ HOLDS = Capacity(
         ("icc", "exif", "xmp", "iptc", "dpi", "density_ratio", "native", "colour", "colour.range"), UNLIMITED
     ),
 )
-
-
-def accepts(content: Content) -> bool:
-    """Return whether a file is a PNG."""
-    return content.head.startswith(SIGNATURE)
 
 
 def read(content: Content) -> PhotoSource:

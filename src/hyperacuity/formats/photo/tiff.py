@@ -25,9 +25,6 @@ from hyperacuity.formats.photo.tiff_writer import write_pages
 from hyperacuity.formats.protocol import UNLIMITED, Capacity, Source
 from hyperacuity.image import Image, Item, Metadata
 
-SUFFIXES = (".tif", ".tiff")
-ONLY_READ = ()
-READS = ("TIFF",)
 HOLDS = Capacity(
     name=tiff_meaning.FORMAT,
     depths=(8, 16, 32),
@@ -36,11 +33,6 @@ HOLDS = Capacity(
     mixed=True,
     metadata=dict.fromkeys(("icc", "exif", "xmp", "iptc", "dpi", "native"), UNLIMITED),
 )
-
-
-def accepts(content: Content) -> bool:
-    """Return whether a file is a TIFF or a BigTIFF, in either byte order."""
-    return content.head[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 
 def read(content: Content) -> PhotoSource:

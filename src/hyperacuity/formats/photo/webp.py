@@ -19,9 +19,6 @@ from hyperacuity.formats.photo.upright import upright_image
 from hyperacuity.formats.protocol import UNLIMITED, Capacity, Source
 from hyperacuity.image import Image, Item, Native
 
-SUFFIXES = (".webp",)
-ONLY_READ = ()
-READS = ("WebP",)
 HOLDS = Capacity(
     name="WebP",
     side=16383,
@@ -44,11 +41,6 @@ _KNOWN: dict[bytes, tuple[str, str | None]] = {
 
 # Backgrounds that encoders write if none is asked for.
 _NO_BACKGROUND = (bytes(4), b"\xff\xff\xff\xff", b"\xff\xff\xff\0", b"\0\0\0\xff")
-
-
-def accepts(content: Content) -> bool:
-    """Return whether a file is a WebP."""
-    return content.head[:4] == b"RIFF" and content.head[8:12] == b"WEBP"
 
 
 def read(content: Content) -> PhotoSource:

@@ -14,7 +14,5 @@ a place on the ground. A TIFF without tags of GeoTIFF or GDAL is an image.
 from __future__ import annotations
 
 from hyperacuity.formats.raster.recognition import SUFFIXES, accepts
-from hyperacuity.formats.raster.sink import RasterSink
-from hyperacuity.formats.raster.source import RasterSource
 
-__all__ = ["SUFFIXES", "RasterSink", "RasterSource", "accepts"]
+__all__ = ["SUFFIXES", "accepts"]

@@ -27,6 +27,7 @@ _SIGNATURES = (
     (b"CDF\x01", "netCDF"),
     (b"CDF\x02", "netCDF"),
 )
+_ENVI_HEADER = ".hdr"
 _ENVI_SUFFIXES = frozenset(("", ".img", ".dat", ".bin", ".raw", ".bil", ".bsq", ".bip"))
 # Images that can be read without rasterio, with a warning of what is lost.
 _ALSO_IMAGES = ("GTiff", "JP2OpenJPEG")
@@ -73,12 +74,15 @@ def _is_geotiff(content: Content) -> bool:
         return False  # reading it as an image says what is damaged
 
 
+def is_envi_header(path: Path) -> bool:
+    """Return whether a file describes the values in another file, as rasters of ENVI have it."""
+    try:
+        with path.open("rb") as file:
+            return path.suffix.lower() == _ENVI_HEADER and file.read(4) == b"ENVI"
+    except OSError:
+        return False
+
+
 def _has_envi_header(path: Path) -> bool:
-    for header in (path.with_suffix(".hdr"), path.with_name(path.name + ".hdr")):
-        try:
-            with header.open("rb") as file:
-                if header != path and file.read(4) == b"ENVI":
-                    return True
-        except OSError:
-            continue
-    return False
+    headers = path.with_suffix(_ENVI_HEADER), path.with_name(path.name + _ENVI_HEADER)
+    return any(header != path and is_envi_header(header) for header in headers)

@@ -5,9 +5,10 @@ selecting      which stream of a file is the video
 source         a file, opened (`VideoSource`)
 reading        its packets -> frames with time stamps
 scanning       the time stamps of a whole file
-continuity     where a file's clock restarts or leaps; without FFmpeg, like the next five
+continuity     where a file's clock restarts or leaps; without FFmpeg, like the next six
 appended       a second file behind the first
 truncation     whether a file ends too early
+transport      where MPEG transport streams were joined
 corrections    time stamps as they are stored, and how they are corrected
 timeline       time stamps as plain numbers: parts, order, durations, restarts
 damage         what replaces damaged and missing frames

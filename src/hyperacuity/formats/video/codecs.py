@@ -22,7 +22,6 @@ class Codec:
         crf: The default quality on the codec's own scale, smaller is better; None for lossless codecs.
         preset: The default speed; None if the codec has no such setting.
         even: Whether sides must be multiples of a chroma sample.
-        stores_aspect: Whether the bitstream itself holds the shape of pixels.
         parameters: FFmpeg's option for parameters that only the encoder knows, among them HDR10's.
         options: Further settings, as FFmpeg names them.
         alpha: FFmpeg's formats with alpha that every decoder takes; Matroska and WebM keep it.
@@ -33,7 +32,6 @@ class Codec:
     crf: float | None
     preset: str | None
     even: bool = False
-    stores_aspect: bool = False
     parameters: str | None = None
     options: Mapping[str, str] = field(default_factory=dict)
     alpha: tuple[str, ...] = ()
@@ -42,13 +40,20 @@ class Codec:
 
 # Slower presets than these cost more time than they save in size.
 CODECS = {
-    "h264": Codec("libx264", 17, "veryfast", even=True, stores_aspect=True, parameters="x264-params"),
+    # Its code for AVX-512 reads memory that it has not written, so that equal videos get different bytes.
+    "h264": Codec(
+        "libx264",
+        17,
+        "veryfast",
+        even=True,
+        parameters="x264-params",
+        options={"x264-params": "cpu-independent=1"},
+    ),
     "h265": Codec(
         "libx265",
         19,
         "fast",
         even=True,
-        stores_aspect=True,
         parameters="x265-params",
         options={"x265-params": "log-level=error"},
     ),
@@ -115,9 +120,11 @@ class Encoding:
         """Returns all settings as FFmpeg takes them; for a resolved encoding."""
         codec = CODECS[self.codec]
         named = {"crf": None if self.crf is None else f"{self.crf:g}", "preset": self.preset}
-        return (
-            {key: value for key, value in named.items() if value is not None} | dict(codec.options) | dict(self.options)
-        )
+        settings = {key: value for key, value in named.items() if value is not None} | dict(codec.options)
+        given = dict(self.options)
+        if codec.parameters in given and codec.parameters in settings:  # the last of two equal parameters holds
+            given[codec.parameters] = f"{settings[codec.parameters]}:{given[codec.parameters]}"
+        return settings | given
 
 
 def nearest_format(wanted: FrameFormat, encoding: Encoding) -> FrameFormat:

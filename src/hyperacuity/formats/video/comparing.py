@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from hyperacuity.quantiles import median, quantiles
 
 Seconds = NDArray[np.float64]
 
@@ -70,7 +71,7 @@ def compare_frames(expected: Seconds, found: Seconds, interval: float, *, key: f
     if key is not None and abs(found[0] - key) <= place:
         expected = expected[expected >= key - _ROUNDING]
     if len(expected) == len(found):
-        moved = float(np.median(found - expected))
+        moved = median(found - expected)
         if abs(moved) > place and np.ptp(found - expected) <= place:
             late = "later" if moved > 0 else "earlier"
             return [Departure(f"its frames are shown {abs(moved):.3f} s {late} than the source's", abs(moved) > _MOVED)]
@@ -125,8 +126,7 @@ def _uneven(expected: Seconds, found: Seconds, interval: float) -> str:
     """A clause if the intervals between frames are distributed otherwise than in the source; "" if not."""
     if min(len(expected), len(found)) < 3:
         return ""
-    shares: Any = (10, 50, 90)
-    wanted, here = np.percentile(np.diff(expected), shares), np.percentile(np.diff(found), shares)
+    wanted, here = (quantiles(np.diff(times), (0.1, 0.5, 0.9)) for times in (expected, found))
     off = np.abs(wanted - here)
     if off.max() <= max(interval / 2, 2 * _ROUNDING):
         return ""

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import re
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hyperacuity.errors import UnsupportedFormat, Use
-from hyperacuity.formats.protocol import LossWarning
 from hyperacuity.formats.video.codecs import CODECS
 from hyperacuity.formats.video.encoder import EncoderTarget
 
@@ -69,10 +67,10 @@ def open_target(
 
 
 def check_container(path: Path, target: EncoderTarget) -> None:
-    """Warn of what a file of this suffix loses of an encoded video.
+    """Check that a file of this suffix can hold an encoded video.
 
     Raises:
-        UnsupportedFormat: If it cannot hold the codec at all.
+        UnsupportedFormat: If it cannot hold the codec.
     """
     import av
 
@@ -86,10 +84,3 @@ def check_container(path: Path, target: EncoderTarget) -> None:
             raise UnsupportedFormat(
                 f"{path.suffix} cannot hold {name}; {path.stem}.mkv can, or another codec fits", Use(codec="auto")
             ) from error
-    # PyAV does not pass the pixel aspect ratio to Matroska's muxer, so only codecs that store it themselves keep it.
-    if kind in NO_NEGATIVE_TIMES and target.aspect not in (None, 1) and not codec.stores_aspect:
-        message = (
-            f"{path}: its pixels have an aspect ratio of {target.aspect}, which {name} cannot store in {path.suffix}; "
-            f"{path.stem}.mp4 can, or another codec"
-        )
-        warnings.warn(LossWarning(message), stacklevel=3)

@@ -15,6 +15,7 @@ import numpy as np
 
 from hyperacuity.formats.video.corrections import Continuity, StampLog, StreamCorrection, Ticks
 from hyperacuity.formats.video.timeline import is_restart
+from hyperacuity.quantiles import median
 
 # Time stamps of one stream in a file go back by less only where a muxer was careless, in seconds.
 _BACK, _BACK_STEADY = 0.1, 1.0
@@ -85,7 +86,7 @@ class _Track:
         self.wrong = np.zeros(len(self.times), bool)
         steps = np.diff(np.sort(self.shown))
         steps = steps[steps > 0]
-        self.step = int(np.median(steps)) if len(steps) else max(1, round(interval / log.time_base))
+        self.step = int(median(steps)) if len(steps) else max(1, round(interval / log.time_base))
         self._base = float(log.time_base)
 
     def seconds(self, ticks: Any) -> float:
@@ -154,7 +155,7 @@ class _Track:
             for index in np.flatnonzero(self.wrong[begin:end]) + begin:
                 near = slice(max(begin, index - _NEIGHBOURS), min(end, index + _NEIGHBOURS + 1))
                 right = ~self.wrong[near]
-                delay = np.median((self.shown[near] - self.times[near])[right])
+                delay = median((self.shown[near] - self.times[near])[right])
                 earlier = np.flatnonzero(~self.wrong[begin:index]) + begin
                 before = self.times[earlier[-1]] + (index - earlier[-1] - 1) * self.step if len(earlier) else None
                 decoded = self.times[near][right].min() - self.step if before is None else before + self.step

@@ -11,6 +11,8 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
+from hyperacuity.quantiles import median
+
 Ticks = NDArray[np.int64]
 
 _UNKNOWN = -(1 << 62)
@@ -68,7 +70,7 @@ class StampLog:
             return np.zeros_like(times)
         durations = np.array(self.durations, np.int64)
         durations = durations[durations > 0]
-        step = int(np.median(durations)) if len(durations) else 0
+        step = int(median(durations)) if len(durations) else 0
         index = np.arange(len(times))
         last = np.maximum.accumulate(np.where(times == _UNKNOWN, known[0], index))
         followed: Ticks = times[last] + step * (index - last)

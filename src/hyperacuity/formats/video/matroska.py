@@ -1,7 +1,8 @@
-"""Chapters of Matroska files, which FFmpeg's muxers write only in part.
+"""What FFmpeg's muxers write of Matroska files only in part: chapters, and the size at which a video is shown.
 
 FFmpeg knows one list of chapters with one title each, and its muxer inside another one writes none. A Matroska file
-has editions, chapters inside chapters, titles in several languages, and flags of players.
+has editions, chapters inside chapters, titles in several languages, and flags of players. PyAV does not tell the muxer
+the shape of pixels; without it, players take them for squares.
 
 Source: RFC 9559 (Matroska), RFC 8794 (EBML).
 """
@@ -11,6 +12,7 @@ from __future__ import annotations
 import io
 import struct
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import IO, Any
@@ -19,6 +21,11 @@ from hyperacuity.errors import BadOutput
 
 _EBML, _SEGMENT, _SEEK_HEAD, _CHAPTERS = 0x1A45DFA3, 0x18538067, 0x114D9B74, 0x1043A770
 _CLUSTER, _VOID, _CHECKSUM = 0x1F43B675, 0xEC, 0xBF
+_TRACKS, _TRACK, _NAME, _VIDEO = 0x1654AE6B, 0xAE, 0x536E, 0xE0
+# The last is its unit, which FFmpeg sets to "unknown"; without it, it is pixels.
+_SHOWN_WIDTH, _SHOWN_HEIGHT, _SHOWN_UNIT = 0x54B0, 0x54BA, 0x54B2
+# A track's name begins with this until `set_display` has replaced it: more bytes than the elements that come instead.
+_RESERVED = "-" * 64
 # More bytes than the identifiers and sizes of the elements around chapters.
 _HEAD = 64
 _SEEK, _SEEK_ID, _SEEK_POSITION = 0x4DBB, 0x53AB, 0x53AC
@@ -189,6 +196,69 @@ def add_chapters(path: Path, chapters: bytes) -> None:
         file.write(longer + _id(_VOID) + _size(rest) + bytes(rest))
 
 
+@dataclass(frozen=True)
+class Display:
+    """How the video of a file is shown.
+
+    Attributes:
+        width, height: Of what is shown, in pixels; of one view, if the video holds two.
+        name: Of its track; "" for none.
+    """
+
+    width: int
+    height: int
+    name: str = ""
+
+    @property
+    def reserved(self) -> str:
+        """A name for the track with room for the size."""
+        return _RESERVED + self.name
+
+
+def set_display(path: Path, display: Display) -> None:
+    """Write the size at which a video is shown, and the name of its track, in place of the name that was reserved.
+
+    Raises:
+        BadOutput: If the file has no track of that name.
+    """
+    with path.open("r+b") as file:
+        head, size = _header(file)
+        while head != _SEGMENT:
+            file.seek(size, 1)
+            head, size = _header(file)
+        while head != _TRACKS:
+            head, size = _header(file)
+            if head != _TRACKS:
+                file.seek(size, 1)
+        end = file.tell() + size
+        while file.tell() < end:
+            head, size = _header(file)
+            content = file.read(size)
+            if head == _TRACK and (_NAME, display.reserved.encode()) in (track := list(_children(content))):
+                file.seek(-size, 1)
+                file.write(_with_display(track, display, size))
+                return
+    raise BadOutput(f"{path} has no place for the size of its video")
+
+
+def _with_display(track: list[tuple[int, bytes]], display: Display, size: int) -> bytes:
+    """The content of a track with the size, filled up to the length that it had."""
+    made = b""
+    for kind, value in track:
+        if kind == _VIDEO:
+            outdated = (_SHOWN_WIDTH, _SHOWN_HEIGHT, _SHOWN_UNIT)
+            kept = [(head, inner) for head, inner in _children(value) if head not in outdated]
+            shown = ((_SHOWN_WIDTH, display.width), (_SHOWN_HEIGHT, display.height))
+            kept += [(head, struct.pack(">I", side)) for head, side in shown]
+            made += _short_element(kind, b"".join(_short_element(*each) for each in kept))
+        elif kind == _NAME:
+            made += _short_element(kind, display.name.encode()) if display.name else b""
+        elif kind != _VOID:
+            made += _short_element(kind, value)
+    rest = size - len(made) - 9
+    return made + _id(_VOID) + _size(rest) + bytes(rest)
+
+
 def _replace_reserved(file: IO[bytes], content: bytes) -> bool:
     """Write chapters in place of others before the frames, if there are any that are longer."""
     place = file.tell()
@@ -235,6 +305,12 @@ def _id(identifier: int) -> bytes:
 def _size(size: int) -> bytes:
     """A size in eight bytes."""
     return struct.pack(">Q", size | 1 << 56)
+
+
+def _short_element(identifier: int, content: bytes) -> bytes:
+    """An element whose size has as few bytes as possible."""
+    width = -(-(len(content) + 1).bit_length() // 7)
+    return _id(identifier) + (len(content) | 1 << 7 * width).to_bytes(width, "big") + content
 
 
 def _element(identifier: int, content: bytes) -> bytes:

@@ -14,7 +14,7 @@ from hyperacuity.formats.protocol import LossWarning
 from hyperacuity.formats.video import copying
 from hyperacuity.formats.video.containers import NO_NEGATIVE_TIMES
 from hyperacuity.formats.video.encoder import EncoderTarget
-from hyperacuity.formats.video.matroska import add_chapters
+from hyperacuity.formats.video.matroska import add_chapters, set_display
 from hyperacuity.formats.video.opening import begin_time, open_result
 from hyperacuity.formats.video.packets import StoredPacket
 from hyperacuity.formats.video.source import VideoSource
@@ -97,6 +97,8 @@ def mux(
         _warn_of_damage(name, copies)
         if opened.chapters:
             add_chapters(path, opened.chapters)
+        if opened.display is not None:
+            set_display(path, opened.display)
         shown = [time - shift for time in sorted(pts)]
         summaries = [copy.summary for copy in copies if copy.packets]
         return MuxedFile(index, shown, video.time_base, summaries, opened.attached, shift * video.time_base)

@@ -14,7 +14,14 @@ from hyperacuity.formats.video import copying
 from hyperacuity.formats.video.containers import BROADCAST, MATROSKA, NO_NEGATIVE_TIMES, Discard, open_target
 from hyperacuity.formats.video.encoder import EncoderTarget
 from hyperacuity.formats.video.ffmpeg import error_text, keep_thread_priority
-from hyperacuity.formats.video.matroska import count_chapters, encode_chapters, read_chapters, reserve, shift_chapters
+from hyperacuity.formats.video.matroska import (
+    Display,
+    count_chapters,
+    encode_chapters,
+    read_chapters,
+    reserve,
+    shift_chapters,
+)
 from hyperacuity.formats.video.projection import add_template_stream
 from hyperacuity.formats.video.selecting import is_cover
 from hyperacuity.formats.video.source import VideoSource
@@ -35,6 +42,7 @@ class OpenResult:
         origin: The source's time, in seconds, that becomes 0.
         losses: A clause for each thing that the container cannot hold.
         chapters: Those that FFmpeg does not write, or not as well; see `matroska.add_chapters`.
+        display: How the video is shown, if its pixels are not squares; see `matroska.set_display`.
     """
 
     container: av.container.OutputContainer
@@ -44,6 +52,7 @@ class OpenResult:
     origin: Fraction
     losses: list[str] = field(default_factory=list)
     chapters: bytes = b""
+    display: Display | None = None
 
 
 def check_result(kind: str, video: VideoSource, encoder: EncoderTarget, name: str) -> list[str]:
@@ -97,7 +106,7 @@ def open_result(
         begin: The time of the source, in seconds, from which streams are copied.
     """
     streams = [one for one in source.streams if not _is_rebuilt(one, video)] if source else []
-    covers = copying.read_covers(video) if source else {}
+    covers = copying.read_covers(video) if any(map(is_cover, streams)) else {}
     losses: list[str] = []
     holds = {stream.index: copying.fits(stream, kind, covers.get(stream.index)) for stream in streams}
     chained = "unofficially" in holds.values()
@@ -105,6 +114,7 @@ def open_result(
     target = open_target(path, kind, options, chained=chained)
     like = next((one for one in source.streams if one.index == video.index), None) if source else None
     encoded = _add_video(target, kind, video, encoder, like, losses)
+    display = _reserve_display(encoded, kind, video, encoder)
     losses += lost
     copies: list[copying.StreamCopy] = []
     for stream in streams:
@@ -146,7 +156,7 @@ def open_result(
     for copy in copies:
         if kind in copying.ISO and is_cover(copy.source):
             copying.mux_cover(target, copy, covers[copy.source.index])
-    return OpenResult(target, encoded, timed, len(copies) - len(timed), origin, losses, chapters)
+    return OpenResult(target, encoded, timed, len(copies) - len(timed), origin, losses, chapters, display)
 
 
 def _is_rebuilt(stream: av.stream.Stream, video: VideoSource) -> bool:
@@ -194,6 +204,18 @@ def _origin(video: VideoSource, begin: Fraction, indices: Sequence[int], kind: s
 def _floored(time: Fraction, video: VideoSource) -> Fraction:
     """Rounded down to the video's time base."""
     return math.floor(time / video.time_base) * video.time_base
+
+
+def _reserve_display(stream: av.VideoStream, kind: str, video: VideoSource, encoder: EncoderTarget) -> Display | None:
+    """How a video whose pixels are not squares is shown; other containers than Matroska take it from FFmpeg."""
+    if kind not in MATROSKA or encoder.aspect in (None, 1):
+        return None
+    assert encoder.aspect is not None
+    beside, above = (1, 1) if video.projection is None else video.projection.views
+    width, height = Fraction(encoder.frame_format.width, beside), Fraction(encoder.frame_format.height, above)
+    display = Display(round(width * encoder.aspect), round(height), stream.metadata.get("title", ""))
+    stream.metadata["title"] = display.reserved
+    return display
 
 
 def _add_video(

@@ -31,6 +31,8 @@ _STEREO_MODES = {
     6: ("row_interleaved_lr", "row_interleaved_rl"),
     7: ("col_interleaved_lr", "col_interleaved_rl"),
 }
+# Arrangements of two views beside and above one another, also in columns and rows of pixels.
+_BESIDE, _ABOVE = (1, 7), (2, 6)
 # MP4 has only these, not swapped.
 _ISO_STEREO = {1: 2, 2: 1}
 _PARENTS = (b"moov", b"trak", b"mdia", b"minf", b"stbl")
@@ -62,6 +64,15 @@ class Projection:
         if self.stereo is None or self.stereo[0] not in _STEREO_MODES:
             return None
         return _STEREO_MODES[self.stereo[0]][self.stereo[1] & 1]
+
+    @property
+    def views(self) -> tuple[int, int]:
+        """How many views lie (beside, above) one another; Matroska states the size of one of them.
+
+        Source: RFC 9559, sections 5.1.4.1.28.3 (the arrangements) and 18.10 (their sizes).
+        """
+        arrangement = 0 if self.stereo is None else self.stereo[0]
+        return (2 if arrangement in _BESIDE else 1), (2 if arrangement in _ABOVE else 1)
 
     def losses(self, kind: str) -> list[str]:
         """Return a clause for each part that a container cannot hold."""

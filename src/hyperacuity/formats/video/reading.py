@@ -27,6 +27,7 @@ from hyperacuity.formats.video.scanning import (
 )
 from hyperacuity.formats.video.shapes import FrameShape, ShapeTracker, fit
 from hyperacuity.formats.video.timeline import WHOLE, DecodingOrder
+from hyperacuity.formats.video.transport import is_whole_before_join
 from hyperacuity.formats.video.truncation import count_missing
 
 if TYPE_CHECKING:
@@ -114,9 +115,15 @@ class FrameReader:
         for frame in decoded:
             frame.pts = self._order.take() if self._order is not None else self._known_time(frame)
             self._last = frame.pts
-        # Where recordings were joined, the demuxer marks a packet as corrupt although it is whole.
-        corrupt = packet.is_corrupt and not self._corrector.at_seam
+        corrupt = packet.is_corrupt and not self._corrector.at_seam and not self._is_joined(packet)
         return decoded, PacketRecord(time, packet.is_keyframe, corrupt, packet.is_discard, decodable)
+
+    def _is_joined(self, packet: av.Packet[Any]) -> bool:
+        """Whether a packet that the demuxer marks as corrupt is whole, since recordings were joined behind it."""
+        path = self._video.source
+        if not isinstance(path, Path) or self._container.format.name != "mpegts" or packet.pos is None:
+            return False
+        return is_whole_before_join(path, packet.pos)
 
     def _known_time(self, frame: av.VideoFrame) -> int:
         """The time stamp of a frame; without one, it follows the frame before."""

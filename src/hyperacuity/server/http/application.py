@@ -6,17 +6,20 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Request, Response
+from starlette.routing import Match, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
 import hyperacuity
 from hyperacuity.server.folders import Folders
-from hyperacuity.server.http import identity, jobs, problems, results, system, uploads
+from hyperacuity.server.http import description, identity, jobs, problems, results, system, uploads
 from hyperacuity.server.http.events import Notifier
 from hyperacuity.server.http.guard import Guard
+from hyperacuity.server.http.problems import Problem
 from hyperacuity.server.http.state import ServerState
 from hyperacuity.server.options import ServerOptions
 from hyperacuity.server.store import Store
@@ -24,10 +27,13 @@ from hyperacuity.server.workers import Workers
 
 _LOG = logging.getLogger(__name__)
 _PAGE = Path(__file__).parents[1] / "page"
+_METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE")
 # Seconds between two sweeps.
 _SWEEP = 600.0
 # Seconds for which a folder without a row may be one whose row is on its way.
 _FRESH = 3600.0
+# Threads for what waits: a transaction waits for the disk, and must not keep all others from answering.
+_THREADS = 64
 # Seconds between two looks for jobs whose worker was lost with its server.
 _RECOVER = 5.0
 
@@ -60,13 +66,28 @@ def build(
     for router in (uploads.router, results.router, jobs.router, system.router, identity.router):
         app.include_router(router, prefix="/v1")
     app.include_router(system.health)
+    description.describe_logins(app)
+    app.router.add_route("/v1/{path:path}", _refuse, list(_METHODS), include_in_schema=False)
     app.mount("/", StaticFiles(directory=_PAGE, html=True))
     return Guard(app, options)
+
+
+async def _refuse(request: Request) -> Response:
+    """Answer what no route takes: 405 with all methods of that address, or 404."""
+    routes = [route for route in request.app.routes if getattr(route, "endpoint", _refuse) is not _refuse]
+    routes += [route for route in request.app.routes if not isinstance(route, Route | Mount)]  # FastAPI's own
+    scopes = ({**request.scope, "method": method, "path_params": {}} for method in _METHODS)
+    allowed = {scope["method"] for scope in scopes if any(route.matches(scope)[0] == Match.FULL for route in routes)}
+    if not allowed:
+        raise Problem(404, "there is nothing at this address")
+    methods = ", ".join(sorted(allowed))
+    raise Problem(405, f"{request.method} is not possible here; {methods} is", {"Allow": methods})
 
 
 @contextlib.asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     server: ServerState = app.state.server
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(_THREADS, "waiting"))
     only = server.options.store == "sqlite"
     await asyncio.to_thread(server.store.recover, server.result_expiry(), everything=only)
     await asyncio.to_thread(sweep, server, age=0.0 if only else _FRESH)

@@ -14,9 +14,9 @@ from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from hyperacuity import formats, zoo
 from hyperacuity.errors import HyperacuityError
-from hyperacuity.server.http import results, uploads
+from hyperacuity.server.folders import BEFORE
+from hyperacuity.server.http import description, results, uploads
 from hyperacuity.server.http.identity import Owner
 from hyperacuity.server.http.problems import Problem
 from hyperacuity.server.http.state import ServerState, state_of
@@ -50,7 +50,7 @@ class Submission(BaseModel):
     priority: int = Field(default=0, ge=-10, le=10)
 
 
-@router.post("/jobs", status_code=201)
+@router.post("/jobs", status_code=201, responses={201: description.NEW_JOB})
 async def submit(
     submission: Submission,
     request: Request,
@@ -61,7 +61,7 @@ async def submit(
     server = state_of(request)
     upload = await uploads.find_upload(server, submission.upload, owner)
     if idempotency_key is not None:
-        earlier = await asyncio.to_thread(server.store.job_of_key, owner.id, idempotency_key)
+        earlier = await server.read(server.store.job_of_key, owner.id, idempotency_key)
         if earlier is not None:
             return JSONResponse(await view(server, earlier), 201, {"Location": f"jobs/{earlier.id}"})
     if not upload.complete:
@@ -70,7 +70,12 @@ async def submit(
     return JSONResponse(await view(server, job), 201, {"Location": f"jobs/{job.id}"})
 
 
-@router.post("/upscale")
+@router.post(
+    "/upscale",
+    status_code=202,
+    responses={202: description.NEW_JOB, **description.RESULT},
+    openapi_extra=description.SENDING,
+)
 async def upscale(
     request: Request,
     owner: Owner,
@@ -91,7 +96,7 @@ async def upscale(
         raise server.refuse("size", Problem(413, f"the file has {int(declared):,} bytes; this server takes {limit:,}"))
     task = {"size": {"scale": scale} if scale is not None else {}, "options": {"model": model} if model else {}}
     submission = Submission(upload="0" * 32, task={key: value for key, value in task.items() if value}, ending=ending)
-    _checked(submission)
+    await asyncio.to_thread(_checked, submission)
     upload = await uploads.new_upload(server, owner, uploads.plain_name(name), int(declared))
     reached = await uploads.receive(server, upload, request)
     if reached != upload.length:
@@ -105,7 +110,7 @@ async def upscale(
     return JSONResponse(await view(server, job), 202, {"Location": f"jobs/{job.id}"})
 
 
-@router.get("/jobs")
+@router.get("/jobs", responses={200: description.JOBS})
 async def listing(
     request: Request,
     owner: Owner,
@@ -114,30 +119,30 @@ async def listing(
 ) -> Response:
     """The jobs of who asks, newest first."""
     server = state_of(request)
-    found = await asyncio.to_thread(server.store.jobs, owner.id, limit, before)
+    found = await server.read(server.store.jobs, owner.id, limit, before)
     return JSONResponse({"jobs": [await view(server, job) for job in found]})
 
 
-@router.get("/jobs/{job}")
+@router.get("/jobs/{job}", responses={200: description.JOB})
 async def one(job: str, request: Request, owner: Owner) -> Response:
     """One job."""
     server = state_of(request)
     return JSONResponse(await view(server, await find_job(server, job, owner)))
 
 
-@router.get("/jobs/{job}/events")
+@router.get("/jobs/{job}/events", response_class=Response, responses=description.EVENTS)
 async def events(job: str, request: Request, owner: Owner, last_event_id: Annotated[int, Header(ge=0)] = 0) -> Response:
     """The changes of a job as server-sent events, from Last-Event-ID on, until it has ended."""
     server = state_of(request)
     found = await find_job(server, job, owner)
-    if found.state.ended and not await asyncio.to_thread(server.store.events, found.id, last_event_id):
+    if found.state.ended and not await server.read(server.store.events, found.id, last_event_id):
         return Response(status_code=204)  # by which a browser knows not to connect again
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     stream = _stream(server, found, last_event_id)
     return StreamingResponse(stream, media_type="text/event-stream", headers=headers)
 
 
-@router.post("/jobs/{job}/cancel")
+@router.post("/jobs/{job}/cancel", status_code=202, responses={202: description.JOB})
 async def cancel(job: str, request: Request, owner: Owner) -> Response:
     """Ask a job to end."""
     server = state_of(request)
@@ -157,7 +162,7 @@ async def remove(job: str, request: Request, owner: Owner) -> Response:
         raise Problem(409, f"the job is {found.state}; cancel it first")
     await asyncio.to_thread(server.store.remove_job, found.id)
     await asyncio.to_thread(server.folders.remove_job, found.id)
-    if not await asyncio.to_thread(server.store.in_use, found.upload, ended=True):
+    if not await server.read(server.store.in_use, found.upload, ended=True):
         await asyncio.to_thread(server.store.remove_upload, found.upload)
         await asyncio.to_thread(server.folders.remove_upload, found.upload)
     return Response(status_code=204)
@@ -169,7 +174,7 @@ async def find_job(server: ServerState, job: str, owner: User) -> Job:
     Raises:
         Problem: 404, also for a job of another user.
     """
-    found = await asyncio.to_thread(server.store.job, job, owner.id)
+    found = await server.read(server.store.job, job, owner.id)
     if found is None:
         raise Problem(404, "there is no such job, or it has expired")
     return found
@@ -193,7 +198,7 @@ async def view(server: ServerState, job: Job) -> dict[str, Any]:
         "expires": job.expires or None,
     }
     if job.state == JobState.WAITING:
-        shown["ahead"] = await asyncio.to_thread(server.store.place, job)
+        shown["ahead"] = await server.read(server.store.place, job)
     if job.state == JobState.RUNNING and job.progress > 0:
         passed = time.time() - job.started
         shown["seconds_left"] = round(passed * (1 - job.progress) / job.progress, 1)
@@ -203,12 +208,13 @@ async def view(server: ServerState, job: Job) -> dict[str, Any]:
         shown["outcome"] = outcome
         shown["result"] = f"jobs/{job.id}/result"
         shown["result_name"] = results.download_name(server, job)
+        shown["previews"] = (server.folders.job(job.id) / BEFORE).is_file()
     return shown
 
 
 async def _submit(server: ServerState, owner: User, upload: Upload, submission: Submission, key: str | None) -> Job:
-    task = _checked(submission)
-    counts = await asyncio.to_thread(server.store.counts, owner.id)
+    task = await asyncio.to_thread(_checked, submission)
+    counts = await server.read(server.store.counts, owner.id)
     limit = server.options.max_waiting_jobs
     if counts["waiting"] >= limit:
         detail = f"{counts['waiting']} of your jobs are waiting; this server lets {limit} wait"
@@ -234,6 +240,9 @@ def _checked(submission: Submission) -> dict[str, Any]:
     Raises:
         Problem: 422, with the field.
     """
+    # Imported with the first job, so that the server listens sooner.
+    from hyperacuity import formats, zoo
+
     for part, names in _FORBIDDEN.items():
         inner = submission.task.get(part)
         for name in names:
@@ -275,7 +284,7 @@ async def _stream(server: ServerState, job: Job, after: int) -> AsyncIterator[st
         last = after
         while not server.notifier.ended:
             changed.clear()
-            for event in await asyncio.to_thread(server.store.events, job.id, last):
+            for event in await server.read(server.store.events, job.id, last):
                 last = event.number
                 yield _line(event)
                 if event.kind in ("done", "failed", "cancelled"):

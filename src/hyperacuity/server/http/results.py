@@ -13,8 +13,8 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import Message as ASGIMessage
 from starlette.types import Receive, Scope, Send
 
-from hyperacuity.server import previews
-from hyperacuity.server.http import jobs
+from hyperacuity.server.folders import AFTER, BEFORE
+from hyperacuity.server.http import description, jobs
 from hyperacuity.server.http.identity import Owner
 from hyperacuity.server.http.problems import Problem
 from hyperacuity.server.http.state import ServerState, state_of
@@ -26,7 +26,7 @@ _MOST_IN_ARCHIVE = 1000
 router = APIRouter()
 
 
-@router.get("/jobs/{job}/result")
+@router.get("/jobs/{job}/result", response_class=Response, responses=description.RESULT)
 async def result(job: str, request: Request, owner: Owner) -> Response:
     """The result, as a download; parts of it by Range."""
     server = state_of(request)
@@ -36,19 +36,19 @@ async def result(job: str, request: Request, owner: Owner) -> Response:
     return file_response(server, found)
 
 
-@router.get("/jobs/{job}/before")
+@router.get("/jobs/{job}/before", response_class=Response, responses=description.PREVIEW)
 async def before(job: str, request: Request, owner: Owner) -> Response:
     """The source at the size of the result, at most 4 megapixels."""
-    return await _preview(job, request, owner, previews.BEFORE)
+    return await _preview(job, request, owner, BEFORE)
 
 
-@router.get("/jobs/{job}/after")
+@router.get("/jobs/{job}/after", response_class=Response, responses=description.PREVIEW)
 async def after(job: str, request: Request, owner: Owner) -> Response:
     """The result, at most 4 megapixels."""
-    return await _preview(job, request, owner, previews.AFTER)
+    return await _preview(job, request, owner, AFTER)
 
 
-@router.get("/jobs.zip")
+@router.get("/jobs.zip", response_class=Response, responses=description.ARCHIVE)
 async def archive(request: Request, owner: Owner, id: Annotated[list[str], Query()]) -> Response:  # noqa: A002
     """Several results in one file, without compression, made while it is sent."""
     from zipstream import ZipStream

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 from fastapi import Request
 
@@ -13,6 +16,8 @@ from hyperacuity.server.http.problems import Problem
 from hyperacuity.server.options import ServerOptions
 from hyperacuity.server.store import Store
 from hyperacuity.server.workers import Workers
+
+T = TypeVar("T")
 
 
 @dataclass
@@ -53,6 +58,10 @@ class ServerState:
             least = self.options.min_free_share
             detail = f"the server's disk would have {max(0.0, left):.0%} left; it keeps {least:.0%} free"
             raise self.refuse("disk", Problem(507, detail))
+
+    async def read(self, verb: Callable[..., T], *values: Any, **named: Any) -> T:
+        """Call a verb of the store that only reads; in a thread, where that waits for a database."""
+        return verb(*values, **named) if self.store.reads_at_once else await asyncio.to_thread(verb, *values, **named)
 
     def upload_expiry(self) -> float:
         """Return when an upload that is written to now expires."""

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse, PlainTextResponse
 
 import hyperacuity
-from hyperacuity import zoo
+from hyperacuity.server.http import description
 from hyperacuity.server.http.identity import Owner
 from hyperacuity.server.http.state import ServerState, state_of
 
@@ -38,12 +38,7 @@ health = APIRouter()
 @router.get("/models")
 async def models(_: Owner) -> Response:
     """The cards of the installed models, with the megapixels of result per second that were measured for them."""
-    speed, machine = zoo.speed()
-    cards = [
-        dataclasses.asdict(model.card) | {"family": model.card.family, "speed": speed.get(name)}
-        for name, model in zoo.models().items()
-    ]
-    return JSONResponse({"models": cards, "default": zoo.DEFAULT, "presets": zoo.PRESETS, "measured_on": machine})
+    return JSONResponse(await asyncio.to_thread(_models))
 
 
 @router.get("/limits")
@@ -51,33 +46,44 @@ async def limits(request: Request, owner: Owner) -> Response:
     """What the server takes, what is kept for how long, and what who asks has used."""
     server = state_of(request)
     counts, kept = await asyncio.gather(
-        asyncio.to_thread(server.store.counts, owner.id), asyncio.to_thread(server.store.bytes_of, owner.id)
+        server.read(server.store.counts, owner.id), server.read(server.store.bytes_of, owner.id)
     )
     content: dict[str, Any] = {name: getattr(server.options, name) for name in _LIMITS}
     used = {"waiting_jobs": counts["waiting"], "bytes": kept}
     return JSONResponse(content | {"used": used, "auth": server.options.auth, "version": hyperacuity.__version__})
 
 
-@health.get("/livez")
+@health.get("/livez", response_class=Response, responses=description.TEXT)
 async def live() -> Response:
     """Whether the process answers."""
     return PlainTextResponse("ok")
 
 
-@health.get("/readyz")
+@health.get("/readyz", response_class=Response, responses=description.TEXT | {503: description.TEXT[200]})
 async def ready(request: Request) -> Response:
     """Whether jobs would be done: the store can be read, workers run, the disk has room."""
     reason = await asyncio.to_thread(_not_ready, state_of(request))
     return PlainTextResponse("ok") if reason is None else PlainTextResponse(reason, 503)
 
 
-@health.get("/metrics")
+@health.get("/metrics", response_class=Response, responses=description.TEXT)
 async def metrics(request: Request, _: Owner) -> Response:
     """Numbers for Prometheus; no label comes from a client."""
     from prometheus_client import CONTENT_TYPE_LATEST
 
     content = await asyncio.to_thread(_metrics, state_of(request))
     return Response(content, media_type=CONTENT_TYPE_LATEST)
+
+
+def _models() -> dict[str, Any]:
+    from hyperacuity import zoo  # loads numpy, which nothing else here needs
+
+    speed, machine = zoo.speed()
+    cards = [
+        dataclasses.asdict(model.card) | {"family": model.card.family, "speed": speed.get(name)}
+        for name, model in zoo.models().items()
+    ]
+    return {"models": cards, "default": zoo.DEFAULT, "presets": zoo.PRESETS, "measured_on": machine}
 
 
 def _not_ready(server: ServerState) -> str | None:

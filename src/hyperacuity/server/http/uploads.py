@@ -14,6 +14,7 @@ from typing import IO
 from fastapi import APIRouter, Request, Response
 from starlette.requests import ClientDisconnect
 
+from hyperacuity.server.http import description
 from hyperacuity.server.http.identity import Owner
 from hyperacuity.server.http.problems import Problem
 from hyperacuity.server.http.state import ServerState, state_of
@@ -30,7 +31,7 @@ _LONGEST_NAME = 255
 router = APIRouter()
 
 
-@router.options("/uploads")
+@router.options("/uploads", status_code=204)
 async def describe(request: Request) -> Response:
     """Say what the server can do."""
     limit = str(state_of(request).options.max_upload_bytes)
@@ -38,7 +39,13 @@ async def describe(request: Request) -> Response:
     return _answer(204, headers)
 
 
-@router.post("/uploads", status_code=201)
+@router.post(
+    "/uploads",
+    status_code=201,
+    response_class=Response,
+    responses=description.CREATED,
+    openapi_extra=description.CREATION,
+)
 async def create(request: Request, owner: Owner) -> Response:
     """Begin an upload; its bytes follow by PATCH."""
     _check_version(request)
@@ -50,7 +57,7 @@ async def create(request: Request, owner: Owner) -> Response:
     return _answer(201, headers)
 
 
-@router.head("/uploads/{upload}")
+@router.head("/uploads/{upload}", response_class=Response, responses=description.OFFSET, openapi_extra=description.TUS)
 async def offset(upload: str, request: Request, owner: Owner) -> Response:
     """Say how many bytes have arrived."""
     _check_version(request)
@@ -59,7 +66,7 @@ async def offset(upload: str, request: Request, owner: Owner) -> Response:
     return _answer(200, headers | {"Upload-Expires": _date(found.expires)})
 
 
-@router.patch("/uploads/{upload}", status_code=204)
+@router.patch("/uploads/{upload}", status_code=204, responses=description.REACHED, openapi_extra=description.APPENDING)
 async def append(upload: str, request: Request, owner: Owner) -> Response:
     """Add bytes at the offset that has been reached."""
     _check_version(request)
@@ -81,7 +88,7 @@ async def append(upload: str, request: Request, owner: Owner) -> Response:
     return _answer(204, {"Upload-Offset": str(reached), "Upload-Expires": _date(server.upload_expiry())})
 
 
-@router.delete("/uploads/{upload}", status_code=204)
+@router.delete("/uploads/{upload}", status_code=204, openapi_extra=description.TUS)
 async def terminate(upload: str, request: Request, owner: Owner) -> Response:
     """Forget an upload and its bytes."""
     _check_version(request)
@@ -89,7 +96,7 @@ async def terminate(upload: str, request: Request, owner: Owner) -> Response:
     found = await find_upload(server, upload, owner)
     if upload in server.writing:
         raise Problem(409, "another request is writing to this upload")
-    if await asyncio.to_thread(server.store.in_use, found.id):
+    if await server.read(server.store.in_use, found.id):
         raise Problem(409, "a job that has not ended needs this upload")
     await asyncio.to_thread(server.store.remove_upload, found.id)
     await asyncio.to_thread(server.folders.remove_upload, found.id)
@@ -107,7 +114,7 @@ async def new_upload(server: ServerState, owner: User, name: str, length: int) -
         raise server.refuse("size", Problem(413, f"the file has {length:,} bytes; this server takes {limit:,}"))
     if length == 0:
         raise server.refuse("size", Problem(400, "the file is empty"))
-    kept = await asyncio.to_thread(server.store.bytes_of, owner.id)
+    kept = await server.read(server.store.bytes_of, owner.id)
     if kept + length > server.options.max_bytes:
         detail = f"you keep {kept:,} bytes here; with {length:,} more it would be over {server.options.max_bytes:,}"
         raise server.refuse("quota", Problem(429, detail, {"Retry-After": "3600"}))
@@ -126,7 +133,7 @@ async def find_upload(server: ServerState, upload: str, owner: User) -> Upload:
     Raises:
         Problem: 404.
     """
-    found = await asyncio.to_thread(server.store.upload, upload, owner.id)
+    found = await server.read(server.store.upload, upload, owner.id)
     if found is None:
         raise Problem(404, "there is no such upload, or it has expired")
     return found

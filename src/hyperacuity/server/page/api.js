@@ -1,9 +1,10 @@
 // Requests to the server, relative to the page, so that it works below any path.
 
 export class Problem extends Error {
-  constructor(status, detail) {
+  constructor(status, detail, ours) {
     super(detail);
     this.status = status;
+    this.ours = ours; // whether the server said so, and not a proxy before it
   }
 }
 
@@ -11,9 +12,9 @@ export async function request(path, options = {}) {
   const answer = await fetch(`v1/${path}`, { credentials: "same-origin", ...options });
   if (!answer.ok) {
     const content = await answer.json().catch(() => ({}));
-    throw new Problem(answer.status, content.detail ?? (answer.status === 413
-      ? "A proxy before the server does not take files of this size."
-      : `The server answered ${answer.status}.`));
+    const text = answer.status === 413 ? "A proxy in front of the server refuses files of this size."
+      : `The server answered with error ${answer.status}.`;
+    throw new Problem(answer.status, content.detail ?? text, "detail" in content);
   }
   return answer;
 }

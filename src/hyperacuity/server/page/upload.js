@@ -5,6 +5,7 @@ import { Problem, request } from "./api.js";
 
 const VERSION = { "Tus-Resumable": "1.0.0" };
 const PART = 8 * 1024 * 1024;
+const LEAST_PART = 128 * 1024;
 const KEY = "hyperacuity-uploads";
 
 const identity = (file) => [file.name, file.size, file.lastModified].join("\n");
@@ -79,6 +80,7 @@ export async function forget({ key, id }) {
 // Sends a file and returns the id of its upload. `report` gets the share that has arrived; `signal` ends it.
 export async function upload(file, report, signal) {
   let state = null;
+  let part = PART;
   for (let attempt = 0; ; attempt += 1) {
     try {
       state = (await resume(file)) ?? (await begin(file));
@@ -89,7 +91,7 @@ export async function upload(file, report, signal) {
           headers: {
             ...VERSION, "Upload-Offset": String(state.offset), "Content-Type": "application/offset+octet-stream",
           },
-          body: file.slice(state.offset, state.offset + PART),
+          body: file.slice(state.offset, state.offset + part),
         });
         state.offset = Number(answer.headers.get("Upload-Offset"));
         attempt = 0;
@@ -97,6 +99,10 @@ export async function upload(file, report, signal) {
       }
       return state.id;
     } catch (error) {
+      // A proxy that refuses large requests takes smaller ones.
+      const refused = error instanceof Problem && error.status === 413 && !error.ours;
+      if ((refused || attempt > 1) && part > LEAST_PART) part /= 2;
+      if (refused && part > LEAST_PART) continue;
       const hopeless = error.name === "AbortError" || (error instanceof Problem && error.status !== 409 && error.status < 500);
       if (hopeless || (error instanceof Problem && error.status === 507)) throw error;
       report(state === null ? 0 : state.offset / file.size, "The connection is lost; it will resume by itself.");

@@ -26,6 +26,10 @@ class Database(ABC):
         """Begin a transaction that other writers wait for; it is rolled back by an exception."""
 
     @abstractmethod
+    def reading(self) -> AbstractContextManager[Transaction]:
+        """Begin to read uploads, jobs and events, as of the last transaction that has ended."""
+
+    @abstractmethod
     def now(self) -> float:
         """The time by which leases end: one clock for all servers."""
 

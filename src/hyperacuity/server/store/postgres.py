@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 from hyperacuity.errors import MissingDependency, UsageError
@@ -51,6 +51,9 @@ class PostgresStore(Store):
     def transaction(self) -> Iterator[Transaction]:
         with self._pool.connection() as connection:
             yield _PostgresTransaction(connection)
+
+    def reading(self) -> AbstractContextManager[Transaction]:
+        return self.transaction()
 
     def now(self) -> float:
         with self.transaction() as run:

@@ -28,6 +28,8 @@ class Store(AccountStore):
 
     # What the SELECT of a claim ends with, so that two servers do not wait for one another.
     claim_lock = ""
+    # Whether those who only read uploads, jobs and events get them from memory.
+    reads_at_once = False
 
     # Uploads
 
@@ -41,7 +43,7 @@ class Store(AccountStore):
 
     def upload(self, upload: str, owner: str) -> Upload | None:
         """Return an upload of this owner, or None."""
-        with self.transaction() as run:
+        with self.reading() as run:
             rows = run.rows(f"SELECT {_UPLOAD} FROM uploads WHERE id = ? AND owner = ?", upload, owner)
         return _upload(rows[0]) if rows else None
 
@@ -58,12 +60,12 @@ class Store(AccountStore):
     def in_use(self, upload: str, *, ended: bool = False) -> bool:
         """Return whether a job that has not ended needs an upload; with `ended`, whether any job does."""
         states = "" if ended else "AND state IN ('waiting', 'running')"
-        with self.transaction() as run:
+        with self.reading() as run:
             return bool(run.rows(f"SELECT 1 FROM jobs WHERE upload = ? {states} LIMIT 1", upload))
 
     def bytes_of(self, owner: str) -> int:
         """Return the bytes of all uploads and results of an owner."""
-        with self.transaction() as run:
+        with self.reading() as run:
             uploads = run.rows("SELECT COALESCE(SUM(length), 0) FROM uploads WHERE owner = ?", owner)
             results = run.rows("SELECT COALESCE(SUM(bytes), 0) FROM jobs WHERE owner = ?", owner)
         return int(uploads[0][0]) + int(results[0][0])
@@ -94,26 +96,26 @@ class Store(AccountStore):
 
     def job_of_key(self, owner: str, idempotency: str) -> Job | None:
         """Return the job that an owner submitted with a key, or None."""
-        with self.transaction() as run:
+        with self.reading() as run:
             rows = run.rows(f"SELECT {_JOB} FROM jobs WHERE owner = ? AND idempotency = ?", owner, idempotency)
         return _job(rows[0]) if rows else None
 
     def job(self, job: str, owner: str) -> Job | None:
         """Return a job of this owner, or None."""
-        with self.transaction() as run:
+        with self.reading() as run:
             rows = run.rows(f"SELECT {_JOB} FROM jobs WHERE id = ? AND owner = ?", job, owner)
         return _job(rows[0]) if rows else None
 
     def jobs(self, owner: str, limit: int, before: float | None = None) -> list[Job]:
         """Return the jobs of an owner, newest first, that were created before a time."""
-        with self.transaction() as run:
+        with self.reading() as run:
             sql = f"SELECT {_JOB} FROM jobs WHERE owner = ? AND created < ? ORDER BY created DESC, id LIMIT ?"
             rows = run.rows(sql, owner, 1e18 if before is None else before, limit)
         return [_job(row) for row in rows]
 
     def place(self, job: Job) -> int:
         """Return how many jobs are before a waiting one, at most."""
-        with self.transaction() as run:
+        with self.reading() as run:
             sql = (
                 "SELECT COUNT(*) FROM jobs WHERE state = 'waiting' AND (priority > ? OR (priority = ? AND created < ?))"
             )
@@ -122,7 +124,7 @@ class Store(AccountStore):
     def counts(self, owner: str | None = None) -> dict[str, int]:
         """Return how many jobs there are in each state, of one owner or of all."""
         where, values = ("WHERE owner = ?", (owner,)) if owner is not None else ("", ())
-        with self.transaction() as run:
+        with self.reading() as run:
             rows = run.rows(f"SELECT state, COUNT(*) FROM jobs {where} GROUP BY state", *values)
         return {state.value: 0 for state in JobState} | {str(state): int(count) for state, count in rows}
 
@@ -167,7 +169,8 @@ class Store(AccountStore):
                 return None
             sql = "UPDATE jobs SET lease = ?, progress = ? WHERE id = ? AND token = ?"
             run.rows(sql, self.now() + lease, progress, claim.job.id, claim.token)
-            if progress != rows[0][1]:
+            if progress != rows[0][1]:  # only the last is kept: a video has thousands
+                run.rows("DELETE FROM events WHERE job = ? AND kind = 'progress'", claim.job.id)
                 _event(run, claim.job.id, "progress", {"progress": round(progress, 4)})
             return bool(rows[0][0])
 
@@ -258,7 +261,7 @@ class Store(AccountStore):
 
     def expired(self, now: float) -> tuple[list[str], list[str]]:
         """Return the ids of the uploads and of the jobs whose time is over."""
-        with self.transaction() as run:
+        with self.reading() as run:
             uploads = run.rows(
                 "SELECT id FROM uploads WHERE expires < ? AND id NOT IN "
                 "(SELECT upload FROM jobs WHERE state IN ('waiting', 'running'))",
@@ -269,7 +272,7 @@ class Store(AccountStore):
 
     def known(self) -> tuple[set[str], set[str]]:
         """Return the ids of all uploads and of all jobs."""
-        with self.transaction() as run:
+        with self.reading() as run:
             uploads, jobs = run.rows("SELECT id FROM uploads"), run.rows("SELECT id FROM jobs")
         return {str(row[0]) for row in uploads}, {str(row[0]) for row in jobs}
 
@@ -277,26 +280,26 @@ class Store(AccountStore):
 
     def events(self, job: str, after: int) -> list[Event]:
         """Return the events of a job after a number, in order."""
-        with self.transaction() as run:
+        with self.reading() as run:
             sql = "SELECT number, job, kind, data FROM events WHERE job = ? AND number > ? ORDER BY number"
             rows = run.rows(sql, job, after)
         return [Event(int(number), str(job), str(kind), json.loads(data)) for number, job, kind, data in rows]
 
     def new_events(self, after: int, limit: int = 1000) -> list[Event]:
         """Return the events of all jobs after a number, in order."""
-        with self.transaction() as run:
+        with self.reading() as run:
             sql = "SELECT number, job, kind, data FROM events WHERE number > ? ORDER BY number LIMIT ?"
             rows = run.rows(sql, after, limit)
         return [Event(int(number), str(job), str(kind), json.loads(data)) for number, job, kind, data in rows]
 
     def last_event(self) -> int:
         """Return the number of the last event; 0 without any."""
-        with self.transaction() as run:
+        with self.reading() as run:
             return int(run.rows("SELECT COALESCE(MAX(number), 0) FROM events")[0][0])
 
     def queue_age(self) -> float:
         """Return how many seconds the oldest waiting job has waited; 0 without any."""
-        with self.transaction() as run:
+        with self.reading() as run:
             oldest = run.rows("SELECT MIN(created) FROM jobs WHERE state = 'waiting'")[0][0]
         return 0.0 if oldest is None else max(0.0, self.now() - float(oldest))
 

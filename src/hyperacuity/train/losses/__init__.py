@@ -12,6 +12,7 @@ from hyperacuity.train.losses.charbonnier import charbonnier
 from hyperacuity.train.losses.consistency import consistency
 from hyperacuity.train.losses.criterion import Criterion, Losses, losses_record
 from hyperacuity.train.losses.fft import fft
+from hyperacuity.train.losses.flat import flat
 from hyperacuity.train.losses.gradient import gradient
 from hyperacuity.train.losses.l1 import l1
 from hyperacuity.train.losses.loss import LossFunction, LossSettings
@@ -19,6 +20,7 @@ from hyperacuity.train.losses.lpips import Lpips
 from hyperacuity.train.losses.mse import mse
 from hyperacuity.train.losses.perceptual import Perceptual
 from hyperacuity.train.losses.ssim import ssim
+from hyperacuity.train.losses.texture import texture
 from hyperacuity.train.losses.tv import tv
 
 LOSSES: dict[str, LossFunction | type[LossSettings]] = {
@@ -28,6 +30,8 @@ LOSSES: dict[str, LossFunction | type[LossSettings]] = {
     "ssim": ssim,
     "fft": fft,
     "gradient": gradient,
+    "flat": flat,
+    "texture": texture,
     "tv": tv,
     "consistency": consistency,
     "perceptual": Perceptual,
@@ -52,9 +56,11 @@ __all__ = [
     "charbonnier",
     "consistency",
     "fft",
+    "flat",
     "gradient",
     "l1",
     "mse",
     "ssim",
+    "texture",
     "tv",
 ]

@@ -1,0 +1,92 @@
+"""The HTML file of a report: one file, without foreign addresses or programs."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+_STYLE = (
+    "body{font:16px/1.5 sans-serif;max-width:64rem;margin:2rem auto;padding:0 1rem;color:#222}"
+    "h2{font-size:1.1rem;margin:1.6rem 0 .4rem}p{margin:.5rem 0;max-width:50rem}"
+    ".said p:first-child{font-weight:bold}.said{border-left:4px solid #888;padding-left:1rem}"
+    "th{text-align:left;vertical-align:top;padding-right:1rem;font-weight:normal;color:#555;white-space:nowrap}"
+    "td{overflow-wrap:anywhere}.bar{display:inline-block;height:.8em;background:#31688e;margin-right:.5em}"
+    ".pictures{display:flex;flex-wrap:wrap;gap:1rem;align-items:flex-start}"
+    "figure{margin:0;flex:1 1 18rem;max-width:30rem}img{width:100%;image-rendering:pixelated}figcaption{color:#555}"
+)
+Facts = list[tuple[str, str]]
+
+
+def write_page(path: Path, content: dict[str, Any], pictures: Sequence[tuple[str, str]]) -> None:
+    """Write the page.
+
+    Args:
+        path: The file.
+        content: From `content.describe_result`.
+        pictures: Captions, and addresses that hold their own data.
+    """
+    title = f"How far {content['output']['name']} can be believed"
+    said = "".join(f"<p>{html.escape(sentence)}</p>" for sentence in content["sentences"])
+    shown = "".join(
+        f'<figure><img src="{address}" alt=""><figcaption>{html.escape(caption)}</figcaption></figure>'
+        for caption, address in pictures
+    )
+    parts = [
+        ("Measurements", _measurements(content), _shares(content)),
+        ("Files", _files(content), ""),
+        ("How it was made", _making(content), ""),
+    ]
+    tables = "".join(f"<h2>{name}</h2><table>{_rows(facts)}{more}</table>" for name, facts, more in parts)
+    path.write_text(
+        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{html.escape(title)}</title>'
+        f'<style>{_STYLE}</style><h1>{html.escape(title)}</h1><div class="said">{said}</div>'
+        f'<h2>Pictures (reduced)</h2><div class="pictures">{shown}</div>{tables}</html>\n',
+        encoding="utf-8",
+    )
+
+
+def _rows(facts: Facts) -> str:
+    return "".join(f"<tr><th>{html.escape(name)}</th><td>{html.escape(text)}</td></tr>" for name, text in facts)
+
+
+def _measurements(content: dict[str, Any]) -> Facts:
+    facts = []
+    if content["measured"]:
+        facts.append(("State of the input", f"{content['measured']['state']}: {content['measured']['reason']}"))
+    if content["lr_psnr"] is not None:
+        facts.append(("Agreement with the input (LR-PSNR)", f"{content['lr_psnr']:.1f} dB"))
+    return facts
+
+
+def _shares(content: dict[str, Any]) -> str:
+    """Rows with a bar for each class of expected error."""
+    shares = (content["expected_errors"] or {}).items()
+    return "".join(
+        f'<tr><th>Pixels with an expected error of {html.escape(name)} grey levels</th><td><span class="bar" '
+        f'style="width:{12 * share:.2f}rem"></span>{share:.1%}</td></tr>'
+        for name, share in shares
+    )
+
+
+def _files(content: dict[str, Any]) -> Facts:
+    facts = []
+    for key, title in (("input", "Input"), ("output", "Result")):
+        part = content[key]
+        facts.append((title, f"{part['name']}, {part['size'][0]} x {part['size'][1]} pixels"))
+        facts.append((f"{title}, SHA-256", part["sha256"]))
+    facts.extend((part["name"], f"SHA-256 {part['sha256']}") for part in content["samples"])
+    return facts
+
+
+def _making(content: dict[str, Any]) -> Facts:
+    facts = [("Software", content["software"]), ("Time", content["made"])]
+    for model in content["models"]:
+        invents = "; invents detail" if model["invents_detail"] else ""
+        facts.append(("Model", f"{model['name']}{invents} (licence: {model['licence']})"))
+        facts.append(("Trained on", model["trained_on"]))
+        if model["sha256"]:
+            facts.append(("Weights, SHA-256", model["sha256"]))
+    facts.extend(("Option " + name.replace("_", " "), str(value)) for name, value in content["options"].items())
+    return facts
