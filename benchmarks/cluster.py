@@ -22,6 +22,10 @@ import numpy as np
 from PIL import Image
 from record import save
 
+from hyperacuity.cluster import planning
+from hyperacuity.task import ImageOptions, Task
+from hyperacuity.tasks import Naming
+
 _COUNTS = (1_000, 10_000, 100_000)
 # Runs in a process of its own, so that the peak is its own.
 _PLAN = """
@@ -77,19 +81,10 @@ def measure_overhead(side: int, files: int) -> None:
         for n in range(files):
             Image.fromarray(np.roll(noise, n, 0)).save(folder / "in" / f"{n}.png", compress_level=1)
         command = [sys.executable, "-m", "hyperacuity"]
-        subprocess.run(
-            [
-                *command,
-                "cluster",
-                "plan",
-                str(folder / "in"),
-                "-o",
-                str(folder / "many"),
-                "--plan",
-                str(folder / "plan"),
-            ],
-            check=True,
-        )
+        planning._SECONDS = 3.0  # tasks of one image each, which take 5 to 10 s
+        template = Task("", "", image=ImageOptions())
+        places = str(folder / "many"), Naming(None, "-x2", None), template, True, str(folder / "plan")
+        planning.make_plan(planning.PlanRequest([str(folder / "in")], *places))
         names = [str(path) for path in sorted((folder / "in").iterdir())]
         halves = [[*command, "upscale", *names[n::2], "-o", f"{folder / 'one'}/", "-q"] for n in range(2)]
         alone = _timed([["taskset", "-c", str(n), *half] for n, half in enumerate(halves)])

@@ -73,7 +73,6 @@ def write_series(folder: Path) -> None:
 
 def main() -> None:
     """Measure both."""
-    rows = []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write_series(folder / "series")
@@ -87,9 +86,8 @@ def main() -> None:
             files = [target] if target.is_file() else sorted(target.iterdir())
             row = {"task": task, "result_megapixels": round(megapixels), "model": "acute-10k", "peak_mib": round(peak)}
             row |= {"seconds": round(seconds), "result_mib": round(sum(file.stat().st_size for file in files) / 2**20)}
-            rows.append(row | {"bigtiff": target.is_file() and target.open("rb").read(4) == b"II+\0"})
-            print(rows[-1], flush=True)
-    record.save("science_memory", rows)
+            row["bigtiff"] = target.is_file() and target.open("rb").read(4) == b"II+\0"
+            record.save("science_memory", [row], key="task")
 
 
 if __name__ == "__main__":

@@ -145,7 +145,7 @@ def test_arrays_of_any_memory_layout_work(pixels: Any) -> None:
 
 
 def test_running_out_of_memory_is_one_sentence(pixels: Any, tmp_path: Path, monkeypatch: Any) -> None:
-    def none(*_: Any) -> Any:
+    def none(*_: Any, **__: Any) -> Any:
         raise MemoryError
 
     PIL.Image.fromarray(pixels).save(tmp_path / "a.png")

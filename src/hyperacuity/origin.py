@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from importlib.metadata import version
 
 from hyperacuity import zoo
 from hyperacuity.image import Origin, Strips
@@ -23,6 +22,8 @@ def state_origin(strips: Strips, names: tuple[str, ...], cards: Iterable[Card], 
     used = [card for card in cards if card.name in names]
     if not (any(map(zoo.restores, used)) if stated is None else stated):
         return strips
+    from importlib.metadata import version  # loads the package email
+
     origin = Origin(f"Hyperacuity {version('hyperacuity')}", names, any(map(zoo.is_generative, used)))
     header = strips.header
     return Strips(replace(header, metadata=replace(header.metadata, origin=origin)), strips.rows)

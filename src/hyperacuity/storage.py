@@ -102,6 +102,16 @@ def _flush(path: Path) -> None:
         os.close(number)
 
 
+def as_utf8(text: str) -> bytes:
+    r"""Return text in UTF-8; bytes of file names that are not text in the locale's encoding become \udce4 and the like.
+
+    Example:
+        >>> as_utf8(os.fsdecode(b"caf\xe9.jpg"))
+        b'caf\\udce9.jpg'
+    """
+    return text.encode("utf-8", "backslashreplace")
+
+
 def write_whole(path: Path, data: bytes) -> None:
     """Write `data` to `path`, which is complete afterwards, or unchanged if this fails.
 

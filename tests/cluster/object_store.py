@@ -50,33 +50,47 @@ def serving(folder: Path) -> Iterator[str]:
     ]
     config = folder / "s3.json"
     config.write_text(json.dumps({"identities": identities}))
-    ports = free_ports(len(_PORTS) + 2)
+    process, port = _begin(folder, config)
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.kill()  # it ignores SIGTERM for a while
+        process.wait()
+
+
+def _begin(folder: Path, config: Path) -> tuple[subprocess.Popen[bytes], int]:
+    """The process and its port, once an object can be written; ports that another process takes are tried anew."""
     program = find_server()
     assert program is not None
-    command = [program, "server", f"-dir={folder}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-filer", "-s3"]
-    command += [f"-{name}={port}" for name, port in zip(_PORTS, ports, strict=False)]
-    command += [f"-s3.config={config}", f"-s3.port={ports[-1]}", f"-s3.port.grpc={ports[-2]}"]
-    command += ["-master.volumeSizeLimitMB=64", "-volume.max=50"]
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder)
-        try:
-            _wait(ports[-1], process, folder / "log")
-            yield f"http://127.0.0.1:{ports[-1]}"
-        finally:
-            process.kill()  # it ignores SIGTERM for a while
-            process.wait()
+    log = folder / "log"
+    error = ""
+    for _ in range(3):
+        ports = free_ports(len(_PORTS) + 2)
+        command = [program, "server", f"-dir={folder}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-filer", "-s3"]
+        command += [f"-{name}={port}" for name, port in zip(_PORTS, ports, strict=False)]
+        command += [f"-s3.config={config}", f"-s3.port={ports[-1]}", f"-s3.port.grpc={ports[-2]}"]
+        # Several servers on one machine must not share the fixed ports of what is not needed; and it reports nothing.
+        command += ["-s3.port.iceberg=0", "-s3.port.lance=0", "-master.telemetry=false"]
+        command += ["-master.volumeSizeLimitMB=64", "-volume.max=50"]
+        with log.open("wb") as file:
+            process = subprocess.Popen(command, stdout=file, stderr=file, cwd=folder)
+        error = _wait(ports[-1], process)
+        if not error:
+            return process, ports[-1]
+        process.kill()
+        process.wait()
+    raise AssertionError(f"the server did not begin: {error}\n{log.read_text()[-2000:]}")
 
 
 def _credential(keys: dict[str, str]) -> dict[str, str]:
     return {"accessKey": keys["AWS_ACCESS_KEY_ID"], "secretKey": keys["AWS_SECRET_ACCESS_KEY"]}
 
 
-def _wait(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
-    """Wait until an object can be written."""
+def _wait(port: int, process: subprocess.Popen[bytes]) -> str:
+    """Wait until an object can be written. Returns "" then, else why it cannot."""
     import s3fs
 
-    files = None
-    error: Exception | None = None
+    error = "it ended"
     end = time.monotonic() + _PATIENCE
     while time.monotonic() < end and process.poll() is None:
         try:
@@ -90,11 +104,11 @@ def _wait(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
             if not files.exists("bucket"):
                 files.mkdir("bucket")
             files.pipe_file("bucket/ready", b"ready")
-            return
+            return ""
         except Exception as failure:
-            error = failure
+            error = str(failure)
             time.sleep(0.5)
-    raise AssertionError(f"the server did not begin: {error}\n{log.read_text()[-2000:]}")
+    return error
 
 
 class FailingProxy:

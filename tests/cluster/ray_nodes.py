@@ -80,14 +80,9 @@ def _ask(process: subprocess.Popen[str], command: str) -> str:
 
 
 def _serve(commands: IO[str], answers: IO[str]) -> None:
-    from ray.cluster_utils import Cluster
-
     more: dict[str, Any] = {"object_store_memory": 80 << 20, "include_dashboard": False}
-    cluster: Any = Cluster()
+    cluster, nodes = _start(more)
     try:
-        cluster.add_node(num_cpus=0, **more)
-        nodes = [cluster.add_node(num_cpus=1, **more) for _ in range(2)]
-        cluster.wait_for_nodes(timeout=300)
         for line in commands:
             if line.strip() == "kill":  # a node, with everything that runs on it
                 cluster.remove_node(nodes.pop(), allow_graceful=False)
@@ -96,6 +91,24 @@ def _serve(commands: IO[str], answers: IO[str]) -> None:
             print(cluster.address, file=answers, flush=True)
     finally:
         cluster.shutdown()
+
+
+def _start(more: dict[str, Any], attempts: int = 5) -> tuple[Any, list[Any]]:
+    """A head without cores and two nodes; Ray gives each 30 seconds, which a busy machine may need several times."""
+    from ray.cluster_utils import Cluster
+
+    while True:
+        cluster: Any = Cluster()
+        try:
+            cluster.add_node(num_cpus=0, **more)
+            nodes = [cluster.add_node(num_cpus=1, **more) for _ in range(2)]
+            cluster.wait_for_nodes(timeout=300)
+            return cluster, nodes
+        except Exception:
+            cluster.shutdown()
+            attempts -= 1
+            if not attempts:
+                raise
 
 
 if __name__ == "__main__":

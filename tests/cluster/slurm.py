@@ -91,8 +91,8 @@ def _free_ports(count: int) -> list[int]:
 
 
 @contextlib.contextmanager
-def running(folder: Path, environment: dict[str, str]) -> Iterator[Slurm]:
-    """A cluster whose jobs get `environment`."""
+def running(folder: Path, environment: dict[str, str], node_timeout: int = 600) -> Iterator[Slurm]:
+    """A cluster whose jobs get `environment`; a node that does not answer for `node_timeout` seconds is lost."""
     host, user = socket.gethostname().partition(".")[0], getpass.getuser()
     controller, first, second = _free_ports(3)
     for name in ("state", "n1", "n2"):
@@ -125,8 +125,8 @@ JobAcctGatherType=jobacct_gather/none
 AccountingStorageType=accounting_storage/none
 JobCompType=jobcomp/none
 ReturnToService=2
-SlurmdTimeout=30
-SlurmctldTimeout=30
+SlurmdTimeout={node_timeout}
+SlurmctldTimeout=600
 MessageTimeout=60
 KillWait=10
 MinJobAge=60

@@ -87,6 +87,15 @@ def test_integers_in_a_plain_tiff_need_no_preparation(tmp_path: Path) -> None:
     assert summary.tasks["image-source"] == 1
 
 
+def test_a_result_may_have_more_pixels_than_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HYPERACUITY_MAX_PIXELS", "6000")
+    source = written(tmp_path / "a.png")
+    plan, _ = planned([source], tmp_path / "b.png", tmp_path / "plan", FAST, Size(2))
+    with plan:
+        (outcome,) = done(plan)
+    assert outcome.error is None
+
+
 def test_doing_a_task_twice_is_harmless(tmp_path: Path) -> None:
     source = written(tmp_path / "a.png")
     plan, _ = planned([source], tmp_path / "b.png", tmp_path / "plan", FAST, Size(2))

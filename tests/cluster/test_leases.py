@@ -12,6 +12,7 @@ import pytest
 
 from hyperacuity.cluster.leases import LeaseRecord, claim, lease_of, lose, new_holder
 from hyperacuity.cluster.manifest import Plan
+from hyperacuity.cluster.progress import look
 from hyperacuity.cluster.runners.protocol import DONE, FAILED, HELD
 from hyperacuity.cluster.work import MOST_LOST, Worker
 
@@ -71,6 +72,9 @@ def test_a_lease_is_renewed_while_work_goes_on(tasks: str) -> None:
             while os.stat(lease_of(plan, 0)).st_mtime == before and time.monotonic() < end:
                 time.sleep(0.02)
         assert os.stat(lease_of(plan, 0)).st_mtime > before
+        found = look(plan)
+        assert (found.running, found.slowest) == (1, 0)
+        assert found.slowest_seconds > 0
 
 
 def test_a_holder_that_has_ended_on_this_machine_does_not_hold(tasks: str) -> None:

@@ -1,6 +1,6 @@
 """Workers, nodes, drivers and heads of Ray and Slurm killed at random times: `make test-long`, minutes.
 
-Results are in benchmarks/results/cluster_kills.csv.
+Results are in benchmarks/results/cluster_runner_kills.csv.
 """
 
 from __future__ import annotations
@@ -123,7 +123,7 @@ def slurm_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[slurm.Sl
     if reason := slurm.missing():
         pytest.skip(reason)
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "OMP_NUM_THREADS": "1"}
-    with slurm.running(tmp_path_factory.mktemp("slurm"), environment) as started:
+    with slurm.running(tmp_path_factory.mktemp("slurm"), environment, node_timeout=30) as started:
         yield started
 
 

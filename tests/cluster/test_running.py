@@ -63,7 +63,11 @@ def test_processes_make_what_one_machine_makes(tasks: str, tmp_path: Path) -> No
     again = run_here(tasks)
     assert (again.done, again.before) == (COUNT, COUNT)
     with Plan(tasks) as plan:
-        assert look(plan).to_json() == {"tasks": COUNT, "done": COUNT}
+        found = look(plan)
+        assert (found.tasks, found.done, found.running, found.failed, found.left) == (COUNT, COUNT, 0, 0, 0)
+        for n, path in enumerate(sorted((tmp_path / "out").iterdir())):
+            os.utime(path, (1000 + 90 * n, 1000 + 90 * n))
+        assert look(plan).per_hour == 40
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL")

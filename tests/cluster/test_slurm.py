@@ -88,10 +88,10 @@ def test_a_batch_ends_with_the_files_of_one_machine(here: slurm.Slurm, tmp_path:
 
 def test_all_jobs_can_be_submitted_at_once(here: slurm.Slurm, tmp_path: Path) -> None:
     with batch(tmp_path) as plan:
-        jobs = runner.submit(plan, SETTINGS)
-        assert len(jobs) == 2  # what needs nothing; what joins the bands
-        dependencies = here.call("squeue", "--noheader", "--format=%F %E")
-        assert f"{jobs[1]} afterany:{jobs[0]}" in dependencies
+        first, second = runner.scripts(plan, SETTINGS)  # what needs nothing; what joins the bands
+        assert "--dependency" not in first
+        assert "#SBATCH --dependency=afterany:JOBS" in second
+        assert len(runner.submit(plan, SETTINGS)) == 2
         # A run waits for the jobs of an earlier one and submits nothing itself.
         summary = run_plan(plan, runner, SETTINGS)
         assert not summary.failed, here.log()

@@ -1,4 +1,4 @@
-"""Nothing that a file holds besides its pixels is dropped in silence: it is in the copy, or a warning names it.
+"""Nothing that a file holds besides its pixels is lost without a warning: it is in the copy, or a warning names it.
 
 ExifTool is the independent reader: every tag that it finds in a source must be in the copy, with its value, except for
 those that `CHANGED` and `OUTDATED` list with a reason, and those whose group a warning names.

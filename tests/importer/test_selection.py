@@ -1,4 +1,4 @@
-"""Checkpoints of trainings: the network is found among what lies beside it."""
+"""Checkpoints of trainings: the network is found among the other things in the file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Checkpoints of networks that are not here are told by their names, however they are wrapped."""
+"""Checkpoints of networks that are missing here are recognised and named, however they are wrapped."""
 
 from __future__ import annotations
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextvars
+import gc
 import itertools
+import weakref
 from collections.abc import Iterator
 
 import numpy as np
@@ -11,7 +13,7 @@ import pytest
 
 from hyperacuity import machine
 from hyperacuity.pipeline import Pipeline, Stage
-from hyperacuity.pipeline.rows import map_ahead, pixel_pool, regroup, windows
+from hyperacuity.pipeline.rows import fork, map_ahead, pixel_pool, regroup, windows
 from tests.engines import Blur
 from tests.pipeline.images import noisy_image
 
@@ -67,3 +69,34 @@ def test_an_error_in_a_thread_is_raised_where_the_result_is_read() -> None:
     assert next(results) == 1
     with pytest.raises(ZeroDivisionError):
         next(results)
+
+
+def test_a_fork_gives_both_all_items_and_holds_no_more_than_are_waited_for() -> None:
+    class Thing:
+        pass
+
+    alive: weakref.WeakSet[Thing] = weakref.WeakSet()
+
+    def things() -> Iterator[Thing]:
+        for _ in range(100):
+            thing = Thing()
+            alive.add(thing)
+            yield thing
+            del thing
+
+    ahead, behind = fork(things())
+    for _ in range(5):
+        next(ahead)
+    for count in range(95):
+        next(ahead)
+        next(behind)
+        gc.collect()
+        assert len(alive) <= 7, count
+    assert len(list(behind)) == 5
+    assert next(ahead, None) is None
+
+
+def test_either_side_of_a_fork_may_lead() -> None:
+    first, second = fork(range(6))
+    assert [next(second), next(second), next(first), next(first), next(first), next(second)] == [0, 1, 0, 1, 2, 2]
+    assert list(first) == list(second) == [3, 4, 5]

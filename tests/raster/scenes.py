@@ -38,7 +38,7 @@ def landscape(height: int = 40, width: int = 52, *, low: float = 1000, high: flo
 def enlarge(
     source: Path, scale: float = 2, *, model: str = "bicubic", name: str = "", tile: int | None = None, **options: Any
 ) -> tuple[Path, Outcome]:
-    """Enlarge a raster beside itself."""
+    """Enlarge a raster into a file next to it."""
     target = source.with_name(name or f"{source.stem}-larger.tif")
     upscaler = load(model, tile=tile)
     return target, raster.upscale(upscaler, source, target, Size(scale), MeasurementOptions(**options), force=True)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import tracemalloc
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -110,19 +111,76 @@ def test_the_target_must_be_a_geotiff(tmp_path: Path) -> None:
 def test_a_lossy_source_becomes_lossless(tmp_path: Path) -> None:
     pixels = landscape(20, 32, low=0, high=255).astype(np.uint8)
     source = write(tmp_path / "a.tif", np.stack([pixels] * 3), compress="jpeg", photometric="ycbcr")
-    target, _ = enlarge(source)
+    with pytest.warns(LossWarning, match="compression by YCbCr JPEG, which changes values: it is stored by DEFLATE"):
+        target, _ = enlarge(source)
     with rasterio.open(target) as after:
         assert after.tags(ns="IMAGE_STRUCTURE")["COMPRESSION"] == "DEFLATE"
 
 
-def test_what_only_a_sidecar_holds_is_named(tmp_path: Path) -> None:
-    source = write(tmp_path / "a.tif", (landscape(8, 9, low=0, high=5)).astype(np.uint8)[None])
-    sidecar = "<CategoryNames><Category>a</Category></CategoryNames>"
-    sidecar = f"<PAMDataset><PAMRasterBand band='1'>{sidecar}</PAMRasterBand></PAMDataset>"
-    (tmp_path / "a.tif.aux.xml").write_text(sidecar)
-    with pytest.warns(LossWarning, match="names of categories"):
-        _, outcome = enlarge(source)
+ATTRIBUTES = """<GDALRasterAttributeTable tableType="thematic">
+<FieldDefn index="0"><Name>Value</Name><Type>0</Type><Usage>5</Usage></FieldDefn>
+<FieldDefn index="1"><Name>Count</Name><Type>0</Type><Usage>1</Usage></FieldDefn>
+<FieldDefn index="2"><Name>Class</Name><Type>2</Type><Usage>2</Usage></FieldDefn>
+<Row index="0"><F>0</F><F>12</F><F>water</F></Row><Row index="1"><F>1</F><F>60</F><F>wood</F></Row>
+</GDALRasterAttributeTable>"""
+
+
+def write_beside(path: Path, content: str) -> None:
+    text = f"<PAMDataset><PAMRasterBand band='1'>{content}</PAMRasterBand></PAMDataset>"
+    path.with_name(f"{path.name}.aux.xml").write_text(text)
+
+
+def test_tables_of_classes_beside_a_raster_are_kept(tmp_path: Path) -> None:
+    pixels = (landscape(8, 9, low=0, high=5)).astype(np.uint8)
+    source = write(tmp_path / "a.tif", pixels[None])
+    names = "<CategoryNames><Category>water</Category><Category>wood</Category></CategoryNames>"
+    statistics = "<Histograms><HistItem/></Histograms><Metadata><MDI key='STATISTICS_MEAN'>3</MDI></Metadata>"
+    write_beside(source, statistics + names + ATTRIBUTES)
+    with pytest.warns(LossWarning, match="counts of pixels in the raster attribute table"):
+        target, outcome = enlarge(source)
     assert outcome.models == ("nearest",)
+    beside = ElementTree.parse(tmp_path / f"{target.name}.aux.xml").getroot()
+    assert [name.text for name in beside.iter("Category")] == ["water", "wood"]
+    assert [(each.get("index"), each.findtext("Name")) for each in beside.iter("FieldDefn")] == [
+        ("0", "Value"),
+        ("1", "Class"),
+    ]
+    assert [[cell.text for cell in row] for row in beside.iter("Row")] == [["0", "water"], ["1", "wood"]]
+    with rasterio.open(target) as after:
+        assert "STATISTICS_MEAN" not in after.tags(1)
+        np.testing.assert_array_equal(after.read(1), pixels.repeat(2, 0).repeat(2, 1))
+
+
+def test_a_table_of_ranges_is_named_and_values_stay_measurements(tmp_path: Path) -> None:
+    source = write(tmp_path / "a.tif", (landscape(8, 9, low=0, high=50)).astype(np.uint8)[None])
+    write_beside(source, ATTRIBUTES.replace('"thematic"', '"athematic"'))
+    with pytest.warns(LossWarning, match="attribute table of ranges"):
+        target, outcome = enlarge(source)
+    assert outcome.models == ("bicubic",)
+    assert not (tmp_path / f"{target.name}.aux.xml").exists()
+
+
+def test_what_lies_beside_an_older_result_goes_with_it(tmp_path: Path) -> None:
+    """Programs that show a result write statistics and overviews beside it, which are about its pixels."""
+    source = write(tmp_path / "a.tif", landscape(8, 9).astype(np.uint16)[None])
+    target, _ = enlarge(source)
+    write_beside(target, "<Metadata><MDI key='STATISTICS_MEAN'>3</MDI></Metadata>")
+    target.with_name(f"{target.name}.ovr").write_bytes(b"old")
+    enlarge(source, 3)
+    with rasterio.open(target) as after:
+        assert "STATISTICS_MEAN" not in after.tags(1)
+        assert after.overviews(1) == []
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a-larger.tif", "a.tif"]
+
+
+@pytest.mark.parametrize("name", ["lerc", "lerc_deflate", "lerc_zstd", "zstd", "lzma", "packbits"])
+def test_lossless_compression_stays_and_loses_nothing(name: str, tmp_path: Path) -> None:
+    pixels = landscape(20, 32).astype(np.float32)
+    source = write(tmp_path / "a.tif", pixels[None], compress=name)
+    target, _ = enlarge(source, 1)
+    with rasterio.open(target) as after:
+        assert after.tags(ns="IMAGE_STRUCTURE")["COMPRESSION"] == name.upper()
+        np.testing.assert_array_equal(after.read(1), pixels)
 
 
 def test_files_cut_anywhere_give_one_error_and_no_result(tmp_path: Path) -> None:
@@ -189,7 +247,8 @@ def test_a_preview_shows_both_halves(tmp_path: Path) -> None:
     source = write(tmp_path / "a.tif", landscape(60, 80).astype(np.uint16)[None])
     outcome = raster.preview(load("acute-10k"), source, tmp_path / "a.png", Size(2))
     with Image.open(tmp_path / "a.png") as image:
-        assert image.size == (2 * 160 + 8, 120)
+        assert image.width == 2 * 160 + 8
+        assert image.height > 120 + 30  # figures below
         assert image.mode == "L"
     assert "box mean" in outcome.consistency
 

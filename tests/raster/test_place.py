@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -141,8 +142,10 @@ def test_a_ramp_of_world_coordinates_keeps_them_to_a_hundredth_of_a_pixel(tmp_pa
 @pytest.mark.parametrize("name", ["RGB.byte.tif", "RGBA.uint16.tif", "rotated.tif", "cogeo.tif", "float_nan.tif"])
 def test_real_files_keep_place_bands_and_meaning(tmp_path: Path, name: str) -> None:
     source = tmp_path / name
+    lossy = pytest.warns(LossWarning, match="JPEG") if name == "cogeo.tif" else contextlib.nullcontext()
     source.write_bytes((DATA / name).read_bytes())
-    target, outcome = enlarge(source)
+    with lossy:
+        target, outcome = enlarge(source)
     assert outcome.after == (2 * outcome.before[0], 2 * outcome.before[1])
     with rasterio.open(source) as before, rasterio.open(target) as after:
         assert (before.crs, before.dtypes, before.colorinterp) == (after.crs, after.dtypes, after.colorinterp)

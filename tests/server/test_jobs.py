@@ -230,7 +230,7 @@ def test_events_come_in_order_and_go_on_after_the_last(client: Client) -> None:
     assert kinds == ["waiting", "running", "done"]
     with client.stream("GET", f"jobs/{job}/events", headers={"Last-Event-ID": str(found[0][0])}) as answer:
         assert lines(answer) == found[1:]
-    # A browser that is told 204 does not connect again.
+    # A browser that gets 204 does not connect again.
     assert client.get(f"jobs/{job}/events", headers={"Last-Event-ID": str(found[-1][0])}).status_code == 204
 
 

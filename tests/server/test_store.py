@@ -1,4 +1,4 @@
-"""The store: nothing is lost, nothing is done twice, nobody sees what belongs to others."""
+"""The store: nothing is lost, nothing is done twice, no user sees what belongs to others."""
 
 from __future__ import annotations
 

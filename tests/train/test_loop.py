@@ -250,10 +250,15 @@ def test_test_images_that_are_too_small_raise_before_the_run(recipe: Path, tmp_p
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.parametrize("changes", [GAN, {"losses": {"l1": 1.0, "texture": 1.0}}], ids=["adversary", "texture"])
+@pytest.mark.parametrize("kind", ["adversary", "perceptual"])
 def test_a_run_for_looks_writes_its_last_weights(
-    changes: dict[str, Any], recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    kind: str, recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    vgg19 = tmp_path / "vgg19.pth"
+    sizes = {"0.weight": (64, 3, 3, 3), "0.bias": (64,), "2.weight": (64, 64, 3, 3), "2.bias": (64,)}
+    torch.save({f"features.{name}": torch.full(size, 0.01) for name, size in sizes.items()}, vgg19)
+    looks = {"losses": {"l1": 1.0, "perceptual": {"weight": 1.0, "vgg19": str(vgg19), "layers": {"conv1_2": 1.0}}}}
+    changes = GAN if kind == "adversary" else looks
     falling = itertools.count(40, -1)
     real = validation.quality
     monkeypatch.setattr(validation, "quality", lambda *args: (float(next(falling)), real(*args)[1]))

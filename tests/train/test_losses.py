@@ -70,17 +70,15 @@ def test_the_flat_loss_sees_texture_on_flat_surfaces_only() -> None:
     assert losses.flat(surface + 0.25, surface, NO_LR).item() == pytest.approx(0, abs=1e-12)
 
 
-def test_the_texture_loss_sees_a_pattern_in_step_with_lr_and_not_where_details_lie() -> None:
+def test_the_grid_loss_sees_a_pattern_in_step_with_lr_and_not_where_details_lie() -> None:
     torch.manual_seed(0)
     hr, other = 0.1 * torch.randn(2, 1, 1, 128, 128).double()
     lr = torch.empty(1, 1, 32, 32)
-    places = torch.zeros(4).double()
-    places[0] = 0.1 * 3**0.5  # a line at each LR pixel, of the same deviation as the noise
-    pattern = places.repeat(32).expand(1, 1, 128, 128)
-    moved, lines = losses.texture(other, hr, lr).item(), losses.texture(pattern, hr, lr).item()
-    assert losses.texture(hr, hr, lr).item() == 0
-    assert lines > 5 * moved
-    assert losses.texture(hr / 2, hr, lr).item() > 3 * moved
+    lines = 0.1 * torch.tensor([3.0, -1.0, -1.0, -1.0]).double().repeat(32).expand(1, 1, 128, 128)
+    pattern = losses.grid(hr + lines, hr, lr).item()
+    assert pattern == pytest.approx(0.15)
+    assert losses.grid(hr + 0.3, hr, lr).item() == pytest.approx(0, abs=1e-12)
+    assert losses.grid(other, hr, lr).item() < pattern / 8
 
 
 def test_losses_of_appearance_see_the_window_and_the_real_images(vgg19: Path) -> None:
@@ -137,7 +135,7 @@ def test_gradients_follow_the_formulas() -> None:
     assert torch.autograd.gradcheck(losses.tv, (sr, sr.detach(), NO_LR))
     large, small = torch.rand(1, 2, 18, 15, dtype=torch.float64), torch.rand(1, 2, 6, 5, dtype=torch.float64)
     assert torch.autograd.gradcheck(losses.consistency, (large.requires_grad_(), large.detach(), small))
-    assert torch.autograd.gradcheck(losses.texture, (large, large.detach() / 2, small))
+    assert torch.autograd.gradcheck(losses.grid, (large, large.detach() / 2, small))
     assert torch.autograd.gradcheck(lambda nats: kl(nats, 0.0), (torch.rand(2, 3, 2, 2).double().requires_grad_(),))
     fake, real = (torch.randn(7, dtype=torch.float64, requires_grad=True) for _ in range(2))
     kind: GanLoss
@@ -294,7 +292,7 @@ def test_gradients_are_finite_where_result_and_truth_are_equal(vgg19: Path, lpip
         fft=1,
         gradient=1,
         flat=1,
-        texture=1,
+        grid=1,
         tv=1,
         consistency=1,
         perceptual=perceptual,

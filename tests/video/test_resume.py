@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from hyperacuity.errors import UsageError
 from hyperacuity.formats.protocol import LossWarning
 from hyperacuity.task import Progress, Stop, Stopped, VideoOptions
 from hyperacuity.upscaler import Upscaler
+from hyperacuity.video import segments
 from hyperacuity.video.segments import SegmentFolder
 from tests.video.videos import contents, make, moving_frames, packets
 
@@ -145,3 +147,17 @@ def test_work_of_another_engine_is_discarded(upscaler: Upscaler, tmp_path: Path)
     with pytest.warns(LossWarning, match="its work is discarded"):
         outcome = video.upscale(other, source, tmp_path / "b.mkv", Size(2), LOSSLESS)
     assert (outcome.resumed, outcome.frames) == (0, 112)
+
+
+def test_a_full_disk_at_the_beginning_leaves_nothing_behind(
+    upscaler: Upscaler, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = make(tmp_path / "a.mkv", moving_frames(3, 16, 20))
+
+    def full(path: Path, data: bytes) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    monkeypatch.setattr(segments, "write_whole", full)
+    with pytest.raises(UsageError, match=r"b\.mkv was not written: the disk is full"):
+        video.upscale(upscaler, source, tmp_path / "b.mkv", Size(2), LOSSLESS)
+    assert [path.name for path in tmp_path.iterdir()] == ["a.mkv"]

@@ -17,7 +17,7 @@ def packet(stream: int, count: int, *, begins: bool = False, length: int = 188) 
 
 
 def recording(*frames: int, count: int = 0, length: int = 188) -> list[bytes]:
-    """Tables, then frames of so many packets each, which are counted from `count` on; sound between them."""
+    """Tables, then frames of these numbers of packets, which are counted from `count` on; sound between them."""
     packets = [packet(TABLES, 0, begins=True, length=length)]
     for number, size in enumerate(frames):
         packets += [packet(VIDEO, count + n, begins=n == 0, length=length) for n in range(size)]

@@ -11,6 +11,7 @@ values                      KEY=VALUE and spans of time
 
 from __future__ import annotations
 
+import codecs
 import importlib
 import keyword
 import os
@@ -24,7 +25,7 @@ import typer
 from typer.core import TyperGroup
 
 import hyperacuity
-from hyperacuity.cli.streams import OutputError, discard_output, occupy_closed_streams
+from hyperacuity.cli.streams import OutputError, discard_output, escape_unprintable, occupy_closed_streams
 from hyperacuity.cli.warning_lines import warnings_as_lines
 from hyperacuity.cli.wording import describe
 
@@ -52,7 +53,8 @@ class _Commands(TyperGroup):
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         if args and args[0] not in COMMANDS and os.path.exists(args[0]):
-            ctx.fail(f"Say what to do with {args[0]!r}: hyperacuity upscale {shlex.quote(args[0])}")
+            name = escape_unprintable(args[0])
+            ctx.fail(f"Say what to do with {name!r}: hyperacuity upscale {shlex.quote(name)}")
         return super().resolve_command(ctx, args)
 
 
@@ -89,9 +91,11 @@ def main() -> None:
     """
     occupy_closed_streams()
     for stream in (sys.stdout, sys.stderr):
-        # A file name with characters that the terminal's encoding lacks must not end a batch.
+        # A file name with characters that the terminal's encoding lacks must not end a batch. ASCII is the locale "C",
+        # which says nothing about the terminal.
         if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")
+            plain = codecs.lookup(stream.encoding).name == "ascii" and "PYTHONIOENCODING" not in os.environ
+            stream.reconfigure(encoding="utf-8" if plain else None, errors="backslashreplace")
     # `kill` and a closed terminal then clean up half-written files too.
     for name in ("SIGTERM", "SIGHUP"):
         number = getattr(signal, name, None)  # Windows has no SIGHUP, and `nohup` has it ignored
@@ -102,7 +106,7 @@ def main() -> None:
             _add(sys.argv[1:2])
             app()
     except hyperacuity.HyperacuityError as error:
-        sys.exit(f"hyperacuity: {describe(error)}")
+        sys.exit(f"hyperacuity: {escape_unprintable(describe(error))}")
     except OutputError as error:
         discard_output()
         sys.exit(f"hyperacuity: {error}")
@@ -110,6 +114,13 @@ def main() -> None:
         # The reader of our output has closed it and would not see a message.
         discard_output()
         sys.exit(1)
+    except KeyboardInterrupt:  # while a command is imported
+        sys.exit(130)
+    except OSError as error:
+        if error.filename is None:
+            discard_output()  # the disk behind it is full
+        where = "the output cannot be written" if error.filename is None else error.filename
+        sys.exit(f"hyperacuity: {where}: {error.strerror or error}")
 
 
 def _add(asked: list[str]) -> None:

@@ -299,6 +299,10 @@ def status(plan: PlanFolder, as_json: Json = False) -> None:
         _print(json.dumps(found.to_json()))
         return
     _print(f"{found.tasks} tasks: {found.done} done, {found.running} running, {found.failed} failed, {found.left} left")
+    if found.per_hour:
+        _print(f"{found.per_hour:g} files an hour")
+    if found.slowest is not None:
+        _print(f"longest at work: task {found.slowest}, about {found.slowest_seconds:.0f} s")
     for report in found.failures:
         _print_report(report)
 

@@ -145,6 +145,7 @@ def command(
     from hyperacuity.metrics import DEFAULT_METRICS, DEFAULT_VIDEO_METRICS
     from hyperacuity.metrics.protocols import find_protocol
     from hyperacuity.metrics.selection import select_metrics
+    from hyperacuity.storage import as_utf8
 
     how, scales = find_protocol(protocol), list(dict.fromkeys(scale or [2]))
     _check(result or [], data, lr or [], against, scales)
@@ -197,9 +198,9 @@ def command(
             ]
     _print(rows)
     made: list[tuple[Path | None, Callable[[], bytes]]] = [
-        (csv, lambda: report.to_csv([row.record() for row in rows]).encode()),
-        (markdown, lambda: report.to_markdown(rows).encode()),
-        (per_picture, lambda: report.to_csv(records).encode()),
+        (csv, lambda: as_utf8(report.to_csv([row.record() for row in rows]))),
+        (markdown, lambda: as_utf8(report.to_markdown(rows))),
+        (per_picture, lambda: as_utf8(report.to_csv(records))),
         (plot, lambda: plots.draw_plot(rows, plot.suffix if plot else "")),
     ]
     for path, content in made:

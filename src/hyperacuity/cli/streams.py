@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import sys
 from typing import IO, Any, cast
 
 from hyperacuity.errors import UsageError
+
+# How Python keeps the bytes of file names that it could not decode (PEP 383).
+_UNDECODED = re.compile("[\udc80-\udcff]+")
 
 
 class OutputError(BrokenPipeError):
@@ -71,8 +75,19 @@ def discard_output() -> None:
 
 
 def escape_unprintable(text: str) -> str:
-    """Returns text without control characters: file names may contain escape sequences."""
+    """Returns text without control characters: file names may contain escape sequences.
+
+    Bytes of a name that the locale could not decode are shown as UTF-8 if they are, as nearly all are.
+    """
+    text = _UNDECODED.sub(_as_utf8, text)
     return "".join(each if each.isprintable() or each == "\n" else ascii(each)[1:-1] for each in text)
+
+
+def _as_utf8(undecoded: re.Match[str]) -> str:
+    try:
+        return undecoded[0].encode("utf-8", "surrogateescape").decode()
+    except UnicodeDecodeError:
+        return undecoded[0]
 
 
 def print_line(line: str, stream: Any) -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+import hashlib
 import json
 import os
 import platform
 import secrets
 import threading
 from dataclasses import dataclass, replace
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -21,7 +24,17 @@ _RENEWALS = 5
 
 def new_holder() -> str:
     """Returns a name for this process that no other one has."""
-    return f"{platform.node()}:{os.getpid()}:{secrets.token_hex(8)}"
+    return f"{this_machine()}:{os.getpid()}:{secrets.token_hex(8)}"
+
+
+@functools.cache
+def this_machine() -> str:
+    """Returns a name for what numbers the processes that this one sees: a machine since its start, or a container."""
+    parts = [platform.node()]
+    with contextlib.suppress(OSError):
+        parts.append(Path("/proc/sys/kernel/random/boot_id").read_text())
+        parts.append(os.readlink("/proc/self/ns/pid"))
+    return f"{platform.node()}-{hashlib.sha256(' '.join(parts).encode()).hexdigest()[:8]}"
 
 
 @dataclass(frozen=True)
@@ -31,21 +44,23 @@ class LeaseRecord:
     Attributes:
         holder: See `new_holder`; "" if the task was given back.
         lost: How many workers were lost on this task.
+        seconds: For how long the holder has had it, by the renewals.
     """
 
     holder: str
     lost: int = 0
+    seconds: float = 0.0
 
     def to_bytes(self) -> bytes:
         """Returns what is stored."""
-        return json.dumps({"holder": self.holder, "lost": self.lost}).encode()
+        return json.dumps({"holder": self.holder, "lost": self.lost, "seconds": self.seconds}).encode()
 
     @classmethod
     def from_bytes(cls, data: bytes | None) -> LeaseRecord:
         """Returns the record of stored data; that of a task given back if it is unreadable."""
         with contextlib.suppress(ValueError, TypeError, KeyError):
             content: Any = json.loads(data or b"")
-            return cls(str(content["holder"]), int(content["lost"]))
+            return cls(str(content["holder"]), int(content["lost"]), float(content["seconds"]))
         return cls("")
 
 
@@ -75,11 +90,13 @@ class Lease:
         self._thread.join()
 
     def _renew(self) -> None:
-        location, data = lease_of(self._plan, self._number), self.record.to_bytes()
-        while not self._ended.wait(self._seconds / _RENEWALS):
+        location, store, interval = lease_of(self._plan, self._number), self._plan.store, self._seconds / _RENEWALS
+        record = self.record
+        while not self._ended.wait(interval):
+            record = replace(record, seconds=record.seconds + interval)
             with contextlib.suppress(HyperacuityError):  # the next renewal may succeed
-                if self._plan.store.read(location) == data:
-                    self._plan.store.write(location, data)
+                if LeaseRecord.from_bytes(store.read(location)).holder == record.holder:
+                    store.write(location, record.to_bytes())
 
     def release(self) -> None:
         """Remove the lease: the task is done, or has failed by itself."""
@@ -129,7 +146,9 @@ def lose(plan: Plan, number: int, holder: str) -> None:
 
 
 def _give_back(plan: Plan, number: int, record: LeaseRecord, *, lost: bool) -> None:
-    plan.store.write(lease_of(plan, number), replace(record, holder="", lost=record.lost + lost).to_bytes())
+    plan.store.write(
+        lease_of(plan, number), replace(record, holder="", lost=record.lost + lost, seconds=0.0).to_bytes()
+    )
 
 
 def _is_stale(plan: Plan, location: str, seconds: float) -> bool:
@@ -140,7 +159,7 @@ def _is_stale(plan: Plan, location: str, seconds: float) -> bool:
 def _has_ended(holder: str) -> bool:
     """Whether a holder was a process of this machine that does not run any more."""
     host, _, rest = holder.rpartition(":")[0].rpartition(":")
-    if host != platform.node() or not rest.isdecimal():
+    if host != this_machine() or not rest.isdecimal():
         return False
     import psutil
 

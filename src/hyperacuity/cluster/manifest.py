@@ -180,8 +180,12 @@ class Plan:
 
     def is_finished(self, file: PlannedFile) -> bool:
         """Returns whether the result of a file is there."""
+        return self.find_result(file) is not None
+
+    def find_result(self, file: PlannedFile) -> Entry | None:
+        """Returns the entry of the result of a file; None if it is not there."""
         entry = self._find(file.target)
-        return entry is not None and tuple(entry.identity()) != file.replaces
+        return None if entry is None or tuple(entry.identity()) == file.replaces else entry
 
     def has_part(self, number: int) -> bool:
         """Returns whether the intermediate result of a task is there."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import shlex
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from hyperacuity.errors import MissingDependency, Unreachable, UsageError
@@ -75,17 +76,26 @@ def limits() -> SlurmLimits:
     return SlurmLimits(int(found.get("MaxArraySize", 1001)), int(found.get("MaxJobCount", 10000)))
 
 
-def find_elements(name: str) -> dict[int, set[int]]:
-    """Return the elements of arrays that wait or run, by the number of the array's job.
+def find_elements(name: str) -> dict[int, dict[int, str]]:
+    """Return the elements of arrays that wait or run, and why they wait, by the number of the array's job.
 
     Args:
         name: Of the jobs; those of other users are left out.
     """
-    found: dict[int, set[int]] = {}
-    for line in call(["squeue", "--me", "--noheader", "--array", f"--name={name}", "--format=%F %K"]).splitlines():
-        job, element = line.split()
-        found.setdefault(int(job), set()).add(int(element) if element.isdecimal() else 0)
+    found: dict[int, dict[int, str]] = {}
+    for line in call(["squeue", "--me", "--noheader", "--array", f"--name={name}", "--format=%F|%K|%r"]).splitlines():
+        job, element, reason = line.split("|", 2)
+        found.setdefault(int(job), {})[int(element) if element.isdecimal() else 0] = reason
     return found
+
+
+def release(elements: Mapping[int, Mapping[int, str]]) -> None:
+    """Release what Slurm queued again and holds because a node did not start it; what people hold stays held."""
+    for job, reasons in elements.items():
+        for element, reason in reasons.items():
+            if "requeued held" in reason:
+                with contextlib.suppress(UsageError):  # it is not held any more
+                    call(["scontrol", "release", f"{job}_{element}"])
 
 
 def cancel(jobs: Sequence[int]) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import getpass
+import os
 import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from hyperacuity.cluster.leases import this_machine
 from hyperacuity.storage import lock_file, storing
 
 
@@ -28,7 +30,8 @@ def spool_folder(base: Path | None = None) -> Iterator[Path]:
         base.mkdir(parents=True, exist_ok=True)
         sweep_spool(base)
         while True:
-            folder = base / secrets.token_hex(6)
+            folder = base / f"{this_machine()}-{os.getpid()}-{secrets.token_hex(4)}"
+            folder = folder.with_name(folder.name.replace(".", "_"))
             lock = (folder.with_suffix(".lock")).open("ab")
             if lock_file(lock) and folder.with_suffix(".lock").exists():
                 break
@@ -44,8 +47,15 @@ def spool_folder(base: Path | None = None) -> Iterator[Path]:
 
 
 def sweep_spool(base: Path) -> None:
-    """Remove the folders whose processes have ended."""
+    """Remove the folders of processes of this machine that have ended."""
+    import psutil
+
     for path in base.glob("*.lock"):
+        owner, _, _ = path.stem.rpartition("-")
+        place, _, number = owner.rpartition("-")
+        if place != this_machine().replace(".", "_") or psutil.pid_exists(int(number)):
+            continue
+        # Processes of other containers have other numbers: the lock is what counts.
         with contextlib.suppress(OSError), path.open("ab") as lock:
             if lock_file(lock):
                 shutil.rmtree(path.with_suffix(""), ignore_errors=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,8 +15,9 @@ from hyperacuity.formats.dicom.slices import DicomImage
 from hyperacuity.formats.nifti import accepts as is_nifti
 from hyperacuity.formats.nifti.source import NiftiSource
 from hyperacuity.image import Header, Image
+from hyperacuity.medical.provenance import NOT_FOR_DIAGNOSIS
 from hyperacuity.medical.slices import SliceEnlarger, describe, with_survey
-from hyperacuity.pipeline.scale_bar import GAP, draw_bar
+from hyperacuity.pipeline.scale_bar import Length, make_sheet
 from hyperacuity.size import Size
 from hyperacuity.storage import may_write, storing
 from hyperacuity.task import MeasurementOptions, Options, Outcome
@@ -62,7 +63,7 @@ def preview(
     refuse_generative(upscaler.family[0].card, "medical images", allowed=options.allow_generative)
     if not formats.knows(target):
         raise UnsupportedFormat(f"{target} does not name an image, which a preview is: give a name such as brain.png")
-    pixels, header, window, spacing = _middle(source, options)
+    pixels, header, window, spacing, slope, unit = _middle(source, options)
     survey = values.survey(Image(header, pixels).strips())
     if not any(survey.ranges):
         raise UsageError(f"{source}: no pixel of the slice is valid")
@@ -73,13 +74,12 @@ def preview(
     bicubic = SliceEnlarger(Upscaler(Options(model="bicubic")), header, after, consistent=False)
     low, high = window or _percentiles(pixels, header)
     halves = [_grey_levels(each.enlarge(pixels, header), low, high) for each in (bicubic, enlarger)]
-    gap = np.full((after[0], GAP, header.channels), 255, np.uint8)
-    sheet = np.concatenate([halves[0], gap, halves[1]], axis=1)
-    if spacing is not None:
-        draw_bar(sheet, after[1], spacing * before[1] / after[1], "{:g} mm".format)
+    text = describe(enlarger.found, survey, slope, unit)
+    length = None if spacing is None else Length(spacing * before[1] / after[1], "{:g} mm".format)
+    names = "bicubic", " + ".join(enlarger.models) or "same size"
+    sheet = make_sheet(halves[0], halves[1], length, names, f"{text}. {NOT_FOR_DIAGNOSIS}".removeprefix(". "))
     with storing(target), formats.write(target, None) as sink:
         sink.write(Image.from_pixels(sheet).strips())
-    text = describe(enlarger.found, survey)
     return Outcome(
         str(source),
         str(target),
@@ -92,20 +92,30 @@ def preview(
     )
 
 
-def _middle(
-    source: Path, options: MeasurementOptions
-) -> tuple[Pixels, Header, tuple[float, float] | None, float | None]:
-    """The middle slice, its header, its window in stored values, and millimetres across a pixel."""
+class _Middle(NamedTuple):
+    """A slice: its window in stored values, millimetres across a pixel, and what turns values into ones with a unit."""
+
+    pixels: Pixels
+    header: Header
+    window: tuple[float, float] | None
+    spacing: float | None
+    slope: float
+    unit: str
+
+
+def _middle(source: Path, options: MeasurementOptions) -> _Middle:
+    """The middle slice of a volume or a series."""
     if source.is_file() and is_nifti(source):
         volume = NiftiSource(source, options.plane)
         pixels = next(each for n, each in enumerate(volume) if n == volume.slices // 2)
         step = abs(float(volume.header["pixdim"][1 + volume.plane[0]]))
-        return pixels, volume.image_header, None, step or None
+        return _Middle(pixels, volume.image_header, None, step or None, volume.scaling[0], "")
     files = find_files(source) if source.is_dir() else [source]
     image = DicomImage(files[len(files) // 2])
     middle = image.frames // 2
     pixels = next(each for n, each in enumerate(image) if n == middle)
-    return pixels, image.image_header(options.padding), _window(image, middle), image.spacing(middle)
+    window, slope = _window(image, middle), image.rescaling(middle)[0]
+    return _Middle(pixels, image.image_header(options.padding), window, image.spacing(middle), slope, image.unit)
 
 
 def _window(image: DicomImage, frame: int) -> tuple[float, float] | None:

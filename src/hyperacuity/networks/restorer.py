@@ -110,7 +110,7 @@ class Restorer(nn.Module):
         result = dict(weights)
         if self.scale == 1 and "halve.weight" in weights:  # they are those of a Restorer
             for name in ("last.square.weight", "last.square.bias"):
-                places = weights[name].unflatten(0, (3, -1))  # (3, scale^2, ...)
+                places = weights[name].reshape(3, -1, *weights[name].shape[1:])  # (3, scale^2, ...)
                 result[name] = places.mean(1)
         return result
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
@@ -24,6 +23,7 @@ from hyperacuity.pipeline.rows import (
     RowRoute,
     RowStep,
     block_rows,
+    fork,
     map_ahead,
     pixel_pool,
     regroup,
@@ -218,13 +218,15 @@ class _Way:
             ) from error
 
     def _made(self, rows: Iterator[NDArray[Any]], pool: Executor) -> Iterator[NDArray[Any]]:
-        first = planes = map_ahead(pool, rows, self._codes.to_planes)
+        codes = self._codes
         if self._correction is None:
-            yield from self.route.stream(pool, planes, self._codes.to_stored)
-        else:
-            planes, wanted = itertools.tee(first)
-            made = self.route.stream(pool, planes, lambda block: block)
-            yield from self._correction.stream(wanted, pool, made, self._codes.to_stored, self._tops)
+            first = map_ahead(pool, rows, codes.to_planes)
+            yield from self.route.stream(pool, first, codes.to_stored)
+        else:  # what waits for the result is kept as stored, which takes a quarter of the memory
+            rows, wanted = fork(rows)
+            first = map_ahead(pool, rows, codes.to_planes)
+            made = self.route.stream(pool, first, lambda block: block)
+            yield from self._correction.stream(map(codes.to_planes, wanted), pool, made, codes.to_stored, self._tops)
         for _ in first:  # Missing or surplus rows must raise, even if no result depends on them.
             pass
 
@@ -232,7 +234,7 @@ class _Way:
         if self._correction is None:
             return wide.stream(self._header, rows, self._found, self._codes, self.route, self._size, pool)
         # On stored values, since those beyond the range do not pass through the planes.
-        rows, wanted = itertools.tee(rows)
+        rows, wanted = fork(rows)
         made = wide.stream(self._header, rows, self._found, self._codes, self.route, self._size, pool)
         return self._correction.stream(map(_planar, wanted), pool, map(_planar, made), _interleaved, self._tops)
 
@@ -259,8 +261,17 @@ class _Way:
                 larger = size[0] * stage.enlarge, size[1] * stage.enlarge
                 steps.append(ResizeStep(size, larger, "bicubic"))
                 size = larger
-            names, tile, tta, view = self._codes.names, pipeline.tile, pipeline.tta, pipeline.view
-            running = RunningStage(stage, size, names, studio=studio, tile=tile, tta=tta, view=view, part=part)
+            running = RunningStage(
+                stage,
+                size,
+                self._codes.names,
+                studio=studio,
+                tile=pipeline.tile,
+                tta=pipeline.tta,
+                view=pipeline.view,
+                part=part,
+                lean=self._correction is not None,
+            )
             steps.append(running)
             size = size[0] * stage.engine.scale, size[1] * stage.engine.scale
         if size != self._size:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Executor
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from hyperacuity.pipeline.planes import Planes
-from hyperacuity.pipeline.rows import Finish, RowRange, block_rows, map_ahead, resample_rows, windows
+from hyperacuity.pipeline.rows import Finish, RowRange, block_rows, fork, map_ahead, resample_rows, windows
 from hyperacuity.resize import resample
 from hyperacuity.trust import axis_projection
 
@@ -61,7 +60,7 @@ class Correction:
             tops: The numbers of the first rows of `wanted` and of `strips`.
         """
         across, colour = self._across, self._colour
-        ahead, behind = itertools.tee(strips)
+        ahead, behind = fork(strips)
 
         def residual(reduced: Planes, block: Planes) -> Planes:
             return resample(block[colour] - reduced, across.inverse, -1)
@@ -73,9 +72,10 @@ class Correction:
 
         narrow = map_ahead(pool, ahead, lambda strip: resample(strip[colour], across.reduction, -1))
         compared = _blocks(wanted, self.wanted, self._width, tops[0])
-        residuals = resample_rows(pool, narrow, self._reduction, self._width, residual, compared, top=tops[1])
+        # These two are small, and each block that a pool computes ahead would hold many more rows of the result.
+        residuals = resample_rows(None, narrow, self._reduction, self._width, residual, compared, top=tops[1])
         solved = resample_rows(
-            pool,
+            None,
             residuals,
             self._inverse,
             self._width,

@@ -136,6 +136,27 @@ def map_ahead(pool: Executor | None, items: Iterable[Item], work: Callable[[Item
             future.cancel()
 
 
+def fork(items: Iterable[Item]) -> tuple[Iterator[Item], Iterator[Item]]:
+    """Returns two iterators over the same items, read in one thread; an item is held until both have passed it.
+
+    `itertools.tee` holds dozens of items longer, which are rows here.
+    """
+    source = iter(items)
+    waiting: tuple[deque[Item], deque[Item]] = deque(), deque()
+
+    def branch(mine: deque[Item], other: deque[Item]) -> Iterator[Item]:
+        while True:
+            if not mine:
+                try:
+                    mine.append(next(source))
+                except StopIteration:
+                    return
+                other.append(mine[0])
+            yield mine.popleft()
+
+    return branch(*waiting), branch(*waiting[::-1])
+
+
 def block_rows(width: int) -> int:
     """The number of rows of this width in a block for the steps around the network."""
     return max(1, tile_budget.BLOCK // width)

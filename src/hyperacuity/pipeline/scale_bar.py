@@ -1,40 +1,94 @@
-"""Previews of measurements: two halves on one sheet, with a bar of a round length."""
+"""Previews of measurements: two halves on one sheet, with a bar of a round length, and a caption below."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-# Between the halves, around the bar, and the bar's height, in pixels.
+# Between the halves, and around the bar and the text, in pixels.
 GAP = 8
-_MARGIN, _BAR = 12, 5
+_MARGIN = 12
+# The height of letters: this share of the sheet, but at least so many pixels.
+_SHARE, _SMALLEST = 40, 11
 
 
-def draw_bar(sheet: NDArray[np.uint8], width: int, step: float, name: Callable[[float], str]) -> None:
-    """Draw a bar of a round length, and the length, into the left half; in place.
+class Length(NamedTuple):
+    """The length across a pixel, and how a length is written, with its unit."""
+
+    step: float
+    name: Callable[[float], str]
+
+
+def make_sheet(
+    before: NDArray[np.uint8], after: NDArray[np.uint8], length: Length | None, names: tuple[str, str], text: str
+) -> NDArray[np.uint8]:
+    """Return a sheet with two images side by side, a bar in the left one, and a caption below.
 
     Args:
-        sheet: (H, W, 1 or 3).
-        width: Of the left half, in pixels; the bar takes a third of it at most.
-        step: The length across a pixel.
-        name: Writes a length with its unit.
+        before: (H, W, 1 or 3).
+        after: The same shape.
+        length: For the bar; None if no length is known.
+        names: What made each image.
+        text: Figures for the caption.
     """
-    from PIL import Image, ImageDraw
+    height, width, channels = before.shape
+    sheet = np.concatenate([before, np.full((height, GAP, channels), 255, np.uint8), after], axis=1)
+    size = max(_SMALLEST, height // _SHARE)
+    if length is not None:
+        _draw_bar(sheet, width, size, length)
+    return np.concatenate([sheet, _caption(sheet.shape[1:], width, size, names, text)])
 
-    length = round_length(width * step / 3)
+
+def _draw_bar(sheet: NDArray[np.uint8], width: int, size: int, length: Length) -> None:
+    """Draw a bar of at most a third of the left image, and its length; in place."""
+    from PIL import Image, ImageDraw, ImageFont
+
+    whole = round_length(width * length.step / 3)
     grey = sheet.shape[2] == 1
     image = Image.fromarray(sheet[..., 0] if grey else sheet)
     draw = ImageDraw.Draw(image)
-    bottom, right = sheet.shape[0] - _MARGIN, _MARGIN + round(length / step)
+    bar = size // 2
+    bottom, right = sheet.shape[0] - _MARGIN, _MARGIN + round(whole / length.step)
     white, black = (255, 0) if grey else ((255, 255, 255), (0, 0, 0))
-    draw.rectangle((_MARGIN - 1, bottom - _BAR - 1, right + 1, bottom + 1), fill=black)
-    draw.rectangle((_MARGIN, bottom - _BAR, right, bottom), fill=white)
-    place = (_MARGIN, bottom - _BAR - 4)
-    draw.text(place, name(length), fill=white, stroke_fill=black, stroke_width=1, anchor="ls")
+    draw.rectangle((_MARGIN - 1, bottom - bar - 1, right + 1, bottom + 1), fill=black)
+    draw.rectangle((_MARGIN, bottom - bar, right, bottom), fill=white)
+    place, font = (_MARGIN, bottom - bar - 4), ImageFont.load_default(size)
+    draw.text(place, length.name(whole), white, font, anchor="ls", stroke_fill=black, stroke_width=max(1, size // 12))
     sheet[:] = np.asarray(image)[..., None] if grey else np.asarray(image)
+
+
+def _caption(shape: Sequence[int], half: int, size: int, names: tuple[str, str], text: str) -> NDArray[np.uint8]:
+    """Black text on white, as wide as the sheet."""
+    from PIL import Image, ImageDraw, ImageFont
+
+    width, channels = shape
+    font: Any = ImageFont.load_default(size)
+    lines = list(_wrapped(text, lambda line: float(font.getlength(line)) <= width - 2 * GAP))
+    step = math.ceil(size * 1.4)
+    image = Image.new("L", (width, step * (len(lines) + 1) + GAP), 255)
+    draw = ImageDraw.Draw(image)
+    for left, name in zip((GAP, half + 2 * GAP), names, strict=True):
+        draw.text((left, step), name, 0, font, anchor="ls")
+    for number, line in enumerate(lines, 2):
+        draw.text((GAP, number * step), line, 0, font, anchor="ls")
+    return np.repeat(np.asarray(image)[..., None], channels, axis=2)
+
+
+def _wrapped(text: str, fits: Callable[[str], bool]) -> Iterator[str]:
+    """Lines of a text, each of which fits if a single word does."""
+    line = ""
+    for word in text.split():
+        longer = f"{line} {word}".strip()
+        if line and not fits(longer):
+            yield line
+            longer = word
+        line = longer
+    if line:
+        yield line
 
 
 def round_length(most: float) -> float:

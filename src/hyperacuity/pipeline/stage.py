@@ -82,6 +82,7 @@ class RunningStage:
         view: Compute through one of them only, 0 to 7; None for the image as it is.
         part: Whether it is applied to some of the image's rows only. Half precision that fails is then an error, since
             the other rows do not know of it.
+        lean: Whether rows wait long for the step behind this one, so that as few planes as possible are made ahead.
     """
 
     def __init__(
@@ -95,9 +96,10 @@ class RunningStage:
         tta: bool,
         view: int | None = None,
         part: bool = False,
+        lean: bool = False,
     ) -> None:
         self.name, self.engine, self.whole, self.tta = stage.name, stage.engine, stage.whole, tta
-        self.view = view
+        self.view, self.lean = view, lean
         self.noise, self.latent = stage.noise, stage.latent
         self.height, self.width = size
         self.names, self.studio = names, studio
@@ -164,8 +166,12 @@ class RunningStage:
         work = self._tile_rows(strips, own, top)
         if self.plan.rows_per_core is not None:
             # Each core computes a whole row of tiles, so cores do not wait for one another within a row.
-            for blocks in map_ahead(pool, work, lambda row: list(self._compute(None, row, finish))):
-                yield from blocks
+            if self.lean:
+                for row, images, batch in map_ahead(pool, work, lambda row: (row, *self._network(row))):
+                    yield from self._finished(pool, row, images, batch, finish)
+            else:
+                for blocks in map_ahead(pool, work, lambda row: list(self._compute(None, row, finish))):
+                    yield from blocks
         else:
             for row in work:
                 yield from self._compute(pool, row, finish)
@@ -185,9 +191,18 @@ class RunningStage:
 
     def _compute(self, pool: Executor | None, row: _TileRow, finish: Finish) -> Iterator[Any]:
         """One row of tiles, a block of its rows at a time."""
+        return self._finished(pool, row, *self._network(row), finish)
+
+    def _network(self, row: _TileRow) -> tuple[Planes, Planes]:
+        """What the network reads of a row of tiles, and its result."""
+        images = row.planes[:, None] if self.studio else to_batch(row.planes, self.names, self.engine.channels)
+        return images, self._compute_row(images, row.top, row.span)
+
+    def _finished(
+        self, pool: Executor | None, row: _TileRow, images: Planes, batch: Planes, finish: Finish
+    ) -> Iterator[Any]:
+        """The planes of one row of tiles, from what `_network` returned, a block of its rows at a time."""
         names, channels = self.names, self.engine.channels
-        images = row.planes[:, None] if self.studio else to_batch(row.planes, names, channels)
-        batch = self._compute_row(images, row.top, row.span)
         if self.studio:
             yield from map_ahead(pool, split_blocks(batch[:, 0]), lambda block: finish(block.copy()))
         elif row.chroma is not None:

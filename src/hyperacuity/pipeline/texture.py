@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hyperacuity.pipeline.planes import Planes
-from hyperacuity.pipeline.rows import RowReader, block_rows, map_ahead, resample_rows
+from hyperacuity.pipeline.rows import RowReader, block_rows, fork, map_ahead, resample_rows
 from hyperacuity.resize import Taps, resample, taps, taps_at
 
 # The limit in second differences, and how far around a pixel these are looked for, in input pixels.
@@ -40,7 +40,7 @@ class TextureLimit:
     def __init__(
         self, planes: Iterable[Planes], size: tuple[int, int], target: tuple[int, int], pool: Executor
     ) -> None:
-        for_bicubic, for_differences = itertools.tee(extended(planes))
+        for_bicubic, for_differences = fork(extended(planes))
         rows, columns = (_without_mirror(old, new) for old, new in zip(size, target, strict=True))
         across = map_ahead(pool, for_bicubic, lambda block: resample(block, columns, -1))
         self._bicubic = RowReader(resample_rows(pool, across, rows, target[1], lambda block: block))

@@ -7,7 +7,6 @@ nearest.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Executor
 from typing import Any
@@ -20,7 +19,7 @@ from hyperacuity.image import Header, Strips, Survey
 from hyperacuity.pipeline.codes import Codes
 from hyperacuity.pipeline.first_pass import Facts
 from hyperacuity.pipeline.planes import Planes
-from hyperacuity.pipeline.rows import ResizeStep, RowReader, RowRoute, block_rows, map_ahead, regroup
+from hyperacuity.pipeline.rows import ResizeStep, RowReader, RowRoute, block_rows, fork, map_ahead, regroup
 from hyperacuity.pipeline.texture import TextureLimit
 from hyperacuity.resize import taps
 
@@ -69,7 +68,7 @@ def stream(
     measured = header.measured
     nearest: _Nearest | None = None
     if measured is not None and found.survey is not None and (found.survey.invalid or measured.mask):
-        rows, again = itertools.tee(rows)
+        rows, again = fork(rows)
         nearest = _Nearest(again, header, size)
 
     def to_planes(block: Rows) -> Planes:
@@ -83,14 +82,14 @@ def stream(
         planes = _filled(planes, header, codes, found.survey, pool)
     rest: RowReader | None = None
     if codes.beyond:
-        planes, again_planes = itertools.tee(planes)
+        planes, again_planes = fork(planes)
         excess = (block - _cut(block, codes) for block in again_planes)
         bicubic = ResizeStep((header.height, header.width), size, "bicubic")
         rest = RowReader(bicubic.stream(pool, excess, _unchanged, route.result, route.source[0]), route.result[0])
         planes = _cut_all(planes, codes)
     limit: TextureLimit | None = None
     if measured is not None and size[0] >= header.height and size[1] >= header.width:
-        planes, again_planes = itertools.tee(planes)
+        planes, again_planes = fork(planes)
         limit = TextureLimit(again_planes, (header.height, header.width), size, pool)
     planes = route.stream(pool, planes, _unchanged)
 
@@ -146,7 +145,11 @@ def _filled(planes: Iterator[Planes], header: Header, codes: Codes, survey: Surv
             first, bottom = max(0, top - values.REACH), min(header.height, top + step)
             yield reader.read(first, min(header.height, bottom + values.REACH)), top - first, bottom - first
 
-    return map_ahead(pool, windows(), lambda part: values.fill_nearest(part[0], otherwise)[:, part[1] : part[2]])
+    def fill(part: tuple[Planes, int, int]) -> Planes:
+        window, first, last = part
+        return values.fill_nearest(window, otherwise)[:, first:last].copy()  # without the window, which is far larger
+
+    return map_ahead(pool, windows(), fill)
 
 
 def _restore(rows: Rows, near: Rows | None, header: Header, found: Facts) -> Rows:

@@ -15,8 +15,8 @@ from hyperacuity.formats.raster.dependency import gdal
 from hyperacuity.formats.raster.source import RasterSource
 from hyperacuity.image import Header, Image, Strips
 from hyperacuity.pipeline.box_consistency import Consistency, measure, project
-from hyperacuity.pipeline.scale_bar import GAP, draw_bar
-from hyperacuity.raster.provenance import summary
+from hyperacuity.pipeline.scale_bar import Length, make_sheet
+from hyperacuity.raster.provenance import NOT_A_MEASUREMENT, summary
 from hyperacuity.raster.run import enlarged, surveyed
 from hyperacuity.size import Size
 from hyperacuity.storage import may_write, storing
@@ -86,13 +86,12 @@ def preview(
         window = _window(part.gather().pixels, header, shown)
         halves = [_grey_levels(pixels, shown, window) for pixels in (before_pixels, after_pixels)]
         metres = _metres_per_pixel(opened, whole)
-    gap = np.full((height, GAP, halves[0].shape[2]), 255, np.uint8)
-    sheet = np.concatenate([halves[0], gap, halves[1]], axis=1)
-    if metres is not None:
-        draw_bar(sheet, width, metres, _length_on_ground)
+    text = "" if survey is None else summary(found, survey, opened.description)
+    length = None if metres is None else Length(metres, _length_on_ground)
+    note = f"{text}. {NOT_A_MEASUREMENT.capitalize()}.".removeprefix(". ")
+    sheet = make_sheet(halves[0], halves[1], length, ("bicubic", " + ".join(models) or "same size"), note)
     with storing(target), formats.write(target, None) as sink:
         sink.write(Image.from_pixels(sheet).strips())
-    text = "" if survey is None else summary(found, survey, opened.description)
     before = opened.height, opened.width
     return Outcome(
         str(source), str(target), "raster", before=before, after=whole, models=models, frames=1, consistency=text

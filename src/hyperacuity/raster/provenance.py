@@ -18,6 +18,8 @@ from hyperacuity.pipeline.box_consistency import Consistency
 from hyperacuity.task import MeasurementOptions
 from hyperacuity.upscaler import Upscaler
 
+NOT_A_MEASUREMENT = "an estimate from the source by a model of images; not a measurement at the size of its pixels"
+
 
 def provenance(
     upscaler: Upscaler,
@@ -46,7 +48,7 @@ def provenance(
         "SOURCE_SIZE": f"{source.width}x{source.height}",
         "SCALE_X": repr(after[1] / source.width),
         "SCALE_Y": repr(after[0] / source.height),
-        "MEANING": "an estimate from the source by a model of images; not a measurement at the size of its pixels",
+        "MEANING": NOT_A_MEASUREMENT,
     }
     if survey is not None:
         tags["RANGE_LOW"] = _listed(None if each is None else each.low for each in survey.ranges)

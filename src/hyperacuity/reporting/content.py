@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 
 from hyperacuity import zoo
 from hyperacuity.inspection import Inspection, decide, describe_reason
-from hyperacuity.reporting.page import write_page
+from hyperacuity.reporting.page import render_page
 from hyperacuity.reporting.pictures import error_picture, image_picture
 from hyperacuity.reporting.sentences import sentences
+from hyperacuity.storage import as_utf8, storing, write_whole
 from hyperacuity.task import Outcome, Task
 from hyperacuity.zoo import Model
 
@@ -84,9 +85,12 @@ def write_report(
         data: The input, a file or its bytes.
         result: The file of the result.
         errors: Its error map, reduced, in grey levels.
+
+    Raises:
+        UsageError: If the file cannot be written; the message says why.
     """
     if path.suffix.lower() == ".json":
-        path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+        _store(path, json.dumps(content, indent=2) + "\n")
         return
     pictures = [("The input", image_picture(data)), ("The result", image_picture(result))]
     if errors is not None:
@@ -94,7 +98,12 @@ def write_report(
         if content["beyond_calibration"]:
             caption += ". Calibrated for clean input only: for this input the errors are larger"
         pictures.append((caption, error_picture(errors, dirty=content["beyond_calibration"])))
-    write_page(path, content, pictures)
+    _store(path, render_page(content, pictures))
+
+
+def _store(path: Path, text: str) -> None:
+    with storing(path):
+        write_whole(path, as_utf8(text))
 
 
 def _hash(data: Path | bytes) -> str:

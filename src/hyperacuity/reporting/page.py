@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import html
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 _STYLE = (
@@ -19,11 +18,10 @@ _STYLE = (
 Facts = list[tuple[str, str]]
 
 
-def write_page(path: Path, content: dict[str, Any], pictures: Sequence[tuple[str, str]]) -> None:
-    """Write the page.
+def render_page(content: dict[str, Any], pictures: Sequence[tuple[str, str]]) -> str:
+    """Return the page.
 
     Args:
-        path: The file.
         content: From `content.describe_result`.
         pictures: Captions, and addresses that hold their own data.
     """
@@ -39,11 +37,10 @@ def write_page(path: Path, content: dict[str, Any], pictures: Sequence[tuple[str
         ("How it was made", _making(content), ""),
     ]
     tables = "".join(f"<h2>{name}</h2><table>{_rows(facts)}{more}</table>" for name, facts, more in parts)
-    path.write_text(
+    return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{html.escape(title)}</title>'
         f'<style>{_STYLE}</style><h1>{html.escape(title)}</h1><div class="said">{said}</div>'
-        f'<h2>Pictures (reduced)</h2><div class="pictures">{shown}</div>{tables}</html>\n',
-        encoding="utf-8",
+        f'<h2>Pictures (reduced)</h2><div class="pictures">{shown}</div>{tables}</html>\n'
     )
 
 

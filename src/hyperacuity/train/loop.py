@@ -158,7 +158,7 @@ class _Run:
         """Measure the averaged weights, and save. Returns some results by name, and mean PSNR in dB."""
         value, samples = self.data.validate(self.step)
         # PSNR does not measure what an adversary and losses of appearance are for, and is lowered by them.
-        for_looks = self.assembly.adversary is not None or self.assembly.objective.criterion.for_looks
+        for_looks = self.assembly.adversary is not None or self.assembly.objective.criterion.appearances
         if value >= self.best or for_looks:
             self.best = value
             if self.fabric.is_global_zero:

@@ -21,9 +21,7 @@ from hyperacuity.errors import UsageError, Use, WeightsError
 COVERAGE = 0.9
 # Pixels are divided into this many groups of equal size by the predicted error.
 _GROUPS = 12
-# How much more than average the group of least error is covered, and the group of greatest error less: a small error is
-# cheap to cover, so the same coverage of all pixels together takes narrower intervals.
-_TILT = 0.02
+_TILT = 0.03
 # Of the package: by model, and "any-xN" for models that were not calibrated.
 _SHIPPED = Path(__file__).with_name("calibrations.json")
 
@@ -59,6 +57,7 @@ class Calibration:
         model: str = "",
         data: str = "",
         level: float = COVERAGE,
+        tilt: float = _TILT,
     ) -> Calibration:
         """Fit the factors to errors that were measured on images held out from the training.
 
@@ -68,6 +67,8 @@ class Calibration:
             model: See `Calibration`.
             data: See `Calibration`.
             level: The coverage to reach on these pixels, averaged over the groups.
+            tilt: How much more than that the group of least error is covered, and the group of greatest error less: a
+                small error is cheap to cover, so the same coverage of all pixels together takes narrower intervals.
 
         Raises:
             UsageError: If there are too few pixels.
@@ -76,7 +77,7 @@ class Calibration:
             raise UsageError(f"{len(predicted)} pixels are too few for a calibration: give more or larger images")
         levels, factors = [], []
         for number, group in enumerate(np.array_split(np.argsort(predicted, kind="stable"), _GROUPS)):
-            share = level + _TILT * (1 - 2 * (number + 0.5) / _GROUPS)
+            share = level + tilt * (1 - 2 * (number + 0.5) / _GROUPS)
             rank = min(1.0, np.ceil((len(group) + 1) * share) / len(group))
             levels.append(float(np.median(predicted[group])))
             factors.append(float(np.quantile(errors[group] / predicted[group], rank, method="higher")))

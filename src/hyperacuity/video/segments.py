@@ -71,7 +71,11 @@ class SegmentFolder:
         self.discarded = manifest.exists() and _read(manifest) != identity
         self._empty("*" if self.discarded else "*.part")
         if not manifest.exists():
-            write_whole(manifest, json.dumps(identity, indent=1).encode())
+            try:
+                write_whole(manifest, json.dumps(identity, indent=1).encode())
+            except OSError:
+                self.remove()  # it holds nothing yet
+                raise
         self.segments: list[SegmentSummary] = []
         while (path := self._path(len(self.segments))).exists():
             self.segments.append(read_summary(path))

@@ -26,9 +26,10 @@ def run(plan: Plan, numbers: Sequence[int], settings: RunSettings, stop: Stop) -
     """See `Runner.run`. Jobs of an earlier run of this plan are waited for first."""
     left = dict.fromkeys(numbers)
     while left and not stop.is_set():
-        running = sbatch.find_elements(job_name(plan))
-        if not running:
+        earlier = sbatch.find_elements(job_name(plan))
+        if not earlier:
             break
+        sbatch.release(earlier)
         stop.wait(_poll(settings))
     arrays = {sbatch.submit(script): tasks for script, tasks in _arrays(plan, _undone(plan, left), settings)}
     done_before = set(left) - {number for tasks in arrays.values() for each in tasks for number in each}
@@ -42,6 +43,7 @@ def run(plan: Plan, numbers: Sequence[int], settings: RunSettings, stop: Stop) -
             return
         try:
             queued = sbatch.find_elements(job_name(plan))
+            sbatch.release(queued)
             failures = 0
         except Unreachable:
             failures += 1

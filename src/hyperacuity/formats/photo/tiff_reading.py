@@ -16,6 +16,7 @@ from hyperacuity.errors import DamagedFile, UnsupportedFormat
 from hyperacuity.formats.content import Bytes
 from hyperacuity.formats.photo import metadata as meta
 from hyperacuity.formats.photo import pillow, tiff_meaning, vips
+from hyperacuity.formats.photo.tiff_codecs import CODECS
 from hyperacuity.formats.photo.tiff_pages import TiffPage, orientation_of
 from hyperacuity.formats.photo.tiff_samples import ZSTD, samples
 from hyperacuity.formats.photo.tiff_tags import Directory, Tiff
@@ -26,7 +27,7 @@ from hyperacuity.image import Array, Image, Metadata
 _OLD_JPEG, _LZMA = 6, 34925
 # Compressions that libvips undoes, and what others are called.
 _BY_VIPS = frozenset({1, 2, 3, 4, 5, 7, 8, 32771, 32773, 32946, 34676, 34677, 50001})
-_BY_SAMPLES = frozenset({ZSTD, _LZMA})
+_BY_SAMPLES = frozenset({ZSTD, _LZMA, *CODECS})
 _NAMES = {
     9: "JBIG",
     10: "JBIG",
@@ -38,14 +39,11 @@ _NAMES = {
     33004: "JPEG 2000 (Aperio)",
     33005: "JPEG 2000 (Aperio)",
     34661: "JBIG",
-    34712: "JPEG 2000",
-    34887: "LERC",
     34892: "JPEG (lossy DNG)",
     34933: "PNG",
     22610: "JPEG XR",
     34934: "JPEG XR",
-    50002: "JPEG XL",
-    52546: "JPEG XL",
+    52546: "JPEG XL (DNG)",
 }
 # The unspecified type, 4, is read as unsigned.
 _KINDS = {2: "signed {bits}-bit integers", 5: "complex integers", 6: "complex numbers"}

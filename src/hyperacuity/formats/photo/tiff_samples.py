@@ -1,7 +1,8 @@
 """The values in a TIFF page, decoded strip by strip or tile by tile, for pages that libvips does not read.
 
-These are 64-bit floats, tiles of separate planes, 9 to 15 bits, and pages compressed with ZSTD or LZMA. zlib and lzma
-are Python's; other compressions are undone by the libtiff in Pillow, which gets each strip as an image of bytes.
+These are 64-bit floats, tiles of separate planes, 9 to 15 bits, and pages compressed with ZSTD, LZMA or one of
+`tiff_codecs`. zlib and lzma are Python's; ZSTD is undone by the libtiff in Pillow, which gets each strip as an image
+of bytes.
 
 TIFF 6.0 (1992), Adobe Photoshop TIFF Technical Note 3 (the predictor of floats).
 """
@@ -17,6 +18,7 @@ import numpy as np
 
 from hyperacuity.errors import DamagedFile, UnsupportedFormat
 from hyperacuity.formats.photo import pillow
+from hyperacuity.formats.photo.tiff_codecs import CODECS, decode_block
 from hyperacuity.formats.photo.tiff_tags import Directory, Tiff, packed, sized_integers
 from hyperacuity.image import Array
 
@@ -71,11 +73,16 @@ def samples(tiff: Tiff, page: Directory, rows: tuple[int, int] | None = None) ->
         stored = bytes(tiff.data[offsets[index] : offsets[index] + sizes[index]])
         if tiff.integer(page, 266, 1) == 2:
             stored = stored.translate(_MIRRORED)
-        row = -(-blocks.columns * blocks.values * bits // 8)
-        raw = _decompressed(stored, tiff.integer(page, 259, 1), row, high)
-        if len(raw) < row * high:
-            raise DamagedFile(f"a part of its pixels has {len(raw)} of {row * high} bytes")
-        values = unpack(np.frombuffer(raw, np.uint8, row * high).reshape(high, row), blocks.columns, blocks.values)
+        if tiff.integer(page, 259, 1) in CODECS:
+            values = decode_block(tiff, page, stored, (high, blocks.columns, blocks.values))
+        else:
+            row = -(-blocks.columns * blocks.values * bits // 8)
+            raw = _decompressed(stored, tiff.integer(page, 259, 1), row, high)
+            if len(raw) < row * high:
+                raise DamagedFile(f"a part of its pixels has {len(raw)} of {row * high} bytes")
+            values = unpack(np.frombuffer(raw, np.uint8, row * high).reshape(high, row), blocks.columns, blocks.values)
+        if values.dtype.kind != kept.dtype.kind or values.dtype.itemsize > kept.dtype.itemsize:
+            raise UnsupportedFormat(f"a part of its pixels is of the type {values.dtype} instead of {kept.dtype}")
         values = values[max(0, first - top) : last - top, : blocks.width - left]
         above, channel = max(0, top - first), plane * blocks.values
         kept[above : above + len(values), left : left + values.shape[1], channel : channel + blocks.values] = values

@@ -59,7 +59,8 @@ def with_origin(xmp: bytes | None, origin: Origin) -> bytes:
 def _list_of_steps(packet: Packet) -> Element | None:
     """The history of the packet, if steps can be added to it; one that is written otherwise is removed."""
     for value in list(packet.values("xmpMM", "History")):
-        found = [child for child in getattr(value, "children", ()) if child.name == (RDF, "Seq")]
+        children = value.children if isinstance(value, Element) else []
+        found = [child for child in children if child.name == (RDF, "Seq")]
         if found and found[0].close != found[0].start:
             return found[0]
         packet.remove(value)

@@ -11,7 +11,7 @@ from typing import Any
 from hyperacuity.errors import DamagedFile, HyperacuityError, MissingDependency, UsageError
 
 # GDAL's cache of blocks, in MB; its default is a twentieth of the machine's memory.
-_CACHE = 64
+CACHE = 64
 
 
 def load_rasterio(what: str) -> Any:
@@ -36,7 +36,7 @@ def load_rasterio(what: str) -> Any:
 def gdal() -> Iterator[None]:
     """Settings of GDAL for reading and writing: a small cache, masks inside the file."""
     rasterio = load_rasterio("a raster")
-    settings = {"GDAL_CACHEMAX": _CACHE, "GDAL_TIFF_INTERNAL_MASK": True}
+    settings = {"GDAL_CACHEMAX": CACHE, "GDAL_TIFF_INTERNAL_MASK": True}
     with rasterio.Env(**settings), warnings.catch_warnings():
         # A raster without a transform is kept without one.
         warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)

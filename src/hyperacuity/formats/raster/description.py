@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hyperacuity.formats.raster.attribute_tables import read_tables
+
 Tags = Mapping[str, Mapping[str, str]]
 
 # Namespaces that GDAL makes anew, or that describe the file and not its content; RPCs are written as such.
@@ -15,9 +17,6 @@ _STRUCTURE = frozenset(("IMAGE_STRUCTURE", "DERIVED_SUBDATASETS", "SUBDATASETS",
 _LOST_NAMESPACES = {"GEOLOCATION": "geolocation arrays", "OVERVIEWS": "", "LocationInfo": ""}
 _STATISTICS = "STATISTICS_"
 _OUTDATED_TAGS = frozenset(("OVR_RESAMPLING_ALG", "TIFFTAG_MINSAMPLEVALUE", "TIFFTAG_MAXSAMPLEVALUE"))
-# Parts of GDAL's sidecar, .aux.xml, that rasterio does not hand out.
-_SIDECAR = {"<GDALRasterAttributeTable": "raster attribute table", "<CategoryNames": "names of categories"}
-_SIDECAR_LIMIT = 16 << 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +37,7 @@ class Description:
         band_tags: Likewise for each band.
         bits: Bits of a value if fewer than its type has, or None.
         classes: Why the values must be names of classes, in words; "" if nothing in the file says so.
+        tables_beside: A file to write beside the copy; None for none.
         lost: What the copy cannot keep, in words.
     """
 
@@ -54,6 +54,7 @@ class Description:
     band_tags: tuple[Tags, ...]
     bits: int | None
     classes: str
+    tables_beside: bytes | None
     lost: tuple[str, ...]
 
 
@@ -61,14 +62,17 @@ def read_description(dataset: Any, path: Path) -> Description:
     """Return the description in an open dataset of rasterio and in its sidecar."""
     bands = range(1, dataset.count + 1)
     tables = tuple(_table(dataset, band) for band in bands)
-    sidecar = _sidecar(path)
+    beside = read_tables(path)
     spaces = {name for name in dataset.tag_namespaces() if name not in _STRUCTURE}
-    lost = [label for name, label in _LOST_NAMESPACES.items() if label and name in spaces] + sidecar
+    lost = [label for name, label in _LOST_NAMESPACES.items() if label and name in spaces]
+    lost += beside.lost
     if dataset.subdatasets:
         lost.append(f"{len(dataset.subdatasets) - 1} further images")
     bits = dataset.tags(1, ns="IMAGE_STRUCTURE").get("NBITS")
     thematic = any(dataset.tags(band).get("LAYER_TYPE", "").lower() == "thematic" for band in bands)
-    classes = "a colour table" if any(tables) else "a thematic layer" if thematic else sidecar[0] if sidecar else ""
+    if thematic and dataset.driver == "HFA":
+        lost.append("the raster attribute table inside, if there is one")
+    classes = "a colour table" if any(tables) else "a thematic layer" if thematic else beside.classes
     return Description(
         count=dataset.count,
         dtype=dataset.dtypes[0],
@@ -83,6 +87,7 @@ def read_description(dataset: Any, path: Path) -> Description:
         band_tags=tuple(_tags(dataset, band) for band in bands),
         bits=None if bits is None else int(bits),
         classes=classes,
+        tables_beside=beside.content,
         lost=tuple(lost),
     )
 
@@ -109,13 +114,3 @@ def _tags(dataset: Any, band: int | None) -> Tags:
         if kept:
             found[space] = kept
     return found
-
-
-def _sidecar(path: Path) -> list[str]:
-    """What only the sidecar holds, in words."""
-    try:
-        with path.with_name(path.name + ".aux.xml").open("rb") as file:
-            text = file.read(_SIDECAR_LIMIT).decode("utf-8", "replace")
-    except OSError:
-        return []
-    return [label for mark, label in _SIDECAR.items() if mark in text]

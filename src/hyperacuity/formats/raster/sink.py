@@ -14,6 +14,7 @@ import numpy as np
 
 from hyperacuity.errors import UnsupportedFormat, UsageError
 from hyperacuity.formats.protocol import LossWarning
+from hyperacuity.formats.raster.attribute_tables import replacing
 from hyperacuity.formats.raster.dependency import load_rasterio, writing
 from hyperacuity.formats.raster.description import Description
 from hyperacuity.formats.raster.recognition import SUFFIXES
@@ -24,7 +25,8 @@ from hyperacuity.storage import Partial, storing
 NAMESPACE = "HYPERACUITY"
 
 # Lossless compressions of GeoTIFF. A result in any other is compressed by DEFLATE, so that its values stay as computed.
-_LOSSLESS = ("LZW", "DEFLATE", "ZSTD", "PACKBITS", "LZMA")
+# LERC is lossless as long as no error is allowed, which is its default.
+_LOSSLESS = ("LZW", "DEFLATE", "ZSTD", "PACKBITS", "LZMA", "LERC", "LERC_DEFLATE", "LERC_ZSTD")
 _WITH_PREDICTOR = ("LZW", "DEFLATE", "ZSTD")
 _BLOCK = 512
 # Bytes of a row of blocks that is gathered before it is written; wider rasters get smaller blocks.
@@ -148,7 +150,8 @@ class RasterSink:
                 return
             with storing(self._path), writing(self._path):
                 self._dataset.close()
-                self._finish(self._partial)
+                with replacing(self._path, self._like.description.tables_beside):
+                    self._finish(self._partial)
 
     def _finish(self, written: Partial) -> None:
         """Add overviews or make the file cloud-optimised, and put it in its place."""
@@ -239,6 +242,8 @@ def _describe(dataset: Any, like: RasterSource, height: int, width: int) -> None
     _describe_bands(dataset, description)
     if description.nodata is not None and like.nodata is None and not _is_nan(description.nodata):
         lost.append(f"a no-data value that no pixel can have, {description.nodata:g}")
+    if like.layout.compression is not None and like.layout.compression not in _LOSSLESS:
+        lost.append(f"compression by {like.layout.compression}, which changes values: it is stored by DEFLATE")
     if lost:
         text = f"the result cannot keep {', '.join(lost)}"
         warnings.warn(LossWarning(f"{like.path.name}: {text}"), stacklevel=2)

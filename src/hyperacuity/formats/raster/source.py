@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from hyperacuity.errors import DamagedFile, UnsupportedFormat
-from hyperacuity.formats.raster.dependency import load_rasterio, reading
+from hyperacuity.formats.raster.dependency import CACHE, load_rasterio, reading
 from hyperacuity.formats.raster.description import Description, read_description
 from hyperacuity.formats.raster.georeference import Georeference, read_georeference
 from hyperacuity.formats.raster.recognition import find_driver
@@ -19,7 +19,7 @@ from hyperacuity.image import Array, Header, Measured, Strips
 
 _TYPES = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "float32", "float64")
 # About this many values are read at once.
-_READ = 1 << 22
+_READ = 1 << 21
 # A file that claims more bytes of pixels than this, and this multiple of its size, is made to fill disks.
 _LARGE, _BOMB = 1 << 34, 50_000
 
@@ -197,7 +197,9 @@ def _layout(dataset: Any) -> Layout:
 
 
 def _rows_at_once(dataset: Any) -> int:
-    """Rows of whole blocks, about `_READ` values."""
+    """Rows of about `_READ` values; of whole blocks if GDAL's cache cannot hold a row of blocks for each reader."""
     block = int(dataset.block_shapes[0][0])
     height, wanted = int(dataset.height), max(1, int(_READ // (dataset.width * dataset.count)))
+    if block * dataset.width * dataset.count * np.dtype(dataset.dtypes[0]).itemsize <= CACHE << 20 >> 2:
+        return min(height, wanted)
     return min(height, max(wanted // block, 1) * block if block < height else wanted)

@@ -14,13 +14,13 @@ from hyperacuity.train.losses.criterion import Criterion, Losses, losses_record
 from hyperacuity.train.losses.fft import fft
 from hyperacuity.train.losses.flat import flat
 from hyperacuity.train.losses.gradient import gradient
+from hyperacuity.train.losses.grid import grid
 from hyperacuity.train.losses.l1 import l1
 from hyperacuity.train.losses.loss import LossFunction, LossSettings
 from hyperacuity.train.losses.lpips import Lpips
 from hyperacuity.train.losses.mse import mse
 from hyperacuity.train.losses.perceptual import Perceptual
 from hyperacuity.train.losses.ssim import ssim
-from hyperacuity.train.losses.texture import texture
 from hyperacuity.train.losses.tv import tv
 
 LOSSES: dict[str, LossFunction | type[LossSettings]] = {
@@ -31,7 +31,7 @@ LOSSES: dict[str, LossFunction | type[LossSettings]] = {
     "fft": fft,
     "gradient": gradient,
     "flat": flat,
-    "texture": texture,
+    "grid": grid,
     "tv": tv,
     "consistency": consistency,
     "perceptual": Perceptual,
@@ -58,9 +58,9 @@ __all__ = [
     "fft",
     "flat",
     "gradient",
+    "grid",
     "l1",
     "mse",
     "ssim",
-    "texture",
     "tv",
 ]

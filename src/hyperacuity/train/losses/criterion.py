@@ -71,8 +71,6 @@ class Criterion(nn.Module):
                     self.appearances.add(name)
             else:
                 self._terms[name] = value, table[name]
-        # Whether the losses ask for looks, at the price of PSNR.
-        self.for_looks = bool(self.appearances) or "texture" in self._terms
 
     def forward(
         self, sr: Tensor, hr: Tensor, lr: Tensor, shown: tuple[Tensor, Tensor] | None = None
