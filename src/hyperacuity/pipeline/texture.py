@@ -59,7 +59,8 @@ class TextureLimit:
         bicubic, differences = read
         down = self._down[top : top + block.shape[1]]
         most = differences[:, down - down[0]][:, :, self._across]
-        return bicubic + np.clip(block - bicubic, -most, most)
+        result: Planes = bicubic + np.clip(block - bicubic, -most, most)
+        return result
 
 
 def extended(planes: Iterable[Planes]) -> Iterator[Planes]:
