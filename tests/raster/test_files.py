@@ -10,7 +10,7 @@ import pytest
 from hyperacuity import DamagedFile, LossWarning, Size, Stop, Stopped, UnsupportedFormat, UsageError, load, raster
 from hyperacuity.formats.raster import accepts
 from hyperacuity.formats.raster import source as source_module
-from hyperacuity.pipeline import box_consistency
+from hyperacuity.pipeline import box_consistency, tile_budget
 from hyperacuity.task import MeasurementOptions, Task
 from hyperacuity.tasks import run
 from hyperacuity.tasks.kinds import find_kind
@@ -230,6 +230,7 @@ def test_a_stopped_task_leaves_no_result(tmp_path: Path) -> None:
 def test_memory_does_not_grow_with_the_height(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(box_consistency, "_WINDOW", 1 << 15)
     monkeypatch.setattr(source_module, "_READ", 1 << 16)
+    monkeypatch.setattr(tile_budget, "BLOCK", 1 << 14)  # blocks of few rows, so that both images have many
     peaks = []
     for height in (500, 1500):
         pixels = np.tile(landscape(100, 400).astype(np.uint16), (height // 100, 1))

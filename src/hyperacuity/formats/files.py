@@ -36,7 +36,8 @@ def read(data: Path | bytes, *, strict: bool = False) -> Source:
     if foreign.known(content.head) is None and video.accepts(content.head, content.data):
         raise UnsupportedFormat(f"{content.name} is a video: use video.upscale, which reads its frames")
     known = ", ".join(name for each in table.FORMATS for name in each.READS)
-    raise UnsupportedFormat(f"{content.name} is {foreign.describe(content.head)}; what is read: {known}; {video.READS}")
+    reads = f"{known}; {video.READS}; measurements: DICOM, NIfTI, GeoTIFF and other rasters"
+    raise UnsupportedFormat(f"{content.name} is {foreign.describe(content.head)}; what is read: {reads}")
 
 
 def size_in_header(path: Path) -> tuple[int, int] | None:

@@ -9,6 +9,7 @@ _CONVERT = "convert it to PNG or TIFF first"
 _EXPORT = "export it as PNG or TIFF first"
 _UNPACK = "unpack it first"
 _EXTRACT = "extract its images as PNG or TIFF first"
+_BY_NAME = "upscale it by its name, since it is read only from files"
 
 # The offset of each signature, the signature, and what the file is; the first that fits names it.
 _SIGNATURES = (
@@ -75,10 +76,11 @@ _SIGNATURES = (
     (40, b" EMF", "a Windows drawing (EMF), which can be rendered at any size; render it to PNG instead"),
     (8, b"CDR", "a CorelDRAW drawing, which can be rendered at any size; render it to PNG instead"),
     # Science and medicine.
-    (128, b"DICM", f"a DICOM file; {_EXTRACT}"),
-    (344, b"n+1\0", "a NIfTI volume; save its planes as TIFF first"),
-    (344, b"ni1\0", "a NIfTI volume; save its planes as TIFF first"),
-    (4, b"n+2\0", "a NIfTI volume; save its planes as TIFF first"),
+    (128, b"DICM", f"a DICOM file; {_BY_NAME}"),
+    (344, b"n+1\0", f"a NIfTI volume; {_BY_NAME}"),
+    (344, b"ni1\0", f"a NIfTI volume; {_BY_NAME}"),
+    (4, b"n+2\0", f"a NIfTI volume; {_BY_NAME}"),
+    (0, b"ENVI", "the header of an ENVI raster; give the file with its values"),
     (0, b"SIMPLE  =", "a FITS file; save its image as TIFF first"),
     (0, b"NRRD0", "an NRRD volume; save its planes as TIFF first"),
     (208, b"MAP ", "an MRC volume; save its planes as TIFF first"),

@@ -83,16 +83,16 @@ DECODER = Decoder()
 
 def _serve() -> None:
     """Answer each request by a line about the frame, and its bytes; none for a damaged one."""
-    import pydicom
-    from pydicom.pixels import pixel_array  # type: ignore[attr-defined]
+    import pydicom.pixels
 
+    pixels = cast("Any", pydicom.pixels)
     path, dataset = "", cast("Any", None)
     for line in sys.stdin.buffer:
         wanted, frame = json.loads(line)
         try:
             if wanted != path:
                 path, dataset = wanted, pydicom.dcmread(wanted, force=True)
-            array = np.ascontiguousarray(pixel_array(dataset, index=frame, decoding_plugin=PLUGIN))
+            array = np.ascontiguousarray(pixels.pixel_array(dataset, index=frame, decoding_plugin=PLUGIN))
         except Exception:
             array = np.empty(0, np.uint8)
         answer = {"bytes": array.nbytes, "dtype": array.dtype.str, "shape": array.shape}
