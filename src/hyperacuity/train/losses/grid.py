@@ -16,6 +16,6 @@ def grid(sr: Tensor, hr: Tensor, lr: Tensor) -> Tensor:
     shuffle make such a pattern easily, and losses of appearance take it for texture.
     """
     places = functional.pixel_unshuffle(sr - hr, sr.shape[-1] // lr.shape[-1])  # (N, C * scale^2, h, w)
-    places = places.reshape(len(sr), sr.shape[1], -1, *places.shape[2:])
-    places = (places - places.mean(2, keepdim=True)).flatten(1, 2)
-    return functional.avg_pool2d(places, min(SIDE, *places.shape[-2:]), 1).abs().mean()
+    by_channel = places.reshape(len(sr), sr.shape[1], -1, *places.shape[-2:])
+    pattern = (by_channel - by_channel.mean(2, keepdim=True)).flatten(1, 2)
+    return functional.avg_pool2d(pattern, min(SIDE, *pattern.shape[-2:]), 1).abs().mean()
