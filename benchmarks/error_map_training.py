@@ -138,7 +138,7 @@ def examples(files: list[Path], scale: int, seed: int = 1, crops: int = 8) -> di
         for _ in range(crops):
             top, left = (rng.integers(length - side + 1) for length in photo.shape[:2])
             truth = original(photo[top : top + side, left : left + side], rng)
-            truth = np.ascontiguousarray(np.rot90(truth[:, :: rng.choice((-1, 1))], rng.integers(4)))
+            truth = np.ascontiguousarray(np.rot90(truth[:, :: rng.choice((-1, 1))], int(rng.integers(4))))
             lr = resize(truth, size=(CROP, CROP))
             shared = _luma(lr), _luma8(resize(lr.astype(np.float32), size=(side, side)))
             for number in rng.permutation(len(upscalers))[:ANSWERS]:
@@ -187,12 +187,12 @@ def train(
         features, error = _batch(data, rng)
         loss = pinball(error[inside], network.quantile(features)[inside], weight)
         optimiser.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimiser.step()
         if (step + 1) % 500 == 0:
             with torch.inference_mode():
-                parts = zip(held_out["features"].split(32), held_out["error"].split(32), strict=True)
+                parts = zip(torch.split(held_out["features"], 32), torch.split(held_out["error"], 32), strict=True)
                 losses = [pinball(e.float()[inside], network.quantile(f.float())[inside]).item() for f, e in parts]
             print(step + 1, round(time.monotonic() - start), round(float(np.mean(losses)), 4), flush=True)
     return network

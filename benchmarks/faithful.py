@@ -75,8 +75,8 @@ def main() -> None:
     options = parser.parse_args()
     rows = []
     for model in MODELS:
-        scales = [card.card.scale for card in zoo.find_models(model)]
-        for scale in (2, 4) if None in scales else sorted({scales[0], scales[-1]} - {None}):  # type: ignore[type-var]
+        scales = [found.card.scale for found in zoo.find_models(model) if found.card.scale is not None] or [2, 4]
+        for scale in sorted({scales[0], scales[-1]}):
             plain = seconds(model, scale, 0, options.size)
             cost = seconds(model, scale, 1, options.size) / plain - 1
             for folder in options.sets:
