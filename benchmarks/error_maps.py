@@ -108,8 +108,8 @@ def _contrast(plane: np.ndarray) -> np.ndarray:
     """The standard deviation of 7 x 7 pixels around each pixel."""
     padded = np.pad(plane.astype(np.float64), 3, mode="edge")
     mean, square = (_means(_means(values, 0), 1) for values in (padded, padded**2))
-    deviation: np.ndarray = np.sqrt(np.maximum(square - mean**2, 0))
-    return deviation
+    contrast: np.ndarray = np.sqrt(np.maximum(square - mean**2, 0))
+    return contrast
 
 
 def _means(plane: np.ndarray, axis: int, length: int = 7) -> np.ndarray:

@@ -75,9 +75,8 @@ def main() -> None:
     options = parser.parse_args()
     rows = []
     for model in MODELS:
-        scales = [card.card.scale for card in zoo.find_models(model)]
-        fixed = [scale for scale in scales if scale is not None]
-        for scale in sorted({fixed[0], fixed[-1]}) if len(fixed) == len(scales) else (2, 4):
+        scales = [found.card.scale for found in zoo.find_models(model) if found.card.scale is not None] or [2, 4]
+        for scale in sorted({scales[0], scales[-1]}):
             plain = seconds(model, scale, 0, options.size)
             cost = seconds(model, scale, 1, options.size) / plain - 1
             for folder in options.sets:
