@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tests.server.conftest import Users, png
-from tests.server.running import TUS, Client, Server, check_problem
+from tests.server.running import TUS, Client, Server, check_problem, previewed
 
 BYTES = bytes(range(256)) * 8
 
@@ -158,7 +158,7 @@ def test_other_content_types_are_refused(client: Client) -> None:
 )
 def test_names_are_data_and_never_paths(client: Client, server: Server, name: str, kept: str) -> None:
     job = client.job(png(8, 8), name, task={"size": {"scale": 2}})
-    done = client.ended(job["id"])
+    done = previewed(client, job["id"])
     assert done["state"] == "done", done
     assert done["result_name"] == f"{kept}-x2.png"
     assert sorted(path.name for path in (server.data / "jobs" / job["id"]).iterdir()) == [

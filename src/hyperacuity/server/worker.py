@@ -1,9 +1,8 @@
 """A worker process: keeps its models open, and runs the jobs that arrive on standard input, one after another.
 
 Messages are lines of JSON. In: {"run": task, "folder": path}, {"stop": true}. Out: {"ready": pid}, {"progress": share},
-{"outcome": outcome} or {"stopped": true}, and then {"idle": true}: the page's previews are made in between, so that the
-result does not wait for them. The process has no secrets in its environment, cannot reach the network where the system
-allows it to give that up, and writes no core dumps.
+{"outcome": outcome}, {"stopped": true}. The process has no secrets in its environment, cannot reach the network where
+the system allows it to give that up, and writes no core dumps.
 """
 
 from __future__ import annotations
@@ -71,14 +70,13 @@ def main() -> None:
         stops.append(stop)
         try:
             outcome, kind = _run(message, stop, _Reporter(send), upscalers)
-            send({"outcome": _without_paths(outcome.to_json(), message)})
             if outcome.error is None:
                 _preview(message, Path(outcome.target), kind)
+            send({"outcome": _without_paths(outcome.to_json(), message)})
         except Stopped:
             send({"stopped": True})
         finally:
             stops.remove(stop)
-        send({"idle": True})
 
 
 def _listen(source: IO[str], work: queue.Queue[dict[str, Any] | None], stops: list[Stop]) -> None:

@@ -27,8 +27,6 @@ _LOG = logging.getLogger(__name__)
 # Seconds: between looks at the store for new jobs, between heartbeats, and until a worker that was asked to end is
 # killed.
 _POLL, _BEAT, _PATIENCE = 0.5, 1.0, 2.0
-# Seconds that the previews of a result may take.
-_PREVIEWS = 300.0
 # Variables that a worker gets; everything else, such as PGPASSWORD, it does not need.
 _ENVIRONMENT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TEMP", "SYSTEMROOT", "VIRTUAL_ENV", "PYTHONPATH")
 _PREFIXES = ("OMP_", "CUDA_", "XDG_")
@@ -137,11 +135,9 @@ class _Slot:
                     return self._lost(claim, f"it ended with {process.wait()}")
                 progress = message.get("progress", progress)
                 if "outcome" in message:
-                    self._finished(claim, message["outcome"])
-                    return self._rest()
+                    return self._finished(claim, message["outcome"])
                 if message.get("stopped"):
-                    self._stopped(claim)
-                    return self._rest()
+                    return self._stopped(claim)
             now = time.monotonic()
             if now - begun > self.options.job_seconds:
                 self._kill("time")
@@ -160,18 +156,6 @@ class _Slot:
             if asked and now - asked > _PATIENCE:
                 self._kill("cancel")
                 return self._stopped(claim)
-
-    def _rest(self) -> None:
-        """Wait until the process has made the previews; if it ends over them, its job is done nevertheless."""
-        end = time.monotonic() + _PREVIEWS
-        while (left := end - time.monotonic()) > 0 and not self.workers.stopping:
-            with contextlib.suppress(queue.Empty):
-                message = self._messages.get(timeout=min(left, _BEAT))
-                if message is None:
-                    return self._forget("lost")
-                if message.get("idle"):
-                    return None
-        return self._kill("previews")
 
     def _started(self) -> subprocess.Popen[str]:
         """The process, started if there is none."""
