@@ -121,7 +121,8 @@ def test_the_gradient_scale_of_fp16_is_resumed(recipe: Path, tmp_path: Path, mon
     def fabric(**options: Any) -> Fabric:
         scaler = torch.amp.GradScaler("cpu", init_scale=4.0, growth_interval=2)
         del options["precision"]
-        return Fabric(**options, plugins=[MixedPrecision("16-mixed", "cpu", scaler)])
+        options["plugins"].append(MixedPrecision("16-mixed", "cpu", scaler))
+        return Fabric(**options)
 
     def scale(folder: Path) -> float:
         state = Checkpoints(folder / "checkpoints", 2).latest()
