@@ -43,9 +43,13 @@ def _first_frame(path: Path, kind: str) -> Image:
 
 def _write(image: Image, size: tuple[int, int], path: Path) -> None:
     """An 8-bit JPEG without metadata other than the colour profile."""
-    rows = Pipeline([], "bicubic").stream(image, *size).gather()
+    before = image.header.height, image.header.width
+    rows = image if size == before else Pipeline([], "bicubic").stream(image, *size).gather()
     black, white = rows.header.levels
-    pixels = (np.asarray(rows.pixels, np.float32)[..., : rows.header.colours] - black) / (white - black) * 255
-    plain = Image.from_pixels(np.clip(pixels + 0.5, 0, 255).astype(np.uint8))
+    pixels = rows.pixels[..., : rows.header.colours]
+    if pixels.dtype != np.uint8 or (black, white) != (0, 255):
+        scaled = (np.asarray(pixels, np.float32) - black) / (white - black) * 255
+        pixels = np.clip(scaled + 0.5, 0, 255).astype(np.uint8)
+    plain = Image.from_pixels(pixels)
     with formats.write(path, None, quality=_QUALITY) as sink:
         sink.write(plain.strips())
