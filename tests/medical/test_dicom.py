@@ -359,3 +359,9 @@ def test_palettes_become_colours_and_regions_move(tmp_path: Path) -> None:
 def test_real_files_that_cannot_be_enlarged(name: str, text: str, tmp_path: Path) -> None:
     with pytest.raises(HyperacuityError, match=text):
         upscale(DATA / f"{name}.dcm", tmp_path / "b.dcm")
+
+
+def test_more_bits_stored_than_allocated_are_named(tmp_path: Path) -> None:
+    source = write_dicom(tmp_path / "a.dcm", slice_pixels(), BitsStored=20)
+    with pytest.raises(DamagedFile, match="20 bits of values in pixels of 16 bits"):
+        upscale(source, tmp_path / "b.dcm")

@@ -7,7 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hyperacuity.tasks import Naming, plan
+from hyperacuity import Size, load, medical
+from hyperacuity.errors import UnsupportedFormat, UsageError
+from hyperacuity.task import Options, Task
+from hyperacuity.tasks import Naming, plan, run
 from hyperacuity.tasks.kinds import find_kind
 from tests.medical.files import slice_pixels, write_dicom, write_nifti
 
@@ -45,3 +48,48 @@ def test_a_single_slice_keeps_its_missing_ending(folder: Path) -> None:
     assert plan([str(slice_file)], None, NAMING, recursive=False)[0].target == folder / "one" / "IM1-x2"
     volume = folder / "brain.nii.gz"
     assert plan([str(volume)], None, NAMING, recursive=False)[0].target == folder / "brain-x2.nii.gz"
+
+
+def test_a_series_stays_with_the_other_results_of_its_folder(folder: Path, tmp_path: Path) -> None:
+    """The folder of results may exist already, because a volume or an image of the same folder is finished first."""
+    target = tmp_path / "out"
+    target.mkdir()
+    (target / "brain.nii.gz").write_bytes(b"a result of another task")
+    medical.upscale(load("bicubic"), folder / "one", target, Size(2))
+    assert sorted(path.name for path in target.iterdir()) == ["IM1", "IM2", "brain.nii.gz"]
+    with pytest.raises(UsageError, match="exists"):
+        medical.upscale(load("bicubic"), folder / "one", target, Size(2))
+
+
+def test_force_replaces_the_slices_of_a_folder_and_nothing_else(folder: Path, tmp_path: Path) -> None:
+    target = tmp_path / "out"
+    target.mkdir()
+    (target / "notes.txt").write_text("of a person")
+    write_dicom(target / "IM9", slice_pixels(), 9)
+    medical.upscale(load("bicubic"), folder / "one", target, Size(2), force=True)
+    assert sorted(path.name for path in target.iterdir()) == ["IM1", "IM2", "notes.txt"]
+
+
+def test_a_file_of_the_same_name_is_not_replaced_without_force(folder: Path, tmp_path: Path) -> None:
+    target = tmp_path / "out"
+    target.mkdir()
+    (target / "IM1").write_text("of a person")
+    with pytest.raises(UsageError, match="exists"):
+        medical.upscale(load("bicubic"), folder / "one", target, Size(2))
+
+
+def test_a_series_is_not_skipped_because_other_results_lie_in_its_folder(folder: Path, tmp_path: Path) -> None:
+    target = tmp_path / "out"
+    target.mkdir()
+    (target / "brain.nii.gz").write_bytes(b"a result of another task")
+    task = Task(str(folder / "one"), str(target), Size(2), Options(model="bicubic"), skip_existing=True)
+    assert not run(task).skipped
+    assert run(task).skipped
+
+
+@pytest.mark.filterwarnings("ignore:.*range of its own")
+def test_a_side_that_is_too_long_names_the_source(folder: Path, tmp_path: Path) -> None:
+    write_dicom(folder / "one" / "IM3", np.zeros((1, 40000), np.int16), 3)
+    with pytest.raises(UnsupportedFormat, match=r"one.IM3: a side of 80000 pixels"):
+        medical.upscale(load("bicubic"), folder / "one", tmp_path / "out", Size(2))
+    assert not (tmp_path / "out").exists()

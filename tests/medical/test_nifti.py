@@ -13,7 +13,8 @@ import pytest
 from numpy.typing import NDArray
 
 from hyperacuity import Size, load, medical
-from hyperacuity.errors import DamagedFile, HyperacuityError, UnsupportedFormat, UsageError
+from hyperacuity.errors import DamagedFile, HyperacuityError, HyperacuityWarning, UnsupportedFormat, UsageError
+from hyperacuity.formats.nifti.geometry import PlaceWarning
 from hyperacuity.formats.nifti.recognition import accepts
 from hyperacuity.formats.nifti.source import NiftiSource
 from hyperacuity.formats.protocol import LossWarning
@@ -147,6 +148,7 @@ def test_volumes_over_time_have_one_range_and_keep_the_rest_of_the_header(tmp_pa
     np.testing.assert_allclose(after["pixdim"][1:4] * [2, 2, 1], before["pixdim"][1:4], rtol=1e-6)
 
 
+@pytest.mark.filterwarnings("ignore::hyperacuity.formats.nifti.geometry.PlaceWarning")
 def test_files_cut_anywhere_or_with_flipped_bits_raise_our_errors(tmp_path: Path) -> None:
     for ending in (".nii", ".nii.gz"):
         source = write_nifti(tmp_path / f"a{ending}", volume())
@@ -219,3 +221,50 @@ def test_real_files_keep_their_extent(name: str, tmp_path: Path) -> None:
     before, after = nibabel.load(DATA / name), nibabel.load(tmp_path / name)
     np.testing.assert_allclose(corners(after), corners(before), atol=1e-4)
     assert after.get_data_dtype() == before.get_data_dtype()
+
+
+def _forms(path: Path, sform_code: int, qform_code: int, **fields: Any) -> Path:
+    """A volume whose header states these codes and fields."""
+    write_nifti(path, volume())
+    data = path.read_bytes()
+    header = nibabel.Nifti1Header(data[:348])
+    header["sform_code"], header["qform_code"] = sform_code, qform_code
+    for name, value in fields.items():
+        header[name] = value
+    path.write_bytes(header.binaryblock + data[348:])
+    return path
+
+
+@pytest.mark.parametrize(
+    ("codes", "fields", "message"),
+    [
+        ((0, 0), {}, "neither qform nor sform"),
+        ((1, 0), {"srow_x": 0}, "the sform is singular"),
+        ((1, 1), {"srow_y": np.nan}, "the sform is singular"),
+        ((0, 1), {"quatern_b": 5}, "the qform is impossible"),
+        ((0, 1), {"quatern_c": np.nan}, "the qform is impossible"),
+        ((0, 1), {"qoffset_x": np.inf}, "the qform is impossible"),
+        ((0, 1), {"pixdim": (1, 0, 1, 3, 1, 1, 1, 1)}, "the qform is impossible"),
+        ((0, 1), {"pixdim": (1, np.nan, 1, 3, 1, 1, 1, 1)}, "the qform is impossible"),
+    ],
+)
+def test_a_wrong_affine_is_kept_with_one_warning(
+    codes: tuple[int, int], fields: dict[str, Any], message: str, tmp_path: Path
+) -> None:
+    source = _forms(tmp_path / "a.nii", *codes, **fields)
+    with pytest.warns(PlaceWarning, match=message) as caught:
+        upscale(source, tmp_path / "b.nii")
+    assert len([each for each in caught if issubclass(each.category, HyperacuityWarning)]) == 1
+    before, after = (
+        nibabel.Nifti1Header(path.read_bytes()[:348], check=False) for path in (source, tmp_path / "b.nii")
+    )
+    assert (int(after["sform_code"]), int(after["qform_code"])) == codes
+    for name in ("quatern_b", "quatern_c", "quatern_d"):
+        np.testing.assert_array_equal(after[name], before[name])
+    np.testing.assert_allclose(after["pixdim"][1:4], before["pixdim"][1:4] * np.array([0.5, 0.5, 1], np.float32))
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("codes", [(1, 0), (0, 1), (4, 1)])
+def test_one_affine_is_enough(codes: tuple[int, int], tmp_path: Path) -> None:
+    upscale(_forms(tmp_path / "a.nii", *codes), tmp_path / "b.nii")

@@ -196,7 +196,12 @@ def complaint(outcome: Outcome) -> str:
 def reason(outcome: Outcome) -> str:
     """Returns the first line of a file's error without the file's name, by which files are grouped."""
     text = describe(outcome.error).splitlines()[0] if outcome.error else ""
-    text = text.removeprefix(outcome.source).removeprefix(Path(outcome.source).name).lstrip(": ").removeprefix("is ")
+    text = (
+        text.removeprefix(outcome.source)
+        .removeprefix(Path(outcome.source).name)
+        .lstrip(f": {os.sep}")
+        .removeprefix("is ")
+    )
     return text.partition("; what is read: ")[0]  # the line of the file itself lists the formats
 
 
@@ -205,7 +210,7 @@ def summary(outcomes: Sequence[Outcome], *, named: bool = True) -> str:
     left_out: dict[str, list[str]] = {}
     for outcome in sorted(outcomes, key=lambda one: one.source):
         if outcome.error:
-            left_out.setdefault(reason(outcome), []).append(Path(outcome.source).name)
+            left_out.setdefault(reason(outcome), []).append(Path(outcome.source).name or outcome.source)
     count = sum(map(len, left_out.values()))
     parts = [f"{_shortened([*map(_one_line, names)])} ({text})" for text, names in left_out.items()]
     return f"{len(outcomes) - count} done, {count} left out" + (f": {'; '.join(parts)}" if named else "")

@@ -66,7 +66,7 @@ def upscale_series(
                 series.warn(target.name)
                 work.append(series)
             if temporary is not None:
-                _replace_folder(temporary, target)
+                _put_in_place(temporary, target)
     finally:
         if temporary is not None:
             shutil.rmtree(temporary, ignore_errors=True)
@@ -110,15 +110,19 @@ def _group(paths: Sequence[Path], source: Path, target: Path) -> list[list[Dicom
     return list(groups.values())
 
 
-def _replace_folder(temporary: Path, target: Path) -> None:
-    """Put a folder in its place, in one step unless there is an old one."""
-    if not target.exists():
+def _put_in_place(temporary: Path, target: Path) -> None:
+    """Make a folder the target in one step, or replace the slices of a target that exists: its other files stay."""
+    try:
         temporary.rename(target)
-        return
-    aside = target.with_name(f"{temporary.name}.old")
-    target.rename(aside)
-    temporary.rename(target)
-    shutil.rmtree(aside, ignore_errors=True)
+    except OSError:
+        if not target.is_dir():
+            raise
+        names = {path.name for path in temporary.iterdir()}
+        for name in names:
+            (temporary / name).replace(target / name)
+        for old in find_files(target):
+            if old.name not in names:
+                old.unlink()
 
 
 class _Series:
@@ -241,13 +245,13 @@ class _Series:
 
 
 def check_target(target: Path, source: Path, *, force: bool) -> None:
-    """Raise `UsageError` if a folder must not be written: it exists, is not empty and may not be replaced."""
+    """Raise `UsageError` if a folder must not be written: it holds slices or the input, or a file would be replaced."""
     if target.exists() and not target.is_dir():
         raise UsageError(f"{target} is a file, but a series needs a folder", Use(output=OTHER))
     if target.exists() and any(target.iterdir()):
         if target.samefile(source) or source.resolve().is_relative_to(target.resolve()):
             raise UsageError(f"{target} holds the input; choose another name")
-        if not force:
+        if not force and (find_files(target) or any((target / path.name).exists() for path in find_files(source))):
             raise UsageError(f"{target} exists", Use(output=OTHER), Use(force=True))
 
 

@@ -31,14 +31,14 @@ def make_sheet(
     Args:
         before: (H, W, 1 or 3).
         after: The same shape.
-        length: For the bar; None if no length is known.
+        length: For the bar, which is left out if the length is None or impossible.
         names: What made each image.
         text: Figures for the caption.
     """
     height, width, channels = before.shape
     sheet = np.concatenate([before, np.full((height, GAP, channels), 255, np.uint8), after], axis=1)
     size = max(_SMALLEST, height // _SHARE)
-    if length is not None:
+    if length is not None and math.isfinite(length.step) and length.step > 0:
         _draw_bar(sheet, width, size, length)
     return np.concatenate([sheet, _caption(sheet.shape[1:], width, size, names, text)])
 

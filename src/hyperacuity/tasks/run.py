@@ -11,6 +11,7 @@ from typing import IO
 
 from hyperacuity.errors import HyperacuityError
 from hyperacuity.formats import LossWarning
+from hyperacuity.formats.dicom import find_files
 from hyperacuity.inspection import Inspection, choose_model
 from hyperacuity.storage import storing
 from hyperacuity.task import Choice, Message, Options, Outcome, Stop, Stopped, Task
@@ -148,7 +149,7 @@ def perform(
     source, target = pipes.open_source(task.source), pipes.open_target(task.target)
     if isinstance(target, Path):
         with storing(target):
-            if task.skip_existing and target.exists():
+            if task.skip_existing and _has_result(source, target):
                 return Outcome(task.source, task.target, skipped=True)
     kind, upscaler, choice, source = choose_upscaler(task, source, upscalers or Upscalers(), target)
     if isinstance(target, Path):
@@ -156,6 +157,13 @@ def perform(
             target.parent.mkdir(parents=True, exist_ok=True)
     outcome = KINDS[kind].run(task, upscaler, source, target, lambda progress: observer.progress(task, progress), stop)
     return replace(outcome, kind=kind, choice=choice)
+
+
+def _has_result(source: Path | IO[bytes], target: Path) -> bool:
+    """Whether the target exists; for a series a slice of its folder, in which other results may lie."""
+    if isinstance(source, Path) and source.is_dir() and (slices := find_files(source)):
+        return any((target / path.name).exists() for path in slices)
+    return target.exists()
 
 
 def _choose(task: Task, kind: Kind, source: Path | IO[bytes]) -> tuple[Options, Choice | None, Path | IO[bytes]]:

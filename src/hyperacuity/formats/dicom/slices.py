@@ -101,8 +101,10 @@ class DicomImage:
 
     def _check_grid(self) -> None:
         grid, path = self.grid, self.path
-        if grid.allocated not in (8, 16) or not 1 <= grid.stored <= grid.allocated:
+        if grid.allocated not in (8, 16):
             raise UnsupportedFormat(f"{path}: pixels of {grid.allocated} bits are not supported, only of 8 and 16")
+        if not 1 <= grid.stored <= grid.allocated:
+            raise DamagedFile(f"{path}: it states {grid.stored} bits of values in pixels of {grid.allocated} bits")
         if grid.rows < 1 or grid.columns < 1 or self.frames < 1 or grid.rows * grid.columns > _MOST_PIXELS:
             raise DamagedFile(f"{path}: it states impossible dimensions")
         size = grid.rows * grid.columns * grid.samples * grid.allocated // 8

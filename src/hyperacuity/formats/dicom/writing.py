@@ -41,7 +41,7 @@ def write_dataset(
     height, width = frames.shape[1:3]
     if max(height, width) > _LONGEST:
         raise UnsupportedFormat(
-            f"{path}: a side of {max(height, width)} pixels is longer than DICOM allows ({_LONGEST})"
+            f"{image.path}: a side of {max(height, width)} pixels is longer than DICOM allows ({_LONGEST})"
         )
     pydicom = load_pydicom()
     dataset = read_dataset(image.path)

@@ -8,10 +8,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hyperacuity.errors import HyperacuityWarning
+
 # Slices lie across the third axis of a volume if it is this much coarser than the two finest ones.
 _COARSER = 1.2
 # The names of planes, by their axes in the file.
 PLANES = {"xy": (0, 1), "xz": (0, 2), "yz": (1, 2)}
+
+
+class PlaceWarning(HyperacuityWarning):
+    """A volume does not state where its voxels lie, or states what cannot be."""
 
 
 def find_plane(spacing: Sequence[float], shape: Sequence[int]) -> tuple[int, int]:
@@ -57,6 +63,37 @@ def enlarge_affine(affine: NDArray[np.float64], factors: Sequence[float]) -> NDA
     return result
 
 
+def find_place_faults(header: Any) -> list[str]:
+    """Return what is wrong with the affines of a volume, in words.
+
+    Args:
+        header: nibabel's header.
+    """
+    sform, qform = int(header["sform_code"]) > 0, int(header["qform_code"]) > 0
+    if not sform and not qform:
+        return ["neither qform nor sform states where its voxels lie"]
+    faults = []
+    if sform and not _is_invertible(header.get_sform()):
+        faults.append("the sform is singular or not finite")
+    if qform and _read_qform(header) is None:
+        faults.append("the qform is impossible")
+    return faults
+
+
+def _is_invertible(affine: NDArray[np.float64]) -> bool:
+    return bool(np.isfinite(affine).all()) and int(np.linalg.matrix_rank(affine[:3, :3])) == 3
+
+
+def _read_qform(header: Any) -> NDArray[np.float64] | None:
+    """The qform; None if its quaternion, its offsets or its spacings cannot be."""
+    try:
+        with np.errstate(invalid="ignore"):
+            affine: NDArray[np.float64] = header.get_qform()
+    except ValueError:
+        return None
+    return affine if _is_invertible(affine) else None
+
+
 def enlarge_header(header: Any, plane: tuple[int, int], size: tuple[int, int], depth: int) -> Any:
     """Return a copy of nibabel's header for slices of another size.
 
@@ -78,8 +115,9 @@ def enlarge_header(header: Any, plane: tuple[int, int], size: tuple[int, int], d
     sform, qform = int(header["sform_code"]), int(header["qform_code"])
     result.set_data_shape(shape[:sides])
     spacing = header["pixdim"].astype(np.float64)
-    if qform > 0:
-        result.set_qform(enlarge_affine(header.get_qform(), factors), qform)
+    placed = _read_qform(header) if qform > 0 else None
+    if placed is not None:
+        result.set_qform(enlarge_affine(placed, factors), qform)
     if sform > 0:
         result.set_sform(enlarge_affine(header.get_sform(), factors), sform)
     # Setting a qform has rounded the spacings, and made negative ones positive.

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from hyperacuity.errors import HyperacuityWarning, UnsupportedFormat
 from hyperacuity.formats.nifti.extensions import AFNI, COMMENT, Extension, write_extensions
-from hyperacuity.formats.nifti.geometry import enlarge_header, forget_times
+from hyperacuity.formats.nifti.geometry import PlaceWarning, enlarge_header, find_place_faults, forget_times
 from hyperacuity.formats.nifti.recognition import SUFFIXES, split_name
 from hyperacuity.formats.nifti.source import NiftiSource, load_nibabel
 from hyperacuity.formats.protocol import LossWarning
@@ -56,6 +56,8 @@ class NiftiSink:
         header = enlarge_header(self._fitting(source, (*size, self._depth)), source.plane, size, self._depth)
         if self._depth != source.shape[self._across] and forget_times(header):
             warnings.warn(LossWarning(f"{path.name}: the times of slices are left out"), stacklevel=2)
+        if faults := find_place_faults(source.header):
+            warnings.warn(PlaceWarning(f"{path.name}: {' and '.join(faults)}, and the result keeps this"), stacklevel=2)
         if source.pair:
             warnings.warn(PairWarning(f"{path.name}: the pair of header and values becomes one file"), stacklevel=2)
         kept = [each for each in source.extensions if each.code != AFNI]
