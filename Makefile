@@ -17,7 +17,7 @@ test: lint docs  ## all checks and tests, as CI runs them
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(QUICK) -n logical --maxprocesses 4 --dist worksteal \
 	    || OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(QUICK) -n 0 --last-failed --last-failed-no-failures none
 
-test-long: $(VENV)/.development  ## the server and clusters under kills, load and slow clients; takes hours
+test-long: $(VENV)/.development  ## the server and clusters under kills, load and slow clients; takes minutes
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m long tests/server tests/cluster
 
 lint: $(VENV)/.development
