@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from pathlib import Path
 
 from hyperacuity import formats, zoo
@@ -54,14 +53,7 @@ class CostMeter:
 
 
 def _header_size(source: Path) -> tuple[int, int] | None:
-    """(height, width) by the header alone; None for what Pillow cannot read."""
-    from PIL import Image
+    """(height of all frames, width) by the header alone; None for what Pillow cannot read."""
+    from hyperacuity.formats.photo import pillow
 
-    kept, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
-    try:
-        with contextlib.suppress(Exception), Image.open(source) as image:
-            frames: int = getattr(image, "n_frames", 1)
-            return image.height * frames, image.width
-    finally:
-        Image.MAX_IMAGE_PIXELS = kept
-    return None
+    return pillow.read_header(source, lambda image: (image.height * getattr(image, "n_frames", 1), image.width))

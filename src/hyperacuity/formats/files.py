@@ -46,16 +46,12 @@ def size_in_header(path: Path) -> tuple[int, int] | None:
     Nothing is decoded, and the limits of pixels do not count.
     """
     import pyvips
-    from PIL import Image
+
+    from hyperacuity.formats.photo import pillow
 
     glib.silence_terminal()
-    # Pillow's own limit would hide how many pixels there are.
-    kept, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
-    try:
-        with contextlib.suppress(Exception), Image.open(path) as image:
-            return image.height, image.width
-    finally:
-        Image.MAX_IMAGE_PIXELS = kept
+    if size := pillow.read_header(path, lambda image: (image.height, image.width)):
+        return size
     with contextlib.suppress(HyperacuityError, pyvips.Error):  # such as TIFF files of floats
         raw = open_content(path).whole()
         found = pyvips.Image.new_from_source(pyvips.Source.new_from_memory(raw), "", access="sequential")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -48,16 +47,9 @@ def _check_image(source: Path, task: Task, limits: Mapping[str, Any]) -> None:
 
 def _header_size(source: Path) -> tuple[int, int] | None:
     """(height, width) by the header alone; None for what Pillow cannot read: then the format's own limit holds."""
-    from PIL import Image
+    from hyperacuity.formats.photo import pillow
 
-    # Pillow's own limit would hide how many pixels there are; nothing is decoded here.
-    kept, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
-    try:
-        with contextlib.suppress(Exception), Image.open(source) as image:
-            return image.height, image.width
-    finally:
-        Image.MAX_IMAGE_PIXELS = kept
-    return None
+    return pillow.read_header(source, lambda image: (image.height, image.width))
 
 
 def _check_video(source: Path, task: Task, limits: Mapping[str, Any]) -> None:

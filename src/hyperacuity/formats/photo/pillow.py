@@ -7,9 +7,10 @@ import functools
 import io
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -22,6 +23,7 @@ from hyperacuity.formats.photo.upright import upright_image
 from hyperacuity.image import Array, Image, Metadata
 
 _PILLOW = threading.RLock()
+Found = TypeVar("Found")
 
 
 @contextmanager
@@ -29,6 +31,24 @@ def opened(plugin: Any, raw: Bytes) -> Iterator[Any]:
     """Open a file with one of Pillow's decoders, given by its class: `Image.open` would try every decoder."""
     with guarded(), io.BytesIO(bytes(raw)) as file, plugin(file) as image:
         yield image
+
+
+def read_header(path: Path, read: Callable[[Any], Found]) -> Found | None:
+    """Return what `read` finds in a file that Pillow opens, whatever its number of pixels; None for all other files.
+
+    Nothing is decoded, as long as `read` asks for no pixels.
+    """
+    import PIL.Image
+
+    with _PILLOW:
+        # Pillow's own limit would hide how many pixels there are.
+        kept, PIL.Image.MAX_IMAGE_PIXELS = PIL.Image.MAX_IMAGE_PIXELS, None
+        try:
+            with suppress(Exception), PIL.Image.open(path) as image:
+                return read(image)
+        finally:
+            PIL.Image.MAX_IMAGE_PIXELS = kept
+    return None
 
 
 @contextmanager
