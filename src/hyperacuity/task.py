@@ -182,7 +182,7 @@ class ImageOptions(Record):
 
     def refuse(self, kind: str) -> None:
         """Raise `UsageError` if options are given that a task of another kind, in words, cannot follow."""
-        given = [name for name in self.to_json() if name not in ("quality", "ending", "strict")]
+        given = [name for name in self.to_json() if name not in ("ending", "strict")]
         if given:
             raise UsageError(f"{kind}, but options for images are given", Use(**dict.fromkeys(given, LEAVE_OUT)))
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import IO, NamedTuple
 
 from hyperacuity.errors import LEAVE_OUT, UsageError, Use
-from hyperacuity.task import ImageOptions, MeasurementOptions, Task, VideoOptions
+from hyperacuity.task import MeasurementOptions, Task, VideoOptions
 
 
 class MeasurementKind(NamedTuple):
@@ -61,10 +61,11 @@ def check_request(task: Task, source: Path | IO[bytes], target: Path | IO[bytes]
     what, example, unused = KINDS[kind]
     if not (isinstance(source, Path) and isinstance(target, Path)):
         raise UsageError(f"{what} is written into a file, and not into a pipe", Use(output=example))
-    images, videos = task.image or ImageOptions(), task.video or VideoOptions()
+    if task.image is not None:
+        task.image.refuse(f"this is {what}")
+    videos = task.video or VideoOptions()
     options = task.measurement or MeasurementOptions()
     given = {
-        "images": replace(images, ending=None, strict=False).to_json(),
         "videos": replace(videos, strict=False, preview=False).to_json(),
         "other measurements": {name: value for name, value in options.to_json().items() if name in unused},
     }
