@@ -59,18 +59,18 @@ def _dirty(task: Task, tmp_path: Path) -> Task:
 
 
 def test_dirty_input_is_said_in_the_report_on_the_map_and_as_a_warning(task: Task, tmp_path: Path) -> None:
-    told: list[str] = []
+    messages: list[str] = []
 
     class Listener(tasks.Observer):
         def warned(self, task: Task, message: Message) -> None:
-            told.append(message.text)
+            messages.append(message.text)
 
     image = ImageOptions(report=str(tmp_path / "a.json"), error_map=str(tmp_path / "a.png"), error_map_look=True)
     assert tasks.run(replace(_dirty(task, tmp_path), image=image), Listener()).error is None
     report = json.loads((tmp_path / "a.json").read_text())
     assert report["beyond_calibration"]
     assert any("not clean" in sentence and "larger" in sentence for sentence in report["sentences"])
-    assert any("calibrated for clean input" in text for text in told)
+    assert any("calibrated for clean input" in text for text in messages)
     with PIL.Image.open(tmp_path / "a.png") as picture:
         assert picture.height == 540 + len(legend(660, dirty=True))
 

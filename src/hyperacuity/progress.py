@@ -27,7 +27,7 @@ def observe_rows(
         frames: How many there are.
         observe: Gets the progress.
         stop: Checked before each block of rows; `Stopped` is raised if it is set.
-        seen: Gets each block of rows; None for nobody.
+        seen: Gets each block of rows; None to skip this.
     """
 
     def rows() -> Iterator[Any]:

@@ -152,7 +152,7 @@ def test_a_kill_in_slurm_loses_nothing(
         slurm_cluster.kill("slurmctld")
         time.sleep(3)
         slurm_cluster.start("slurmctld")
-        # A controller that forgot its newest jobs finds them on the nodes, and drains these until it is told otherwise.
+        # A controller that forgot its newest jobs finds them on the nodes, and drains these until they are resumed.
         while driver.poll() is None:
             with contextlib.suppress(subprocess.CalledProcessError):
                 if "drain" in slurm_cluster.call("sinfo", "--noheader", "--format=%T"):

@@ -11,6 +11,7 @@ import pytest
 
 from hyperacuity.cluster.training_job import TrainingJob
 from tests.cli.process import run
+from tests.cli.test_train import RECIPE
 
 # Programs of Slurm: `srun` prints its words, one a line; `scontrol` knows one node.
 SRUN = '#!/bin/sh\nprintf "%s\\n" "$@"\n'
@@ -61,26 +62,7 @@ def test_the_processes_of_all_nodes_meet_and_a_restart_resumes(slurm: Path) -> N
 
 def test_the_command_writes_the_script(tmp_path: Path) -> None:
     (tmp_path / "images").mkdir()
-    text = """
-steps = 6
-validate_every = 3
-[model]
-name = "tiny-x2"
-architecture = "fsrcnn"
-config = { scale = 2, d = 8, s = 4, m = 1 }
-licence = "CC0-1.0"
-trained_on = "noise"
-paper = "none"
-[data]
-train = ["images"]
-validation = ["images"]
-reports = ["images"]
-patch = 8
-batch = 2
-[losses]
-l1 = 1.0
-"""
-    (tmp_path / "tiny.toml").write_text(text)
+    (tmp_path / "tiny.toml").write_text(RECIPE)
     given = ["train", "tiny.toml", "--slurm", "2", "--device", "cpu", "--set", "steps=7", "--sbatch", "--time=1:00:00"]
     done = run(*given, folder=tmp_path)
     assert done.returncode == 0, done.stderr

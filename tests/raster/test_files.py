@@ -161,7 +161,7 @@ def test_a_table_of_ranges_is_named_and_values_stay_measurements(tmp_path: Path)
 
 
 def test_what_lies_beside_an_older_result_goes_with_it(tmp_path: Path) -> None:
-    """Programs that show a result write statistics and overviews beside it, which are about its pixels."""
+    """Programs that show a result write statistics and overviews next to it, which are about its pixels."""
     source = write(tmp_path / "a.tif", landscape(8, 9).astype(np.uint16)[None])
     target, _ = enlarge(source)
     write_beside(target, "<Metadata><MDI key='STATISTICS_MEAN'>3</MDI></Metadata>")

@@ -161,7 +161,7 @@ def _check_others(plan: Plan) -> list[Finding]:
 
 
 def _check_ray() -> Finding | None:
-    """A warning if a Ray head answers without asking for a token: whoever reaches it runs commands on all machines."""
+    """A warning if a Ray head answers without asking for a token: anyone who reaches it controls all machines."""
     if os.environ.get("RAY_AUTH_MODE") == "token":
         return None
     address = os.environ.get("RAY_ADDRESS", "").rpartition("//")[2].partition(":")[0] or "127.0.0.1"

@@ -21,7 +21,7 @@ from hyperacuity.errors import HyperacuityError, Unreachable
 from hyperacuity.task import Message, Outcome, Stop, Stopped
 from hyperacuity.tasks import Observer, Upscalers
 
-# A task that so many workers did not survive is not given to another one.
+# A task that ended this number of workers is not given to another one.
 MOST_LOST = 3
 
 

@@ -98,14 +98,14 @@ class _Bits:
         self._at, self._range, self._shift = 2, 255, 0
 
     def number(self, count: int) -> int:
-        """Read an unsigned number of so many bits."""
+        """Read an unsigned number of this many bits."""
         value = 0
         for _ in range(count):
             value = 2 * value + self._bit()
         return value
 
     def optional(self, count: int) -> int:
-        """Read a flag, and if it is set a number of so many bits and its sign; 0 if it is not."""
+        """Read a flag, and if it is set a number of this many bits and its sign; 0 if it is not."""
         if not self.number(1):
             return 0
         value = self.number(count)

@@ -37,7 +37,7 @@ def check_slices(path: Path, depth: int, scale: float) -> int:
     """Return how many slices a volume of `depth` slices gets.
 
     Args:
-        path: The volume; a JSON file beside it, as dcm2niix writes, may say that slices have gaps.
+        path: The volume; a JSON file next to it, as dcm2niix writes, may say that slices have gaps.
         depth: Its slices.
         scale: How many slices it gets for each of them.
 

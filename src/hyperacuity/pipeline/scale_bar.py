@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 # Between the halves, and around the bar and the text, in pixels.
 GAP = 8
 _MARGIN = 12
-# The height of letters: this share of the sheet, but at least so many pixels.
+# The height of letters: this share of the sheet, but at least this many pixels.
 _SHARE, _SMALLEST = 40, 11
 
 

@@ -88,7 +88,7 @@ class Store(ABC):
 
     @abstractmethod
     def sweep(self, folder: str) -> None:
-        """Remove what killed writers have left in a folder into which nobody writes any more."""
+        """Remove what killed writers have left in a folder that is no longer written to."""
 
     @abstractmethod
     def now(self, folder: str) -> float:

@@ -67,7 +67,7 @@ def submit(plan: Plan, settings: RunSettings) -> list[int]:
         The numbers of the jobs.
 
     Raises:
-        UsageError: Slurm refuses, or does not allow so many.
+        UsageError: Slurm refuses, or does not allow that many.
         Unreachable, MissingDependency: There is no Slurm.
     """
     jobs: list[int] = []
