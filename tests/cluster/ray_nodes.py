@@ -44,13 +44,19 @@ class Nodes:
 
 
 @contextlib.contextmanager
-def running() -> Iterator[Nodes]:
-    """Start the cluster, and end it."""
+def running(environment: dict[str, str] | None = None) -> Iterator[Nodes]:
+    """Start the cluster, and end it.
+
+    Args:
+        environment: Of all nodes, with PYTHONPATH; that of this process if None.
+    """
+    environment = environment or {**os.environ, "PYTHONPATH": str(ROOT / "src")}
     environment = {
-        **os.environ,
-        "PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT)]),
+        **environment,
+        "PYTHONPATH": os.pathsep.join([environment["PYTHONPATH"], str(ROOT)]),
         "OMP_NUM_THREADS": "1",
         "RAY_USAGE_STATS_ENABLED": "0",
+        "RAY_gcs_rpc_server_reconnect_timeout_s": "5",  # a head that is lost is known after 5 s instead of a minute
     }
     with subprocess.Popen(
         [sys.executable, "-m", "tests.cluster.ray_nodes"],
