@@ -93,7 +93,7 @@ def _serve(commands: IO[str], answers: IO[str]) -> None:
             if line.strip() == "kill":  # a node, with everything that runs on it
                 cluster.remove_node(nodes.pop(), allow_graceful=False)
             elif line.strip() == "add":
-                nodes.append(cluster.add_node(num_cpus=1, **more))
+                nodes.append(_add_node(cluster, len(nodes), more))
             print(cluster.address, file=answers, flush=True)
     finally:
         cluster.shutdown()
@@ -107,7 +107,7 @@ def _start(more: dict[str, Any], attempts: int = 5) -> tuple[Any, list[Any]]:
         cluster: Any = Cluster()
         try:
             cluster.add_node(num_cpus=0, **more)
-            nodes = [cluster.add_node(num_cpus=1, **more) for _ in range(2)]
+            nodes = [_add_node(cluster, n, more) for n in range(2)]
             cluster.wait_for_nodes(timeout=300)
             return cluster, nodes
         except Exception:
@@ -115,6 +115,18 @@ def _start(more: dict[str, Any], attempts: int = 5) -> tuple[Any, list[Any]]:
             attempts -= 1
             if not attempts:
                 raise
+
+
+def _add_node(cluster: Any, number: int, more: dict[str, Any]) -> Any:
+    """A node on one core, where the system can do that: its processes inherit the core of the one that starts them."""
+    if not hasattr(os, "sched_setaffinity"):
+        return cluster.add_node(num_cpus=1, **more)
+    cores = sorted(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, {cores[number % len(cores)]})
+    try:
+        return cluster.add_node(num_cpus=1, **more)
+    finally:
+        os.sched_setaffinity(0, cores)
 
 
 if __name__ == "__main__":
