@@ -29,6 +29,10 @@ sys.path.insert(0, str(ROOT))
 
 from tests.cluster import ray_nodes  # noqa: E402
 
+from hyperacuity.cluster import planning  # noqa: E402
+from hyperacuity.task import ImageOptions, Options, Task  # noqa: E402
+from hyperacuity.tasks import Naming  # noqa: E402
+
 _PHOTO = ROOT / "examples" / "astronaut.png"
 _COMMAND = [sys.executable, "-m", "hyperacuity"]
 
@@ -42,6 +46,7 @@ def measure_video(frames: int, size: tuple[int, int], model: str) -> None:
         for count in (2, 1):
             if count == 1:
                 nodes.ask("kill")
+                nodes.ask("wait")
             out, plan = folder / f"out-{count}.mp4", folder / f"plan-{count}"
             words = [
                 "plan",
@@ -81,9 +86,11 @@ def measure_images(count: int, side: int, model: str) -> None:
         ]
         assert [half.wait() for half in halves] == [0, 0]
         alone = time.perf_counter() - begun
-        plan = str(folder / "plan")
-        _run([*_COMMAND, "cluster", "plan", *names, "-o", f"{folder}/many/", "-n", model, "--plan", plan])
-        many = _run(nodes.command(plan, "-q"), nodes.environment)
+        planning._SECONDS = 0.0  # tasks of one image each
+        template = Task("", "", options=Options(model=model), image=ImageOptions())
+        places = f"{folder}/many/", Naming(None, "", None), template, False, str(folder / "plan")
+        planning.make_plan(planning.PlanRequest(names, *places))
+        many = _run(nodes.command(str(folder / "plan"), "-q"), nodes.environment)
     what = f"{count} images of {side} x {side}, {model}"
     rows = [_row(f"{what}: two processes", alone, alone), _row(f"{what}: two nodes of Ray", many, alone)]
     save("cluster_nodes", rows, key="what")
@@ -121,9 +128,9 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("what", choices=["video", "images"])
     parser.add_argument("--frames", type=int, default=3000)
-    parser.add_argument("--size", type=int, nargs=2, default=(160, 120), metavar=("WIDTH", "HEIGHT"))
-    parser.add_argument("--count", type=int, default=24)
-    parser.add_argument("--side", type=int, default=2000)
+    parser.add_argument("--size", type=int, nargs=2, default=(256, 192), metavar=("WIDTH", "HEIGHT"))
+    parser.add_argument("--count", type=int, default=20)
+    parser.add_argument("--side", type=int, default=2700)
     parser.add_argument("--model", default="balanced")
     given = parser.parse_args()
     if given.what == "video":

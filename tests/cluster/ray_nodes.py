@@ -94,6 +94,8 @@ def _serve(commands: IO[str], answers: IO[str]) -> None:
                 cluster.remove_node(nodes.pop(), allow_graceful=False)
             elif line.strip() == "add":
                 nodes.append(_add_node(cluster, len(nodes), more))
+            elif line.strip() == "wait":  # until the head knows which nodes there are
+                cluster.wait_for_nodes(timeout=300)
             print(cluster.address, file=answers, flush=True)
     finally:
         cluster.shutdown()
