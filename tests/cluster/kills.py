@@ -42,10 +42,12 @@ class Sources:
     Attributes:
         folder: Images and a video in "in", and what one machine makes of them in "one".
         seconds: How long a run takes that is not killed; 0 until it is known.
+        working: How long of this tasks run.
     """
 
     folder: Path
     seconds: float = 0.0
+    working: float = 0.0
 
     @classmethod
     def made(cls, folder: Path, large: str) -> Sources:
@@ -116,7 +118,7 @@ class Round:
         begun: list[str] = []
         done = running = 0
         for each in self.events():
-            what, _, number = each.partition(" ")
+            what, number, *_ = each.split()
             if what == "killed":
                 done, running = len(ended), len(set(begun) - ended)
             elif what == "begin":
@@ -127,7 +129,7 @@ class Round:
         redone = len(begun) - len(set(begun))
         assert redone <= _AT_ONCE, self.events()
         spools = [path for path in (self.folder / "spool").glob("*") if path.is_dir()]
-        resumed = "killed" in self.events()[:-1]
+        resumed = not self.events()[-1].startswith("killed")
         assert not (spools and resumed), spools
         return done, running, redone
 
@@ -153,7 +155,7 @@ def play(
 
     Args:
         victim: Who is killed, for the record.
-        seed: Of the moment.
+        seed: Of the moment: one from the start of the command if it is even, from that of the first task if it is odd.
         begin_round: Makes a round; the argument is the number of the attempt.
         kill: Kills the victim. Returns False if there is none yet.
         mend: What an administrator does after the kill, before the command is given again.
@@ -165,11 +167,12 @@ def play(
             begun = time.monotonic()
             played.finish()
             played.sources.seconds = time.monotonic() - begun
+            times = [float(each.split()[2]) for each in played.events()]
+            played.sources.working = max(times) - min(times)
             continue
         driver = played.begin()
-        moment = chance.uniform(0, played.sources.seconds)
         begun = time.monotonic()
-        time.sleep(moment)
+        _sleep(played, driver, chance, from_first_task=seed % 2 == 1)
         killed = False
         while driver.poll() is None and not killed:
             killed = kill(played, driver, chance)
@@ -179,7 +182,7 @@ def play(
             driver.wait()
             continue
         with played.trace.open("a") as file:
-            file.write("killed\n")
+            file.write(f"killed - {time.time()}\n")
         mend(played, driver)
         driver.wait(timeout=_PATIENCE)
         begun = time.monotonic()
@@ -187,6 +190,13 @@ def play(
         _record(victim, seed, round(moment, 2), played, time.monotonic() - begun)
         return
     raise AssertionError("the run always ended before the kill")
+
+
+def _sleep(played: Round, driver: subprocess.Popen[bytes], chance: random.Random, *, from_first_task: bool) -> None:
+    """Wait for a random time from the start of the command, or from that of its first task."""
+    while from_first_task and not played.events() and driver.poll() is None:
+        time.sleep(0.02)
+    time.sleep(chance.uniform(0, played.sources.working if from_first_task else played.sources.seconds))
 
 
 def _record(victim: str, seed: int, moment: float, played: Round, seconds: float) -> None:

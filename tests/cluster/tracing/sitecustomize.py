@@ -1,7 +1,8 @@
 """Notes when tasks of plans begin and end, and makes them slower, in every Python that has this folder in PYTHONPATH.
 
-Python imports this at its start. A line is "begin 7" or "end 7", in the file that HYPERACUITY_TRACE names, or else in
-the one beside the folder of the plan. A killed worker leaves a "begin" without an "end".
+Python imports this at its start. A line is "begin 7 1760000000.0" or "end 7 1760000000.5", with the time, in the file
+that HYPERACUITY_TRACE names, or else in the one beside the folder of the plan. A killed worker leaves a "begin" without
+an "end".
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ def note(bench: Any, text: str) -> None:
     """Append a line; one write of a few bytes is never torn."""
     path = os.environ.get("HYPERACUITY_TRACE") or f"{bench.plan.location}.trace"
     with open(path, "a", encoding="utf-8") as file:
-        file.write(text + "\n")
+        file.write(f"{text} {time.time()}\n")
 
 
 class TracedKind:
