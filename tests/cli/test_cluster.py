@@ -61,6 +61,7 @@ def test_a_damaged_file_is_named_and_is_not_hidden_by_success(folder: Path) -> N
     plan(folder)
     done = run("cluster", "run", "plan", "--workers", "1", "-q", folder=folder)
     assert done.returncode == 1
+    assert done.stderr.count("0.png") == 1, done.stderr  # its path is not repeated before the message
     assert "0.png is damaged" in done.stderr
     assert (folder / "out" / "1.png").exists()
     assert run("cluster", "work", "plan", "--task", "0", folder=folder).returncode == 1

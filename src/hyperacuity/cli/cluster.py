@@ -284,7 +284,7 @@ def _summarise(summary: RunSummary, count: int, *, as_json: bool) -> None:
     earlier = f" ({summary.before} were before)" if summary.before else ""
     _print(f"{summary.done} of {count} tasks are done{earlier}")
     for each in errors:
-        print_line(escape_unprintable(f"failed: {each.source}: {describe(each.error or '')}"), sys.stderr)
+        print_line(escape_unprintable(f"failed: {_about(each.source, describe(each.error or ''))}"), sys.stderr)
 
 
 @app.command("status")
@@ -333,9 +333,14 @@ def _print_report(report: Report) -> None:
     _print(f"{label}, {report.reason}" if report.reason else label)
     for each in report.outcomes:
         if each.error is not None:
-            print_line(escape_unprintable(f"  {each.source}: {describe(each.error)}"), sys.stderr)
+            print_line(escape_unprintable(f"  {_about(each.source, describe(each.error))}"), sys.stderr)
         for lost in each.lost:
             print_line(escape_unprintable(f"  {each.source}: warning: {describe(lost)}"), sys.stderr)
+
+
+def _about(source: str, text: str) -> str:
+    """A message about a source, which it may name itself."""
+    return text if text.startswith(source) else f"{source}: {text}"
 
 
 def _read_numbers(text: str) -> list[int]:
