@@ -42,7 +42,7 @@ class Sources:
     Attributes:
         folder: Images and a video in "in", and what one machine makes of them in "one".
         seconds: How long a run takes that is not killed; 0 until it is known.
-        working: How long of this tasks run.
+        working: How long tasks run in it.
     """
 
     folder: Path
@@ -178,8 +178,9 @@ def play(
             killed = kill(played, driver, chance)
             time.sleep(0 if killed else 0.02)
         moment = time.monotonic() - begun
-        if not killed:
+        if not killed:  # it was faster than the one before
             driver.wait()
+            played.sources.seconds = min(played.sources.seconds, time.monotonic() - begun)
             continue
         with played.trace.open("a") as file:
             file.write(f"killed - {time.time()}\n")
@@ -196,7 +197,9 @@ def _sleep(played: Round, driver: subprocess.Popen[bytes], chance: random.Random
     """Wait for a random time from the start of the command, or from that of its first task."""
     while from_first_task and not played.events() and driver.poll() is None:
         time.sleep(0.02)
-    time.sleep(chance.uniform(0, played.sources.working if from_first_task else played.sources.seconds))
+    end = time.monotonic() + chance.uniform(0, played.sources.working if from_first_task else played.sources.seconds)
+    while time.monotonic() < end and driver.poll() is None:
+        time.sleep(0.02)
 
 
 def _record(victim: str, seed: int, moment: float, played: Round, seconds: float) -> None:
