@@ -51,7 +51,7 @@ def test_one_task_is_worked_on_by_number_or_as_the_next(folder: Path) -> None:
     done = run("cluster", "work", "plan", "--task", "0", folder=folder)
     assert (done.returncode, done.stdout) == (0, "task 0: done\n")
     none = run("cluster", "work", "plan", "--next", folder=folder)
-    assert (none.returncode, none.stdout) == (75, "no task is left that nobody works on\n")
+    assert (none.returncode, none.stdout) == (75, "no task is left that no worker has\n")
     found = json.loads(run("cluster", "status", "plan", "--json", folder=folder).stdout)
     assert (found["tasks"], found["done"]) == (1, 1)
 

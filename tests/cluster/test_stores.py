@@ -137,7 +137,7 @@ def test_locations_have_parts() -> None:
     assert (name_of("a/b.png"), parent_of(str(Path("a", "b.png")))) == ("b.png", "a")
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="needs /dev/full, or a folder that nobody may write")
+@pytest.mark.skipif(sys.platform != "linux", reason="needs /dev/full, or a folder that cannot be written")
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     source = write_images(tmp_path / "in")
     with pytest.raises(UsageError, match="was not written"):

@@ -140,7 +140,7 @@ def work(
     tasks: Annotated[
         str | None, typer.Option("--task", metavar="N", help="The task, or several: 17, 3-5, 1,4,9-12.")
     ] = None,
-    following: Annotated[bool, typer.Option("--next", help="The first task that nobody works on.")] = False,
+    following: Annotated[bool, typer.Option("--next", help="The first task that no worker has.")] = False,
     lease: Lease = 120,
     spool: Spool = None,
     same_cpu: SameCpu = False,
@@ -171,7 +171,7 @@ def work(
         if following:
             report = worker.work_on_next()
             if report is None:
-                _print("no task is left that nobody works on")
+                _print("no task is left that no worker has")
                 raise typer.Exit(_TRY_AGAIN)
             reports.append(report)
         for number in [] if tasks is None else _read_numbers(tasks):
