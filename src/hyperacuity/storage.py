@@ -27,9 +27,10 @@ _FULL = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
 _FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 
-# All partial files that are open, for `abandon`, and the lock that opening one takes.
+# All partial files that are open, for `abandon`, and the lock that opening one takes: a signal may arrive in the thread
+# that holds it.
 _open: set[Partial] = set()
-_opening = threading.Lock()
+_opening = threading.RLock()
 
 
 def abandon() -> None:
@@ -67,8 +68,12 @@ class Partial:
         # File systems allow 255 bytes a name, so a long one contributes only its first characters.
         self.name = self.path.with_name(f".{self.path.name[:40]}.{secrets.token_hex(4)}.part")
         with _opening:
-            self.file: IO[bytes] = open(self.name, "x+b", buffering=0)  # noqa: SIM115 - closed by commit or discard
             _open.add(self)
+            try:
+                self.file: IO[bytes] = open(self.name, "x+b", buffering=0)  # noqa: SIM115 - closed by commit or discard
+            except BaseException:
+                _open.discard(self)
+                raise
 
     def write(self, data: bytes | memoryview) -> None:
         """Append all of `data`; unbuffered files may write only a part at a time."""
