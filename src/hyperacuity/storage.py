@@ -62,7 +62,7 @@ class Partial:
 
     def __init__(self, path: Path) -> None:
         # os.replace alone would replace the link itself.
-        self.path = Path(os.path.realpath(path))
+        self.path = real_path(path)
         if self.path.is_dir():
             raise IsADirectoryError(errno.EISDIR, "a folder", str(path))
         # File systems allow 255 bytes a name, so a long one contributes only its first characters.
@@ -152,6 +152,11 @@ def whole(path: Path) -> Iterator[Path]:
         partial.commit()
     finally:
         partial.discard()
+
+
+def real_path(path: Path) -> Path:
+    """Returns the absolute path without symbolic links; `Path.resolve` raises an error for a link to itself."""
+    return Path(os.path.realpath(path))
 
 
 def may_write(output: Path, source: object, *, force: bool) -> None:

@@ -50,13 +50,24 @@ COMMANDS = (
 
 
 class _Commands(TyperGroup):
-    """The commands. If a file is given in place of a command, the error shows the full command line."""
+    """The commands. Where a file is taken for a command or for an option, the error shows what to write."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         if args and args[0] not in COMMANDS and os.path.exists(args[0]):
             name = escape_unprintable(args[0])
             ctx.fail(f"Say what to do with {name!r}: hyperacuity upscale {shlex.quote(name)}")
         return super().resolve_command(ctx, args)
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except Exception as error:
+            option = getattr(error, "option_name", None)  # the parser's error for an unknown option
+            for word in sys.argv[2:] if option else ():
+                if word.startswith(option) and os.path.isfile(word):
+                    name = escape_unprintable(word)
+                    ctx.fail(f"{name!r} is taken for an option; write {shlex.quote(f'./{name}')}")
+            raise
 
 
 app = typer.Typer(
