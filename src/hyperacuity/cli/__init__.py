@@ -62,7 +62,7 @@ class _Commands(TyperGroup):
         try:
             return super().invoke(ctx)
         except Exception as error:
-            option = getattr(error, "option_name", None)  # the parser's error for an unknown option
+            option: str = getattr(error, "option_name", "")  # the parser's error for an unknown option
             for word in sys.argv[2:] if option else ():
                 if word.startswith(option) and os.path.isfile(word):
                     name = escape_unprintable(word)
