@@ -33,6 +33,19 @@ _FARTHEST = 1e36
 REACH = 96
 
 
+def exact_type(dtype: np.dtype[Any]) -> type[np.floating[Any]]:
+    """Returns the type of floats in which stored values are computed: float32 holds integers up to 2^24 only.
+
+    Args:
+        dtype: The type of the stored values.
+
+    Example:
+        >>> exact_type(np.dtype(np.uint16)).__name__, exact_type(np.dtype(np.int32)).__name__
+        ('float32', 'float64')
+    """
+    return np.float64 if dtype.itemsize > 2 and dtype != np.float32 else np.float32
+
+
 class RangeFinder:
     """Finds the range of the valid values of a band, an image or a series that arrive in parts.
 
