@@ -203,8 +203,11 @@ def test_foreign_files_are_refused(content: bytes, message: str, tmp_path: Path)
 def test_missing_files_are_named(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no model file"):
         zoo.open_model(tmp_path / "none.safetensors")
-    with pytest.raises(UsageError, match="must lie in the same folder"):
+    with pytest.raises(UsageError, match=r"no model file .*none\.onnx$"):
         zoo.open_model(tmp_path / "none.onnx")
+    (tmp_path / "alone.onnx").touch()
+    with pytest.raises(UsageError, match=r"no model file .*alone\.safetensors; .* must lie in the same folder"):
+        zoo.open_model(tmp_path / "alone.onnx")
     with pytest.raises(UsageError, match=r"NAME\.safetensors"):
         zoo.open_model(tmp_path / "model.txt")
     with pytest.raises(UsageError, match="checkpoint of another project") as caught:

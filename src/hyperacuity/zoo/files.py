@@ -51,8 +51,11 @@ def open_model(path: Path) -> Model:
         raise UsageError(f"{path} is not a model of Hyperacuity; give NAME.safetensors or NAME.onnx")
     weights = path.with_suffix(".safetensors")
     if not weights.is_file():
-        reason = "" if path == weights else f"; it holds the card of {path.name} and must lie in the same folder"
-        raise UsageError(f"there is no model file {weights}{reason}")
+        if not path.is_file():
+            raise UsageError(f"there is no model file {path}")
+        raise UsageError(
+            f"there is no model file {weights}; it holds the card of {path.name} and must lie in the same folder"
+        )
 
     import safetensors
 
