@@ -83,7 +83,7 @@ def upscale_series(
 
 
 def _group(paths: Sequence[Path], source: Path, target: Path) -> list[list[DicomImage]]:
-    """The images by series and grid; warns of files that are none.
+    """The images by series and grid; warns of files that are not images.
 
     Raises:
         UnsupportedFormat: If no file is an image.

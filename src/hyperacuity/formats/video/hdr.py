@@ -24,7 +24,7 @@ _UNWRITABLE = {
     "DYNAMIC_HDR_PLUS": "HDR10+",
     "DYNAMIC_HDR_VIVID": "HDR Vivid",
     "AMBIENT_VIEWING_ENVIRONMENT": "the ambient light of its viewing environment",
-    "A53_CC": "captions inside the picture",
+    "A53_CC": "captions inside the frames",
     "AFD": "the active format description",
     "PANSCAN": "pan and scan",
     "ICC_PROFILE": "an ICC profile",
