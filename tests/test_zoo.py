@@ -165,6 +165,18 @@ def test_a_card_survives_its_file(tmp_path: Path) -> None:
     assert zoo.open_model(path.with_suffix(".onnx")).onnx == path.with_suffix(".onnx")
 
 
+@pytest.mark.parametrize("ending", [".safetensors", ".SafeTensors", ".SAFETENSORS", ".onnx", ".ONNX"])
+def test_the_ending_of_a_model_may_be_in_capitals(tmp_path: Path, ending: str) -> None:
+    card = family(2)[0].card
+    weights = tmp_path / (f"mine{ending}" if ending.lower() == ".safetensors" else "mine.safetensors")
+    safetensors.numpy.save_file({"a": np.zeros(3)}, weights, card.to_metadata())
+    if ending.lower() == ".onnx":
+        (tmp_path / f"mine{ending}").write_bytes(b"onnx")
+    model = zoo.open_model(tmp_path / f"mine{ending}")
+    assert (model.card, model.safetensors) == (card, weights)
+    assert model.onnx == (tmp_path / f"mine{ending}" if ending.lower() == ".onnx" else None)
+
+
 def test_a_card_from_the_future_keeps_what_is_known() -> None:
     card = family(2)[0].card
     metadata = {"hyperacuity": card.to_metadata()["hyperacuity"].replace("{", '{"news": 1, ', 1)}
