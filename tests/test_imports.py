@@ -59,7 +59,9 @@ def test_help_loads_no_codec_and_no_runtime(arguments: list[str]) -> None:
         assert f"hyperacuity.{package}" not in loaded
 
 
-def test_an_image_loads_only_what_images_of_its_format_need(tmp_path: Path) -> None:
+def test_an_image_loads_only_what_images_of_its_format_need(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # What `tune` has measured on this machine would be compared with the versions of the installed engines.
+    monkeypatch.setenv("HYPERACUITY_CACHE", str(tmp_path / "cache"))
     source, target = tmp_path / "a.png", tmp_path / "b.png"
     PIL.Image.new("RGB", (16, 16), "red").save(source)
     loaded = loaded_by_command("upscale", str(source), "-o", str(target), "-q")

@@ -63,7 +63,7 @@ def _luma(image: Image, pixels: NDArray[np.generic]) -> Plane:
     """Full-range luma; transparent pixels, whose colours are invisible, become a flat grey."""
     header = image.header
     if pixels.dtype.kind == "f":
-        pixels = np.clip(pixels, -_FAR, _FAR)
+        pixels = np.clip(pixels.astype(np.float64), -_FAR, _FAR)
     values = convert(pixels, header.levels, np.dtype(np.float32), (0, 255))
     colours = values[..., : header.colours]
     grey = colours[..., 0] if header.colours == 1 else colour.from_studio(colour.luma(colours / np.float32(255))) * 255
