@@ -66,6 +66,7 @@ def test_what_can_be_fetched_is_listed(tmp_path: Path) -> None:
     line = next(line for line in result.stdout.splitlines() if line.startswith("RealESRGAN_x4plus "))
     for word in ("rrdb", "x4", "67.0", "BSD-3-Clause", "xinntao/Real-ESRGAN"):
         assert word in line
+    assert "pip install 'hyperacuity[train]'" in result.stdout
     entries = json.loads(run("models", "--available", "--json", folder=tmp_path).stdout)
     assert entries["MDSR"]["scales"] == [2, 3, 4]
     assert entries["MDSR"]["free"] is False

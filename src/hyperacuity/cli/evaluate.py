@@ -341,7 +341,7 @@ def _print(rows: Sequence[EvaluationRow]) -> None:
     table = Table(*columns, box=None)
     for line in body:
         table.add_row(*line)
-    console = Console(width=None if sys.stdout.isatty() else 200)
+    console = Console(width=None if sys.stdout.isatty() else 200, markup=False)  # brackets in names are text
     console.print(table)
     for statement in report.statements(rows):
         console.print(statement, style="dim", highlight=False)

@@ -29,8 +29,8 @@ def command(
         return
     from rich.console import Console
 
-    # Without a terminal the table must not be folded to an assumed width.
-    console = Console(width=None if sys.stdout.isatty() else 200)
+    # Without a terminal the table must not be folded to an assumed width. Brackets in names are text, not markup.
+    console = Console(width=None if sys.stdout.isatty() else 200, markup=False)
     if available:
         console.print(_table_of_published())
         console.print(

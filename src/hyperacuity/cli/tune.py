@@ -29,13 +29,13 @@ def command(
     networks = [member for member in family if member.onnx is not None]
     if not networks:
         raise UsageError(f"{family[0].card.name} has no ONNX file: there are no engines to compare")
-    console = Console(width=None if sys.stdout.isatty() else 120)
+    console = Console(width=None if sys.stdout.isatty() else 120, markup=False)  # brackets in messages are text
     for member in networks:
         table = Table("engine", "ms", "megapixels/s", "first ms", "difference", box=None, title=member.card.name)
         results = timing.time_engines(member)
         for one in results:
             if one.seconds is None:
-                table.add_row(one.engine, f"[dim]{one.fault}")
+                table.add_row(one.engine, one.fault, style="dim")
                 continue
             table.add_row(
                 one.engine,
@@ -48,7 +48,7 @@ def command(
         if results[0].seconds is None:
             raise UsageError(f"no engine can run {member.card.name}")
         if not tuning.remember(member, results[0].engine):
-            console.print(f"[yellow]{tuning.cache_file()} cannot be written: the result is not kept[/]")
+            console.print(f"{tuning.cache_file()} cannot be written: the result is not kept", style="yellow")
     console.print(
         "Only luma or RGB, 512 x 256 pixels; --engine auto now uses the fastest on the CPU.",
         style="dim",
