@@ -71,6 +71,7 @@ def inspect_image(image: Image) -> Inspection:
     crops = luma_crops(image)
     graphic = is_graphic(crops)  # the dots and edges of which look like noise and blocks
     blocks = Blockiness() if graphic else measure_blockiness(crops)
+    bandwidth = measure_bandwidth(crops)
     clipped = sum(int(np.count_nonzero((crop <= 0.5) | (crop >= 254.5))) for crop in crops)
     return Inspection(
         image.header.height,
@@ -78,7 +79,7 @@ def inspect_image(image: Image) -> Inspection:
         noise=0.0 if graphic else round(measure_noise(crops), 2),
         blockiness=round(blocks.strength, 2),
         grid=blocks.grid,
-        bandwidth=measure_bandwidth(crops),
+        bandwidth=None if bandwidth is None else round(bandwidth, 2),
         saturation=round(clipped / sum(crop.size for crop in crops), 3),
     )
 
