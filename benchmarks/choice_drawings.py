@@ -82,11 +82,13 @@ def drawing(rng: Random) -> Codes:
         elif shape == 1:
             draw.polygon(corners, fill, (20, 20, 25), 9)
         else:
-            draw.rounded_rectangle((x, y, x + side, y + side / 2), 40, fill, (20, 20, 25), 9)
+            draw.rounded_rectangle(
+                (float(x), float(y), float(x + side), float(y + side / 2)), 40, fill, (20, 20, 25), 9
+            )
     large = np.asarray(image).reshape(height, times, width, times, 3).mean(axis=(1, 3))
     if rng.random() < 0.5:
         large = large * np.linspace(0.7, 1, height)[:, None, None]
-    return np.rint(large).astype(np.uint8)
+    return np.asarray(np.rint(large), np.uint8)
 
 
 def icon(rng: Random) -> Codes:
@@ -108,7 +110,7 @@ def sky(rng: Random) -> Codes:
     ridge = 330 + sum(rng.uniform(5, 60) / n * np.sin(x[0] * n / 60 + rng.uniform(0, 6)) for n in range(1, 8))
     shade = 40 + 25 * np.sin(x / 9 + y / 5) * np.sin(y / 7)
     values = np.where((y > ridge)[..., None], shade[..., None] + [0, 12, 4], values)
-    return np.clip(np.rint(values + rng.uniform(-0.5, 0.5, values.shape)), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(np.rint(values + rng.uniform(-0.5, 0.5, values.shape)), 0, 255), np.uint8)
 
 
 def fabric(rng: Random) -> Codes:
@@ -118,7 +120,8 @@ def fabric(rng: Random) -> Codes:
     over = np.sin(x + y * 0.02) * np.sin(y) > 0
     threads = np.where(over, np.abs(np.sin(x)), np.abs(np.cos(y)))
     uneven = 1 + 0.25 * rng.normal(size=(side, 1)) * over + 0.25 * rng.normal(size=(1, side)) * ~over
-    return np.clip(np.rint((threads * uneven)[..., None] * rng.integers(60, 200, 3) + 30), 0, 255).astype(np.uint8)
+    values = (threads * uneven)[..., None] * rng.integers(60, 200, 3) + 30
+    return np.asarray(np.clip(np.rint(values), 0, 255), np.uint8)
 
 
 def _sentence(rng: Random, words: int) -> str:

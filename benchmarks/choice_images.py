@@ -96,7 +96,7 @@ def _jpeg(quality: int) -> Callable[[Codes, Random], bytes]:
 
 
 def _codes(values: NDArray[Any]) -> Codes:
-    return np.clip(np.rint(values), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(np.rint(values), 0, 255), np.uint8)
 
 
 def _as_it_is(pixels: Codes, rng: Random) -> Codes:

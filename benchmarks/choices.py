@@ -45,7 +45,8 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, help="where to write the images")
     parser.add_argument("--only", help="only kinds whose names contain this; nothing is written")
     options = parser.parse_args()
-    rows, seconds = [], 0.0
+    rows: list[dict[str, Any]] = []
+    seconds = 0.0
     for group, kind, number, wanted, made in _images(options.only or ""):
         start = time.process_time()
         found = inspect(made)

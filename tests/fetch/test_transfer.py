@@ -316,7 +316,7 @@ def test_a_proxy_is_used_and_named(part: Path, monkeypatch: pytest.MonkeyPatch) 
     with pytest.raises(Unreachable, match=f"HTTP_PROXY is 127.0.0.1:{proxy.server_port}"):
         download("http://weights.invalid/net.pth", part.with_name("b.part"), patience=QUICK)
     monkeypatch.setenv("no_proxy", "weights.invalid")
-    with pytest.raises(Unreachable, match="weights.invalid is not found: there is no network"):
+    with pytest.raises(Unreachable, match=r"weights\.invalid is not found: there is no network"):
         download("http://weights.invalid/net.pth", part.with_name("b.part"), patience=QUICK)
 
 

@@ -110,7 +110,7 @@ def leaves(height: int = 160, width: int = 160) -> Pixels:
     frequency = np.hypot(np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width))
     spectrum = np.fft.rfft2(rng.normal(size=(height, width))) / np.maximum(frequency, 1 / height) ** 1.7
     plane = np.fft.irfft2(spectrum, s=(height, width))
-    return np.clip(np.rint(110 + 35 * plane / plane.std()), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(np.rint(110 + 35 * plane / plane.std()), 0, 255), np.uint8)
 
 
 def drawing() -> Pixels:

@@ -58,9 +58,7 @@ def explain_redirect(error: ValueError | OverflowError, host: str) -> Hyperacuit
     return Unreachable(f"{host} redirects to an address that cannot be read ({error})", _FROM_FILE)
 
 
-def explain(
-    error: OSError | http.client.HTTPException, host: str, scheme: str = "https"
-) -> Broken | HyperacuityError:
+def explain(error: OSError | http.client.HTTPException, host: str, scheme: str = "https") -> Broken | HyperacuityError:
     """Returns what an error while connecting to an address of HTTP or HTTPS means; see `Broken`."""
     reason = error.reason if isinstance(error, URLError) else error
     proxy = _proxy(scheme, host)

@@ -56,10 +56,10 @@ CRITERIA: dict[str, Criterion] = {
     "webp": Criterion(
         lambda found: found.webp_quality, 85, 55, lambda found: f"WebP quality {found.webp_quality}", falling=True
     ),
-    "noise": Criterion(lambda found: found.noise, 2.6, 4.0, lambda found: f"noise {found.noise:.0f}"),
+    "noise": Criterion(lambda found: found.noise, 2.4, 4.0, lambda found: f"noise {found.noise:.0f}"),
     "blocks": Criterion(_block_strength, 0.25, 0.55, lambda found: "blocks of JPEG"),
     "bandwidth": Criterion(
-        lambda found: found.bandwidth, 0.85, 0.62, lambda found: "blurred or enlarged before", falling=True
+        lambda found: found.bandwidth, 0.85, 0.64, lambda found: "blurred or enlarged before", falling=True
     ),
 }
 _ORDER: tuple[Verdict, ...] = ("clean", "between", "dirty")
