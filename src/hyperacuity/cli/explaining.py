@@ -13,6 +13,7 @@ _WORDS = {
     "jpeg_quality": "JPEG quality {}",
     "chroma": "chroma {}",
     "webp_quality": "WebP quality {}",
+    "avif_quality": "AVIF quality {}",
     "noise": "noise {:.1f}",
     "blockiness": "blocks {:.2f}",
     "bandwidth": "detail in {:.0%} of the spectrum",

@@ -56,6 +56,10 @@ CRITERIA: dict[str, Criterion] = {
     "webp": Criterion(
         lambda found: found.webp_quality, 85, 55, lambda found: f"WebP quality {found.webp_quality}", falling=True
     ),
+    # libaom takes a finer or coarser step than the one that was asked for, mostly coarser: 40 reads as 32, 60 as 52.
+    "avif": Criterion(
+        lambda found: found.avif_quality, 65, 45, lambda found: f"AVIF quality {found.avif_quality}", falling=True
+    ),
     "noise": Criterion(lambda found: found.noise, 2.4, 4.0, lambda found: f"noise {found.noise:.0f}"),
     "blocks": Criterion(_block_strength, 0.25, 0.55, lambda found: "blocks of JPEG"),
     "bandwidth": Criterion(
@@ -64,7 +68,7 @@ CRITERIA: dict[str, Criterion] = {
 }
 _ORDER: tuple[Verdict, ...] = ("clean", "between", "dirty")
 # Faint faults of both origins together are visible. Slight softness does not count: many good photos have it.
-_ORIGINS = {"jpeg": "compression", "webp": "compression", "blocks": "compression", "noise": "noise"}
+_ORIGINS = {**dict.fromkeys(("jpeg", "webp", "avif", "blocks"), "compression"), "noise": "noise"}
 
 # An image with a shorter side than this is hopeless, and one of more megapixels than this is large enough for most
 # uses: it fills a print of 42 x 30 cm at 300 dots per inch.

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from hyperacuity.errors import UsageError
 from hyperacuity.image import Image, pil_pixels
+from hyperacuity.inspection.avif_header import read_avif_quality
 from hyperacuity.inspection.blockiness import Blockiness, measure_blockiness
 from hyperacuity.inspection.jpeg_tables import read_jpeg_header
 from hyperacuity.inspection.noise import measure_noise
@@ -61,7 +62,13 @@ def inspect(x: str | os.PathLike[str] | bytes | NDArray[Any] | PIL.Image.Image) 
 
 def _inspect_file(data: Path | bytes) -> Inspection:
     image, (height, width) = read_part(data)
-    found = replace(inspect_image(image), height=height, width=width, webp_quality=read_webp_quality(data))
+    found = replace(
+        inspect_image(image),
+        height=height,
+        width=width,
+        webp_quality=read_webp_quality(data),
+        avif_quality=read_avif_quality(data),
+    )
     header = read_jpeg_header(data)
     return found if header is None else replace(found, jpeg_quality=header.quality, chroma=header.subsampling)
 
