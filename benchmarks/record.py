@@ -31,20 +31,25 @@ def commit() -> str:
     return git("rev-parse", "--short", "HEAD") + ("+" if git("status", "--porcelain", "--", "../../src") else "")
 
 
-def save(name: str, rows: Sequence[dict[str, Any]], *, key: str | None = None) -> None:
+def save(name: str, rows: Sequence[dict[str, Any]], *, key: str | Sequence[str] = ()) -> None:
     """Write `rows` to results/NAME.csv and to the terminal.
 
     Args:
         name: Of the file, without suffix.
         rows: By column.
-        key: A column. Rows of the file stay unless their value in this column has been measured again; without a key,
-            all are replaced.
+        key: One or several columns. Rows of the file stay, in their order, unless their values in these columns have
+            been measured again; without a key, all are replaced.
     """
     origin = {"machine": machine(), "commit": commit(), "date": datetime.date.today().isoformat()}
     fresh = [row | origin for row in rows]
-    if key is not None:
-        measured = {str(row[key]) for row in rows}
-        fresh = [row for row in load(name) if row[key] not in measured] + fresh
+    if key:
+        columns = (key,) if isinstance(key, str) else tuple(key)
+        kept: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+        replaced: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+        for known, each in ((kept, load(name)), (replaced, fresh)):
+            for row in each:
+                known.setdefault(tuple(str(row[column]) for column in columns), []).append(row)
+        fresh = [row for part in (kept | replaced).values() for row in part]
     FOLDER.mkdir(exist_ok=True)
     with (FOLDER / f"{name}.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, [*rows[0], *origin], lineterminator="\n")

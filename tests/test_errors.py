@@ -34,6 +34,10 @@ def test_errors_can_be_caught_as_those_of_python(kind: type[Exception], plain: t
         raise kind("the cure")
 
 
+def test_a_message_that_ends_with_one_of_another_library_is_one_line() -> None:
+    assert str(errors.DamagedFile("a.heic is damaged: Unexpected end of file\n\n")).endswith("of file")
+
+
 def test_the_tree_in_the_docstring_is_complete() -> None:
     drawing = errors.__doc__ or ""
     assert all(kind.__name__ in drawing for kind in EVERY)

@@ -148,6 +148,7 @@ class Curable(Exception):
     """
 
     def __init__(self, message: str = "", *cures: Cure) -> None:
+        message = message.strip()  # messages of other libraries, quoted at the end of ours, may end with a new line
         super().__init__(message)
         self.message = message
         self.cures = cures

@@ -8,6 +8,7 @@ from pathlib import Path
 import PIL.Image
 import pytest
 
+from hyperacuity import zoo
 from hyperacuity.cli.explaining import explanation
 from hyperacuity.task import Choice
 from tests.cli.process import run
@@ -37,14 +38,22 @@ def test_explain_prints_the_measurements_and_how_to_overrule(photo_zoo: Path, ph
     output = run("upscale", "a.jpg", "--explain", folder=photos).stdout
     assert "measured: 128 x 96, JPEG quality 42, chroma 4:2:0, noise 0.0, blocks" in output
     assert "it has visible faults, which photo is for; another model: -n NAME, such as -n acute-100k" in output
+    (photos / "b.jpg").write_bytes(made.jpeg(made.photo(96, 128), 97))
+    output = run("upscale", "b.jpg", "--explain", folder=photos).stdout
+    assert "it is clean, which acute-100k is for; another model: -n NAME, such as -n photo" in output
+    (photos / "c.jpg").write_bytes(made.jpeg(made.photo(96, 128), 85))
+    output = run("upscale", "c.jpg", "--explain", folder=photos).stdout
+    assert "it has faint faults, which acute-100k still enlarges best; another model: " in output
+    assert "-n NAME, such as -n photo" in output
 
 
-def test_explain_works_where_there_is_nothing_to_choose(photos: Path) -> None:
+def test_explain_works_where_there_is_nothing_to_choose(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(zoo, "find_role", lambda verdict: zoo.DEFAULT)
     choice = Choice("acute-100k", "dirty", "noise 9", measurements={"height": 3, "width": 4, "noise": 9.0})
     assert list(explanation(choice, full=True)) == [
         "measured: 4 x 3, noise 9.0",
         "it has visible faults, but no model for that is installed, and acute-100k is the default; another model: "
-        "-n NAME, such as -n acute-100k",
+        "-n NAME",
     ]
 
 

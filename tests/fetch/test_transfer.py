@@ -312,6 +312,12 @@ def test_a_proxy_is_used_and_named(part: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("https_proxy", f"http://name:secret@127.0.0.1:{proxy.server_port}")
     with pytest.raises(Unreachable, match=f"HTTPS_PROXY is 127.0.0.1:{proxy.server_port}"):
         download("https://weights.invalid/net.pth", part.with_name("b.part"), patience=QUICK)
+    monkeypatch.setenv("http_proxy", f"http://name:secret@127.0.0.1:{proxy.server_port}")
+    with pytest.raises(Unreachable, match=f"HTTP_PROXY is 127.0.0.1:{proxy.server_port}"):
+        download("http://weights.invalid/net.pth", part.with_name("b.part"), patience=QUICK)
+    monkeypatch.setenv("no_proxy", "weights.invalid")
+    with pytest.raises(Unreachable, match=r"weights\.invalid is not found: there is no network"):
+        download("http://weights.invalid/net.pth", part.with_name("b.part"), patience=QUICK)
 
 
 def test_a_full_disk_is_noticed_before_and_during(part: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -87,3 +87,48 @@ def line_art() -> Pixels:
     for _ in range(40):
         draw.line([(int(x), int(y)) for x, y in rng.integers(0, 400, (3, 2))], fill=0, width=2)
     return np.asarray(image.resize((300, 200), PIL.Image.Resampling.LANCZOS))
+
+
+def portrait(pixels: Pixels) -> Pixels:
+    """A sharp middle, a ninth of the image, before a blurred background."""
+    height, width = pixels.shape[:2]
+    result = blurred(pixels, 5).copy()
+    middle = slice(height // 3, height * 2 // 3), slice(width // 3, width * 2 // 3)
+    result[middle] = pixels[middle]
+    return result
+
+
+def moved(pixels: Pixels, length: int) -> Pixels:
+    """Blurred along rows, as a camera that moves."""
+    sums = sum(np.roll(pixels.astype(np.float32), shift, axis=1) for shift in range(length))
+    return np.asarray(np.rint(sums / length), np.uint8)
+
+
+def leaves(height: int = 160, width: int = 160) -> Pixels:
+    """Detail at all scales in every place, as in a small image of trees."""
+    rng = np.random.default_rng(4)
+    frequency = np.hypot(np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width))
+    spectrum = np.fft.rfft2(rng.normal(size=(height, width))) / np.maximum(frequency, 1 / height) ** 1.7
+    plane = np.fft.irfft2(spectrum, s=(height, width))
+    return np.asarray(np.clip(np.rint(110 + 35 * plane / plane.std()), 0, 255), np.uint8)
+
+
+def drawing() -> Pixels:
+    """Figures of one colour each, with smooth edges and a gradient behind them."""
+    rng = np.random.default_rng(5)
+    image = PIL.Image.fromarray(np.linspace(150, 220, 900, dtype=np.uint8)[:, None].repeat(1200, 1)).convert("RGB")
+    draw = PIL.ImageDraw.Draw(image)
+    for _ in range(30):
+        x, y, side = (int(each) for each in rng.integers((0, 0, 60), (1200, 900, 400)))
+        colour = tuple(int(each) for each in rng.integers(20, 240, 3))
+        draw.ellipse((x - side, y - side / 2, x + side, y + side / 2), fill=colour, outline=(15, 15, 20), width=8)
+    return np.asarray(image.resize((400, 300), PIL.Image.Resampling.BOX))
+
+
+def icon() -> Pixels:
+    image = PIL.Image.new("RGB", (256, 256), (200, 205, 210))
+    draw = PIL.ImageDraw.Draw(image)
+    draw.ellipse((10, 10, 246, 246), fill=(40, 90, 180))
+    draw.polygon([(60, 200), (128, 50), (200, 200)], fill=(230, 180, 60))
+    draw.line([(40, 128), (220, 100)], fill=(30, 30, 30), width=24)
+    return np.asarray(image.resize((32, 32), PIL.Image.Resampling.BOX))

@@ -70,6 +70,44 @@ def test_blur_empties_the_spectrum(photo: made.Pixels) -> None:
     assert widths[-1] < 0.35
 
 
+def test_a_blurred_background_is_no_blur(photo: made.Pixels) -> None:
+    assert inspect(made.portrait(photo)).bandwidth == pytest.approx(1, abs=0.1)
+    assert decide(inspect(made.jpeg(made.portrait(photo), 95))) == "clean"
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_blur_in_one_direction_is_blur(photo: made.Pixels, turned: bool) -> None:
+    sharp = np.ascontiguousarray(photo.swapaxes(0, 1)) if turned else photo
+    moved = made.moved(sharp, 9)
+    widths = [inspect(each).bandwidth or 1 for each in (sharp, moved)]
+    assert widths[0] > 0.9
+    assert widths[1] < 0.6
+    assert decide(inspect(moved)) == "dirty"
+
+
+def test_detail_at_all_scales_is_not_noise() -> None:
+    trees = made.leaves()
+    assert decide(inspect(trees)) == "clean"
+    assert inspect(made.noisy(np.full((160, 160, 3), 110, np.uint8), 20)).noise == pytest.approx(20, rel=0.2)
+
+
+def test_dithering_is_not_noise() -> None:
+    dots = np.random.default_rng(6).integers(0, 2, (300, 300), np.uint8) * 150 + 50
+    assert inspect(dots).noise == 0
+
+
+def test_blocks_around_the_edges_of_a_drawing_are_found() -> None:
+    drawing = made.drawing()
+    assert decide(inspect(drawing)) == "clean"
+    found = inspect(made.decoded(made.jpeg(drawing, 50)))
+    assert found.grid == (0, 0)
+    assert decide(found) == "dirty"
+
+
+def test_an_icon_is_clean() -> None:
+    assert decide(inspect(made.icon())) == "clean"
+
+
 def test_a_file_states_its_quality_and_chroma(photo: made.Pixels, tmp_path: Path) -> None:
     data = made.jpeg(photo, 42, subsampling=1)
     (tmp_path / "a.jpg").write_bytes(data)
@@ -220,7 +258,7 @@ def test_photos(shared: Path, name: str, verdict: str) -> None:
 
 
 def test_names_that_are_not_utf8_or_look_like_options_are_read(tmp_path: Path) -> None:
-    pixels = np.random.default_rng(0).integers(0, 255, (64, 64, 3)).astype(np.uint8)
+    pixels = np.random.default_rng(0).integers(90, 170, (64, 64, 3), np.uint8)
     for name in ("a[page=1].png", "a[1].png", "gr\udcf6\udcdfe.png"):
         try:
             PIL.Image.fromarray(pixels).save(tmp_path / name)

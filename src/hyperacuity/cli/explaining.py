@@ -13,6 +13,7 @@ _WORDS = {
     "jpeg_quality": "JPEG quality {}",
     "chroma": "chroma {}",
     "webp_quality": "WebP quality {}",
+    "avif_quality": "AVIF quality {}",
     "noise": "noise {:.1f}",
     "blockiness": "blocks {:.2f}",
     "bandwidth": "detail in {:.0%} of the spectrum",
@@ -29,13 +30,20 @@ def explanation(choice: Choice | None, *, full: bool) -> Iterator[str]:
         yield choice.advice
     if full:
         yield f"measured: {_write(choice.measurements)}"
-        yield f"{_VERDICTS[choice.verdict]}, {_reason(choice)}; another model: -n NAME, such as -n {zoo.DEFAULT}"
+        yield f"{_VERDICTS[choice.verdict]}, {_reason(choice)}; another model: -n NAME{_example(choice.family)}"
 
 
 def _reason(choice: Choice) -> str:
     if zoo.ROLES[choice.verdict] == choice.family:
-        return f"which {choice.family} is for"
+        still = choice.verdict == "between" and choice.family == zoo.DEFAULT
+        return f"which {choice.family} still enlarges best" if still else f"which {choice.family} is for"
     return f"but no model for that is installed, and {choice.family} is the default"
+
+
+def _example(taken: str) -> str:
+    """A model that `auto` could have taken instead."""
+    others = [zoo.find_role(verdict) for verdict in ("clean", "dirty")]
+    return next((f", such as -n {family}" for family in others if family != taken), "")
 
 
 def _write(measurements: Mapping[str, Any]) -> str:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import http.client
-import os
 import socket
 import ssl
 from urllib.error import HTTPError, URLError
+from urllib.request import getproxies, proxy_bypass
 
 from hyperacuity.errors import HyperacuityError, Unreachable, Use
 
@@ -58,28 +58,28 @@ def explain_redirect(error: ValueError | OverflowError, host: str) -> Hyperacuit
     return Unreachable(f"{host} redirects to an address that cannot be read ({error})", _FROM_FILE)
 
 
-def explain(error: OSError | http.client.HTTPException, host: str) -> Broken | HyperacuityError:
-    """Returns what an error while connecting means; see `Broken`."""
+def explain(error: OSError | http.client.HTTPException, host: str, scheme: str = "https") -> Broken | HyperacuityError:
+    """Returns what an error while connecting to an address of HTTP or HTTPS means; see `Broken`."""
     reason = error.reason if isinstance(error, URLError) else error
+    proxy = _proxy(scheme, host)
     if isinstance(reason, socket.gaierror):
-        return Unreachable(
-            f"{host} is not found: there is no network, or it needs a proxy (HTTPS_PROXY{_proxy()})", _FROM_FILE
-        )
+        where = f"{host}, or its proxy, is not found{proxy}" if proxy else f"{host} is not found"
+        return Unreachable(f"{where}: there is no network, or it needs a proxy ({scheme.upper()}_PROXY)", _FROM_FILE)
     if isinstance(reason, ssl.SSLCertVerificationError):
         return Unreachable(
             f"the certificate of {host} cannot be verified ({reason.verify_message}); if a proxy replaces "
             "certificates, SSL_CERT_FILE must name its own"
         )
     if isinstance(reason, OSError) and "Tunnel connection failed" in str(reason):
-        return Unreachable(f"the proxy does not connect to {host} ({reason}){_proxy()}", _FROM_FILE)
+        return Unreachable(f"the proxy does not connect to {host} ({reason}){proxy}", _FROM_FILE)
     if isinstance(reason, ConnectionRefusedError):
-        return Unreachable(f"{host} refuses the connection{_proxy()}", _FROM_FILE)
+        return Unreachable(f"{host} refuses the connection{proxy}", _FROM_FILE)
     if isinstance(reason, TimeoutError):
         return Broken("the server does not answer in time")
     return Broken(f"the connection failed ({reason or type(reason).__name__})")
 
 
-def _proxy() -> str:
+def _proxy(scheme: str, host: str) -> str:
     """A part of a message that names the proxy in use."""
-    proxy = next((os.environ[name] for name in ("https_proxy", "HTTPS_PROXY") if os.environ.get(name)), "")
-    return f"; HTTPS_PROXY is {proxy.rpartition('@')[2]}" if proxy else ""  # without its password
+    proxy = "" if proxy_bypass(host) else getproxies().get(scheme, "")
+    return f"; {scheme.upper()}_PROXY is {proxy.rpartition('@')[2]}" if proxy else ""  # without its password

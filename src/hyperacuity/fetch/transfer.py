@@ -119,7 +119,7 @@ def _request(address: str, begin: int, validator: str, timeout: float) -> Any:
                 raise Broken("the server has no rest of the file", restart=True) from error
             raise explain_status(error, _host(address)) from error
     except (URLError, OSError, http.client.HTTPException) as error:
-        raise explain(error, _host(address)) from error
+        raise explain(error, _host(address), urlsplit(address).scheme) from error
     except (ValueError, OverflowError) as error:  # of a host or a port that cannot be
         raise explain_redirect(error, _host(address)) from error
 

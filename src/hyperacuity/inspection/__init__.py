@@ -7,6 +7,7 @@ reading       as much of a file as is needed
 sampling      crops of an image's luma, few enough for any size
 jpeg_tables   quality and chroma of a JPEG file, from its header
 webp_header   quality of a WebP file, from its header
+avif_header   quality of an AVIF file, from its header
 noise, blockiness, spectrum   one measurement each, from the crops
 """
 

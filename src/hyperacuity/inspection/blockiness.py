@@ -40,7 +40,7 @@ def measure_blockiness(crops: Sequence[Plane]) -> Blockiness:
     """Measure the borders of 8 x 8 blocks.
 
     Each step between neighbours is compared with the steps on both sides of it, and the differences are averaged for
-    each of the eight possible places of the grid. High steps are content and are left out.
+    each of the eight possible places of the grid. High steps are content and are left out, and so are flat surfaces.
 
     Args:
         crops: Luma from 0 to 255, each beginning at a multiple of 8 pixels.
@@ -66,12 +66,13 @@ def _along(planes: Sequence[Plane]) -> tuple[float, int]:
         if steps.shape[1] < 3:
             continue
         before, here, after = steps[:, :-2], steps[:, 1:-1], steps[:, 2:]
-        smooth = np.maximum(np.maximum(before, here), after) < _EDGE
+        highest = np.maximum(np.maximum(before, here), after)
+        counted = (highest < _EDGE) & (highest > 0)  # a flat surface has no steps to compare
         difference = here - (before + after) / 2
         for phase in range(PERIOD):
             # The first step here lies between columns 1 and 2.
             part = slice((phase - 2) % PERIOD, None, PERIOD)
-            excess[phase].append(difference[:, part][smooth[:, part]])
+            excess[phase].append(difference[:, part][counted[:, part]])
     samples = [np.concatenate(each) if each else np.empty(0, np.float32) for each in excess]
     if min(len(each) for each in samples) < _FEWEST:
         return 0.0, 0

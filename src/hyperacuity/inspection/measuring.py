@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from hyperacuity.errors import UsageError
 from hyperacuity.image import Image, pil_pixels
+from hyperacuity.inspection.avif_header import read_avif_quality
 from hyperacuity.inspection.blockiness import Blockiness, measure_blockiness
 from hyperacuity.inspection.jpeg_tables import read_jpeg_header
 from hyperacuity.inspection.noise import measure_noise
@@ -61,7 +62,13 @@ def inspect(x: str | os.PathLike[str] | bytes | NDArray[Any] | PIL.Image.Image) 
 
 def _inspect_file(data: Path | bytes) -> Inspection:
     image, (height, width) = read_part(data)
-    found = replace(inspect_image(image), height=height, width=width, webp_quality=read_webp_quality(data))
+    found = replace(
+        inspect_image(image),
+        height=height,
+        width=width,
+        webp_quality=read_webp_quality(data),
+        avif_quality=read_avif_quality(data),
+    )
     header = read_jpeg_header(data)
     return found if header is None else replace(found, jpeg_quality=header.quality, chroma=header.subsampling)
 
@@ -71,6 +78,7 @@ def inspect_image(image: Image) -> Inspection:
     crops = luma_crops(image)
     graphic = is_graphic(crops)  # the dots and edges of which look like noise and blocks
     blocks = Blockiness() if graphic else measure_blockiness(crops)
+    bandwidth = measure_bandwidth(crops)
     clipped = sum(int(np.count_nonzero((crop <= 0.5) | (crop >= 254.5))) for crop in crops)
     return Inspection(
         image.header.height,
@@ -78,7 +86,7 @@ def inspect_image(image: Image) -> Inspection:
         noise=0.0 if graphic else round(measure_noise(crops), 2),
         blockiness=round(blocks.strength, 2),
         grid=blocks.grid,
-        bandwidth=measure_bandwidth(crops),
+        bandwidth=None if bandwidth is None else round(bandwidth, 2),
         saturation=round(clipped / sum(crop.size for crop in crops), 3),
     )
 

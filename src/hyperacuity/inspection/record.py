@@ -20,6 +20,7 @@ class Inspection:
         jpeg_quality: Of the luma of a JPEG file, on libjpeg's scale of 1 to 100; None for other files and for arrays.
         chroma: The resolution of a JPEG file's chroma, such as "4:2:0"; None where there is none.
         webp_quality: Of a lossy WebP file, on libwebp's scale of 0 to 100; None for other files.
+        avif_quality: Of a lossy AVIF file, on libavif's scale of 0 to 100; None for other files.
     """
 
     height: int
@@ -32,6 +33,7 @@ class Inspection:
     jpeg_quality: int | None = None
     chroma: str | None = None
     webp_quality: int | None = None
+    avif_quality: int | None = None
 
     @property
     def megapixels(self) -> float:
