@@ -29,6 +29,8 @@ from hyperacuity.resize import resize
 from hyperacuity.trust import luma_levels
 
 FOLDER = Path(trust.__file__).parent
+# The quantile that is learnt: the share of pixels whose error stays below the map.
+COVERAGE = 0.9
 # Channels of each network, for fewer than 10,000 parameters; 16 fill the vectors of a CPU.
 CHANNELS = 16
 # How far apart the taps of each layer lie.
@@ -161,7 +163,7 @@ def _luma8(levels: np.ndarray) -> np.ndarray:
 def pinball(error: torch.Tensor, quantile: torch.Tensor, weight: float = 0.0) -> torch.Tensor:
     """Returns the mean pinball loss; `weight` lets small errors count more: a power of the predicted error divides."""
     beyond = error - quantile
-    loss = torch.maximum(trust.COVERAGE * beyond, (trust.COVERAGE - 1) * beyond)
+    loss = torch.maximum(COVERAGE * beyond, (COVERAGE - 1) * beyond)
     return (loss / (quantile.detach() + 0.5) ** weight).mean()
 
 

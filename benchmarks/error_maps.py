@@ -27,8 +27,7 @@ from hyperacuity.image import Image
 from hyperacuity.trust import Calibration, find_calibration
 
 # Chosen on Kodak24, whose grain is stronger than that of the photos of the calibration; see `Calibration.fit`.
-LEVELS = {2: 0.915, 3: 0.93, 4: 0.905}
-TILTS = {2: 0.03, 3: 0.03, 4: 0.02}
+SHARES = {2: (0.945, 0.925, 0.845), 3: (0.95, 0.935, 0.855), 4: (0.95, 0.94, 0.86)}
 RESULTS = Path(__file__).parent / "results" / "error_maps.csv"
 # Models of which one map serves for others like them.
 GENERAL = "acute-10k"
@@ -65,7 +64,7 @@ def calibrate(photos: Path, scale: int, name: str, source: str, count: int) -> N
         pairs.append(np.stack([plane.ravel()[:: max(1, plane.size // _PIXELS)] for plane in errors[:2]]))
     predicted, error = np.concatenate(pairs, 1)
     data = f"{len(files)} photos with grain and JPEG"
-    found = Calibration.fit(predicted, error, model=name, data=data, level=LEVELS[scale], tilt=TILTS[scale])
+    found = Calibration.fit(predicted, error, model=name, data=data, shares=SHARES[scale])
     path = FOLDER / "calibrations.json"
     content = json.loads(path.read_text()) if path.exists() else {}
     ending = "" if source == "network" else f" {source}"

@@ -13,7 +13,7 @@ projection      the degradation and its inverse: the nearest image whose reducti
 
 from __future__ import annotations
 
-from hyperacuity.trust.calibration import COVERAGE, Calibration, find_calibration
+from hyperacuity.trust.calibration import Calibration, find_calibration
 from hyperacuity.trust.colours import coloured, legend, picture_rows
 from hyperacuity.trust.consistency import (
     DEPARTING,
@@ -30,7 +30,6 @@ from hyperacuity.trust.spread import SOURCES, smoothed_spread
 from hyperacuity.trust.summary import ErrorShares
 
 __all__ = [
-    "COVERAGE",
     "DEPARTING",
     "SCALES",
     "SOURCES",
