@@ -1,7 +1,7 @@
 """How far a result can be believed: its consistency with the input.
 
 calibration     factors that make the promise of an error map hold for a model
-colours         an error map as a picture with a legend
+colours         an error map as a colour image with a legend
 consistency     LR-PSNR: how near the reduction of a result is to its input
 error_network   for each pixel the error that it stays below with a probability of 90 %
 luma            the luma of streams of rows, on disk
@@ -14,8 +14,9 @@ projection      the degradation and its inverse: the nearest image whose reducti
 from __future__ import annotations
 
 from hyperacuity.trust.calibration import Calibration, find_calibration
-from hyperacuity.trust.colours import coloured, legend, picture_rows
+from hyperacuity.trust.colours import coloured, coloured_rows, legend
 from hyperacuity.trust.consistency import (
+    CONSISTENT,
     DEPARTING,
     ConsistencyMeter,
     ConsistencyWarning,
@@ -30,6 +31,7 @@ from hyperacuity.trust.spread import SOURCES, smoothed_spread
 from hyperacuity.trust.summary import ErrorShares
 
 __all__ = [
+    "CONSISTENT",
     "DEPARTING",
     "SCALES",
     "SOURCES",
@@ -42,6 +44,7 @@ __all__ = [
     "Moments",
     "axis_projection",
     "coloured",
+    "coloured_rows",
     "compute_error_map",
     "damping_of",
     "error_rows",
@@ -49,7 +52,6 @@ __all__ = [
     "legend",
     "lowest_lr_psnr",
     "luma_levels",
-    "picture_rows",
     "scale_of",
     "smoothed_spread",
     "warn_of_departure",
