@@ -1,4 +1,4 @@
-"""How far a result can be believed: its consistency with the input.
+"""How far a result can be believed: its consistency with the input, and the errors to expect.
 
 calibration     factors that make the promise of an error map hold for a model
 colours         an error map as a colour image with a legend
@@ -6,9 +6,9 @@ consistency     LR-PSNR: how near the reduction of a result is to its input
 error_network   for each pixel the error that it stays below with a probability of 90 %
 luma            the luma of streams of rows, on disk
 moments         the mean and the spread of several results
+projection      the degradation and its inverse: the nearest image whose reduction equals the input
 spread          error maps from the spread of several results
 summary         the share of pixels by expected error
-projection      the degradation and its inverse: the nearest image whose reduction equals the input
 """
 
 from __future__ import annotations

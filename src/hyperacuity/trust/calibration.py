@@ -1,4 +1,4 @@
-"""Split conformal calibration of error maps: which factor makes the promise of 90 % hold for a model.
+"""Split conformal calibration of error maps: the factors that make the promise of 90 % hold for a model.
 
 Source: Angelopoulos, Bates: "A Gentle Introduction to Conformal Prediction and Distribution-Free Uncertainty
 Quantification", arXiv 2107.07511, section 2.2 (conformalized quantile regression), here with a factor for each of
@@ -93,11 +93,11 @@ class Calibration:
 
     @classmethod
     def load(cls, path: Path) -> Calibration:
-        """Read a file of `save`.
+        """Read a file that `save` wrote.
 
         Raises:
             UsageError: If it cannot be read.
-            WeightsError: If it is no calibration.
+            WeightsError: If it is not a calibration.
         """
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
