@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hyperacuity import formats
-from hyperacuity.image import Image, Strips
+from hyperacuity.formats.photo.on_disk import decoding_into, rows_of
+from hyperacuity.image import Image
 from hyperacuity.trust import coloured, legend
 
 # The longest side in pixels.
@@ -19,13 +20,16 @@ SIDE = 480
 
 def image_thumbnail(data: Path | bytes) -> str:
     """Returns every n-th row and column of an image file, in colour, as the address of a PNG; alpha is left out."""
-    with formats.read(data) as source:
+    with (
+        tempfile.TemporaryDirectory(prefix="hyperacuity-") as folder,
+        decoding_into(Path(folder)),
+        formats.read(data) as source,
+    ):
         image = next(iter(source))
-        strips: Strips = image.strips() if isinstance(image, Image) else image
-        header = strips.header
+        header = image.header
         step = max(1, -(-max(header.height, header.width) // SIDE))
         kept, start = [], 0
-        for rows in strips.rows:
+        for rows in rows_of(image) if isinstance(image, Image) else image.rows:
             kept.append(rows[-start % step :: step, ::step, : header.colours].astype(np.float64))
             start += len(rows)
     black, white = header.levels

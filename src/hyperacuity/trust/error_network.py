@@ -26,7 +26,7 @@ SCALES = (2, 3, 4)
 # Input pixels on each side of a pixel that its error is computed from: 1 + 4 + 8 by the features, 5 by the network.
 REACH = 18
 # Input pixels of a tile without its halo.
-_ROWS, _COLUMNS = 64, 256
+_ROWS, _COLUMNS = 64, 512
 # Rows of the map that are passed on at once, so that what follows holds few of them.
 _PASSED = 16
 
