@@ -212,7 +212,9 @@ def test_short_options_of_other_programs_work(photos: Path) -> None:
         (["upscale", "a.png", "--precision", "int4"], "there are auto"),
         (["upscale", "a.png", "-n", "bicubic", "-m", "x.onnx"], "not both"),
         (["upscale", "a.png", "-m", "x.onnx"], "no model file"),
-        (["train", "none.toml"], "cannot read the recipe"),
+        (["train", "none.toml"], "cannot read the recipe none.toml: no such file or directory\n"),
+        (["live", "a.png", "-o", ""], "the output is empty"),
+        (["live", "", "-o", "a.ts"], "the source is empty"),
         (["train", "none.toml", "--set", "a"], "KEY=VALUE"),
     ],
 )

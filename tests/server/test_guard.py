@@ -343,3 +343,22 @@ def test_the_interface_describes_itself(client: Client) -> None:
         for method, operation in operations.items():
             assert "application/problem+json" in operation["responses"]["default"]["content"], (path, method)
     assert {"/v1/uploads", "/v1/jobs", "/v1/jobs/{job}/events", "/v1/upscale", "/livez"} <= set(paths)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message", "wrong"),
+    [
+        (["--data", "file"], "file was not written: a folder is in place of a file", "--port"),
+        (["--data", "file/below"], "a file in place of a folder", "--port"),
+        (["--config", "none.toml"], "cannot read none.toml: no such file or directory", "Errno"),
+        (["--host", "no-such-host.invalid", "--no-auth"], "there is no address no-such-host.invalid", "--port"),
+    ],
+)
+def test_mistakes_of_a_server_have_their_own_cures(
+    arguments: list[str], message: str, wrong: str, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    done = process.run("serve", "--port", "0", *arguments, folder=tmp_path)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert message in done.stderr
+    assert wrong not in done.stderr

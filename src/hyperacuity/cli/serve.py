@@ -8,8 +8,6 @@ from typing import Annotated, Any
 
 import typer
 
-from hyperacuity.errors import UsageError, Use
-
 Data = Annotated[Path | None, typer.Option(help="Folder for uploads, results and jobs; hyperacuity-data if missing.")]
 Store = Annotated[
     str | None, typer.Option(help="Where jobs are kept: sqlite (in the data folder) or postgresql://... .")
@@ -61,10 +59,7 @@ def command(
         if browse:
             webbrowser.open(address)
 
-    try:
-        serve(options, allow_anyone=auth is False, listening=listening)
-    except OSError as error:
-        raise UsageError(f"cannot listen on {options.host}:{options.port}: {error.strerror}", Use(port=0)) from error
+    serve(options, allow_anyone=auth is False, listening=listening)
 
 
 def read_server_options(config: Path | None, **changes: Any) -> Any:

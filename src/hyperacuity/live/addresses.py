@@ -101,6 +101,8 @@ def source(
         >>> source("rtsp://user:secret@camera/stream").shown
         'rtsp://camera/stream'
     """
+    if not text:
+        raise UsageError("the source is empty: give a camera, a URL or a file")
     further = dict(options or {})
     camera = _camera(text)
     if camera is not None:
@@ -140,6 +142,8 @@ def sink(text: str) -> LiveSink:
         >>> sink("result.mkv").format
         'matroska'
     """
+    if not text:
+        raise UsageError("the output is empty: give a URL, a folder or a file")
     if text == PIPE:
         return LiveSink("pipe", "standard output", "mpegts")
     parts = _url(text)

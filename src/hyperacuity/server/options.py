@@ -107,7 +107,9 @@ def read_options(path: Path | None, changes: Mapping[str, Any] | None = None) ->
     if path is not None:
         try:
             table = tomllib.loads(path.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        except OSError as error:
+            raise UsageError(f"cannot read {path}: {(error.strerror or str(error)).lower()}") from error
+        except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
             raise UsageError(f"cannot read {path}: {error}") from error
     fields = {field.name: field.default for field in dataclasses.fields(ServerOptions)}
     values = {name: _typed(str(path), name, value, fields) for name, value in table.items()}

@@ -7,11 +7,11 @@ import socket
 import sys
 from collections.abc import Callable, Iterator
 
-from hyperacuity.errors import MissingDependency, UsageError, Use
+from hyperacuity.errors import OTHER, MissingDependency, UsageError, Use
 from hyperacuity.server.folders import Folders
 from hyperacuity.server.options import ServerOptions
 from hyperacuity.server.store import open_store
-from hyperacuity.storage import lock_file
+from hyperacuity.storage import lock_file, storing
 
 
 def serve(
@@ -25,9 +25,8 @@ def serve(
         listening: Called with the address of the page, once connections are accepted.
 
     Raises:
-        UsageError: Others could reach the server without authentication, another server uses the data folder, or the
-            store cannot be opened.
-        OSError: The address cannot be listened on.
+        UsageError: Others could reach the server without authentication, the address cannot be listened on, another
+            server uses the data folder, or it or the store cannot be opened.
         MissingDependency: The packages of the server are not installed.
     """
     try:
@@ -46,7 +45,8 @@ def serve(
         )
     _raise_file_limit(2 * options.max_connections + 200)
     with _listen(options.host, options.port) as listener, _alone(options):
-        folders = Folders(options.data)
+        with storing(options.data):
+            folders = Folders(options.data)
         store = open_store(options.store, options.data)
         DeadlineProtocol.header_seconds = options.header_seconds
         host, port = listener.getsockname()[:2]
@@ -74,12 +74,18 @@ def serve(
 @contextlib.contextmanager
 def _listen(host: str, port: int) -> Iterator[socket.socket]:
     """A socket that is bound: an error comes before the store is opened, and port 0 is known by its number."""
-    family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+    except OSError as error:
+        raise UsageError(f"there is no address {host}: {error.strerror}", Use(host=OTHER)) from error
     # With the protocol by its name asyncio switches Nagle's algorithm off; it would cost 40 ms an answer.
     with socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((host, port))
-        listener.listen(2048)
+        try:
+            listener.bind((host, port))
+            listener.listen(2048)
+        except OSError as error:
+            raise UsageError(f"cannot listen on {host}:{port}: {error.strerror}", Use(port=0)) from error
         yield listener
 
 
@@ -89,8 +95,10 @@ def _alone(options: ServerOptions) -> Iterator[None]:
     if options.store != "sqlite":
         yield
         return
-    options.data.mkdir(parents=True, exist_ok=True)
-    with (options.data / "lock").open("w") as file:
+    with storing(options.data):
+        options.data.mkdir(parents=True, exist_ok=True)
+        file = (options.data / "lock").open("w")
+    with file:
         if not lock_file(file):
             raise UsageError(f"another server uses {options.data}; several need a PostgreSQL store")
         yield

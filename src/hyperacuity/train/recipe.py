@@ -275,7 +275,9 @@ def read_recipe(path: Path, changes: Mapping[str, Any] | None = None, *, quick: 
     """
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise UsageError(f"cannot read the recipe {path}: {(error.strerror or str(error)).lower()}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"cannot read the recipe {path}: {error}") from error
     if quick:
         if not isinstance(table.get("quick"), dict):
