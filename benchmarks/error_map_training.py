@@ -1,6 +1,7 @@
 """Trains the networks of error maps, one a scale: quantile regression of the error of several models' results.
 
     python benchmarks/error_map_training.py SCALE --photos PHOTOS --steps 8000
+    python benchmarks/error_map_training.py 3 --photos PHOTOS --start 4 --steps 4000   from the network of x4
 
 Photos are cropped; most get grain and some JPEG, because originals have both and the photos at hand were reduced. Each
 is reduced by MATLAB's bicubic and enlarged again by several models; the network learns the quantile of 90 % of the
@@ -17,6 +18,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import onnx
 import PIL.Image
 import torch
 from torch import nn
@@ -29,6 +31,8 @@ from hyperacuity.resize import resize
 from hyperacuity.trust import luma_levels
 
 FOLDER = Path(trust.__file__).parent
+# The quantile that is learnt: the share of pixels whose error stays below the map.
+COVERAGE = 0.9
 # Channels of each network, for fewer than 10,000 parameters; 16 fill the vectors of a CPU.
 CHANNELS = 16
 # How far apart the taps of each layer lie.
@@ -161,12 +165,41 @@ def _luma8(levels: np.ndarray) -> np.ndarray:
 def pinball(error: torch.Tensor, quantile: torch.Tensor, weight: float = 0.0) -> torch.Tensor:
     """Returns the mean pinball loss; `weight` lets small errors count more: a power of the predicted error divides."""
     beyond = error - quantile
-    loss = torch.maximum(trust.COVERAGE * beyond, (trust.COVERAGE - 1) * beyond)
+    loss = torch.maximum(COVERAGE * beyond, (COVERAGE - 1) * beyond)
     return (loss / (quantile.detach() + 0.5) ** weight).mean()
 
 
+def begin_as(network: ErrorNetwork, scale: int) -> None:
+    """Copy the weights of the package's network of another scale, as far as they do not depend on the scale.
+
+    Those of the pixels of the result that lie in one pixel of the input are interpolated.
+    """
+    graph = onnx.load(FOLDER / f"error-x{scale}.onnx").graph
+    weights = {each.name: torch.from_numpy(onnx.numpy_helper.to_array(each).copy()) for each in graph.initializer}
+    mix = weights["mix.weight"].transpose(0, 1)
+    result, added, others = torch.split(mix, [scale**2, scale**2, len(mix) - 2 * scale**2])
+    ratio = (scale / network.scale) ** 2  # sums over the pixels stay as large
+    parts = (ratio * _interpolated(result, network.scale), ratio * _interpolated(added, network.scale), others)
+    weights["mix.weight"] = torch.cat(parts).transpose(0, 1)
+    weights |= {name: _interpolated(weights[name], network.scale) for name in ("last.weight", "last.bias")}
+    network.load_state_dict({name: weights[name] for name in network.state_dict()})
+
+
+def _interpolated(weights: torch.Tensor, scale: int) -> torch.Tensor:
+    """Weights whose first axis is the pixels of a square, row by row, for a square of another size."""
+    side = round(len(weights) ** 0.5)
+    square = weights.reshape(side, side, -1).permute(2, 0, 1)[None]
+    other = functional.interpolate(square, (scale, scale), mode="bilinear")[0]
+    return other.permute(1, 2, 0).reshape(scale**2, *weights.shape[1:])
+
+
 def train(
-    data: dict[str, torch.Tensor], held_out: dict[str, torch.Tensor], scale: int, steps: int, weight: float = 0.1
+    data: dict[str, torch.Tensor],
+    held_out: dict[str, torch.Tensor],
+    scale: int,
+    steps: int,
+    start: int | None = None,
+    weight: float = 0.1,
 ) -> ErrorNetwork:
     """Returns a trained network.
 
@@ -175,15 +208,18 @@ def train(
         held_out: Of other photos, to show the progress.
         scale: 2, 3 or 4.
         steps: Of the training; the learning rate falls to nearly 0 at their end.
+        start: Begin with the weights of the package's network of this scale, and half the learning rate.
         weight: See `pinball`.
     """
     torch.manual_seed(0)
-    network, rng, start = ErrorNetwork(scale), np.random.default_rng(0), time.monotonic()
-    optimiser = torch.optim.Adam(network.parameters(), 4e-3)
+    network, rng, began = ErrorNetwork(scale), np.random.default_rng(0), time.monotonic()
+    if start is not None:
+        begin_as(network, start)
+    optimiser, rate = torch.optim.Adam(network.parameters()), 4e-3 if start is None else 2e-3
     inside = (..., *(slice(BORDER, -BORDER),) * 2)
     for step in range(steps):
         for group in optimiser.param_groups:
-            group["lr"] = 4e-3 * min(1, (step + 1) / 50) * (0.005 + 0.995 * np.cos(step / steps * np.pi / 2) ** 2)
+            group["lr"] = rate * min(1, (step + 1) / 50) * (0.005 + 0.995 * np.cos(step / steps * np.pi / 2) ** 2)
         features, error = _batch(data, rng)
         loss = pinball(error[inside], network.quantile(features)[inside], weight)
         optimiser.zero_grad()
@@ -194,7 +230,7 @@ def train(
             with torch.inference_mode():
                 parts = zip(torch.split(held_out["features"], 32), torch.split(held_out["error"], 32), strict=True)
                 losses = [pinball(e.float()[inside], network.quantile(f.float())[inside]).item() for f, e in parts]
-            print(step + 1, round(time.monotonic() - start), round(float(np.mean(losses)), 4), flush=True)
+            print(step + 1, round(time.monotonic() - began), round(float(np.mean(losses)), 4), flush=True)
     return network
 
 
@@ -231,13 +267,14 @@ def main() -> None:
     parser.add_argument("--photos", type=Path, required=True)
     parser.add_argument("--steps", type=int, default=8000)
     parser.add_argument("--crops", type=int, default=8)
+    parser.add_argument("--start", type=int, choices=trust.SCALES)
     options = parser.parse_args()
     torch.set_num_threads(1)
     training, others = split(options.photos)
     with torch.inference_mode():
         held_out = examples(others[::3], options.scale, seed=2, crops=2)
         data = examples(training, options.scale, crops=options.crops)
-    network = train(data, held_out, options.scale, options.steps)
+    network = train(data, held_out, options.scale, options.steps, options.start)
     export(network, FOLDER / f"error-x{options.scale}.onnx")
 
 

@@ -27,10 +27,8 @@ def loaded_by(statement: str) -> set[str]:
     return set(json.loads(answer.stdout.splitlines()[-1]))
 
 
-def test_the_package_loads_itself_and_its_errors_only() -> None:
-    loaded = loaded_by("import hyperacuity")
-    assert not loaded & HEAVY
-    assert {name for name in loaded if name.startswith("hyperacuity")} == {"hyperacuity", "hyperacuity.errors"}
+def test_the_package_loads_itself_only() -> None:
+    assert loaded_by("import hyperacuity") - loaded_by("") == {"__future__", "hyperacuity"}
 
 
 def test_asking_for_the_functions_loads_no_codec_and_no_runtime() -> None:
@@ -61,7 +59,9 @@ def test_help_loads_no_codec_and_no_runtime(arguments: list[str]) -> None:
         assert f"hyperacuity.{package}" not in loaded
 
 
-def test_an_image_loads_only_what_images_of_its_format_need(tmp_path: Path) -> None:
+def test_an_image_loads_only_what_images_of_its_format_need(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # What `tune` has measured on this machine would be compared with the versions of the installed engines.
+    monkeypatch.setenv("HYPERACUITY_CACHE", str(tmp_path / "cache"))
     source, target = tmp_path / "a.png", tmp_path / "b.png"
     PIL.Image.new("RGB", (16, 16), "red").save(source)
     loaded = loaded_by_command("upscale", str(source), "-o", str(target), "-q")

@@ -71,6 +71,13 @@ def test_values_that_are_not_positive_are_refused(name: str, value: Any) -> None
         Size(**{name: value})
 
 
+@pytest.mark.parametrize("name", ["scale", "width", "height", "megapixels"])
+@pytest.mark.parametrize("value", ["2", [2], 2j])
+def test_values_that_are_not_numbers_are_refused(name: str, value: Any) -> None:
+    with pytest.raises(UsageError, match=f"{name} must be a number, not "):
+        Size(**{name: value})
+
+
 @pytest.mark.parametrize(
     "requests",
     [

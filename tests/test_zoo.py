@@ -165,6 +165,18 @@ def test_a_card_survives_its_file(tmp_path: Path) -> None:
     assert zoo.open_model(path.with_suffix(".onnx")).onnx == path.with_suffix(".onnx")
 
 
+@pytest.mark.parametrize("ending", [".safetensors", ".SafeTensors", ".SAFETENSORS", ".onnx", ".ONNX"])
+def test_the_ending_of_a_model_may_be_in_capitals(tmp_path: Path, ending: str) -> None:
+    card = family(2)[0].card
+    weights = tmp_path / (f"mine{ending}" if ending.lower() == ".safetensors" else "mine.safetensors")
+    safetensors.numpy.save_file({"a": np.zeros(3)}, weights, card.to_metadata())
+    if ending.lower() == ".onnx":
+        (tmp_path / f"mine{ending}").write_bytes(b"onnx")
+    model = zoo.open_model(tmp_path / f"mine{ending}")
+    assert (model.card, model.safetensors) == (card, weights)
+    assert model.onnx == (tmp_path / f"mine{ending}" if ending.lower() == ".onnx" else None)
+
+
 def test_a_card_from_the_future_keeps_what_is_known() -> None:
     card = family(2)[0].card
     metadata = {"hyperacuity": card.to_metadata()["hyperacuity"].replace("{", '{"news": 1, ', 1)}
@@ -203,8 +215,11 @@ def test_foreign_files_are_refused(content: bytes, message: str, tmp_path: Path)
 def test_missing_files_are_named(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no model file"):
         zoo.open_model(tmp_path / "none.safetensors")
-    with pytest.raises(UsageError, match="must lie in the same folder"):
+    with pytest.raises(UsageError, match=r"no model file .*none\.onnx$"):
         zoo.open_model(tmp_path / "none.onnx")
+    (tmp_path / "alone.onnx").touch()
+    with pytest.raises(UsageError, match=r"no model file .*alone\.safetensors; .* must lie in the same folder"):
+        zoo.open_model(tmp_path / "alone.onnx")
     with pytest.raises(UsageError, match=r"NAME\.safetensors"):
         zoo.open_model(tmp_path / "model.txt")
     with pytest.raises(UsageError, match="checkpoint of another project") as caught:

@@ -9,30 +9,31 @@
     hyperacuity.models()                             # the cards of the installed models
     hyperacuity.inspect("photo.jpg").jpeg_quality    # how clean an image is
 
-Importing this loads only the errors; each other name is imported when it is first used.
+Importing this loads nothing else; each name is imported when it is first used.
 """
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
-
-from hyperacuity.errors import (
-    BadOutput,
-    DamagedFile,
-    HyperacuityError,
-    HyperacuityWarning,
-    MissingDependency,
-    OutOfMemory,
-    UnknownModel,
-    Unreachable,
-    UnsupportedFormat,
-    UsageError,
-    WeightsError,
-)
+# As type checkers know it. Importing `typing` takes most of the time until the command can answer Ctrl-C.
+TYPE_CHECKING = False
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from hyperacuity.api import load, models, upscale
+    from hyperacuity.errors import (
+        BadOutput,
+        DamagedFile,
+        HyperacuityError,
+        HyperacuityWarning,
+        MissingDependency,
+        OutOfMemory,
+        UnknownModel,
+        Unreachable,
+        UnsupportedFormat,
+        UsageError,
+        WeightsError,
+    )
     from hyperacuity.formats import LossWarning
     from hyperacuity.image import Image
     from hyperacuity.inspection import Inspection, inspect
@@ -75,10 +76,16 @@ __all__ = [
 ]
 
 _HOMES = {
+    "BadOutput": "errors",
+    "DamagedFile": "errors",
+    "HyperacuityError": "errors",
+    "HyperacuityWarning": "errors",
     "Image": "image",
     "Inspection": "inspection",
     "LossWarning": "formats",
+    "MissingDependency": "errors",
     "Options": "task",
+    "OutOfMemory": "errors",
     "Outcome": "task",
     "PrecisionWarning": "pipeline",
     "Progress": "task",
@@ -86,7 +93,12 @@ _HOMES = {
     "Stop": "task",
     "Stopped": "task",
     "Task": "task",
+    "UnknownModel": "errors",
+    "Unreachable": "errors",
+    "UnsupportedFormat": "errors",
     "Upscaler": "upscaler",
+    "UsageError": "errors",
+    "WeightsError": "errors",
     "inspect": "inspection",
     "load": "api",
     "models": "api",
@@ -97,6 +109,8 @@ _HOMES = {
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import importlib
+
     return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
 
 

@@ -12,7 +12,7 @@ from hyperacuity import formats
 from hyperacuity.errors import UsageError
 from hyperacuity.image import Image
 from hyperacuity.resize import resize
-from hyperacuity.trust import COVERAGE, Calibration, luma_levels
+from hyperacuity.trust import Calibration, luma_levels
 from hyperacuity.upscaler import Upscaler
 
 # At most this number of pixels of each image are compared, evenly spaced, so that large images do not decide alone.
@@ -53,7 +53,6 @@ def calibrate(
     scale: int,
     *,
     source: str = "network",
-    level: float = COVERAGE,
     data: str = "",
 ) -> Calibration:
     """Calibrate the error maps of a model at one scale.
@@ -63,7 +62,6 @@ def calibrate(
         files: Clean images at full resolution that the model was not trained on; their reductions are its input.
         scale: 2, 3 or 4.
         source: What the error maps are computed from.
-        level: See `Calibration.fit`.
         data: What the images show, in words.
 
     Raises:
@@ -88,5 +86,4 @@ def calibrate(
         np.concatenate(errors),
         model=name,
         data=data or f"{len(predicted)} images",
-        level=level,
     )

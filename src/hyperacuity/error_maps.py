@@ -23,11 +23,11 @@ from hyperacuity.trust import (
     ErrorShares,
     LumaSpool,
     Moments,
+    coloured_rows,
     error_rows,
     find_calibration,
     legend,
     luma_levels,
-    picture_rows,
     scale_of,
     smoothed_spread,
 )
@@ -163,7 +163,7 @@ def write_error_map(request: ErrorMapRequest, meter: ErrorMeter, model: str, sev
     with formats.write(request.path, None) as sink:
         total = height + len(legend(width, dirty=request.dirty))
         header = Header(total, width, 3, np.dtype(np.uint8), (0, 255))
-        sink.write(Strips(header, picture_rows(rows, width, dirty=request.dirty)))
+        sink.write(Strips(header, coloured_rows(rows, width, dirty=request.dirty)))
     return shares
 
 

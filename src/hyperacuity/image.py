@@ -123,7 +123,7 @@ class Metadata:
         trailer: What follows the images of a JPEG file and does not depend on their size, such as the video of a
             motion photo, with everything behind it.
         items: Everything that the file holds besides the main pixels, carried by a field of this class or not.
-        origin: How the image was made, if its file shall state it.
+        origin: How the image was made, if its file should state it.
         size: Width and height of the upright image that the sizes and places in `exif` and `xmp` are measured in;
             None if it is unknown, so that they cannot be scaled.
     """

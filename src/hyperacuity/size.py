@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from numbers import Real
 
 from hyperacuity.errors import HyperacuityWarning, UsageError
 
@@ -48,6 +49,8 @@ class Size:
         requested = {"scale": self.scale, "width": self.width, "height": self.height, "megapixels": self.megapixels}
         given = {name: value for name, value in requested.items() if value is not None}
         for name, value in given.items():
+            if not isinstance(value, Real):
+                raise UsageError(f"{name} must be a number, not {value!r}")
             if not 0 < value < math.inf:
                 raise UsageError(f"{name} must be a positive number, not {value:g}")
             if name in ("width", "height") and value != int(value):

@@ -27,9 +27,10 @@ _FULL = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
 _FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 
-# All partial files that are open, for `abandon`, and the lock that opening one takes.
+# All partial files that are open, for `abandon`, and the lock that opening one takes: a signal may arrive in the thread
+# that holds it.
 _open: set[Partial] = set()
-_opening = threading.Lock()
+_opening = threading.RLock()
 
 
 def abandon() -> None:
@@ -61,14 +62,18 @@ class Partial:
 
     def __init__(self, path: Path) -> None:
         # os.replace alone would replace the link itself.
-        self.path = Path(os.path.realpath(path))
+        self.path = real_path(path)
         if self.path.is_dir():
             raise IsADirectoryError(errno.EISDIR, "a folder", str(path))
         # File systems allow 255 bytes a name, so a long one contributes only its first characters.
         self.name = self.path.with_name(f".{self.path.name[:40]}.{secrets.token_hex(4)}.part")
         with _opening:
-            self.file: IO[bytes] = open(self.name, "x+b", buffering=0)  # noqa: SIM115 - closed by commit or discard
             _open.add(self)
+            try:
+                self.file: IO[bytes] = open(self.name, "x+b", buffering=0)  # noqa: SIM115 - closed by commit or discard
+            except BaseException:
+                _open.discard(self)
+                raise
 
     def write(self, data: bytes | memoryview) -> None:
         """Append all of `data`; unbuffered files may write only a part at a time."""
@@ -147,6 +152,11 @@ def whole(path: Path) -> Iterator[Path]:
         partial.commit()
     finally:
         partial.discard()
+
+
+def real_path(path: Path) -> Path:
+    """Returns the absolute path without symbolic links; `Path.resolve` raises an error for a link to itself."""
+    return Path(os.path.realpath(path))
 
 
 def may_write(output: Path, source: object, *, force: bool) -> None:

@@ -253,6 +253,7 @@ class Upscaler:
             shares = None
             if error_map is not None and isinstance(meter, ErrorMeter):
                 several = held.enter_context(Moments(image.header.resized(*after)))
+                del image, strips  # their pixels are not needed for the map
                 collect_results(error_map.source, functools.partial(self._again, source, size), several)
                 shares = write_error_map(error_map, meter, names[-1], several).shares
             lr_psnr = lowest_lr_psnr(meters)

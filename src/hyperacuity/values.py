@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hyperacuity.errors import UsageError
 from hyperacuity.image import BandRange, Header, Measured, Strips, Survey
 
 Array = NDArray[Any]
@@ -23,8 +24,26 @@ _TAIL = 0.001
 _SAMPLE = 1 << 16
 # Values that are counted, or looked for, at a time: their copies have several times the size of the values.
 _PART = 1 << 18
+# The largest values of a type whose sums, squares in float64 and overshoots stay finite. Larger ones often mark missing
+# values.
+_LARGEST = {4: 1e37, 8: 1e140}
+# How many ranges of a band its values may lie outside: planes are float32.
+_FARTHEST = 1e36
 # How far, in pixels along a column, valid values are carried into areas without one: further than networks look.
 REACH = 96
+
+
+def exact_type(dtype: np.dtype[Any]) -> type[np.floating[Any]]:
+    """Returns the type of floats in which stored values are computed: float32 holds integers up to 2^24 only.
+
+    Args:
+        dtype: The type of the stored values.
+
+    Example:
+        >>> exact_type(np.dtype(np.uint16)).__name__, exact_type(np.dtype(np.int32)).__name__
+        ('float32', 'float64')
+    """
+    return np.float64 if dtype.itemsize > 2 and dtype != np.float32 else np.float32
 
 
 class RangeFinder:
@@ -55,7 +74,11 @@ class RangeFinder:
         self._least, self._most, self._sum = math.inf, -math.inf, 0.0
 
     def add(self, values: Array) -> None:
-        """Add valid values of any shape."""
+        """Add valid values of any shape.
+
+        Raises:
+            UsageError: If one of them is so large that computing with it would overflow.
+        """
         values = values.ravel()
         if not values.size:
             return
@@ -66,6 +89,8 @@ class RangeFinder:
             self._seen += values.size
             return
         self._least, self._most = min(self._least, float(values.min())), max(self._most, float(values.max()))
+        if values.dtype.kind == "f" and max(-self._least, self._most) > _LARGEST.get(values.itemsize, math.inf):
+            raise _too_large(self._least, self._most)
         self._sum += float(values.sum(dtype=np.float64))
         part = values[-self._seen % self._step :: self._step].astype(np.float64)
         self._seen += values.size
@@ -81,6 +106,9 @@ class RangeFinder:
 
         One span between the quantiles 0.1 % and 99.9 % is added on both sides. The range ends at the last values
         inside, so a single hot pixel far away does not widen it.
+
+        Raises:
+            UsageError: If a value is so far outside that computing with it would overflow.
         """
         if not self._seen:
             return None
@@ -108,7 +136,16 @@ class RangeFinder:
         # The extremes may be missing in a sample.
         first = self._least if self._least >= low - span else first
         last = self._most if self._most <= high + span else last
+        if max(last - self._least, self._most - first) > _FARTHEST * (last - first):
+            raise _too_large(self._least, self._most)
         return BandRange(first, last, self._least, self._most, mean)
+
+
+def _too_large(least: float, most: float) -> UsageError:
+    return UsageError(
+        f"the values from {least:g} to {most:g} are too large to compute with: divide them by a constant, or, if the "
+        "extreme ones mark missing values, replace them by NaN or declare them as no data"
+    )
 
 
 def find_valid(rows: Array, header: Header) -> NDArray[np.bool_]:

@@ -13,7 +13,7 @@ from unittest import mock
 
 from hyperacuity import cli
 
-COMMAND = [sys.executable, "-c", "from hyperacuity.cli import main; main()"]
+COMMAND = [sys.executable, "-c", "from hyperacuity.__main__ import main; main()"]
 _SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 

@@ -51,7 +51,7 @@ def test_one_task_is_worked_on_by_number_or_as_the_next(folder: Path) -> None:
     done = run("cluster", "work", "plan", "--task", "0", folder=folder)
     assert (done.returncode, done.stdout) == (0, "task 0: done\n")
     none = run("cluster", "work", "plan", "--next", folder=folder)
-    assert (none.returncode, none.stdout) == (75, "no task is left that nobody works on\n")
+    assert (none.returncode, none.stdout) == (75, "no task is left that no worker has\n")
     found = json.loads(run("cluster", "status", "plan", "--json", folder=folder).stdout)
     assert (found["tasks"], found["done"]) == (1, 1)
 
@@ -61,6 +61,7 @@ def test_a_damaged_file_is_named_and_is_not_hidden_by_success(folder: Path) -> N
     plan(folder)
     done = run("cluster", "run", "plan", "--workers", "1", "-q", folder=folder)
     assert done.returncode == 1
+    assert done.stderr.count("0.png") == 1, done.stderr  # its path is not repeated before the message
     assert "0.png is damaged" in done.stderr
     assert (folder / "out" / "1.png").exists()
     assert run("cluster", "work", "plan", "--task", "0", folder=folder).returncode == 1

@@ -135,3 +135,12 @@ def test_mistakes_are_named_and_nothing_is_written(sets: Path, arguments: list[s
     assert result.returncode == 1
     assert message in result.stderr
     assert sorted(sets.rglob("*")) == before
+
+
+def test_brackets_in_the_name_of_a_set_stay(sets: Path) -> None:
+    (sets / "set [bold]").mkdir()
+    for path in sets.glob("*/*.png"):
+        (sets / "set [bold]" / path.name).write_bytes(path.read_bytes())
+    result = run("-n", "bicubic", "--data", "set [bold]", folder=sets)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert "set [bold]" in result.stdout

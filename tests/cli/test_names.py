@@ -82,3 +82,15 @@ def test_every_command_says_that_its_output_cannot_be_written(arguments: list[st
             [*COMMAND, *arguments], cwd=tmp_path, stdout=full, stderr=subprocess.PIPE, text=True, check=False
         )
     assert (done.returncode, done.stderr) == (1, "hyperacuity: the output cannot be written: No space left on device\n")
+
+
+@pytest.mark.parametrize("name", ["-a.png", "--larger.png"])
+def test_a_file_taken_for_an_option_is_named_with_what_to_write(tmp_path: Path, name: str) -> None:
+    PIL.Image.new("RGB", (16, 12), "green").save(tmp_path / name)
+    done = run("upscale", name, "-n", "bicubic", folder=tmp_path)
+    words = " ".join(done.stderr.replace("│", " ").split())
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"'{name}' is taken for an option; write ./{name}" in words
+    done = run("upscale", f"./{name}", "-n", "bicubic", "-o", "larger.png", folder=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert run("upscale", "-Z", folder=tmp_path).stderr.count("No such option: -Z") == 1

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from hyperacuity.engines import timing
 from tests.cli.process import run
 
 
@@ -36,3 +37,16 @@ def test_models_that_cannot_be_tuned_are_refused(tmp_path: Path) -> None:
         result = run("tune", *arguments, folder=tmp_path)
         assert (result.returncode, result.stdout) == (1, "")
         assert answer in result.stderr
+
+
+def test_the_reason_why_an_engine_is_missing_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def time_engines(model: object) -> list[timing.EngineTiming]:
+        return [
+            timing.EngineTiming("onnxruntime", seconds=0.1),
+            timing.EngineTiming("ncnn", fault="pip install 'hyperacuity[ncnn]'"),
+        ]
+
+    monkeypatch.setattr(timing, "time_engines", time_engines)
+    result = run("tune", "-n", "fsrcnn-x2", folder=tmp_path)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert "pip install 'hyperacuity[ncnn]'" in result.stdout

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from hyperacuity import formats
-from hyperacuity.cluster.kinds.table import KINDS
 from hyperacuity.cluster.manifest import Plan
 from hyperacuity.cluster.planning import PlanRequest, PlanSummary, make_plan
 from hyperacuity.image import Image, Metadata
@@ -58,7 +57,6 @@ def alone(source: Path, target: Path, options: Options, size: Size) -> Outcome:
 
 def left_over(plan: Plan) -> Iterator[Path]:
     """Files about a plan, besides the manifest, that are not needed when all is done."""
-    assert KINDS
     for path in Path(plan.location).rglob("*"):
         if path.is_file() and path.name != "manifest.jsonl" and not path.name.endswith(".out"):
             yield path

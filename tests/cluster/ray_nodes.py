@@ -44,13 +44,19 @@ class Nodes:
 
 
 @contextlib.contextmanager
-def running() -> Iterator[Nodes]:
-    """Start the cluster, and end it."""
+def running(environment: dict[str, str] | None = None) -> Iterator[Nodes]:
+    """Start the cluster, and end it.
+
+    Args:
+        environment: Of all nodes, with PYTHONPATH; that of this process if None.
+    """
+    environment = environment or {**os.environ, "PYTHONPATH": str(ROOT / "src")}
     environment = {
-        **os.environ,
-        "PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT)]),
+        **environment,
+        "PYTHONPATH": os.pathsep.join([environment["PYTHONPATH"], str(ROOT)]),
         "OMP_NUM_THREADS": "1",
         "RAY_USAGE_STATS_ENABLED": "0",
+        "RAY_gcs_rpc_server_reconnect_timeout_s": "5",  # a head that is lost is known after 5 s instead of a minute
     }
     with subprocess.Popen(
         [sys.executable, "-m", "tests.cluster.ray_nodes"],
@@ -87,7 +93,9 @@ def _serve(commands: IO[str], answers: IO[str]) -> None:
             if line.strip() == "kill":  # a node, with everything that runs on it
                 cluster.remove_node(nodes.pop(), allow_graceful=False)
             elif line.strip() == "add":
-                nodes.append(cluster.add_node(num_cpus=1, **more))
+                nodes.append(_add_node(cluster, len(nodes), more))
+            elif line.strip() == "wait":  # until the head knows which nodes there are
+                cluster.wait_for_nodes(timeout=300)
             print(cluster.address, file=answers, flush=True)
     finally:
         cluster.shutdown()
@@ -101,7 +109,7 @@ def _start(more: dict[str, Any], attempts: int = 5) -> tuple[Any, list[Any]]:
         cluster: Any = Cluster()
         try:
             cluster.add_node(num_cpus=0, **more)
-            nodes = [cluster.add_node(num_cpus=1, **more) for _ in range(2)]
+            nodes = [_add_node(cluster, n, more) for n in range(2)]
             cluster.wait_for_nodes(timeout=300)
             return cluster, nodes
         except Exception:
@@ -109,6 +117,18 @@ def _start(more: dict[str, Any], attempts: int = 5) -> tuple[Any, list[Any]]:
             attempts -= 1
             if not attempts:
                 raise
+
+
+def _add_node(cluster: Any, number: int, more: dict[str, Any]) -> Any:
+    """A node on one core, where the system can do that: its processes inherit the core of the one that starts them."""
+    if not hasattr(os, "sched_setaffinity"):
+        return cluster.add_node(num_cpus=1, **more)
+    cores = sorted(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, {cores[number % len(cores)]})
+    try:
+        return cluster.add_node(num_cpus=1, **more)
+    finally:
+        os.sched_setaffinity(0, cores)
 
 
 if __name__ == "__main__":

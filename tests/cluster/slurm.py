@@ -91,8 +91,17 @@ def _free_ports(count: int) -> list[int]:
 
 
 @contextlib.contextmanager
-def running(folder: Path, environment: dict[str, str], node_timeout: int = 600) -> Iterator[Slurm]:
-    """A cluster whose jobs get `environment`; a node that does not answer for `node_timeout` seconds is lost."""
+def running(
+    folder: Path, environment: dict[str, str], node_timeout: int = 600, message_timeout: int = 60
+) -> Iterator[Slurm]:
+    """Run a cluster.
+
+    Args:
+        folder: For its files.
+        environment: Of its jobs.
+        node_timeout: Seconds after which a node that does not answer is lost.
+        message_timeout: Seconds for which its programs wait for each other.
+    """
     host, user = socket.gethostname().partition(".")[0], getpass.getuser()
     controller, first, second = _free_ports(3)
     for name in ("state", "n1", "n2"):
@@ -107,7 +116,7 @@ SlurmctldPort={controller}
 SlurmUser={user}
 SlurmdUser={user}
 AuthType=auth/munge
-AuthInfo=socket={munge}
+AuthInfo=socket={munge},cred_expire=30
 CredType=cred/munge
 StateSaveLocation={folder}/state
 SlurmdSpoolDir={folder}/%n
@@ -127,7 +136,7 @@ JobCompType=jobcomp/none
 ReturnToService=2
 SlurmdTimeout={node_timeout}
 SlurmctldTimeout=600
-MessageTimeout=60
+MessageTimeout={message_timeout}
 KillWait=10
 MinJobAge=60
 MaxArraySize=6

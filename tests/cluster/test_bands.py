@@ -15,13 +15,14 @@ from hyperacuity.cluster.kinds import band
 from hyperacuity.cluster.manifest import Plan
 from hyperacuity.cluster.runners.protocol import DONE, FAILED
 from hyperacuity.cluster.work import Worker
+from hyperacuity.errors import UsageError
 from hyperacuity.size import Size
 from hyperacuity.stores import join, open_store
-from hyperacuity.task import Options, Outcome
+from hyperacuity.task import ImageOptions, Options, Outcome
 from hyperacuity.upscaler import find_family
 from tests.cluster.images import alone, left_over, planned, written
+from tests.cluster.plans import files_below, on_one_machine, template, work_all
 from tests.cluster.plans import planned as make
-from tests.cluster.plans import template
 
 FAST = Options(model="fsrcnn", engine="onnxruntime")
 
@@ -159,6 +160,35 @@ def test_a_network_on_the_whole_image_is_not_split(tmp_path: Path, monkeypatch: 
     plan, summary = planned([written(tmp_path / "a.png")], tmp_path / "b.png", tmp_path / "plan", FAST, Size(2))
     plan.close()
     assert "takes statistics of the whole image" in summary.whole[0][1]
+
+
+def test_samples_of_a_large_image_are_one_task(tmp_path: Path) -> None:
+    """It says so, and writes all the files that one machine does."""
+    source = written(tmp_path / "a.png")
+    request = template(options=Options(model="vae"), image=ImageOptions(samples=2))
+    on_one_machine(str(source), f"{tmp_path / 'one'}/", request)
+    summary = make(str(source), f"{tmp_path / 'many'}/", str(tmp_path / "plan"), request, band_from=1)
+    assert summary.whole == [(str(source), "several results are drawn from it")]
+    assert summary.tasks == {"files": 1}
+    (report,) = work_all(str(tmp_path / "plan"))
+    assert report.state == DONE
+    names = ["a-sample-1.png", "a-sample-2.png", "a-spread.png"]
+    assert report.outcomes[0].samples == tuple(str(tmp_path / "many" / name) for name in names)
+    assert list(files_below(tmp_path / "one")) == [*names, "a.png"]
+    assert files_below(tmp_path / "many") == files_below(tmp_path / "one")
+
+
+def test_samples_overwrite_nothing(tmp_path: Path) -> None:
+    source = written(tmp_path / "a.png")
+    request = template(options=Options(model="vae"), image=ImageOptions(samples=2))
+    (tmp_path / "many").mkdir()
+    (tmp_path / "many" / "a-sample-1.png").write_bytes(b"mine")
+    with pytest.raises(UsageError, match=r"a-sample-1\.png exists"):
+        make(str(source), f"{tmp_path / 'many'}/", str(tmp_path / "plan"), request)
+    (tmp_path / "a-sample-2.png").write_bytes(source.read_bytes())
+    inputs = [str(source), str(tmp_path / "a-sample-2.png")]
+    with pytest.raises(UsageError, match=r"a-sample-2\.png would be a result and a sample"):
+        make(inputs, f"{tmp_path / 'other'}/", str(tmp_path / "plan"), request)
 
 
 def test_float_images_with_nan_fail_in_their_first_task(tmp_path: Path) -> None:

@@ -74,7 +74,7 @@ def test_only_processors_that_agree_work_where_that_is_wanted(tasks: str, monkey
     assert cpu_features().startswith(platform.machine())
 
 
-def test_a_ray_head_that_obeys_everybody_is_named(tasks: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_ray_head_that_obeys_everyone_is_named(tasks: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("RAY_AUTH_MODE")
     monkeypatch.setenv("RAY_ADDRESS", "ray://127.0.0.1:10001")
     with socket.create_server(("127.0.0.1", 0)) as head, Plan(tasks) as plan:

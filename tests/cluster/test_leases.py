@@ -113,7 +113,7 @@ def test_a_task_whose_scheduler_knows_better_is_taken(tasks: str) -> None:
         assert plan.store.find(lease_of(plan, 0)) is None
 
 
-def test_next_takes_what_nobody_works_on(tasks: str) -> None:
+def test_next_takes_a_task_that_no_worker_has(tasks: str) -> None:
     with Plan(tasks) as plan:
         claim(plan, 0, "elsewhere:1:a", _LONG)
         worker = Worker(plan)

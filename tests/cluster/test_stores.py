@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,14 @@ import pytest
 from hyperacuity.cluster.driving import run_plan
 from hyperacuity.cluster.manifest import Plan
 from hyperacuity.cluster.runners.protocol import DONE
+from hyperacuity.cluster.stored import upscale_stored
 from hyperacuity.errors import Unreachable, UsageError
 from hyperacuity.stores import check, join, name_of, open_store, opening, parent_of
 from hyperacuity.stores.local import LocalStore
-from tests.cluster.plans import files_below, on_one_machine, planned, work_all
+from hyperacuity.task import ImageOptions, Options, Stop
+from hyperacuity.tasks import Observer, Upscalers
+from tests.cluster.images import written
+from tests.cluster.plans import files_below, on_one_machine, planned, template, work_all
 from tests.cluster.test_files import write_images
 from tests.cluster.test_running import _Here
 
@@ -86,6 +91,23 @@ def _defaults() -> tuple[Any, Any]:
     return RunSettings(), Stop()
 
 
+def test_samples_of_an_object_are_written_beside_its_result(late: str, tmp_path: Path) -> None:
+    source = written(tmp_path / "a.png")
+    open_store(late).publish(source, join(late, "a.png"), "test")
+    request = template(options=Options(model="vae"), image=ImageOptions(samples=2))
+    on_one_machine(str(source), f"{tmp_path / 'one'}/", request)
+    task = replace(request, source=join(late, "a.png"), target=join(late, "out", "a.png"))
+    outcome = upscale_stored(task, Observer(), Stop(), Upscalers())
+    names = ["a-sample-1.png", "a-sample-2.png", "a-spread.png"]
+    assert outcome.samples == tuple(join(late, "out", name) for name in names)
+    for name, content in files_below(tmp_path / "one").items():
+        assert open_store(late).read(join(late, "out", name)) == content
+    open_store(late).remove(task.target)
+    outcome = upscale_stored(task, Observer(), Stop(), Upscalers())
+    assert outcome.error is not None
+    assert outcome.error.text == f"{join(late, 'out', names[0])} exists"
+
+
 def test_texts_of_libraries_are_not_repeated(late: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(self: Any, *given: Any, **named: Any) -> None:
         raise OSError("https://host/?X-Amz-Signature=secret")
@@ -115,7 +137,7 @@ def test_locations_have_parts() -> None:
     assert (name_of("a/b.png"), parent_of(str(Path("a", "b.png")))) == ("b.png", "a")
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="needs /dev/full, or a folder that nobody may write")
+@pytest.mark.skipif(sys.platform != "linux", reason="needs /dev/full, or a folder that cannot be written")
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     source = write_images(tmp_path / "in")
     with pytest.raises(UsageError, match="was not written"):

@@ -123,3 +123,10 @@ def test_codecs_are_loaded_when_they_are_needed() -> None:
 def test_a_format_that_is_only_read_names_others_to_write(tmp_path: Path) -> None:
     with pytest.raises(UnsupportedFormat, match=r"JPEG 2000 is read and not written; write to \.png or \.tif"):
         formats.write(tmp_path / "a.jp2", None)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need rights on Windows")
+def test_a_link_to_itself_is_a_broken_link(tmp_path: Path) -> None:
+    (tmp_path / "a.png").symlink_to("a.png")
+    with pytest.raises(UsageError, match=r"a\.png is a broken link: it leads to itself"):
+        formats.read(tmp_path / "a.png")

@@ -265,3 +265,11 @@ def test_names_that_are_not_utf8_or_look_like_options_are_read(tmp_path: Path) -
         except (OSError, UnicodeEncodeError):
             continue  # this file system has no such names
         assert inspect(tmp_path / name).noise > 4
+
+
+def test_floats_far_outside_black_and_white_are_measured_as_these(photo: made.Pixels) -> None:
+    pixels = np.where(photo > 128, np.float32(3e38), np.float32(-3e38))
+    assert inspect(pixels).saturation == 1
+    assert inspect(pixels.astype(np.float64)).saturation == 1
+    halves = (photo / 255).astype(np.float16)
+    assert inspect(halves).noise == pytest.approx(inspect(photo).noise, abs=0.1)

@@ -14,10 +14,9 @@ from numpy.typing import NDArray
 
 from hyperacuity import Size, load, medical
 from hyperacuity.errors import DamagedFile, HyperacuityError, HyperacuityWarning, UnsupportedFormat, UsageError
-from hyperacuity.formats.nifti.geometry import PlaceWarning
 from hyperacuity.formats.nifti.recognition import accepts
 from hyperacuity.formats.nifti.source import NiftiSource
-from hyperacuity.formats.protocol import LossWarning
+from hyperacuity.formats.protocol import LossWarning, PlaceWarning
 from hyperacuity.task import MeasurementOptions
 from tests.medical.files import slice_pixels, write_nifti
 
@@ -148,7 +147,7 @@ def test_volumes_over_time_have_one_range_and_keep_the_rest_of_the_header(tmp_pa
     np.testing.assert_allclose(after["pixdim"][1:4] * [2, 2, 1], before["pixdim"][1:4], rtol=1e-6)
 
 
-@pytest.mark.filterwarnings("ignore::hyperacuity.formats.nifti.geometry.PlaceWarning")
+@pytest.mark.filterwarnings("ignore::hyperacuity.formats.protocol.PlaceWarning")
 def test_files_cut_anywhere_or_with_flipped_bits_raise_our_errors(tmp_path: Path) -> None:
     for ending in (".nii", ".nii.gz"):
         source = write_nifti(tmp_path / f"a{ending}", volume())
@@ -268,3 +267,10 @@ def test_a_wrong_affine_is_kept_with_one_warning(
 @pytest.mark.parametrize("codes", [(1, 0), (0, 1), (4, 1)])
 def test_one_affine_is_enough(codes: tuple[int, int], tmp_path: Path) -> None:
     upscale(_forms(tmp_path / "a.nii", *codes), tmp_path / "b.nii")
+
+
+def test_values_near_the_largest_float_are_refused_with_the_cure(tmp_path: Path) -> None:
+    source = write_nifti(tmp_path / "a.nii", volume(np.float32) * np.float32(3e34))
+    with pytest.raises(UsageError, match="too large to compute with: divide them by a constant"):
+        upscale(source, tmp_path / "b.nii")
+    assert list(tmp_path.iterdir()) == [source]

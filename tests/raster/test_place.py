@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from hyperacuity import LossWarning
+from hyperacuity.formats.protocol import PlaceWarning
+from hyperacuity.formats.raster.georeference import Georeference
 from tests.raster.scenes import NORTH_UP, ROTATED, enlarge, landscape, rasterio, write
 
 SCALES = (2, 3, 1.5, 2.7)
@@ -177,3 +179,28 @@ def test_geolocation_arrays_are_named(tmp_path: Path) -> None:
         target, _ = enlarge(source)
     with rasterio.open(target) as after:
         assert "GEOLOCATION" not in after.tag_namespaces()
+
+
+@pytest.mark.parametrize(
+    ("transform", "fault"),
+    [
+        ((0, 0, 500_000, 0, 0, 4_600_000), "singular"),
+        ((1, 2, 500_000, 2, 4, 4_600_000), "singular"),
+        ((np.nan, 0, 500_000, 0, -20, 4_600_000), "not finite"),
+        ((30, 0, np.inf, 0, -20, 4_600_000), "not finite"),
+    ],
+)
+def test_an_impossible_place_is_named_and_kept(tmp_path: Path, transform: tuple[float, ...], fault: str) -> None:
+    source = write(tmp_path / "a.tif", landscape(8, 9)[None], transform=rasterio.Affine(*transform))
+    with pytest.warns(PlaceWarning, match=rf"a\.tif: its transform is {fault}") as caught:
+        target, _ = enlarge(source)
+    assert len(caught) == 1
+    with rasterio.open(source) as before, rasterio.open(target) as after:
+        halves = np.array([0.5, 0.5, 1, 0.5, 0.5, 1])
+        np.testing.assert_allclose(tuple(after.transform)[:6], halves * tuple(before.transform)[:6])
+
+
+def test_a_ground_control_point_that_is_nowhere_is_named() -> None:
+    points = [rasterio.control.GroundControlPoint(0, 0, x, 50.0) for x in (7.0, np.nan)]
+    assert Georeference(gcps=tuple(points)).find_faults() == ["a ground control point is not finite"]
+    assert Georeference(gcps=tuple(points[:1]), transform=NORTH_UP).find_faults() == []

@@ -178,3 +178,58 @@ def test_tiles_do_not_change_a_value(tmp_path: Path) -> None:
     tiled, _ = enlarge(source, model="acute-10k", name="tiled.tif", tile=24)
     with rasterio.open(whole) as one, rasterio.open(tiled) as other:
         assert np.array_equal(one.read(), other.read())
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("model", ["bicubic", "acute-10k"])
+def test_large_values_are_computed_as_small_ones_are(tmp_path: Path, dtype: str, model: str) -> None:
+    factor = 1e33 if dtype == "float32" else 1e135
+    pixels = landscape(24, 30).astype(dtype)[None]
+    small = read(enlarge(write(tmp_path / "a.tif", pixels), model=model, consistent=True)[0])
+    large = read(
+        enlarge(write(tmp_path / "b.tif", pixels * np.dtype(dtype).type(factor)), model=model, consistent=True)[0]
+    )
+    np.testing.assert_allclose(large / factor, small, rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "extreme", "share"),
+    [
+        ("float32", -3.4028234663852886e38, 0.3),
+        ("float32", -3.4028234663852886e38, 0.0005),
+        ("float32", 3e38, 1.0),
+        ("float64", -1.7976931348623157e308, 0.3),
+        ("float64", 1e300, 0.0005),
+    ],
+)
+def test_values_too_large_to_compute_with_are_refused_with_both_cures(
+    tmp_path: Path, dtype: str, extreme: float, share: float
+) -> None:
+    """The least float marks missing values in many programs, and is not always declared."""
+    pixels = landscape(60, 60).astype(dtype)
+    pixels.ravel()[: max(1, round(share * pixels.size))] = extreme
+    source = write(tmp_path / "a.tif", pixels[None])
+    with pytest.raises(UsageError, match=r"too large to compute with: divide them .* declare them as no data"):
+        enlarge(source)
+    assert list(tmp_path.iterdir()) == [source]
+    with rasterio.open(source, "r+") as dataset:
+        dataset.nodata = extreme
+    if share < 1:
+        assert np.count_nonzero(read(enlarge(source)[0]) == extreme) == 4 * np.count_nonzero(pixels == extreme)
+
+
+def test_a_fill_value_far_from_small_values_is_refused(tmp_path: Path) -> None:
+    """In units of the range it would not fit into float32. The value is netCDF's default."""
+    pixels = landscape(60, 60, low=0, high=0.01).astype(np.float32)
+    pixels[5, 7] = 9.969209968386869e36
+    with pytest.raises(UsageError, match="declare them as no data"):
+        enlarge(write(tmp_path / "a.tif", pixels[None]))
+
+
+@pytest.mark.parametrize("model", ["bicubic", "acute-10k"])
+def test_the_least_float_as_no_data_beside_small_values_is_no_overflow(tmp_path: Path, model: str) -> None:
+    pixels = landscape(24, 30, low=0, high=0.5).astype(np.float32)
+    pixels[3:9, 4:8] = nodata = np.finfo(np.float32).min
+    result = read(enlarge(write(tmp_path / "a.tif", pixels[None], nodata=nodata), model=model, consistent=True)[0])
+    assert np.array_equal(result == nodata, (pixels == nodata).repeat(2, 0).repeat(2, 1))
+    assert -0.2 < result[result != nodata].min() < result.max() < 0.7

@@ -271,3 +271,23 @@ def test_a_name_that_windows_cannot_store_is_an_error_there(tree: Path, monkeypa
     monkeypatch.setattr(sys, "platform", "win32")
     with pytest.raises(UsageError, match=r"Windows cannot store nul\.png: it has NUL, the name of a device"):
         plan(["a.jpg"], "nul.png", NAMING, recursive=False)
+
+
+@pytest.mark.parametrize("output", [None, "larger"])
+@pytest.mark.parametrize("recursive", [False, True])
+def test_a_link_to_itself_in_a_folder_is_one_bad_file(tree: Path, output: str | None, recursive: bool) -> None:
+    for name in ("itself.png", "deep/itself.png"):
+        Path(name).symlink_to(Path(name).name)
+    found = {route.source.as_posix() for route in plan(["."], output, NAMING, recursive=recursive)}
+    assert {"a.jpg", "itself.png"} <= found
+    assert ("deep/itself.png" in found) == recursive
+    assert find_unplanned(["."], output, recursive=False).unsearched == [Path("deep")]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="devices and FIFOs are POSIX's")
+def test_a_device_or_fifo_as_output_is_refused_with_the_pipe_as_cure(tree: Path) -> None:
+    os.mkfifo("fifo.png")
+    for output in ("/dev/null", "/dev/stdout", "fifo.png"):
+        with pytest.raises(UsageError, match=f"{output} is a device or a pipe") as caught:
+            plan(["a.jpg"], output, NAMING, recursive=False)
+        assert caught.value.cures == (Use(output="-"),)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import os
@@ -21,6 +22,7 @@ from hyperacuity import zoo
 from hyperacuity.errors import UsageError
 from hyperacuity.networks import complete_config
 from hyperacuity.resize import resize
+from hyperacuity.task import Stop, Stopped
 from hyperacuity.train import read_recipe, train, validation
 from hyperacuity.train.checkpoint import Checkpoints
 from hyperacuity.train.divergence import DivergenceWarning
@@ -139,12 +141,13 @@ print(json.dumps([terms["l1"] for terms in losses]))
 """
 
 
-def test_two_processes_learn_like_one_with_twice_the_batch(recipe: Path, tmp_path: Path) -> None:
+def in_two_processes(*scripts: list[str]) -> list[tuple[int, str, str]]:
+    """Exit code, standard output and errors of Python programs that find each other as `torchrun` arranges it."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
     processes = []
-    for rank in range(2):
+    for rank, arguments in enumerate(scripts):
         environment = os.environ | {
             "RANK": str(rank),
             "LOCAL_RANK": str(rank),
@@ -155,18 +158,60 @@ def test_two_processes_learn_like_one_with_twice_the_batch(recipe: Path, tmp_pat
             "MASTER_PORT": port,
             "TORCHELASTIC_RUN_ID": "test",
         }
-        arguments = [sys.executable, "-c", SHARED_OUT, str(recipe), str(tmp_path / "two")]
         processes.append(
-            subprocess.Popen(arguments, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            subprocess.Popen(
+                [sys.executable, "-c", *arguments],
+                env=environment,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
         )
-    answers = [process.communicate(timeout=120) for process in processes]
-    assert [process.returncode for process in processes] == [0, 0], answers[0][1] + answers[1][1]
-    first, second = (json.loads(out.splitlines()[-1]) for out, _ in answers)
+    answers = [process.communicate(timeout=600) for process in processes]
+    return [(process.returncode, *answer) for process, answer in zip(processes, answers, strict=True)]
+
+
+def test_two_processes_learn_like_one_with_twice_the_batch(recipe: Path, tmp_path: Path) -> None:
+    script = [SHARED_OUT, str(recipe), str(tmp_path / "two")]
+    answers = in_two_processes(script, script)
+    assert [code for code, _, _ in answers] == [0, 0], answers
+    first, second = (json.loads(out.splitlines()[-1]) for _, out, _ in answers)
     alone = [p.losses["l1"] for p in trained(recipe, tmp_path / "one", {"data.batch": 8})]
     assert first == second
     np.testing.assert_allclose(first, alone, rtol=2e-4)
     for name, value in weights(tmp_path / "one").items():
         torch.testing.assert_close(weights(tmp_path / "two")[name], value, rtol=1e-2, atol=1e-4)
+
+
+# What the second of two nodes sees differently.
+OTHER_NODES = {
+    "the images": """
+from hyperacuity import datasets
+found = datasets.list_images
+datasets.list_images = lambda folder: found(folder)[:-1]
+""",
+    "the checkpoints": """
+from hyperacuity.train import checkpoint
+checkpoint.Checkpoints.latest = lambda self: None
+""",
+}
+
+
+@pytest.mark.parametrize("differing", OTHER_NODES)
+def test_nodes_that_see_other_files_are_named(recipe: Path, tmp_path: Path, differing: str) -> None:
+    run = tmp_path / "run"
+    if differing == "the checkpoints":
+        with contextlib.suppress(Stopped):
+            stop = Stop()
+            for progress in train(read_recipe(recipe), run, device="cpu", stop=stop):
+                if progress.validation is not None:
+                    stop.set()
+    script = SHARED_OUT.replace('device="cpu"', 'device="cpu", resume=True')
+    other = f"import platform\nplatform.node = lambda: 'node-2'\n{OTHER_NODES[differing]}\n{script}"
+    answers = in_two_processes([script, str(recipe), str(run)], [other, str(recipe), str(run)])
+    for code, _, error in answers:
+        assert code == 1, answers
+        assert f"UsageError: {differing} differ between the nodes of this training: node-2 (process 1) has" in error
 
 
 def test_a_diverged_run_continues_from_its_checkpoint_at_a_lower_rate(recipe: Path, tmp_path: Path) -> None:

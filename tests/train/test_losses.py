@@ -70,12 +70,15 @@ def test_the_flat_loss_sees_texture_on_flat_surfaces_only() -> None:
     assert losses.flat(surface + 0.25, surface, NO_LR).item() == pytest.approx(0, abs=1e-12)
 
 
-def test_the_grid_loss_sees_a_pattern_in_step_with_lr_and_not_where_details_lie() -> None:
+@pytest.mark.parametrize("lines", [[3.0, -1.0, -1.0, -1.0], [1.5, 1.5, -1.5, -1.5, -1.5, -1.5, 1.5, 1.5]])
+def test_the_grid_loss_sees_a_pattern_in_step_with_one_or_two_lr_pixels_and_not_where_details_lie(
+    lines: list[float],
+) -> None:
     torch.manual_seed(0)
-    hr, other = 0.1 * torch.randn(2, 1, 1, 128, 128).double()
-    lr = torch.empty(1, 1, 32, 32)
-    lines = 0.1 * torch.tensor([3.0, -1.0, -1.0, -1.0]).double().repeat(32).expand(1, 1, 128, 128)
-    pattern = losses.grid(hr + lines, hr, lr).item()
+    hr, other = 0.1 * torch.randn(2, 1, 1, 132, 132).double()
+    lr = torch.empty(1, 1, 33, 33)
+    seen = 0.1 * torch.tensor(lines).double().repeat(40)[:132].expand(1, 1, 132, 132)
+    pattern = losses.grid(hr + seen, hr, lr).item()
     assert pattern == pytest.approx(0.15)
     assert losses.grid(hr + 0.3, hr, lr).item() == pytest.approx(0, abs=1e-12)
     assert losses.grid(other, hr, lr).item() < pattern / 8

@@ -315,7 +315,7 @@ def test_captions_inside_frames_give_a_warning(upscaler: Upscaler, tmp_path: Pat
                 )
                 copy.is_keyframe = packet.is_keyframe
                 container.mux(copy)
-    with pytest.warns(LossWarning, match=r"a\.ts: captions inside the picture left out"):
+    with pytest.warns(LossWarning, match=r"a\.ts: captions inside the frames left out"):
         video.upscale(upscaler, tmp_path / "a.ts", tmp_path / "b.mp4", Size(2))
     assert len(contents(tmp_path / "b.mp4")[0]) == 3
 

@@ -473,3 +473,19 @@ def test_dv_has_the_rate_of_its_frames(upscaler: Upscaler, tmp_path: Path) -> No
     assert VideoSource(source, deinterlace=True).rate == 25
     outcome = video.upscale(upscaler, source, tmp_path / "b.mov", Size(width=72, height=58), options)
     assert outcome.frames == 3
+
+
+@pytest.mark.parametrize("suffix", [".mkv", ".mp4", ".mov"])
+@pytest.mark.parametrize("interval", [250, 1000, 5000])
+def test_reordered_frames_of_a_slow_video_keep_their_times(
+    suffix: str, interval: int, upscaler: Upscaler, tmp_path: Path
+) -> None:
+    """A time lapse: Matroska has no dts, and the first of its frames get none from FFmpeg."""
+    times = [interval * n for n in range(12)]
+    source = make(tmp_path / f"a{suffix}", moving_frames(12), times=times, codec="libx264")
+    with av.open(str(source)) as container:
+        shown = [packet.pts for packet in container.demux(video=0) if packet.pts is not None]
+    assert shown != sorted(shown)
+    result = tmp_path / f"b{suffix}"
+    video.upscale(upscaler, source, result, Size(2))
+    assert contents(result)[1] == contents(source)[1]

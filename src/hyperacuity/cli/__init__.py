@@ -4,7 +4,7 @@ upscale, live, models ...   one command each: `command`
 options                     the options that several commands share
 wording                     errors and their cures as options
 display, streams            what is printed; standard input and output
-interruption                Ctrl-C as a request to stop
+interruption                Ctrl-C as a request to stop, or as an exception
 warning_lines               warnings as lines
 values                      KEY=VALUE and spans of time
 """
@@ -25,6 +25,7 @@ import typer
 from typer.core import TyperGroup
 
 import hyperacuity
+from hyperacuity.cli.interruption import ctrl_c_raises
 from hyperacuity.cli.streams import OutputError, discard_output, escape_unprintable, occupy_closed_streams
 from hyperacuity.cli.warning_lines import warnings_as_lines
 from hyperacuity.cli.wording import describe
@@ -49,13 +50,24 @@ COMMANDS = (
 
 
 class _Commands(TyperGroup):
-    """The commands. If a file is given in place of a command, the error shows the full command line."""
+    """The commands. Where a file is taken for a command or for an option, the error shows what to write."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         if args and args[0] not in COMMANDS and os.path.exists(args[0]):
             name = escape_unprintable(args[0])
             ctx.fail(f"Say what to do with {name!r}: hyperacuity upscale {shlex.quote(name)}")
         return super().resolve_command(ctx, args)
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except Exception as error:
+            option: str = getattr(error, "option_name", "")  # the parser's error for an unknown option
+            for word in sys.argv[2:] if option else ():
+                if word.startswith(option) and os.path.isfile(word):
+                    name = escape_unprintable(word)
+                    ctx.fail(f"{name!r} is taken for an option; write {shlex.quote(f'./{name}')}")
+            raise
 
 
 app = typer.Typer(
@@ -104,7 +116,8 @@ def main() -> None:
     try:
         with warnings_as_lines():
             _add(sys.argv[1:2])
-            app()
+            with ctrl_c_raises():
+                app()
     except hyperacuity.HyperacuityError as error:
         sys.exit(f"hyperacuity: {escape_unprintable(describe(error))}")
     except OutputError as error:
@@ -114,7 +127,7 @@ def main() -> None:
         # The reader of our output has closed it and would not see a message.
         discard_output()
         sys.exit(1)
-    except KeyboardInterrupt:  # while a command is imported
+    except KeyboardInterrupt:
         sys.exit(130)
     except OSError as error:
         if error.filename is None:

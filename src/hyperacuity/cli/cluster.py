@@ -140,7 +140,7 @@ def work(
     tasks: Annotated[
         str | None, typer.Option("--task", metavar="N", help="The task, or several: 17, 3-5, 1,4,9-12.")
     ] = None,
-    following: Annotated[bool, typer.Option("--next", help="The first task that nobody works on.")] = False,
+    following: Annotated[bool, typer.Option("--next", help="The first task that no worker has.")] = False,
     lease: Lease = 120,
     spool: Spool = None,
     same_cpu: SameCpu = False,
@@ -171,7 +171,7 @@ def work(
         if following:
             report = worker.work_on_next()
             if report is None:
-                _print("no task is left that nobody works on")
+                _print("no task is left that no worker has")
                 raise typer.Exit(_TRY_AGAIN)
             reports.append(report)
         for number in [] if tasks is None else _read_numbers(tasks):
@@ -284,7 +284,7 @@ def _summarise(summary: RunSummary, count: int, *, as_json: bool) -> None:
     earlier = f" ({summary.before} were before)" if summary.before else ""
     _print(f"{summary.done} of {count} tasks are done{earlier}")
     for each in errors:
-        print_line(escape_unprintable(f"failed: {each.source}: {describe(each.error or '')}"), sys.stderr)
+        print_line(escape_unprintable(f"failed: {_about(each.source, describe(each.error or ''))}"), sys.stderr)
 
 
 @app.command("status")
@@ -333,9 +333,14 @@ def _print_report(report: Report) -> None:
     _print(f"{label}, {report.reason}" if report.reason else label)
     for each in report.outcomes:
         if each.error is not None:
-            print_line(escape_unprintable(f"  {each.source}: {describe(each.error)}"), sys.stderr)
+            print_line(escape_unprintable(f"  {_about(each.source, describe(each.error))}"), sys.stderr)
         for lost in each.lost:
             print_line(escape_unprintable(f"  {each.source}: warning: {describe(lost)}"), sys.stderr)
+
+
+def _about(source: str, text: str) -> str:
+    """A message about a source, which it may name itself."""
+    return text if text.startswith(source) else f"{source}: {text}"
 
 
 def _read_numbers(text: str) -> list[int]:

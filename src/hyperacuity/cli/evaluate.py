@@ -284,8 +284,9 @@ def _open_finished(
     from hyperacuity.evaluate.finished import FinishedImages
     from hyperacuity.evaluate.sets import ImageSet
     from hyperacuity.evaluate.video_sets import FinishedVideo
+    from hyperacuity.storage import real_path
 
-    last = [path.resolve().name for path in results]
+    last = [real_path(path).name for path in results]
     names = [name if last.count(name) == 1 else str(path) for name, path in zip(last, results, strict=True)]
     return {
         name: FinishedImages(path, each, scales[0]) if isinstance(each, ImageSet) else FinishedVideo(path, each)
@@ -298,17 +299,19 @@ def _check_outputs(
     paths: Sequence[Path], pictures: Path | None, found: Sequence[ImageSet | VideoSet], force: bool
 ) -> None:
     """Raise `UsageError` if a result could not be written after it is computed."""
-    inputs = [path.resolve() for each in found for path in each.files]
+    from hyperacuity.storage import real_path
+
+    inputs = [real_path(path) for each in found for path in each.files]
     if pictures is not None:
         if pictures.exists() and not pictures.is_dir():
             raise UsageError(f"{pictures} is a file: name a folder for the images")
         if not pictures.absolute().parent.is_dir():
             raise UsageError(f"there is no folder {pictures.parent}: create it first")
-        folders = [path.resolve() for each in found if (path := each.path).is_dir()]
-        if any(folder in (pictures.resolve(), *pictures.resolve().parents) for folder in folders):
+        folders = [real_path(path) for each in found if (path := each.path).is_dir()]
+        if any(folder in (real_path(pictures), *real_path(pictures).parents) for folder in folders):
             raise UsageError(f"{pictures} lies in a measured set: choose a folder outside it")
     for path in paths:
-        if path.resolve() in inputs:
+        if real_path(path) in inputs:
             raise UsageError(f"{path} is one of the files that are measured: choose another name")
         if paths.count(path) > 1:
             raise UsageError(f"two results would be written to {path}: choose another name for one of them")
@@ -341,7 +344,7 @@ def _print(rows: Sequence[EvaluationRow]) -> None:
     table = Table(*columns, box=None)
     for line in body:
         table.add_row(*line)
-    console = Console(width=None if sys.stdout.isatty() else 200, markup=False)  # brackets in names are text
+    console = Console(width=None if sys.stdout.isatty() else 200, markup=False)  # brackets are part of names
     console.print(table)
     for statement in report.statements(rows):
         console.print(statement, style="dim", highlight=False)

@@ -1,4 +1,4 @@
-"""Ctrl-C, `kill` and a closed terminal as a request to stop."""
+"""Ctrl-C, `kill` and a closed terminal: as a request to stop, or as an exception."""
 
 from __future__ import annotations
 
@@ -52,3 +52,29 @@ def interruptible() -> Iterator[Interruption]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def ctrl_c_raises() -> Iterator[None]:
+    """Let Ctrl-C end the work inside by a KeyboardInterrupt; a second one does what it did outside.
+
+    Libraries may turn that exception into another one, or suppress it: pybind11 makes it an ImportError if it comes
+    while a module is imported. It is raised again at the end then.
+    """
+    before = signal.getsignal(signal.SIGINT)
+    pressed = False
+
+    def handle(number: int, _: FrameType | None) -> None:
+        nonlocal pressed
+        pressed = True
+        signal.signal(number, before)
+        raise KeyboardInterrupt
+
+    if before != signal.SIG_IGN:
+        signal.signal(signal.SIGINT, handle)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+        if pressed:
+            raise KeyboardInterrupt

@@ -29,7 +29,7 @@ def command(
         return
     from rich.console import Console
 
-    # Without a terminal the table must not be folded to an assumed width. Brackets in names are text, not markup.
+    # Without a terminal the table must not be folded to an assumed width. Brackets are part of names and of commands.
     console = Console(width=None if sys.stdout.isatty() else 200, markup=False)
     if available:
         console.print(_table_of_published())

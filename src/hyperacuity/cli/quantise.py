@@ -29,9 +29,9 @@ def command(
     found = zoo.open_model(model)
     if found.int8 is not None and not force:
         raise UsageError(f"{found.int8} exists: add --force to overwrite it")
-    pictures = datasets.files(data)
-    checked = datasets.files([check]) if check is not None else pictures
-    path = quantise.write_int8(found, pictures)
+    images = datasets.files(data)
+    checked = datasets.files([check]) if check is not None else images
+    path = quantise.write_int8(found, images)
     result = quantise.compare(zoo.open_model(model), checked[: quantise.IMAGES])
     typer.echo(
         f"{path}\nPSNR {result.fp32:.3f} dB in float32, {result.int8:.3f} dB in 8 bits; "

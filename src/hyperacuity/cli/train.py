@@ -174,10 +174,10 @@ def _show(record: Recipe, training: Iterator[TrainingProgress], folder: Path) ->
 
     console = Console(stderr=True)
     columns = [
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn("{task.fields[status]}"),
+        TextColumn("{task.fields[status]}", markup=False),
         TimeRemainingColumn(),
     ]
     with (

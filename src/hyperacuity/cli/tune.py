@@ -21,6 +21,7 @@ def command(
 
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     from hyperacuity import zoo
     from hyperacuity.engines import timing, tuning
@@ -29,13 +30,13 @@ def command(
     networks = [member for member in family if member.onnx is not None]
     if not networks:
         raise UsageError(f"{family[0].card.name} has no ONNX file: there are no engines to compare")
-    console = Console(width=None if sys.stdout.isatty() else 120, markup=False)  # brackets in messages are text
+    console = Console(width=None if sys.stdout.isatty() else 120, markup=False)  # brackets are part of commands
     for member in networks:
         table = Table("engine", "ms", "megapixels/s", "first ms", "difference", box=None, title=member.card.name)
         results = timing.time_engines(member)
         for one in results:
             if one.seconds is None:
-                table.add_row(one.engine, one.fault, style="dim")
+                table.add_row(one.engine, Text(one.fault, "dim"))
                 continue
             table.add_row(
                 one.engine,

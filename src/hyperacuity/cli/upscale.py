@@ -207,12 +207,12 @@ def _run(tasks: Sequence[Task], unplanned: Unplanned, jobs: int, *, quiet: bool,
         source_pipe() if any(task.source == PIPE for task in tasks) else None, target_pipe() if piped else None
     )
     upscalers = Upscalers()
-    # They share the options, so invalid ones raise one error and not one for each.
-    upscalers.get(clean_options(tasks[0].options))
     display = Display(
         sys.stderr if piped else sys.stdout, len(tasks), quiet=quiet, json=as_json, explain=tasks[0].explain
     )
     with interruptible() as interruption:
+        # They share the options, so invalid ones raise one error and not one for each.
+        upscalers.get(clean_options(tasks[0].options))
         try:
             with display.shown():
                 if _is_stored([task.source for task in tasks], tasks[0].target):

@@ -14,7 +14,7 @@ from hyperacuity.cluster.manifest import Plan, PlannedFile
 from hyperacuity.cluster.spool import spool_folder
 from hyperacuity.errors import BadOutput, DamagedFile, HyperacuityError, UnsupportedFormat, UsageError
 from hyperacuity.storage import storing
-from hyperacuity.stores import name_of, open_store
+from hyperacuity.stores import join, name_of, open_store, parent_of
 from hyperacuity.task import Outcome, Progress, Stop, Task
 from hyperacuity.tasks import Observer, Upscalers, report_work
 
@@ -86,6 +86,8 @@ class Bench:
     def publish(self, path: Path, file: PlannedFile) -> None:
         """Verify a result and put it in its place, in one atomic step; one that is there stays.
 
+        What lies beside it, such as samples, is put beside it before: a task is done if its result is there.
+
         Raises:
             BadOutput: It cannot be read back.
         """
@@ -93,7 +95,7 @@ class Bench:
         if self.plan.is_finished(file):
             return
         try:
-            open_store(file.target).publish(path, file.target, self.plan.digest)
+            publish_with_companions(path, file.target, self.plan.digest)
         except HyperacuityError:
             if not self.plan.is_finished(file):  # another worker may have published it at the same moment
                 raise
@@ -146,7 +148,24 @@ class Bench:
         with storing(path):
             path.parent.mkdir(parents=True, exist_ok=True)
         self._names[str(path)] = location
+        if folder == "target":
+            self._names[str(path.parent)] = parent_of(location)
         return path
+
+
+def publish_with_companions(path: Path, location: str, mark: str) -> None:
+    """Put a result in its place in a store, after the other files of its folder, which are put beside it.
+
+    Args:
+        path: The result, in a folder of its own.
+        location: Its place.
+        mark: See `Store.publish`.
+    """
+    store, folder = open_store(location), parent_of(location)
+    for each in sorted(path.parent.iterdir()):
+        if each != path:
+            store.publish(each, join(folder, each.name), mark)
+    store.publish(path, location, mark)
 
 
 class SourceCache:

@@ -170,6 +170,6 @@ def _check_ray() -> Finding | None:
     except OSError:
         return None
     text = (
-        f"a Ray head on {address} takes commands from everybody who reaches it; set RAY_AUTH_MODE=token on all machines"
+        f"a Ray head on {address} takes commands from everyone who reaches it; set RAY_AUTH_MODE=token on all machines"
     )
     return Finding(WARNING, text)

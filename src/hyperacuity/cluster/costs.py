@@ -1,4 +1,4 @@
-"""How long files take, about, so that small ones can be put together."""
+"""Estimates how long files take, so that small ones can be put together."""
 
 from __future__ import annotations
 

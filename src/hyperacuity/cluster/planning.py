@@ -15,7 +15,7 @@ from hyperacuity.cluster.kinds.protocol import Split
 from hyperacuity.cluster.kinds.table import SPLITTERS
 from hyperacuity.cluster.manifest import FORMAT, PlanHeader, PlannedFile, PlannedTask, write_plan
 from hyperacuity.cluster.models import hash_models, package_versions
-from hyperacuity.cluster.routes import find_routes, kind_of
+from hyperacuity.cluster.routes import companions_of, find_routes, kind_of
 from hyperacuity.errors import LEAVE_OUT, OTHER, HyperacuityError, UsageError, Use
 from hyperacuity.stores import check, open_store
 from hyperacuity.task import ImageOptions, Task
@@ -79,7 +79,7 @@ def make_plan(request: PlanRequest) -> PlanSummary:
     check(request.location)
     _refuse_single(request)
     routes = find_routes(request.inputs, request.output, request.naming, recursive=request.recursive)
-    _refuse_equal_names(target for _, target in routes)
+    _refuse_equal_names([target for _, target in routes], request.template)
     template = replace(request.template, force=False, skip_existing=False, explain=False)
     tasks = [replace(template, source=source, target=target) for source, target in routes]
     kinds = {task.source: kind_of(task) for task in tasks}
@@ -166,6 +166,9 @@ def _planned_file(task: Task, template: int, request: PlanRequest, summary: Plan
         return None
     if target is not None and not request.force:
         raise UsageError(f"{task.target} exists", Use(output=OTHER), Use(force=True), Use(skip_existing=True))
+    for companion in [] if request.force else companions_of(task):
+        if open_store(companion).find(companion) is not None:
+            raise UsageError(f"{companion} exists", Use(output=OTHER), Use(force=True))
     replaces = () if target is None else tuple(target.identity())
     return PlannedFile(task.source, task.target, tuple(source.identity()), template, replaces)
 
@@ -214,8 +217,8 @@ def _refuse_single(request: PlanRequest) -> None:
             raise UsageError("this is about one image, which needs no other machines", Use(**{name: LEAVE_OUT}))
 
 
-def _refuse_equal_names(targets: Iterator[str]) -> None:
-    """Raise an error for names that some of the machines might take for one."""
+def _refuse_equal_names(targets: Sequence[str], template: Task) -> None:
+    """Raise an error for names that some of the machines might take for one, and for a file that would be two."""
     seen: dict[str, str] = {}
     for target in targets:
         other = seen.setdefault(target.casefold(), target)
@@ -225,3 +228,7 @@ def _refuse_equal_names(targets: Iterator[str]) -> None:
                 Use(output=OTHER),
                 Use(keep_ending=True),
             )
+    for companion in (each for target in targets for each in companions_of(replace(template, target=target))):
+        other = seen.setdefault(companion.casefold(), "")
+        if other:
+            raise UsageError(f"{other} would be a result and a sample: plan one of them elsewhere", Use(output=OTHER))

@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 from hyperacuity import formats
 from hyperacuity.errors import OTHER, UsageError, Use
 from hyperacuity.formats.expected import is_clutter, is_system_file
+from hyperacuity.sampling import SamplePaths
 from hyperacuity.stores import check, is_url, join, name_of, open_store, parent_of
 from hyperacuity.task import Task
 from hyperacuity.tasks import Naming, find_kind, plan
@@ -59,6 +60,14 @@ def kind_of(task: Task) -> str:
     if formats.names_video(path):
         return "video"
     return "" if path.suffix.lower() in (*_PERHAPS_MEASURED, "") else "image"
+
+
+def companions_of(task: Task) -> list[str]:
+    """Returns the files that are written beside the result of a task: its samples and their spread."""
+    if task.image is None or task.image.samples is None:
+        return []
+    paths = SamplePaths.next_to(Path(name_of(task.target)), task.image.samples)
+    return [join(parent_of(task.target), path.name) for path in (*paths.samples, paths.spread)]
 
 
 def _local_routes(

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from hyperacuity.cluster.bench import publish_with_companions
+from hyperacuity.cluster.routes import companions_of
 from hyperacuity.cluster.spool import spool_folder
 from hyperacuity.errors import OTHER, HyperacuityError, UsageError, Use
 from hyperacuity.stores import name_of, open_store
@@ -46,6 +48,9 @@ def _upscale(task: Task, observer: Observer, stop: Stop, upscalers: Upscalers) -
         if task.skip_existing:
             return Outcome(task.source, task.target, skipped=True)
         raise UsageError(f"{task.target} exists", Use(output=OTHER), Use(force=True))
+    for companion in [] if task.force else companions_of(task):
+        if place.find(companion) is not None:
+            raise UsageError(f"{companion} exists", Use(output=OTHER), Use(force=True))
     with spool_folder() as spool:
         source = Path(task.source)
         if not origin.local:
@@ -56,7 +61,8 @@ def _upscale(task: Task, observer: Observer, stop: Stop, upscalers: Upscalers) -
         local = replace(task, source=str(source), target=str(target), force=True)
         outcome = run(local, _Renaming(observer, task), stop, upscalers=upscalers)
         if outcome.error is None:
-            place.publish(target, task.target, "stored")
+            publish_with_companions(target, task.target, "stored")
+            outcome = replace(outcome, samples=tuple(companions_of(task)))
         else:
             text = outcome.error.text.replace(str(source), task.source).replace(str(target), task.target)
             outcome = replace(outcome, error=replace(outcome.error, text=text))

@@ -1,4 +1,4 @@
-"""One task of a plan, done as often as anyone likes, always with the same result."""
+"""One task of a plan, which may be done any number of times, always with the same result."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ def main() -> None:
     # Libraries may print: what the runner reads is a copy that they do not know.
     output = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
     os.dup2(2, 1)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the runner, which tells what to do
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the runner, which decides what to do
     content: dict[str, Any] = json.loads(sys.stdin.readline())
     if content["cores"] and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, content["cores"])

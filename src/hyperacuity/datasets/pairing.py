@@ -16,6 +16,7 @@ from hyperacuity import formats
 from hyperacuity.datasets.files import list_images
 from hyperacuity.errors import UsageError
 from hyperacuity.formats.expected import is_foreign
+from hyperacuity.storage import real_path
 
 # Words that mark what a file is, in any case, between "-", "_", "." and spaces.
 HR_WORDS = ("hr", "gt")
@@ -65,14 +66,14 @@ def pair_files(hr: Sequence[Path], hr_folder: Path, lr_folder: Path, scale: int)
         UsageError: If an HR file has no LR file; the message lists the patterns and the first files without one.
     """
     others = list_images(lr_folder)
-    inside, around = hr_folder.resolve(), lr_folder.resolve()
+    inside, around = real_path(hr_folder), real_path(lr_folder)
     if inside == around:
         hr = [path for path in hr if not _is_lr(path.stem, scale)]
         others = [path for path in others if _is_lr(path.stem, scale)]
     elif around.is_relative_to(inside):
-        hr = [path for path in hr if not path.resolve().is_relative_to(around)]
+        hr = [path for path in hr if not real_path(path).is_relative_to(around)]
     elif inside.is_relative_to(around):
-        others = [path for path in others if not path.resolve().is_relative_to(inside)]
+        others = [path for path in others if not real_path(path).is_relative_to(inside)]
     found = _assign(_relative(hr, hr_folder), _relative(others, lr_folder), scale, LR_WORDS)
     return _complete(hr, found, others, lr_folder, "LR", _describe_lr(scale))
 

@@ -13,6 +13,7 @@ from hyperacuity import datasets
 from hyperacuity.datasets import LeftOut, Pair, Pixels8
 from hyperacuity.errors import UsageError
 from hyperacuity.evaluate.sets import ImageSet
+from hyperacuity.storage import real_path
 
 
 class FinishedResults(Protocol):
@@ -47,7 +48,7 @@ class FinishedImages:
     """
 
     def __init__(self, path: Path, truth: ImageSet, scale: int) -> None:
-        if path.resolve() == truth.path.resolve():
+        if real_path(path) == real_path(truth.path):
             raise UsageError(f"{path} holds the HR images themselves: give the folder of the finished results")
         members = {member.name: member.path for member in truth.members}
         found = datasets.pair_results(list(members.values()), truth.path, path, scale)

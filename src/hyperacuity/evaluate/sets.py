@@ -127,5 +127,5 @@ def _check(member: ImageSetMember, scales: Sequence[int], metrics: Sequence[Metr
                 )
 
 
-def _size(picture: Pixels8) -> str:
-    return f"{picture.shape[1]} x {picture.shape[0]}"
+def _size(image: Pixels8) -> str:
+    return f"{image.shape[1]} x {image.shape[0]}"

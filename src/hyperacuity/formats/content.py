@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import mmap
 import os
 import stat
@@ -87,5 +88,9 @@ def _head(path: Path) -> bytes:
         raise UsageError(f"{path} is a broken link" if path.is_symlink() else f"{path} does not exist") from error
     except PermissionError as error:
         raise UsageError(f"{path} may not be read; check its permissions") from error
-    except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise UsageError(f"{path} is a broken link: it leads to itself") from error
+        raise UsageError(f"{path} cannot be opened: {(error.strerror or str(error)).lower()}") from error
+    except ValueError as error:  # a zero byte in the name
         raise UsageError(f"{path} cannot be opened: {error}") from error

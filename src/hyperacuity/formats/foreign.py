@@ -87,7 +87,7 @@ _SIGNATURES = (
     (0, b"ZISRAWFILE", "a microscope file (Zeiss CZI); save it as TIFF or OME-TIFF first"),
     (0, b"\x70\0\0\0", "a microscope file (Leica LIF); save it as TIFF or OME-TIFF first"),
     (0, b"\xda\xce\xbe\x0a", "a microscope file (Nikon ND2); save it as TIFF or OME-TIFF first"),
-    (0, b"\x89HDF", "an HDF5 file; save its images as TIFF first"),
+    (0, b"\x89HDF", "an HDF5 file; save one of its images as TIFF first, such as by gdal_translate"),
     (0, b"CDF\1", "a NetCDF file; save its images as TIFF first"),
     (0, b"CDF\2", "a NetCDF file; save its images as TIFF first"),
     (0, b"\x93NUMPY", "a NumPy array; save it as TIFF or PNG, or give the array to the Python interface"),

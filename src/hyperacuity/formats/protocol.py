@@ -22,6 +22,10 @@ class LossWarning(HyperacuityWarning):
     """A part of the input does not fit into the output format; the message names it."""
 
 
+class PlaceWarning(HyperacuityWarning):
+    """A volume or a raster does not state where it lies, or states what cannot be."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Capacity:
     """What a file of a format can hold. Everything else of an image is lost; this record decides the `LossWarning`s.

@@ -20,6 +20,8 @@ _BLOCK = 8
 # A drawn image has at most this many different levels, counted at every third pixel of a large one.
 GRAPHIC_LEVELS = 40
 _EVERY = 3
+# Floats are limited to this before they are computed with; what is as far from black and white is either.
+_FAR = 1e30
 
 
 def luma_crops(image: Image) -> list[Plane]:
@@ -60,6 +62,8 @@ def _starts(side: int) -> list[int]:
 def _luma(image: Image, pixels: NDArray[np.generic]) -> Plane:
     """Full-range luma; transparent pixels, whose colours are invisible, become a flat grey."""
     header = image.header
+    if pixels.dtype.kind == "f":
+        pixels = np.clip(pixels.astype(np.float64), -_FAR, _FAR)
     values = convert(pixels, header.levels, np.dtype(np.float32), (0, 255))
     colours = values[..., : header.colours]
     grey = colours[..., 0] if header.colours == 1 else colour.from_studio(colour.luma(colours / np.float32(255))) * 255

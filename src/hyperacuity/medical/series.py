@@ -28,7 +28,7 @@ from hyperacuity.medical.padding import PaddingWarning, find_undeclared_padding
 from hyperacuity.medical.slices import SliceEnlarger, describe, with_survey
 from hyperacuity.pipeline.box_consistency import Consistency
 from hyperacuity.size import Size
-from hyperacuity.storage import storing
+from hyperacuity.storage import real_path, storing
 from hyperacuity.task import MeasurementOptions, Outcome, Progress, Stop
 from hyperacuity.upscaler import Upscaler
 
@@ -83,7 +83,7 @@ def upscale_series(
 
 
 def _group(paths: Sequence[Path], source: Path, target: Path) -> list[list[DicomImage]]:
-    """The images by series and grid; warns of files that are none.
+    """The images by series and grid; warns of files that are not images.
 
     Raises:
         UnsupportedFormat: If no file is an image.
@@ -249,7 +249,7 @@ def check_target(target: Path, source: Path, *, force: bool) -> None:
     if target.exists() and not target.is_dir():
         raise UsageError(f"{target} is a file, but a series needs a folder", Use(output=OTHER))
     if target.exists() and any(target.iterdir()):
-        if target.samefile(source) or source.resolve().is_relative_to(target.resolve()):
+        if target.samefile(source) or real_path(source).is_relative_to(real_path(target)):
             raise UsageError(f"{target} holds the input; choose another name")
         if not force and (find_files(target) or any((target / path.name).exists() for path in find_files(source))):
             raise UsageError(f"{target} exists", Use(output=OTHER), Use(force=True))

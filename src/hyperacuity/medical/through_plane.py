@@ -177,7 +177,7 @@ class Interpolator:
         if self._means is None:
             return nearest.pixels
         dtype = nearest.pixels.dtype
-        exact = np.float64 if dtype.itemsize > 2 and dtype != np.float32 else np.float32
+        exact = values.exact_type(dtype)
         total = np.zeros(nearest.pixels.shape, exact)
         for number, weight in spline_weights(position, self._depth).items():
             if weight:

@@ -103,15 +103,20 @@ class Restorer(nn.Module):
 
     @torch.no_grad()
     def rescaled(self, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Returns folded weights of another scale as weights of this one, if this one only restores.
+        """Returns folded weights of a multiple of this scale as weights of this one; others as they are.
 
-        The last layer is averaged over the places of a pixel: the result is that of the other scale, shrunk by area.
+        The last layer is averaged over the places that become one pixel: the result is that of the other scale, shrunk
+        by area.
         """
         result = dict(weights)
-        if self.scale == 1 and "halve.weight" in weights:  # they are those of a Restorer
+        if "halve.weight" not in weights:  # not of a Restorer
+            return result
+        factor, rest = divmod(isqrt(weights["last.square.bias"].shape[0] // 3), self.scale)
+        if rest == 0:
             for name in ("last.square.weight", "last.square.bias"):
-                places = weights[name].reshape(3, -1, *weights[name].shape[1:])  # (3, scale^2, ...)
-                result[name] = places.mean(1)
+                # In the order of a pixel shuffle, here by blocks: (3, scale, factor, scale, factor, ...).
+                places = weights[name].unflatten(0, (3, self.scale, factor, self.scale, factor))
+                result[name] = places.mean((2, 4)).flatten(0, 2)
         return result
 
     @torch.no_grad()

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from hyperacuity.image import Header, Strips
 from hyperacuity.pipeline.rows import monotone, windows
 from hyperacuity.resize import Taps, resample, taps
+from hyperacuity.values import exact_type
 
 Array = NDArray[Any]
 # Returns which values of rows (h, W, C) are measurements, as (h, W, bands).
@@ -152,7 +153,7 @@ class _Box:
         self.up_columns = taps(small.width, large.width, "bicubic")
         self.spread_columns = taps(small.width, large.width, "area")
         self.whole = large.height % small.height == 0 and large.width % small.width == 0
-        self.exact: Any = np.float64 if small.dtype.itemsize > 2 and small.dtype != np.float32 else np.float32
+        self.exact: Any = exact_type(small.dtype)
 
     def parts(self, result: Strips, source: Strips, *, halo: int) -> Iterator[_Part]:
         """Both images in windows of rows, which overlap by a halo in input pixels."""

@@ -12,6 +12,7 @@ from hyperacuity import colour
 from hyperacuity.image import BandRange, Header
 from hyperacuity.pipeline.first_pass import Facts
 from hyperacuity.pipeline.planes import Planes, PlaneSlices
+from hyperacuity.values import exact_type
 
 # An image of floats keeps its levels if nearly all its values (see `values.RangeFinder`) lie at most this far outside
 # them and use at least this share of them. Bicubic and Lanczos overshoot by an eighth at most.
@@ -85,8 +86,7 @@ class Codes:
     @classmethod
     def _for_bands(cls, header: Header, found: Facts, *, studio: bool) -> Codes:
         """The codes of a measured image: each band has its own range."""
-        # 32 bits of float32 hold integers up to 2^24 only.
-        exact = np.float64 if header.dtype.itemsize > 2 and header.dtype != np.float32 else np.float32
+        exact = exact_type(header.dtype)
         names = PlaneSlices.build(colours=header.colours, alpha=False, bands=True)
         known = (None,) * header.colours if found.survey is None else found.survey.ranges
         ranges = [each or _NOTHING for each in known]

@@ -72,9 +72,11 @@ def stream(
         nearest = _Nearest(again, header, size)
 
     def to_planes(block: Rows) -> Planes:
-        planes = codes.to_planes(block)
-        if nearest is not None:
-            planes[~values.find_valid(block, header).transpose(2, 0, 1)] = np.nan
+        if nearest is None:
+            return codes.to_planes(block)
+        with np.errstate(over="ignore"):  # no-data values may be the largest of their type
+            planes = codes.to_planes(block)
+        planes[~values.find_valid(block, header).transpose(2, 0, 1)] = np.nan
         return planes
 
     arriving = planes = map_ahead(pool, rows, to_planes)

@@ -2,7 +2,7 @@
 
 content      everything that a report says, as data
 sentences    what the measurements mean, in plain English
-pictures     input, result and error map, reduced, as PNG
+thumbnails     input, result and error map, reduced, as PNG
 page         the HTML file
 """
 

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from hyperacuity import zoo
 from hyperacuity.inspection import Inspection, decide, describe_reason
 from hyperacuity.reporting.page import render_page
-from hyperacuity.reporting.pictures import error_picture, image_picture
 from hyperacuity.reporting.sentences import sentences
+from hyperacuity.reporting.thumbnails import error_thumbnail, image_thumbnail
 from hyperacuity.storage import as_utf8, storing, write_whole
 from hyperacuity.task import Outcome, Task
 from hyperacuity.zoo import Model
@@ -92,13 +92,13 @@ def write_report(
     if path.suffix.lower() == ".json":
         _store(path, json.dumps(content, indent=2) + "\n")
         return
-    pictures = [("The input", image_picture(data)), ("The result", image_picture(result))]
+    thumbnails = [("The input", image_thumbnail(data)), ("The result", image_thumbnail(result))]
     if errors is not None:
-        caption = "Expected error of brightness, in grey levels of 255, that nine of ten pixels stay below"
+        caption = "Expected error of brightness in grey levels of 255: nine of ten pixels stay below it"
         if content["beyond_calibration"]:
             caption += ". Calibrated for clean input only: for this input the errors are larger"
-        pictures.append((caption, error_picture(errors, dirty=content["beyond_calibration"])))
-    _store(path, render_page(content, pictures))
+        thumbnails.append((caption, error_thumbnail(errors, dirty=content["beyond_calibration"])))
+    _store(path, render_page(content, thumbnails))
 
 
 def _store(path: Path, text: str) -> None:

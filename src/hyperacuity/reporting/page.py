@@ -6,30 +6,32 @@ import html
 from collections.abc import Sequence
 from typing import Any
 
+from hyperacuity.trust import CONSISTENT, DEPARTING
+
 _STYLE = (
     "body{font:16px/1.5 sans-serif;max-width:64rem;margin:2rem auto;padding:0 1rem;color:#222}"
     "h2{font-size:1.1rem;margin:1.6rem 0 .4rem}p{margin:.5rem 0;max-width:50rem}"
     ".said p:first-child{font-weight:bold}.said{border-left:4px solid #888;padding-left:1rem}"
     "th{text-align:left;vertical-align:top;padding-right:1rem;font-weight:normal;color:#555;white-space:nowrap}"
     "td{overflow-wrap:anywhere}.bar{display:inline-block;height:.8em;background:#31688e;margin-right:.5em}"
-    ".pictures{display:flex;flex-wrap:wrap;gap:1rem;align-items:flex-start}"
+    ".thumbnails{display:flex;flex-wrap:wrap;gap:1rem;align-items:flex-start}"
     "figure{margin:0;flex:1 1 18rem;max-width:30rem}img{width:100%;image-rendering:pixelated}figcaption{color:#555}"
 )
 Facts = list[tuple[str, str]]
 
 
-def render_page(content: dict[str, Any], pictures: Sequence[tuple[str, str]]) -> str:
+def render_page(content: dict[str, Any], thumbnails: Sequence[tuple[str, str]]) -> str:
     """Return the page.
 
     Args:
         content: From `content.describe_result`.
-        pictures: Captions, and addresses that hold their own data.
+        thumbnails: Captions, and addresses that hold their own data.
     """
     title = f"How far {content['output']['name']} can be believed"
     said = "".join(f"<p>{html.escape(sentence)}</p>" for sentence in content["sentences"])
     shown = "".join(
         f'<figure><img src="{address}" alt=""><figcaption>{html.escape(caption)}</figcaption></figure>'
-        for caption, address in pictures
+        for caption, address in thumbnails
     )
     parts = [
         ("Measurements", _measurements(content), _shares(content)),
@@ -40,7 +42,7 @@ def render_page(content: dict[str, Any], pictures: Sequence[tuple[str, str]]) ->
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{html.escape(title)}</title>'
         f'<style>{_STYLE}</style><h1>{html.escape(title)}</h1><div class="said">{said}</div>'
-        f'<h2>Pictures (reduced)</h2><div class="pictures">{shown}</div>{tables}</html>\n'
+        f'<h2>Images (reduced)</h2><div class="thumbnails">{shown}</div>{tables}</html>\n'
     )
 
 
@@ -51,9 +53,11 @@ def _rows(facts: Facts) -> str:
 def _measurements(content: dict[str, Any]) -> Facts:
     facts = []
     if content["measured"]:
-        facts.append(("State of the input", f"{content['measured']['state']}: {content['measured']['reason']}"))
+        state, reason = content["measured"]["state"], content["measured"]["reason"]
+        facts.append(("State of the input", state if reason == state else f"{state}: {reason}"))
     if content["lr_psnr"] is not None:
-        facts.append(("Agreement with the input (LR-PSNR)", f"{content['lr_psnr']:.1f} dB"))
+        meaning = f"{CONSISTENT:.0f} or more: equal; below {DEPARTING:.0f}: it shows another image"
+        facts.append(("Agreement with the input (LR-PSNR)", f"{content['lr_psnr']:.1f} dB ({meaning})"))
     return facts
 
 
@@ -61,7 +65,7 @@ def _shares(content: dict[str, Any]) -> str:
     """Rows with a bar for each class of expected error."""
     shares = (content["expected_errors"] or {}).items()
     return "".join(
-        f'<tr><th>Pixels with an expected error of {html.escape(name)} grey levels</th><td><span class="bar" '
+        f'<tr><th>Pixels by expected error: {html.escape(name)} grey levels</th><td><span class="bar" '
         f'style="width:{12 * share:.2f}rem"></span>{share:.1%}</td></tr>'
         for name, share in shares
     )

@@ -7,11 +7,8 @@ from collections.abc import Mapping, Sequence
 from hyperacuity import zoo
 from hyperacuity.inspection import Inspection, describe_reason
 from hyperacuity.task import Outcome
-from hyperacuity.trust import DEPARTING
+from hyperacuity.trust import CONSISTENT, DEPARTING
 from hyperacuity.zoo import Card
-
-# LR-PSNR from which nothing of the input was lost, in dB; see `trust.consistency`.
-_CONSISTENT = 45.0
 
 
 def sentences(outcome: Outcome, found: Inspection | None, cards: Sequence[Card], *, beyond: bool) -> list[str]:
@@ -54,7 +51,7 @@ def sentences(outcome: Outcome, found: Inspection | None, cards: Sequence[Card],
 
 def _consistency(lr_psnr: float) -> str:
     value = f"LR-PSNR {lr_psnr:.1f} dB"
-    if lr_psnr >= _CONSISTENT:
+    if lr_psnr >= CONSISTENT:
         return (
             f"Nothing of the input was lost: reduced to its size, the result equals it ({value}, 45 or more is equal)."
         )
@@ -71,6 +68,6 @@ def _errors(shares: Mapping[str, float]) -> str:
     small, large = sum(values[:2]), values[-1]
     return (
         f"In {small:.0%} of the pixels the brightness is probably right to within 4 of 255 grey levels, which hardly "
-        f"shows; in {large:.0%} it may be off by 16 or more, which is a different shade. Probably means nine times of "
-        "ten; light places of the error map are the uncertain ones."
+        f"shows; in {large:.0%} it may be off by 16 or more, which is a different shade. Probably means nine times out "
+        "of ten; light places of the error map are the uncertain ones."
     )

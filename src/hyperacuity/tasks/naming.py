@@ -14,10 +14,13 @@ from hyperacuity.formats.nifti.recognition import accepts as is_nifti
 from hyperacuity.formats.nifti.recognition import split_name
 from hyperacuity.formats.raster.recognition import SUFFIXES as RASTER_SUFFIXES
 from hyperacuity.formats.raster.recognition import accepts as is_raster
+from hyperacuity.storage import real_path
 from hyperacuity.tasks.pipes import PIPE
 
 # Names that Windows gives to devices, with any ending; so are COM1 to COM9 and LPT1 to LPT9.
 _DEVICES = ("CON", "PRN", "AUX", "NUL")
+# /dev/stdout may well be a file.
+_DEVICE_FOLDERS = (Path("/dev"), Path("/dev/fd"))
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,7 @@ class Naming:
     def name(self, source: Path, folder: Path) -> Path:
         """Returns the path in `folder` for the result of `source`."""
         extension = self._extension(source)
-        same_folder = folder.resolve() == source.parent.resolve()
+        same_folder = real_path(folder) == real_path(source.parent)
         suffix = self.suffix if self.suffix is not None else self.default if same_folder else ""
         if source.is_dir():  # a series of slices
             return folder / f"{source.name}{suffix}"
@@ -75,6 +78,10 @@ class Naming:
         if output is None:
             return Path(PIPE) if piped else self.name(source, source.parent)
         folder = Path(output)
+        if folder.parent in _DEVICE_FOLDERS or (folder.exists() and not (folder.is_file() or folder.is_dir())):
+            raise UsageError(
+                f"{output} is a device or a pipe, which are written through standard output", Use(output=PIPE)
+            )
         if source.is_dir() and root == source:  # the files of a series lie in the requested folder itself
             return folder
         is_folder = folder.is_dir() or output.endswith(("/", "\\"))

@@ -14,6 +14,7 @@ from hyperacuity.errors import LEAVE_OUT, OTHER, Cure, UsageError, Use
 from hyperacuity.formats.dicom.recognition import accepts as is_dicom
 from hyperacuity.formats.expected import Expected, classify, is_clutter, is_system_file, walk
 from hyperacuity.formats.video.patterns import is_pattern
+from hyperacuity.storage import real_path
 from hyperacuity.task import Task
 from hyperacuity.tasks.kinds import find_kind
 from hyperacuity.tasks.measurements import KINDS as MEASUREMENTS
@@ -49,11 +50,11 @@ def find_unplanned(inputs: Sequence[str], output: str | None, *, recursive: bool
     unexpected = [
         Path(name) for name in dict.fromkeys(inputs) if name in aside and not is_clutter(Path(Path(name).name))
     ]
-    results = None if output is None else Path(output).resolve()
+    results = None if output is None else real_path(Path(output))
     unsearched = []
     for folder in [Path(name) for name in inputs if not recursive and name and Path(name).is_dir()]:
         for below in sorted(path for path in folder.iterdir() if path.is_dir() and not is_clutter(Path(path.name))):
-            if below.resolve() != results and any(_is_wanted(path, None) for path in walk(below, recursive=False)):
+            if real_path(below) != results and any(_is_wanted(path, None) for path in walk(below, recursive=False)):
                 unsearched.append(below)
     return Unplanned(unexpected, unsearched)
 
@@ -154,8 +155,8 @@ def _name(found: Mapping[Path, Path | None], output: str | None, naming: Naming)
         Route(source, namings[source].find_target(source, root, output, several=several))
         for source, root in found.items()
     ]
-    targets = {route.target.resolve() for route in routes if route.target.resolve() != route.source.resolve()}
-    return [route for route in routes if found[route.source] is None or route.source.resolve() not in targets]
+    targets = {real_path(route.target) for route in routes if real_path(route.target) != real_path(route.source)}
+    return [route for route in routes if found[route.source] is None or real_path(route.source) not in targets]
 
 
 def _find(name: str, recursive: bool, output: str | None) -> Sequence[tuple[Path, Path | None]]:
@@ -178,8 +179,8 @@ def _find(name: str, recursive: bool, output: str | None) -> Sequence[tuple[Path
 
 
 def _find_in_folder(name: str, folder: Path, recursive: bool, output: str | None) -> list[tuple[Path, Path | None]]:
-    results = None if output is None else Path(output).resolve()
-    if results is not None and folder.resolve().is_relative_to(results):
+    results = None if output is None else real_path(Path(output))
+    if results is not None and real_path(folder).is_relative_to(results):
         results = None
     wanted: list[tuple[Path, Path | None]] = []
     series: dict[Path, bool] = {}  # whether a folder holds slices of DICOM, which are one source
@@ -197,7 +198,7 @@ def _find_in_folder(name: str, folder: Path, recursive: bool, output: str | None
 
 def _is_wanted(path: Path, results: Path | None) -> bool:
     """Whether a file in a folder is a source; `results` is a folder below the one that is searched, or None."""
-    if results is not None and path.resolve().is_relative_to(results):
+    if results is not None and real_path(path).is_relative_to(results):
         return False
     if path.is_dir():
         return True  # a series of slices; or it may not be read, which its task will report
@@ -206,7 +207,7 @@ def _is_wanted(path: Path, results: Path | None) -> bool:
 
 def _identify(path: Path) -> str:
     """A key that is equal for all names of one file; Windows and macOS ignore case."""
-    whole = str(path.resolve())
+    whole = str(real_path(path))
     return whole.casefold() if sys.platform in ("win32", "darwin") else whole
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from hyperacuity import datasets
 from hyperacuity.networks import as_network
 from hyperacuity.train import images, start, validation
+from hyperacuity.train.agreement import check_same, describe_files
 from hyperacuity.train.assembly import Assembly
 from hyperacuity.train.degrade import Everyday
 from hyperacuity.train.losses import Lpips
@@ -64,11 +65,17 @@ class ImagesData:
             rank=fabric.global_rank,
             world=fabric.world_size,
         )
+        self._files = [path for image in (*learnt, *unseen) for path in (image.hr, image.lr) if path is not None]
         self._unseen = unseen[fabric.global_rank :: fabric.world_size]
         self._held_out: list[HeldOut] = []
 
     def load(self) -> Generator[str]:
-        """Decode the images; yields what is being done."""
+        """Decode the images; yields what is being done.
+
+        Raises:
+            UsageError: If another process has other files.
+        """
+        check_same(self.assembly.fabric, {"the images": describe_files(self._files)})
         for _ in self.batches.load():
             yield "reading images"
         channels = as_network(self.assembly.plain).channels
@@ -109,6 +116,8 @@ class PairsData:
             for made in self._missing(pairs):
                 yield f"making pairs: {made}"
         fabric.barrier()
+        stored = sorted(path for folder in (pairs / VALIDATION, *shards) for path in folder.iterdir())
+        check_same(fabric, {"the stored pairs": describe_files(stored)})
         scale = self.assembly.scales[0]
         self.batches = StoredPairs(
             pairs,

@@ -14,6 +14,7 @@ import torch
 from hyperacuity.errors import UsageError, Use
 from hyperacuity.task import Stop
 from hyperacuity.train import optimisation
+from hyperacuity.train.agreement import check_same
 from hyperacuity.train.assembly import Assembly, assemble
 from hyperacuity.train.card import write_models
 from hyperacuity.train.checkpoint import Checkpoints
@@ -52,7 +53,7 @@ def train(
 
     Raises:
         UsageError: If `folder` holds a run and `resume` is false, or a run of another recipe; for what a recipe asks
-            that its network cannot do.
+            that its network cannot do; if the processes of `torchrun` see other recipes, checkpoints or images.
         Stopped: If `stop` was set. The run can be resumed.
     """
     checkpoints = Checkpoints(folder / "checkpoints", recipe.keep)
@@ -68,6 +69,7 @@ class _Run:
         self.watch = DivergenceWatch(self.recipe.divergence)
         self.step, self.best, self.rate = 0, -math.inf, 0.0
         self._restore()
+        check_same(self.fabric, {"the recipes": self.recipe.hash(), "the checkpoints": f"the one of step {self.step}"})
         self.data = gather_data(assembly, folder)
 
     def train(self) -> Generator[TrainingProgress]:

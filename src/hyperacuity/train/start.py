@@ -52,7 +52,7 @@ def initialise(network: nn.Module, name: str, reinitialise: Sequence[str] = ()) 
     Raises:
         UsageError: If no weight fits, and for a model with folded branches that this network cannot unfold.
     """
-    if Path(name).suffix == ".pt":
+    if Path(name).suffix.lower() == ".pt":
         state = checkpoint.load(Path(name))
         weights: Weights = state["weights"] if "weights" in state else state["average"]
     else:
@@ -86,7 +86,11 @@ def initialise(network: nn.Module, name: str, reinitialise: Sequence[str] = ()) 
 
 def read_model(name: str) -> tuple[zoo.Card, Weights]:
     """Read the card and the weights of a model by name or file; raises as `open_network` does."""
-    found = zoo.open_model(Path(name)) if Path(name).suffix in (".safetensors", ".onnx") else zoo.find_models(name)[0]
+    found = (
+        zoo.open_model(Path(name))
+        if Path(name).suffix.lower() in (".safetensors", ".onnx")
+        else zoo.find_models(name)[0]
+    )
     if found.safetensors is None:
         raise UsageError(f"{name} is a resampler: it has no weights")
     try:

@@ -1,21 +1,22 @@
-"""How far a result can be believed: its consistency with the input.
+"""How far a result can be believed: its consistency with the input, and the errors to expect.
 
 calibration     factors that make the promise of an error map hold for a model
-colours         an error map as a picture with a legend
+colours         an error map as a colour image with a legend
 consistency     LR-PSNR: how near the reduction of a result is to its input
 error_network   for each pixel the error that it stays below with a probability of 90 %
 luma            the luma of streams of rows, on disk
 moments         the mean and the spread of several results
+projection      the degradation and its inverse: the nearest image whose reduction equals the input
 spread          error maps from the spread of several results
 summary         the share of pixels by expected error
-projection      the degradation and its inverse: the nearest image whose reduction equals the input
 """
 
 from __future__ import annotations
 
-from hyperacuity.trust.calibration import COVERAGE, Calibration, find_calibration
-from hyperacuity.trust.colours import coloured, legend, picture_rows
+from hyperacuity.trust.calibration import Calibration, find_calibration
+from hyperacuity.trust.colours import coloured, coloured_rows, legend
 from hyperacuity.trust.consistency import (
+    CONSISTENT,
     DEPARTING,
     ConsistencyMeter,
     ConsistencyWarning,
@@ -30,7 +31,7 @@ from hyperacuity.trust.spread import SOURCES, smoothed_spread
 from hyperacuity.trust.summary import ErrorShares
 
 __all__ = [
-    "COVERAGE",
+    "CONSISTENT",
     "DEPARTING",
     "SCALES",
     "SOURCES",
@@ -43,6 +44,7 @@ __all__ = [
     "Moments",
     "axis_projection",
     "coloured",
+    "coloured_rows",
     "compute_error_map",
     "damping_of",
     "error_rows",
@@ -50,7 +52,6 @@ __all__ = [
     "legend",
     "lowest_lr_psnr",
     "luma_levels",
-    "picture_rows",
     "scale_of",
     "smoothed_spread",
     "warn_of_departure",

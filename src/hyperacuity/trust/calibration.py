@@ -1,4 +1,4 @@
-"""Split conformal calibration of error maps: which factor makes the promise of 90 % hold for a model.
+"""Split conformal calibration of error maps: the factors that make the promise of 90 % hold for a model.
 
 Source: Angelopoulos, Bates: "A Gentle Introduction to Conformal Prediction and Distribution-Free Uncertainty
 Quantification", arXiv 2107.07511, section 2.2 (conformalized quantile regression), here with a factor for each of
@@ -18,10 +18,11 @@ from numpy.typing import NDArray
 
 from hyperacuity.errors import UsageError, Use, WeightsError
 
-COVERAGE = 0.9
 # Pixels are divided into this many groups of equal size by the predicted error.
 _GROUPS = 12
-_TILT = 0.03
+# How many pixels to cover of those with the least, a middling, and the greatest predicted error; between them linearly.
+# A small error is cheap to cover, so the same coverage of all pixels together takes narrower intervals.
+SHARES = (0.93, 0.91, 0.85)
 # Of the package: by model, and "any-xN" for models that were not calibrated.
 _SHIPPED = Path(__file__).with_name("calibrations.json")
 
@@ -56,8 +57,7 @@ class Calibration:
         *,
         model: str = "",
         data: str = "",
-        level: float = COVERAGE,
-        tilt: float = _TILT,
+        shares: tuple[float, float, float] = SHARES,
     ) -> Calibration:
         """Fit the factors to errors that were measured on images held out from the training.
 
@@ -66,9 +66,7 @@ class Calibration:
             errors: The absolute errors of the same pixels.
             model: See `Calibration`.
             data: See `Calibration`.
-            level: The coverage to reach on these pixels, averaged over the groups.
-            tilt: How much more than that the group of least error is covered, and the group of greatest error less: a
-                small error is cheap to cover, so the same coverage of all pixels together takes narrower intervals.
+            shares: The coverage to reach on these pixels where the predicted error is least, middling and greatest.
 
         Raises:
             UsageError: If there are too few pixels.
@@ -77,7 +75,7 @@ class Calibration:
             raise UsageError(f"{len(predicted)} pixels are too few for a calibration: give more or larger images")
         levels, factors = [], []
         for number, group in enumerate(np.array_split(np.argsort(predicted, kind="stable"), _GROUPS)):
-            share = level + tilt * (1 - 2 * (number + 0.5) / _GROUPS)
+            share = np.interp((number + 0.5) / _GROUPS, (0, 0.5, 1), shares)
             rank = min(1.0, np.ceil((len(group) + 1) * share) / len(group))
             levels.append(float(np.median(predicted[group])))
             factors.append(float(np.quantile(errors[group] / predicted[group], rank, method="higher")))
@@ -95,11 +93,11 @@ class Calibration:
 
     @classmethod
     def load(cls, path: Path) -> Calibration:
-        """Read a file of `save`.
+        """Read a file that `save` wrote.
 
         Raises:
             UsageError: If it cannot be read.
-            WeightsError: If it is no calibration.
+            WeightsError: If it is not a calibration.
         """
         try:
             content = json.loads(path.read_text(encoding="utf-8"))

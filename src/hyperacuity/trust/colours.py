@@ -1,4 +1,4 @@
-"""An error map as a picture: a perceptually uniform colour map, and a legend below."""
+"""An error map as a colour image: a perceptually uniform colour map, and a legend below."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def _written(text: str, factor: int) -> NDArray[np.float64]:
     return np.kron(label, np.ones((factor, factor)))
 
 
-def picture_rows(
+def coloured_rows(
     rows: Iterator[NDArray[np.float32]], width: int, *, dirty: bool = False
 ) -> Iterator[NDArray[np.uint8]]:
     """Yields the rows of a map as colours, then the legend."""

@@ -1,6 +1,6 @@
 """Error maps: for each pixel of a result, the error of luma that it stays below with a probability of 90 %.
 
-A small network reads the luma of the result, of the input, and of the input enlarged by bicubic. Its answer, in grey
+A small network reads the luma of the result, of the input, and of the input enlarged by bicubic. Its output, in grey
 levels of 8 bits, is calibrated for each model. See docs/trust.md for what is promised and what was measured.
 """
 
@@ -27,6 +27,8 @@ SCALES = (2, 3, 4)
 REACH = 18
 # Input pixels of a tile without its halo.
 _ROWS, _COLUMNS = 64, 512
+# Rows of the map that are passed on at once, so that what follows holds few of them.
+_PASSED = 16
 
 
 def scale_of(before: tuple[int, int], after: tuple[int, int]) -> int:
@@ -47,12 +49,13 @@ def _session(scale: int) -> onnxruntime.InferenceSession:
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
+    options.enable_cpu_mem_arena = False  # it would keep the memory of the largest tile
     path = Path(__file__).with_name(f"error-x{scale}.onnx")
     return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
 
 def predict(source: LumaSpool, result: LumaSpool, scale: int) -> Iterator[NDArray[np.float32]]:
-    """Compute the error map before calibration, in tiles; as many rows at a time as a tile has.
+    """Compute the error map before calibration, in tiles; few rows at a time.
 
     Args:
         source: The luma of the input.
@@ -81,7 +84,8 @@ def predict(source: LumaSpool, result: LumaSpool, scale: int) -> Iterator[NDArra
             errors = _session(scale).run(None, {name: plane[None, None] for name, plane in feeds.items()})[0][0, 0]
             inside = errors[(top - first) * scale :][: len(row), (left - start) * scale :]
             row[:, left * scale : right * scale] = inside[:, : (right - left) * scale]
-        yield row
+        for start in range(0, len(row), _PASSED):
+            yield row[start : start + _PASSED]
 
 
 def error_rows(
@@ -100,10 +104,10 @@ def compute_error_map(
     Args:
         source: The luma of the input (h, w) in grey levels, from `luma_levels`.
         result: Of the result, 2, 3 or 4 times as large.
-        calibration: None for the network's own answer.
+        calibration: None for the uncalibrated output of the network.
 
     Returns:
-        (H, W) in grey levels: 90 % of the pixels have an error of at most so much.
+        (H, W) in grey levels: 90 % of the pixels have an error of at most their value.
 
     Raises:
         UsageError: The result has another size.

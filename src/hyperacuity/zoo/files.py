@@ -49,10 +49,14 @@ def open_model(path: Path) -> Model:
         if path.suffix.lower() in CHECKPOINT_SUFFIXES:
             raise UsageError(f"{path} is a checkpoint of another project", Run("import", path))
         raise UsageError(f"{path} is not a model of Hyperacuity; give NAME.safetensors or NAME.onnx")
-    weights = path.with_suffix(".safetensors")
+    # An ending may be in capitals, and files of another case need not exist.
+    weights = path if path.suffix.lower() == ".safetensors" else path.with_suffix(".safetensors")
     if not weights.is_file():
-        reason = "" if path == weights else f"; it holds the card of {path.name} and must lie in the same folder"
-        raise UsageError(f"there is no model file {weights}{reason}")
+        if not path.is_file():
+            raise UsageError(f"there is no model file {path}")
+        raise UsageError(
+            f"there is no model file {weights}; it holds the card of {path.name} and must lie in the same folder"
+        )
 
     import safetensors
 
@@ -63,7 +67,7 @@ def open_model(path: Path) -> Model:
         raise WeightsError(f"{weights} is not a readable safetensors file: {error}") from error
     except WeightsError as error:
         raise error.within(str(weights)) from error
-    onnx = path.with_suffix(".onnx")
+    onnx = path if path.suffix.lower() == ".onnx" else path.with_suffix(".onnx")
     files = (found if found.is_file() else None for found in (onnx, int8_path(onnx), sampler_path(onnx)))
     return Model(card, weights, *files)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pyvips
 
 from hyperacuity import formats
 from hyperacuity.errors import DamagedFile
+from hyperacuity.formats import content
 from hyperacuity.formats.photo import on_disk
 from hyperacuity.formats.photo.tiff_tags import Tiff
 from hyperacuity.image import Image
@@ -111,3 +113,27 @@ def test_small_images_and_other_callers_use_memory(tmp_path: Path) -> None:
     with on_disk.decoding_into(tmp_path), formats.read(tmp_path / "a.png") as source:
         (image,) = source
     assert on_disk.mapping_of(image.pixels) is None
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
+@pytest.mark.parametrize("ending", [".png", ".tif"])
+def test_a_file_that_is_decoded_into_another_one_takes_no_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ending: str
+) -> None:
+    """Its pages are mapped, and would count as memory of the process that reads them."""
+    monkeypatch.setattr(content, "COPIED", 0)
+    path = tmp_path / f"a{ending}"
+    save(path, Image.from_pixels(noise(3, np.uint8, 3000, 3000)))
+    with on_disk.decoding_into(tmp_path, least=1000), formats.read(path) as source:
+        (image,) = source
+        resident = resident_of(path)
+    assert image.pixels.shape == (3000, 3000, 3)
+    assert resident < path.stat().st_size / 4
+
+
+def resident_of(path: Path) -> int:
+    """The bytes of a mapped file that are in the memory of this process."""
+    lines = Path("/proc/self/smaps").read_text().splitlines()
+    places = [n for n, line in enumerate(lines) if line.endswith(f" {path}")]
+    assert places
+    return sum(int(next(line for line in lines[n:] if line.startswith("Rss:")).split()[1]) << 10 for n in places)

@@ -8,16 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hyperacuity.errors import HyperacuityWarning
-
 # Slices lie across the third axis of a volume if it is this much coarser than the two finest ones.
 _COARSER = 1.2
 # The names of planes, by their axes in the file.
 PLANES = {"xy": (0, 1), "xz": (0, 2), "yz": (1, 2)}
-
-
-class PlaceWarning(HyperacuityWarning):
-    """A volume does not state where its voxels lie, or states what cannot be."""
 
 
 def find_plane(spacing: Sequence[float], shape: Sequence[int]) -> tuple[int, int]:

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from hyperacuity.errors import HyperacuityWarning, UnsupportedFormat
 from hyperacuity.formats.nifti.extensions import AFNI, COMMENT, Extension, write_extensions
-from hyperacuity.formats.nifti.geometry import PlaceWarning, enlarge_header, find_place_faults, forget_times
+from hyperacuity.formats.nifti.geometry import enlarge_header, find_place_faults, forget_times
 from hyperacuity.formats.nifti.recognition import SUFFIXES, split_name
 from hyperacuity.formats.nifti.source import NiftiSource, load_nibabel
-from hyperacuity.formats.protocol import LossWarning
+from hyperacuity.formats.protocol import LossWarning, PlaceWarning
 from hyperacuity.storage import Partial, write_whole
 
 # The longest side that a header of NIfTI-1 can state.

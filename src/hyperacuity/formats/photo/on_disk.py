@@ -60,6 +60,25 @@ def decoded(image: Any) -> Array | None:
         return np.frombuffer(mapping, dtype).reshape(shape)
 
 
+def releasing(image: Any, raw: bytes | mmap.mmap) -> None:
+    """Give back the memory of a mapped file while a libvips image that reads it is decoded into another file.
+
+    libvips reads it once, in order; without this all of it would count as memory of this process in the end.
+    """
+    if _target.get() is None or not isinstance(raw, mmap.mmap) or sys.platform == "win32":
+        return
+    reached = 0
+
+    def release(_: Any, progress: Any) -> None:
+        nonlocal reached
+        if progress.percent != reached:
+            reached = progress.percent
+            raw.madvise(mmap.MADV_DONTNEED)
+
+    image.set_progress(True)
+    image.signal_connect("eval", release)
+
+
 def mapping_of(pixels: Array) -> mmap.mmap | None:
     """Returns the mapped file that an array lies in; None if it is in memory."""
     base: Any = pixels

@@ -32,7 +32,9 @@ def loaded(loader: str, raw: Bytes, **options: Any) -> Any:
 
     source = pyvips.Source.new_from_memory(raw)
     # Without `revalidate` its cache of operations would keep whole files alive.
-    return getattr(pyvips.Image, loader)(source, access="sequential", revalidate=True, **options)
+    image = getattr(pyvips.Image, loader)(source, access="sequential", revalidate=True, **options)
+    on_disk.releasing(image, raw)
+    return image
 
 
 def field(image: Any, name: str) -> Any:

@@ -230,7 +230,7 @@ def _multiply(packet: Packet, value: Value, factor: float) -> None:
 
 
 def _numbers(texts: list[str]) -> list[float]:
-    """The texts as finite numbers, without those that are none."""
+    """The finite numbers among the texts."""
     found = []
     for text in texts:
         try:

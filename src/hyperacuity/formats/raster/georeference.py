@@ -7,6 +7,7 @@ points, and from its centre in RPCs.
 from __future__ import annotations
 
 import copy
+import math
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -50,6 +51,19 @@ class Georeference:
             rpcs.line_off, rpcs.samp_off = (rpcs.line_off + 0.5) * down - 0.5, (rpcs.samp_off + 0.5) * across - 0.5
             rpcs.line_scale, rpcs.samp_scale = rpcs.line_scale * down, rpcs.samp_scale * across
         return replace(self, transform=transform, gcps=tuple(gcps), rpcs=rpcs)
+
+    def find_faults(self) -> list[str]:
+        """Return what of it cannot be, in words."""
+        faults = []
+        if self.transform is not None:
+            a, b, _, d, e, _ = numbers = tuple(self.transform)[:6]
+            if not all(map(math.isfinite, numbers)):
+                faults.append("its transform is not finite")
+            elif a * e == b * d:
+                faults.append("its transform is singular: it maps all pixels to one line or point")
+        if any(not all(map(math.isfinite, (point.row, point.col, point.x, point.y))) for point in self.gcps):
+            faults.append("a ground control point is not finite")
+        return faults
 
 
 def read_georeference(dataset: Any) -> Georeference:

@@ -13,7 +13,7 @@ from typing import Any, Self
 import numpy as np
 
 from hyperacuity.errors import UnsupportedFormat, UsageError
-from hyperacuity.formats.protocol import LossWarning
+from hyperacuity.formats.protocol import LossWarning, PlaceWarning
 from hyperacuity.formats.raster.attribute_tables import replacing
 from hyperacuity.formats.raster.dependency import load_rasterio, writing
 from hyperacuity.formats.raster.description import Description
@@ -244,6 +244,8 @@ def _describe(dataset: Any, like: RasterSource, height: int, width: int) -> None
         lost.append(f"a no-data value that no pixel can have, {description.nodata:g}")
     if like.layout.compression is not None and like.layout.compression not in _LOSSLESS:
         lost.append(f"compression by {like.layout.compression}, which changes values: it is stored by DEFLATE")
+    if faults := like.georeference.find_faults():
+        warnings.warn(PlaceWarning(f"{like.path.name}: {' and '.join(faults)}; the result keeps this"), stacklevel=2)
     if lost:
         text = f"the result cannot keep {', '.join(lost)}"
         warnings.warn(LossWarning(f"{like.path.name}: {text}"), stacklevel=2)

@@ -15,6 +15,7 @@ damage         what replaces damaged and missing frames
 comparing      the times of a result and of its source
 shapes         frames of another shape than the first
 frames, hdr    FFmpeg's frames <-> planes; HDR metadata
+side_data      what decoders say beside a frame, read safely
 codecs         the table of codecs: which formats and settings each takes
 encoder        frames -> packets
 packets        packets in a file of their own, until the video is complete

@@ -18,6 +18,8 @@ Ticks = NDArray[np.int64]
 _UNKNOWN = -(1 << 62)
 # If more than this share of packets has no pts, they have it only at key frames.
 _MANY = 0.05
+# The greatest number of frames that codecs reorder.
+_REORDERED = 16
 # How many restarts a message lists.
 _NAMED = 3
 
@@ -65,6 +67,10 @@ class StampLog:
         """Returns when each packet is decoded: dts, or pts; without both, it follows the packet before."""
         dts, pts = np.array(self.dts, np.int64), np.array(self.pts, np.int64)
         times = np.where(dts == _UNKNOWN, pts, dts)
+        # Matroska has no dts, and FFmpeg gives none to the first packets of streams with reordered frames.
+        begun = int(np.argmax(dts != _UNKNOWN))
+        if 0 < begun <= _REORDERED:
+            times[:begun] = np.minimum(times[:begun], dts[begun])
         known = np.flatnonzero(times != _UNKNOWN)
         if not len(known):
             return np.zeros_like(times)

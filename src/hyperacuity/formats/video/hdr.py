@@ -6,7 +6,9 @@ import struct
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from hyperacuity.formats.video.side_data import read_side_data
 
 if TYPE_CHECKING:
     import av
@@ -22,7 +24,7 @@ _UNWRITABLE = {
     "DYNAMIC_HDR_PLUS": "HDR10+",
     "DYNAMIC_HDR_VIVID": "HDR Vivid",
     "AMBIENT_VIEWING_ENVIRONMENT": "the ambient light of its viewing environment",
-    "A53_CC": "captions inside the picture",
+    "A53_CC": "captions inside the frames",
     "AFD": "the active format description",
     "PANSCAN": "pan and scan",
     "ICC_PROFILE": "an ICC profile",
@@ -53,8 +55,8 @@ class HdrMetadata:
 
 def read_hdr(frame: av.VideoFrame) -> HdrMetadata | None:
     """Returns the HDR10 metadata in a frame's side data; None if there is none."""
-    mastering: Any = frame.side_data.get("MASTERING_DISPLAY_METADATA")
-    level: Any = frame.side_data.get("CONTENT_LIGHT_LEVEL")
+    blocks = read_side_data(frame)
+    mastering, level = blocks.get("MASTERING_DISPLAY_METADATA"), blocks.get("CONTENT_LIGHT_LEVEL")
     found = HdrMetadata()
     if mastering is not None:
         *numbers, has_primaries, has_luminance = struct.unpack_from("=22i", bytes(mastering))
@@ -70,9 +72,8 @@ def read_hdr(frame: av.VideoFrame) -> HdrMetadata | None:
 def unwritable_metadata(frame: av.VideoFrame) -> list[str]:
     """Returns the names of metadata in a frame's side data that the result will not have."""
     found: dict[str, None] = {}
-    for data in frame.side_data:
-        name = getattr(data.type, "name", str(data.type))  # type: ignore[attr-defined]
-        content = bytes(data)  # type: ignore[arg-type]
+    for name, block in read_side_data(frame).items():
+        content = bytes(block)
         settings = name == "SEI_UNREGISTERED" and content[:16].hex() in _SETTINGS
         whole = name == "PANSCAN" and not any(content[12:])  # no part is chosen: all offsets are 0
         if name not in _KEPT | _OF_CODING and not settings and not whole:

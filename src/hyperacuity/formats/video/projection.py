@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from hyperacuity.formats.video.ffmpeg import keep_thread_priority
+from hyperacuity.formats.video.side_data import read_side_data
 
 if TYPE_CHECKING:
     import av
@@ -105,8 +106,8 @@ class Projection:
 
 def read_projection(frame: av.VideoFrame) -> Projection | None:
     """Return the projection in a frame's side data; None if it is an ordinary flat video."""
-    sphere: Any = frame.side_data.get("SPHERICAL")
-    stereo: Any = frame.side_data.get("STEREO3D")
+    blocks = read_side_data(frame)
+    sphere, stereo = blocks.get("SPHERICAL"), blocks.get("STEREO3D")
     found = Projection()
     if sphere is not None:
         found = replace(found, sphere=struct.unpack_from("=4i5I", bytes(sphere)))

@@ -27,6 +27,7 @@ from hyperacuity.formats.video.reading import FrameReader
 from hyperacuity.formats.video.scanning import FileTimes, frame_rate, lacks_display_order, scan
 from hyperacuity.formats.video.selecting import choose_video, is_cover, marks_alpha, tagged_end
 from hyperacuity.formats.video.shapes import FrameShape
+from hyperacuity.formats.video.side_data import read_side_data
 from hyperacuity.formats.video.timeline import WHOLE, Part, select
 
 if TYPE_CHECKING:
@@ -373,6 +374,6 @@ def _seconds(container: av.container.InputContainer, stream: av.VideoStream) -> 
 
 def display_matrix(frame: av.VideoFrame) -> tuple[int, ...] | None:
     """Returns the nine numbers of FFmpeg's display matrix of a frame; None if it changes nothing."""
-    found: Any = frame.side_data.get("DISPLAYMATRIX")
+    found = read_side_data(frame).get("DISPLAYMATRIX")
     numbers = struct.unpack("=9i", bytes(memoryview(found))) if found is not None else None
     return None if numbers == _IDENTITY else numbers

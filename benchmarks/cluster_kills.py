@@ -1,0 +1,29 @@
+"""The kill table: how often each victim was killed, and what was done again.
+
+    HYPERACUITY_CLUSTER_RESULTS=$PWD/benchmarks/results/cluster_kills.csv make test-long    plays the rounds
+    python benchmarks/cluster_kills.py                                                      sums them up
+
+A round is in the CSV only if the next run ended the plan with the files of one machine and left nothing else. Results
+are in benchmarks/results/cluster_kill_table.csv.
+"""
+
+from __future__ import annotations
+
+from record import load, save
+
+if __name__ == "__main__":
+    rounds = load("cluster_kills")
+    rows = []
+    for victim in dict.fromkeys(row["victim"] for row in rounds):
+        own = [row for row in rounds if row["victim"] == victim]
+        redone = [int(row["redone"]) for row in own]
+        rows.append(
+            {
+                "victim": victim,
+                "rounds": len(own),
+                "running": sum(int(row["running"]) for row in own),
+                "redone": sum(redone),
+                "most_redone": max(redone),
+            }
+        )
+    save("cluster_kill_table", rows)
