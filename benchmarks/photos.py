@@ -1,7 +1,7 @@
 """How models restore photos as people have them: LPIPS, PSNR, SSIM and seconds, for each degradation and strength.
 
-    python benchmarks/photos.py                                # Kodak24 and Set14 at x4: 40 minutes on one core
-    python benchmarks/photos.py --only -n photo-x4             # its three strengths: 12 minutes; other rows stay
+    python benchmarks/photos.py                                # Kodak24 and Set14 at x4: 20 minutes of a core
+    python benchmarks/photos.py --only -n photo-x4             # its three strengths: 8 minutes; other rows stay
     python benchmarks/photos.py -m mine.onnx --images 6 --sheet sheet.png   # six images, and crops side by side
     python benchmarks/photos.py --quick                        # one small image: does it run?
 

@@ -335,6 +335,12 @@ def test_a_full_disk_is_noticed_before_and_during(part: Path, monkeypatch: pytes
     assert part.read_bytes() == CONTENT[:100]
 
 
+def test_a_folder_that_cannot_be_written_names_the_variable_for_another(part: Path) -> None:
+    part.write_bytes(b"a file where the cache folder should be")
+    with pytest.raises(UsageError, match=r"was not written: .* HYPERACUITY_CACHE names another folder"):
+        download("http://weights.invalid/net.pth", part / "downloads" / "net.pth.part", patience=QUICK)
+
+
 def test_two_processes_do_not_write_one_file(part: Path) -> None:
     with PartialDownload(part) as first:
         first.append(b"abc")

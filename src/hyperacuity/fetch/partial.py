@@ -25,9 +25,12 @@ class PartialDownload:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        with storing(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._file: IO[bytes] = path.open("ab")
+        try:
+            with storing(path):
+                path.parent.mkdir(parents=True, exist_ok=True)
+                self._file: IO[bytes] = path.open("ab")
+        except UsageError as error:  # a cache folder that is read-only, or cannot be made
+            raise UsageError(f"{error.message}; HYPERACUITY_CACHE names another folder for downloads") from error
         if not lock_file(self._file):
             self._file.close()
             raise UsageError(f"another process is downloading {path.name}; wait until it has ended")
