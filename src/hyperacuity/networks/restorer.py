@@ -115,7 +115,7 @@ class Restorer(nn.Module):
         if rest == 0:
             for name in ("last.square.weight", "last.square.bias"):
                 # In the order of a pixel shuffle, here by blocks: (3, scale, factor, scale, factor, ...).
-                places = weights[name].unflatten(0, (3, self.scale, factor, self.scale, factor))
+                places = weights[name].reshape(3, self.scale, factor, self.scale, factor, *weights[name].shape[1:])
                 result[name] = places.mean((2, 4)).flatten(0, 2)
         return result
 
