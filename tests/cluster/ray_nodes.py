@@ -56,6 +56,7 @@ def running(environment: dict[str, str] | None = None) -> Iterator[Nodes]:
         "PYTHONPATH": os.pathsep.join([environment["PYTHONPATH"], str(ROOT)]),
         "OMP_NUM_THREADS": "1",
         "RAY_USAGE_STATS_ENABLED": "0",
+        "RAY_enable_metrics_collection": "0",  # three nodes on two cores would spend a tenth of them on it
         "RAY_gcs_rpc_server_reconnect_timeout_s": "5",  # a head that is lost is known after 5 s instead of a minute
     }
     with subprocess.Popen(

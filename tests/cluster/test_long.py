@@ -51,7 +51,7 @@ VICTIMS = {"worker": kill_worker, "driver": kill_driver}
 def test_a_kill_loses_nothing(sources: Sources, tmp_path: Path, victim: str, seed: int) -> None:
     words = command("--workers", "2")
     play(
-        f"local {victim}",
+        f"local, {victim}",
         seed,
         lambda attempt: Round(sources, tmp_path / str(attempt), words, environment()),
         VICTIMS[victim],

@@ -49,7 +49,8 @@ def test_what_killed_processes_left_is_removed_and_nothing_else(tmp_path: Path) 
 def test_a_result_that_another_worker_published_meanwhile_is_no_error(
     tasks: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made = tmp_path / "made.txt"
+    made = tmp_path / "made" / "made.txt"  # results are made in folders of their own
+    made.parent.mkdir()
     made.write_bytes(b"result")
 
     def lose_the_race(self: LocalStore, source: Path, location: str, mark: str) -> None:

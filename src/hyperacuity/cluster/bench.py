@@ -88,6 +88,10 @@ class Bench:
 
         What lies beside it, such as samples, is put beside it before: a task is done if its result is there.
 
+        Args:
+            path: The result, in a folder of its own, see `target`.
+            file: What it is the result of.
+
         Raises:
             BadOutput: It cannot be read back.
         """
