@@ -110,7 +110,8 @@ def main() -> None:
         for picture, row in found.items():
             rows.append({"model": model, "picture": picture, **{name: round(v, 4) for name, v in row.items()}})
         print(rows[-1], flush=True)
-    record.save("vae" if options.folder == KODAK else f"vae_{options.folder.name.lower()}", rows)
+    name = "vae" if options.folder == KODAK else f"vae_{options.folder.name.lower()}"
+    record.save(name, rows, key="model")
 
 
 if __name__ == "__main__":

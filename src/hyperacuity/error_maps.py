@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from hyperacuity import formats
 from hyperacuity.errors import UsageError
+from hyperacuity.formats.photo.spool import keeping
 from hyperacuity.image import Header, Strips
 from hyperacuity.pipeline import VIEWS, Noise
 from hyperacuity.trust import (
@@ -35,6 +36,8 @@ from hyperacuity.trust import (
 # Values of a written map for each grey level.
 _STEPS = 256
 _LARGEST = 65535
+# Bytes of a map that are kept in memory; more would make large images need more memory than without a map.
+_KEPT = 32 << 20
 
 
 @dataclass(frozen=True)
@@ -160,7 +163,7 @@ def write_error_map(request: ErrorMapRequest, meter: ErrorMeter, model: str, sev
     if not request.look:
         write_levels(request.path, height, width, rows)
         return shares
-    with formats.write(request.path, None) as sink:
+    with keeping(_KEPT), formats.write(request.path, None) as sink:
         total = height + len(legend(width, dirty=request.dirty))
         header = Header(total, width, 3, np.dtype(np.uint8), (0, 255))
         sink.write(Strips(header, coloured_rows(rows, width, dirty=request.dirty)))
@@ -170,7 +173,7 @@ def write_error_map(request: ErrorMapRequest, meter: ErrorMeter, model: str, sev
 def write_levels(path: Path, height: int, width: int, rows: Iterable[NDArray[np.float32]]) -> None:
     """Write grey levels (h, width) as 16 bits of grey: 256 for a grey level of 255, at most 65535."""
     header = Header(height, width, 1, np.dtype(np.uint16), (0, _LARGEST))
-    with formats.write(path, None) as sink:
+    with keeping(_KEPT), formats.write(path, None) as sink:
         sink.write(Strips(header, (_codes(block) for block in rows)))
 
 

@@ -84,6 +84,18 @@ def test_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert not os.listdir(tmp_path)
 
 
+def test_a_caller_may_keep_fewer_rows_in_memory(tmp_path: Path) -> None:
+    image = gradient()
+    save(tmp_path / "a.tif", image)
+    with spool.keeping(image.header.nbytes - 1):
+        save(tmp_path / "b.tif", image)
+        rows = spool.Spool(tmp_path / "c")
+        assert rows.add(image.header, iter([image.pixels])).pixels is None
+        rows.discard()
+    assert spool.Spool(tmp_path / "d").add(image.header, iter([image.pixels])).pixels is not None
+    assert (tmp_path / "a.tif").read_bytes() == (tmp_path / "b.tif").read_bytes()
+
+
 SINGLE: Any = Animated(1, None, ".png")  # a single frame: its encoder need not wait for the end
 
 

@@ -5,6 +5,8 @@ An encoder that reads rows in order can start before the last row arrives.
 
 from __future__ import annotations
 
+import contextlib
+import contextvars
 import itertools
 import os
 import struct
@@ -25,10 +27,22 @@ from hyperacuity.storage import Partial
 
 # 85 megapixels of 8-bit RGB: most images, upscaled, stay in memory; a scan of gigapixels needs no more than this.
 MEMORY = 256 << 20
+# What a caller asked for instead.
+_most: contextvars.ContextVar[int | None] = contextvars.ContextVar("_most", default=None)
 # Bytes that are worked on at a time.
 BAND = 4 << 20
 # Bytes that an encoder is given at a time while rows arrive.
 _STRIP = 1 << 16
+
+
+@contextlib.contextmanager
+def keeping(most: int) -> Iterator[None]:
+    """Spools that are made while the context lasts keep at most `most` bytes in memory, and the rest in a file."""
+    before = _most.set(most)
+    try:
+        yield
+    finally:
+        _most.reset(before)
 
 
 class Arrival:
@@ -189,10 +203,11 @@ def bands(rows: Array) -> Iterator[Array]:
 
 
 class Spool:
-    """Pages, added one after another; the first 256 MiB of them in memory, if that much is free."""
+    """Pages, added one after another; the first 256 MiB of them in memory, if that much is free; see `keeping`."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._most = _most.get()
         self._used = 0
         self._file: Partial | None = None
         self._end = 0
@@ -232,7 +247,7 @@ class Spool:
         return Page(header, None, self._file.name, start)
 
     def _memory(self, header: Header) -> Array | None:
-        if self._used + header.nbytes > MEMORY:
+        if self._used + header.nbytes > (MEMORY if self._most is None else self._most):
             return None
         try:
             pixels = np.empty(header.shape, header.dtype)
