@@ -17,10 +17,10 @@ from hyperacuity.resize import resize
 
 @pytest.fixture
 def pixels() -> Any:
-    """An image with detail that bicubic loses: discs and stripes, 60 x 80 RGB."""
+    """An image with detail that bicubic loses, taken for clean: discs, and stripes with hard edges, 60 x 80 RGB."""
     y, x = np.mgrid[0:60, 0:80]
     discs = 128 + 90 * np.sin(np.hypot(x - 40, y - 30) / 2)
-    stripes = 128 + 90 * np.sin(x / 3 + y / 5)
+    stripes = 128 + 90 * np.sign(np.sin(x / 3 + y / 5))
     return np.stack([discs, stripes, (discs + stripes) / 2], axis=-1).clip(0, 255).astype(np.uint8)
 
 
@@ -85,7 +85,7 @@ def test_a_network_that_restores_works_at_the_same_size(pixels: Any, tmp_path: P
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "TIFF"])
 def test_bytes_give_bytes(pixels: Any, kind: str) -> None:
     buffer = io.BytesIO()
-    PIL.Image.fromarray(pixels).save(buffer, kind)
+    PIL.Image.fromarray(pixels).save(buffer, kind, quality=95)
     result = PIL.Image.open(io.BytesIO(hyperacuity.upscale(buffer.getvalue(), 2)))
     assert result.format == kind
     assert result.size == (160, 120)
@@ -116,7 +116,7 @@ def test_a_path_gives_a_path(pixels: Any, tmp_path: Path) -> None:
 def test_results_keep_the_ending_where_it_names_a_format(
     pixels: Any, tmp_path: Path, name: str, kind: str, expected: str
 ) -> None:
-    PIL.Image.fromarray(pixels).save(tmp_path / name, kind)
+    PIL.Image.fromarray(pixels).save(tmp_path / name, kind, quality=95)
     assert hyperacuity.upscale(tmp_path / name) == tmp_path / expected
 
 
@@ -185,6 +185,21 @@ def test_a_smaller_size_is_a_resize_and_the_same_size_a_copy(pixels: Any) -> Non
     assert np.array_equal(hyperacuity.upscale(pixels, 1), pixels)
     half = hyperacuity.upscale(pixels, 0.5)
     assert np.abs(half - resize(pixels.astype(np.float64), scale=0.5).clip(0, 255)).max() <= 0.5 + 1e-4
+
+
+def test_a_dirty_image_is_cleaned_at_its_own_size_and_copied_by_a_model_for_clean_ones(
+    pixels: Any, tmp_path: Path
+) -> None:
+    PIL.Image.fromarray(pixels).save(tmp_path / "a.jpg", quality=30)
+    with PIL.Image.open(tmp_path / "a.jpg") as image:
+        before = np.asarray(image)
+    results = []
+    for model in (None, "acute-100k"):
+        path = hyperacuity.upscale(tmp_path / "a.jpg", 1, model=model, output=tmp_path / f"{model}.png")
+        with PIL.Image.open(path) as image:
+            results.append(np.asarray(image))
+    assert 0.5 < np.abs(results[0].astype(int) - before).mean() < 20
+    assert np.array_equal(results[1], before)
 
 
 def test_tiles_are_invisible(pixels: Any) -> None:
