@@ -125,7 +125,7 @@ def test_a_silent_source_is_reconnected(bicubic: Upscaler, pieces: list[bytes], 
             live.source(camera.url),
             live.sink(str(tmp_path / "a.mkv")),
             Size(2),
-            LiveOptions(duration=1.2, timeout=0.4),
+            LiveOptions(duration=1.8, timeout=0.4),
             observe=states(seen),
         )
         assert camera.connections == 2

@@ -122,20 +122,20 @@ def test_the_slider_moves_by_keys_mouse_and_touch(visitor: Visitor, server: Serv
 
 
 def test_progress_of_a_video_moves_and_the_focus_stays(visitor: Visitor, server: Server, tmp_path: Path) -> None:
-    source = make(tmp_path / "film.mp4", moving_frames(400), codec="mpeg4")
+    source = make(tmp_path / "film.mp4", moving_frames(800), codec="mpeg4")
     page = visitor.visit(server)
     page.wait_for_selector("#start:visible")
     choose(page, ("film.mp4", source.read_bytes()), kind="video/mp4")
-    begin(page)
-    page.get_by_role("button", name="Cancel: film.mp4").wait_for()
-    item(page, "film.mp4").wait_for()
-    page.get_by_role("button", name="Cancel: film.mp4").focus()
     page.evaluate(
         """() => {
             window.seen = new Set();
             setInterval(() => window.seen.add(document.querySelector('#job-list progress')?.value), 20);
         }"""
     )
+    begin(page)
+    page.get_by_role("button", name="Cancel: film.mp4").wait_for()
+    item(page, "film.mp4").wait_for()
+    page.get_by_role("button", name="Cancel: film.mp4").focus()
     until(page, "[...window.seen].some((share) => share > 0 && share < 1)")
     screenshot(page, "running", *ALL_LOOKS)
     done = item(page, "film.mp4", "done")
