@@ -3,17 +3,14 @@
     python benchmarks/cluster_nodes.py video      a video of 3,000 frames by one node of Ray and by two
     python benchmarks/cluster_nodes.py images     tasks of about 10 s: two processes against two nodes of Ray
 
-Each node's processes run on a core of their own. Times are those of the whole command, from its start to its end;
-processor seconds are those of all its processes, which other programs of this machine hardly change. Results are in
-benchmarks/results/cluster_nodes.csv.
+Each node's processes run on a core of their own. Times are those of the whole command, from its start to its end, on a
+machine where nothing else runs. Results are in benchmarks/results/cluster_nodes.csv.
 """
 
 from __future__ import annotations
 
 import argparse
-import contextlib
 import filecmp
-import resource
 import subprocess
 import sys
 import tempfile
@@ -24,7 +21,6 @@ from typing import Any
 
 import av
 import numpy as np
-import psutil
 from PIL import Image
 from record import save
 
@@ -81,7 +77,7 @@ def measure_images(count: int, side: int, model: str) -> None:
         for n in range(count):
             Image.fromarray(np.roll(noise, n, 0)).save(folder / "in" / f"{n}.png", compress_level=1)
         names = [str(path) for path in sorted((folder / "in").iterdir())]
-        begun, before = time.perf_counter(), _processor_seconds(nodes)
+        begun = time.perf_counter()
         halves = [
             subprocess.Popen(
                 ["taskset", "-c", str(n), *_COMMAND, "upscale", "-n", model, *names[n::2], "-o", f"{folder}/one/", "-q"]
@@ -89,19 +85,14 @@ def measure_images(count: int, side: int, model: str) -> None:
             for n in range(2)
         ]
         assert [half.wait() for half in halves] == [0, 0]
-        alone, alone_cpu = time.perf_counter() - begun, _processor_seconds(nodes) - before
+        alone = time.perf_counter() - begun
         planning._SECONDS = 0.0  # tasks of one image each
         template = Task("", "", options=Options(model=model), image=ImageOptions())
         places = f"{folder}/many/", Naming(None, "", None), template, False, str(folder / "plan")
         planning.make_plan(planning.PlanRequest(names, *places))
-        before = _processor_seconds(nodes)
         many = _run(nodes.command(str(folder / "plan"), "-q"), nodes.environment)
-        many_cpu = _processor_seconds(nodes) - before
     what = f"{count} images of {side} x {side}, {model}"
-    rows = [
-        _row(f"{what}: two processes", alone, alone) | {"cpu_seconds": round(alone_cpu, 1)},
-        _row(f"{what}: two nodes of Ray", many, alone) | {"cpu_seconds": round(many_cpu, 1)},
-    ]
+    rows = [_row(f"{what}: two processes", alone, alone), _row(f"{what}: two nodes of Ray", many, alone)]
     save("cluster_nodes", rows, key="what")
 
 
@@ -130,19 +121,7 @@ def _run(command: list[str], environment: dict[str, str] | None = None) -> float
 
 
 def _row(what: str, seconds: float, reference: float) -> dict[str, object]:
-    return {"what": what, "seconds": round(seconds, 1), "share": round(seconds / reference, 3), "cpu_seconds": ""}
-
-
-def _processor_seconds(nodes: ray_nodes.Nodes) -> float:
-    """Those of the processes that this one has waited for, and of all that belong to the nodes."""
-    ended = resource.getrusage(resource.RUSAGE_CHILDREN)
-    total = ended.ru_utime + ended.ru_stime
-    cluster = psutil.Process(nodes.process.pid)
-    for each in (cluster, *cluster.children(recursive=True)):
-        with contextlib.suppress(psutil.NoSuchProcess):
-            used = each.cpu_times()
-            total += used.user + used.system + used.children_user + used.children_system
-    return total
+    return {"what": what, "seconds": round(seconds, 1), "share": round(seconds / reference, 3)}
 
 
 if __name__ == "__main__":
