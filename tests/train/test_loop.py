@@ -6,6 +6,7 @@ import contextlib
 import itertools
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -210,7 +211,7 @@ def test_nodes_that_see_other_files_are_named(recipe: Path, tmp_path: Path, diff
     other = f"import platform\nplatform.node = lambda: 'node-2'\n{OTHER_NODES[differing]}\n{script}"
     answers = in_two_processes([script, str(recipe), str(run)], [other, str(recipe), str(run)])
     for code, _, error in answers:
-        assert code == 1, answers
+        assert code in (1, -signal.SIGABRT), answers  # Gloo can abort a process whose peer has left before it
         assert f"UsageError: {differing} differ between the nodes of this training: node-2 (process 1) has" in error
 
 
