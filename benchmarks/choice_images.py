@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from choice_drawings import drawing, fabric, icon, interface, page, sky
 from numpy.typing import NDArray
+from photo_degradations import defocused, moved, to_codes
 from PIL import Image, ImageFilter
 
 from hyperacuity.resize import resize
@@ -95,10 +96,6 @@ def _jpeg(quality: int) -> Callable[[Codes, Random], bytes]:
     return lambda pixels, rng: saved(pixels, "JPEG", quality=quality)
 
 
-def _codes(values: NDArray[Any]) -> Codes:
-    return np.asarray(np.clip(np.rint(values), 0, 255), np.uint8)
-
-
 def _as_it_is(pixels: Codes, rng: Random) -> Codes:
     return pixels
 
@@ -112,30 +109,6 @@ def _large(pixels: Codes, factor: float, kernel: int) -> Codes:
     """Made small and as large as before, so that sides stay."""
     small = Image.fromarray(_small(pixels, factor))
     return np.asarray(small.resize((pixels.shape[1], pixels.shape[0]), Image.Resampling(kernel)))
-
-
-def _filtered(pixels: Codes, kernel: NDArray[np.float64]) -> Codes:
-    """Filtered by a kernel of odd sides."""
-    down, across = (side // 2 for side in kernel.shape)
-    padded = np.pad(pixels.astype(np.float64), ((down, down), (across, across), (0, 0)), mode="reflect")
-    height, width = pixels.shape[:2]
-    total = np.zeros(pixels.shape)
-    for row, column in np.argwhere(kernel > 0):
-        total += kernel[row, column] * padded[row : row + height, column : column + width]
-    return _codes(total / kernel.sum())
-
-
-def _defocused(pixels: Codes, radius: float) -> Codes:
-    side = math.ceil(radius)
-    y, x = np.mgrid[-side : side + 1, -side : side + 1]
-    return _filtered(pixels, np.clip(radius + 0.5 - np.hypot(x, y), 0, 1))
-
-
-def _moved(pixels: Codes, length: float, rng: Random) -> Codes:
-    side, angle = math.ceil(length / 2) + 1, rng.uniform(0, math.pi)
-    y, x = np.mgrid[-side : side + 1, -side : side + 1]
-    along, across = x * math.cos(angle) + y * math.sin(angle), y * math.cos(angle) - x * math.sin(angle)
-    return _filtered(pixels, np.clip(length / 2 + 0.5 - np.abs(along), 0, 1) * np.clip(1 - np.abs(across), 0, 1))
 
 
 def _smooth_noise(shape: tuple[int, ...], sigma: float, rng: Random) -> NDArray[np.float64]:
@@ -152,7 +125,7 @@ def _phone(deviation: float, quality: int) -> Callable[[Codes, Random], bytes]:
     """Noise smoothed by demosaicing, sharpened, one good JPEG."""
 
     def made(pixels: Codes, rng: Random) -> bytes:
-        noisy = _codes(pixels + _smooth_noise(pixels.shape, 0.5, rng) * deviation)
+        noisy = to_codes(pixels + _smooth_noise(pixels.shape, 0.5, rng) * deviation)
         sharp = Image.fromarray(noisy).filter(ImageFilter.UnsharpMask(1, 60, 0))
         return saved(sharp, "JPEG", quality=quality)
 
@@ -162,12 +135,12 @@ def _phone(deviation: float, quality: int) -> Callable[[Codes, Random], bytes]:
 def _night(pixels: Codes, rng: Random) -> bytes:
     light = (pixels / 255) ** 2.2 * 30  # few photons
     seen = np.clip((rng.poisson(light * 8) / 8 + rng.normal(size=pixels.shape) * 0.5) / 30, 0, 1)
-    return saved(_codes(seen ** (1 / 2.2) * 180), "JPEG", quality=92)
+    return saved(to_codes(seen ** (1 / 2.2) * 180), "JPEG", quality=92)
 
 
 def _grain(pixels: Codes, rng: Random) -> bytes:
     grey = np.asarray(Image.fromarray(pixels).convert("L"))[..., None]
-    grained = _codes(grey + _smooth_noise((*grey.shape[:2], 1), 0.6, rng) * rng.uniform(7, 12))[..., 0]
+    grained = to_codes(grey + _smooth_noise((*grey.shape[:2], 1), 0.6, rng) * rng.uniform(7, 12))[..., 0]
     return saved(grained, "JPEG", quality=92) if rng.random() < 0.5 else saved(grained, "PNG")
 
 
@@ -179,7 +152,7 @@ def _scan(pixels: Codes, rng: Random) -> bytes:
     for _ in range(60):
         y, x = rng.integers(0, height - 4), rng.integers(0, width - 4)
         soft[y : y + rng.integers(1, 4), x : x + rng.integers(1, 4)] = rng.choice([40, 235])
-    return saved(_codes(soft), "JPEG", quality=85)
+    return saved(to_codes(soft), "JPEG", quality=85)
 
 
 def _halftone(pixels: Codes, rng: Random) -> bytes:
@@ -190,7 +163,7 @@ def _halftone(pixels: Codes, rng: Random) -> bytes:
         u, v = x * math.cos(angle) + y * math.sin(angle), y * math.cos(angle) - x * math.sin(angle)
         screen = (np.cos(2 * math.pi * u / period) + np.cos(2 * math.pi * v / period)) / 4 + 0.5
         channels.append(np.clip((pixels[..., channel] / 255 - screen) * 4 + 0.5, 0, 1) * 215 + 20)
-    soft = Image.fromarray(_codes(np.stack(channels, -1))).filter(ImageFilter.GaussianBlur(0.7))
+    soft = Image.fromarray(to_codes(np.stack(channels, -1))).filter(ImageFilter.GaussianBlur(0.7))
     return saved(soft, "JPEG", quality=88)
 
 
@@ -201,7 +174,7 @@ def _shallow(pixels: Codes, rng: Random) -> bytes:
     away = np.hypot((y - height / 2) / (height * 0.3), (x - width / 2) / (width * 0.25))
     share = np.clip((away - 1) * 4, 0, 1)[..., None]
     blurred = np.asarray(Image.fromarray(pixels).filter(ImageFilter.GaussianBlur(5)))
-    return saved(_codes(pixels * (1 - share) + blurred * share), "JPEG", quality=95)
+    return saved(to_codes(pixels * (1 - share) + blurred * share), "JPEG", quality=95)
 
 
 def _deep(pixels: Codes, rng: Random) -> bytes:
@@ -213,10 +186,10 @@ def _deep(pixels: Codes, rng: Random) -> bytes:
 
 
 def _cut_out(pixels: Codes, rng: Random) -> bytes:
-    """An object on transparency, with noise in the colours that nobody sees."""
+    """An object on transparency, with noise in colours that are invisible."""
     height, width = pixels.shape[:2]
     y, x = np.mgrid[:height, :width]
-    alpha = _codes(np.clip(1.2 - np.hypot((y / height - 0.5) * 2, (x / width - 0.5) * 2), 0, 0.05) * 20 * 255)
+    alpha = to_codes(np.clip(1.2 - np.hypot((y / height - 0.5) * 2, (x / width - 0.5) * 2), 0, 0.05) * 20 * 255)
     hidden = np.where(alpha[..., None] > 0, pixels, rng.integers(0, 256, pixels.shape, np.uint8))
     return saved(np.dstack([hidden, alpha]), "PNG")
 
@@ -226,7 +199,7 @@ def _cropped(pixels: Codes, quality: int) -> Codes:
 
 
 def _fog(pixels: Codes, rng: Random) -> Codes:
-    return _codes(pixels * 0.3 + 140)
+    return to_codes(pixels * 0.3 + 140)
 
 
 def _texture(side: int) -> Callable[[Codes, Random], Codes]:
@@ -281,10 +254,10 @@ KINDS: dict[str, Kind] = {
     "enlarged by 2, bicubic": Kind(lambda pixels, rng: _large(pixels, 2, BICUBIC)),
     "enlarged by 3, JPEG 95": Kind(lambda pixels, rng: saved(_large(pixels, 3, BICUBIC), "JPEG", quality=95)),
     "enlarged by 2, pixels": Kind(lambda pixels, rng: _large(pixels, 2, NEAREST), "either"),
-    "out of focus by 2": Kind(lambda pixels, rng: saved(_defocused(pixels, 2), "JPEG", quality=93)),
-    "out of focus by 4": Kind(lambda pixels, rng: saved(_defocused(pixels, 4), "JPEG", quality=93)),
-    "moved by 4": Kind(lambda pixels, rng: saved(_moved(pixels, 4, rng), "JPEG", quality=93)),
-    "moved by 15": Kind(lambda pixels, rng: saved(_moved(pixels, 15, rng), "JPEG", quality=93)),
+    "out of focus by 2": Kind(lambda pixels, rng: saved(defocused(pixels, 2), "JPEG", quality=93)),
+    "out of focus by 4": Kind(lambda pixels, rng: saved(defocused(pixels, 4), "JPEG", quality=93)),
+    "moved by 4": Kind(lambda pixels, rng: saved(moved(pixels, 4, rng), "JPEG", quality=93)),
+    "moved by 15": Kind(lambda pixels, rng: saved(moved(pixels, 15, rng), "JPEG", quality=93)),
     "scan of a print": Kind(_scan),
     "scan of a halftone print": Kind(_halftone),
     "black and white, grain": Kind(_grain),
@@ -306,7 +279,7 @@ KINDS: dict[str, Kind] = {
     "PNG of a screenshot, JPEG 50": Kind(lambda pixels, rng: opened(saved(interface(rng, pixels), "JPEG", quality=50))),
     "page": Kind(lambda pixels, rng: saved(page(rng), "PNG"), "default"),
     "page, scanned": Kind(
-        lambda pixels, rng: saved(_codes(page(rng) * 0.85 + 15 + 5 * rng.normal(size=(640, 480))), "JPEG", quality=80)
+        lambda pixels, rng: saved(to_codes(page(rng) * 0.85 + 15 + 5 * rng.normal(size=(640, 480))), "JPEG", quality=80)
     ),
     "drawing": Kind(lambda pixels, rng: drawing(rng), "default"),
     "drawing, JPEG 50": Kind(lambda pixels, rng: saved(drawing(rng), "JPEG", quality=50)),

@@ -10,6 +10,7 @@ import io
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,7 +68,7 @@ def _phone(hr: Codes, scale: int, strength: int, rng: np.random.Generator) -> tu
     """Noise of a small sensor, smoothed by demosaicing, sharpened, one good JPEG."""
     lr = _small(hr, scale)
     noise = np.stack([_smooth(rng.normal(size=lr.shape[:2]), 0.5) for _ in range(3)], axis=-1)
-    noisy = _codes(lr + noise / noise.std() * (3, 6, 11)[strength])
+    noisy = to_codes(lr + noise / noise.std() * (3, 6, 11)[strength])
     sharp = Image.fromarray(noisy).filter(ImageFilter.UnsharpMask(radius=1, percent=60, threshold=0))
     return hr, _jpeg(np.asarray(sharp), 90)
 
@@ -82,22 +83,13 @@ def _double(hr: Codes, scale: int, strength: int, rng: np.random.Generator) -> t
 
 def _out_of_focus(hr: Codes, scale: int, strength: int, rng: np.random.Generator) -> tuple[Codes, Codes]:
     """Blurred by a disc, as a lens does, with a little noise, one good JPEG."""
-    radius = (0.6, 1.1, 1.7)[strength] * scale
-    side = math.ceil(radius)
-    y, x = np.mgrid[-side : side + 1, -side : side + 1]
-    blurred = _filtered(hr, np.clip(radius + 0.5 - np.hypot(x, y), 0, 1))
-    lr = _small(blurred, scale)
-    return hr, _jpeg(_codes(lr + rng.normal(size=lr.shape) * 1.5), 90)
+    lr = _small(defocused(hr, (0.6, 1.1, 1.7)[strength] * scale), scale)
+    return hr, _jpeg(to_codes(lr + rng.normal(size=lr.shape) * 1.5), 90)
 
 
 def _motion(hr: Codes, scale: int, strength: int, rng: np.random.Generator) -> tuple[Codes, Codes]:
     """Blurred along a line, one good JPEG."""
-    length, angle = (1.5, 3.0, 5.0)[strength] * scale, rng.uniform(0, math.pi)
-    side = math.ceil(length / 2) + 1
-    y, x = np.mgrid[-side : side + 1, -side : side + 1]
-    along, across = x * math.cos(angle) + y * math.sin(angle), y * math.cos(angle) - x * math.sin(angle)
-    kernel = np.clip(length / 2 + 0.5 - np.abs(along), 0, 1) * np.clip(1 - np.abs(across), 0, 1)
-    return hr, _jpeg(_small(_filtered(hr, kernel), scale), 90)
+    return hr, _jpeg(_small(moved(hr, (1.5, 3.0, 5.0)[strength] * scale, rng), scale), 90)
 
 
 def _scan(hr: Codes, scale: int, strength: int, rng: np.random.Generator) -> tuple[Codes, Codes]:
@@ -105,7 +97,7 @@ def _scan(hr: Codes, scale: int, strength: int, rng: np.random.Generator) -> tup
     lr = _small(hr, scale)
     soft = np.stack([_smooth(lr[..., n].astype(np.float64), 0.6) for n in range(3)], axis=-1)
     grain = _smooth(rng.normal(size=lr.shape[:2]), 0.7)
-    return hr, _jpeg(_codes(soft + (grain / grain.std() * (3, 6, 10)[strength])[..., None]), 85)
+    return hr, _jpeg(to_codes(soft + (grain / grain.std() * (3, 6, 10)[strength])[..., None]), 85)
 
 
 def _screenshot(hr: Codes, scale: int, strength: int, rng: np.random.Generator) -> tuple[Codes, Codes]:
@@ -134,8 +126,24 @@ def _jpeg(pixels: Codes, quality: int) -> Codes:
     return np.array(Image.open(file))
 
 
-def _codes(values: Values) -> Codes:
-    return np.clip(np.rint(values), 0, 255).astype(np.uint8)
+def to_codes(values: NDArray[Any]) -> Codes:
+    """Values from 0 to 255, rounded."""
+    return np.asarray(np.clip(np.rint(values), 0, 255), np.uint8)
+
+
+def defocused(pixels: Codes, radius: float) -> Codes:
+    """An image blurred by a disc of a radius in pixels, as a lens does."""
+    side = math.ceil(radius)
+    y, x = np.mgrid[-side : side + 1, -side : side + 1]
+    return _filtered(pixels, np.clip(radius + 0.5 - np.hypot(x, y), 0, 1))
+
+
+def moved(pixels: Codes, length: float, rng: np.random.Generator) -> Codes:
+    """An image blurred along a line of a length in pixels and a random direction."""
+    side, angle = math.ceil(length / 2) + 1, rng.uniform(0, math.pi)
+    y, x = np.mgrid[-side : side + 1, -side : side + 1]
+    along, across = x * math.cos(angle) + y * math.sin(angle), y * math.cos(angle) - x * math.sin(angle)
+    return _filtered(pixels, np.clip(length / 2 + 0.5 - np.abs(along), 0, 1) * np.clip(1 - np.abs(across), 0, 1))
 
 
 def _smooth(plane: Values, sigma: float) -> Values:
@@ -157,7 +165,7 @@ def _filtered(hr: Codes, kernel: Values) -> Codes:
     total = np.zeros(hr.shape)
     for row, column in np.argwhere(kernel > 0):
         total += kernel[row, column] * padded[row : row + height, column : column + width]
-    return _codes(total / kernel.sum())
+    return to_codes(total / kernel.sum())
 
 
 KINDS: dict[str, Kind] = {

@@ -217,6 +217,11 @@ class OutOfMemory(HyperacuityError, MemoryError):
     """Memory ran out: in an engine for one tile, in the pipeline when no smaller tile is possible."""
 
 
+def describe_os_error(error: OSError) -> str:
+    """Returns why the system refused, in its own words, for the end of a message."""
+    return (error.strerror or str(error)).lower()
+
+
 def nearest(word: str, known: Iterable[str]) -> str:
     """Returns ". Did you mean 'x'?" for the known name most similar to `word`, or "": the end of a message.
 

@@ -21,7 +21,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from hyperacuity.errors import OTHER, UsageError, Use
+from hyperacuity.errors import OTHER, UsageError, Use, describe_os_error
 
 _FULL = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
 _FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
@@ -185,7 +185,7 @@ def storing(path: Path) -> Iterator[None]:
         elif error.errno in (errno.EISDIR, errno.ENOTDIR, errno.EEXIST):
             cure = "a folder is in place of a file, or a file in place of a folder; choose another name"
         else:
-            cure = (error.strerror or str(error)).lower()
+            cure = describe_os_error(error)
         raise UsageError(f"{path} was not written: {cure}") from error
 
 

@@ -70,7 +70,7 @@ from hyperacuity.cli.options import (
     Width,
 )
 from hyperacuity.cli.streams import source_pipe, target_pipe
-from hyperacuity.errors import UsageError
+from hyperacuity.errors import UsageError, describe_os_error
 from hyperacuity.task import Stopped, Task
 
 if TYPE_CHECKING:
@@ -169,7 +169,7 @@ def _plan(inputs: Sequence[str], output: str | None, naming: Naming, template: T
         routes = plan(inputs, output, naming, recursive=recursive)
     except OSError as error:
         where = error.filename or "the current folder"
-        raise UsageError(f"{where}: {(error.strerror or str(error)).lower()}") from error
+        raise UsageError(f"{where}: {describe_os_error(error)}") from error
     return fit_options([replace(template, source=str(route.source), target=str(route.target)) for route in routes])
 
 

@@ -86,7 +86,7 @@ class Bench:
     def publish(self, path: Path, file: PlannedFile) -> None:
         """Verify a result and put it in its place, in one atomic step; one that is there stays.
 
-        What lies beside it, such as samples, is put beside it before: a task is done if its result is there.
+        Samples and other files of its folder are put next to it before: a task is done if its result is there.
 
         Args:
             path: The result, in a folder of its own, see `target`.
@@ -158,7 +158,7 @@ class Bench:
 
 
 def publish_with_companions(path: Path, location: str, mark: str) -> None:
-    """Put a result in its place in a store, after the other files of its folder, which are put beside it.
+    """Put a result in its place in a store, after the other files of its folder, which are put next to it.
 
     Args:
         path: The result, in a folder of its own.

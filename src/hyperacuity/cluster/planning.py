@@ -15,7 +15,7 @@ from hyperacuity.cluster.kinds.protocol import Split
 from hyperacuity.cluster.kinds.table import SPLITTERS
 from hyperacuity.cluster.manifest import FORMAT, PlanHeader, PlannedFile, PlannedTask, write_plan
 from hyperacuity.cluster.models import hash_models, package_versions
-from hyperacuity.cluster.routes import companions_of, find_routes, kind_of
+from hyperacuity.cluster.routes import companions_of, find_routes, kind_of, refuse_existing_companions
 from hyperacuity.errors import LEAVE_OUT, OTHER, HyperacuityError, UsageError, Use
 from hyperacuity.stores import check, open_store
 from hyperacuity.task import ImageOptions, Task
@@ -166,9 +166,8 @@ def _planned_file(task: Task, template: int, request: PlanRequest, summary: Plan
         return None
     if target is not None and not request.force:
         raise UsageError(f"{task.target} exists", Use(output=OTHER), Use(force=True), Use(skip_existing=True))
-    for companion in [] if request.force else companions_of(task):
-        if open_store(companion).find(companion) is not None:
-            raise UsageError(f"{companion} exists", Use(output=OTHER), Use(force=True))
+    if not request.force:
+        refuse_existing_companions(task)
     replaces = () if target is None else tuple(target.identity())
     return PlannedFile(task.source, task.target, tuple(source.identity()), template, replaces)
 

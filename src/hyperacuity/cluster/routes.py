@@ -63,11 +63,18 @@ def kind_of(task: Task) -> str:
 
 
 def companions_of(task: Task) -> list[str]:
-    """Returns the files that are written beside the result of a task: its samples and their spread."""
+    """Returns the files that are written next to the result of a task: its samples and their spread."""
     if task.image is None or task.image.samples is None:
         return []
     paths = SamplePaths.next_to(Path(name_of(task.target)), task.image.samples)
     return [join(parent_of(task.target), path.name) for path in (*paths.samples, paths.spread)]
+
+
+def refuse_existing_companions(task: Task) -> None:
+    """Raise `UsageError` if a file that would be written next to the result exists."""
+    for companion in companions_of(task):
+        if open_store(companion).find(companion) is not None:
+            raise UsageError(f"{companion} exists", Use(output=OTHER), Use(force=True))
 
 
 def _local_routes(

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from hyperacuity.cluster.bench import publish_with_companions
-from hyperacuity.cluster.routes import companions_of
+from hyperacuity.cluster.routes import companions_of, refuse_existing_companions
 from hyperacuity.cluster.spool import spool_folder
 from hyperacuity.errors import OTHER, HyperacuityError, UsageError, Use
 from hyperacuity.stores import name_of, open_store
@@ -48,9 +48,8 @@ def _upscale(task: Task, observer: Observer, stop: Stop, upscalers: Upscalers) -
         if task.skip_existing:
             return Outcome(task.source, task.target, skipped=True)
         raise UsageError(f"{task.target} exists", Use(output=OTHER), Use(force=True))
-    for companion in [] if task.force else companions_of(task):
-        if place.find(companion) is not None:
-            raise UsageError(f"{companion} exists", Use(output=OTHER), Use(force=True))
+    if not task.force:
+        refuse_existing_companions(task)
     with spool_folder() as spool:
         source = Path(task.source)
         if not origin.local:

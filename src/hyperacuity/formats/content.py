@@ -9,7 +9,7 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
-from hyperacuity.errors import DamagedFile, UsageError
+from hyperacuity.errors import DamagedFile, UsageError, describe_os_error
 
 Bytes = bytes | mmap.mmap
 
@@ -91,6 +91,6 @@ def _head(path: Path) -> bytes:
     except OSError as error:
         if error.errno == errno.ELOOP:
             raise UsageError(f"{path} is a broken link: it leads to itself") from error
-        raise UsageError(f"{path} cannot be opened: {(error.strerror or str(error)).lower()}") from error
+        raise UsageError(f"{path} cannot be opened: {describe_os_error(error)}") from error
     except ValueError as error:  # a zero byte in the name
         raise UsageError(f"{path} cannot be opened: {error}") from error

@@ -12,7 +12,7 @@ from hyperacuity.formats.photo.heif_boxes import parse_heif
 _SEQUENCE, _HEADER, _FRAME = 1, 3, 6
 # What a sequence leaves to each frame.
 _SELECT = 2
-# A tile has at most this many pixels along a row, and this many in all; an image at most so many along each side.
+# A tile has at most this many pixels along a row, and this many in all; an image at most this many along each side.
 _WIDEST, _LARGEST, _MOST = 4096, 4096 * 2304, 64
 # The coarsest step of libavif's scale, in whose steps of 4 the quantiser is set.
 _COARSEST = 63
@@ -67,12 +67,7 @@ def _read_quantiser(stream: bytes) -> int:
         at += 1 + (head >> 2 & 1)
         size = len(stream) - at
         if head >> 1 & 1:
-            size = shift = 0
-            while True:
-                byte = stream[at]
-                size, shift, at = size | (byte & 127) << shift, shift + 7, at + 1
-                if not byte & 128:
-                    break
+            size, at = _read_length(stream, at)
         bits = _Bits(stream[at : at + size])
         kind = head >> 3 & 15
         if kind == _SEQUENCE:
@@ -80,6 +75,14 @@ def _read_quantiser(stream: bytes) -> int:
         elif kind in (_HEADER, _FRAME) and sequence is not None:
             return _quantiser_of(bits, sequence)
         at += size
+
+
+def _read_length(stream: bytes, at: int) -> tuple[int, int]:
+    """Return a number of leb128, 7 bits in each byte from the lowest on, and the place after it."""
+    length = shift = 0
+    while stream[at] & 128:
+        length, shift, at = length | (stream[at] & 127) << shift, shift + 7, at + 1
+    return length | stream[at] << shift, at + 1
 
 
 class _Sequence:

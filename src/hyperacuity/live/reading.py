@@ -16,7 +16,15 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from hyperacuity.errors import HyperacuityError, MissingDependency, Unreachable, UnsupportedFormat, UsageError, Use
+from hyperacuity.errors import (
+    HyperacuityError,
+    MissingDependency,
+    Unreachable,
+    UnsupportedFormat,
+    UsageError,
+    Use,
+    describe_os_error,
+)
 from hyperacuity.formats import video
 from hyperacuity.formats.protocol import LossWarning
 from hyperacuity.formats.video.deinterlacing import Deinterlacer
@@ -189,7 +197,7 @@ class SourceReader:
                 return
             raise self._explain(error, cut=cut) from error
         except OSError as error:
-            raise Unreachable(f"{self.source.shown}: {(error.strerror or str(error)).lower()}") from error
+            raise Unreachable(f"{self.source.shown}: {describe_os_error(error)}") from error
         finally:
             if file is not None:
                 file.close()

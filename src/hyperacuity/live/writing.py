@@ -14,7 +14,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hyperacuity.errors import UsageError
+from hyperacuity.errors import UsageError, describe_os_error
 from hyperacuity.formats.protocol import LossWarning
 from hyperacuity.formats.video.codecs import CODECS
 from hyperacuity.formats.video.containers import open_target
@@ -196,7 +196,7 @@ class SinkWriter:
                 if not self.sink.reconnects:
                     raise
                 wait = self._backoff.failed()
-                why = (error.strerror or str(error)).lower()
+                why = describe_os_error(error)
                 self.state = f"{self.sink.shown}: {why}; trying again in {wait:g} s"
                 self._stop.wait(wait)
                 continue

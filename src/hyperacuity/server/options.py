@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hyperacuity.errors import UsageError, nearest
+from hyperacuity.errors import UsageError, describe_os_error, nearest
 
 _GIGABYTE = 2**30
 _OF_SOURCES = (
@@ -108,7 +108,7 @@ def read_options(path: Path | None, changes: Mapping[str, Any] | None = None) ->
         try:
             table = tomllib.loads(path.read_text(encoding="utf-8"))
         except OSError as error:
-            raise UsageError(f"cannot read {path}: {(error.strerror or str(error)).lower()}") from error
+            raise UsageError(f"cannot read {path}: {describe_os_error(error)}") from error
         except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
             raise UsageError(f"cannot read {path}: {error}") from error
     fields = {field.name: field.default for field in dataclasses.fields(ServerOptions)}

@@ -9,7 +9,7 @@ import secrets
 import shutil
 from pathlib import Path
 
-from hyperacuity.errors import UsageError
+from hyperacuity.errors import UsageError, describe_os_error
 from hyperacuity.storage import storing, write_whole
 from hyperacuity.stores.protocol import Entry, Store
 
@@ -29,7 +29,7 @@ class LocalStore(Store):
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
-            raise UsageError(f"{location} may not be read: {(error.strerror or str(error)).lower()}") from error
+            raise UsageError(f"{location} may not be read: {describe_os_error(error)}") from error
         return _entry(status)
 
     def list(self, folder: str) -> dict[str, Entry]:
@@ -52,7 +52,7 @@ class LocalStore(Store):
         except FileNotFoundError:
             return None
         except OSError as error:
-            raise UsageError(f"{location} may not be read: {(error.strerror or str(error)).lower()}") from error
+            raise UsageError(f"{location} may not be read: {describe_os_error(error)}") from error
 
     def write(self, location: str, data: bytes) -> None:
         """See `Store.write`."""

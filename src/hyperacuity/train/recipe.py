@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError, model_validator
 from pydantic_core import to_json
 
-from hyperacuity.errors import LEAVE_OUT, UsageError, Use, nearest
+from hyperacuity.errors import LEAVE_OUT, UsageError, Use, describe_os_error, nearest
 from hyperacuity.train.degrade import Bicubic, Degradation, Everyday, any_degradation
 from hyperacuity.train.losses import Losses, any_losses
 from hyperacuity.train.pairs.settings import PairsTable
@@ -276,7 +276,7 @@ def read_recipe(path: Path, changes: Mapping[str, Any] | None = None, *, quick: 
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise UsageError(f"cannot read the recipe {path}: {(error.strerror or str(error)).lower()}") from error
+        raise UsageError(f"cannot read the recipe {path}: {describe_os_error(error)}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"cannot read the recipe {path}: {error}") from error
     if quick:
