@@ -219,6 +219,9 @@ def test_a_second_block_of_the_same_kind_is_named(tmp_path: Path) -> None:
     blocks = {
         "second EXIF": [png_chunks.chunk(b"eXIf", exif_block()), png_chunks.chunk(b"eXIf", exif_block(6))],
         "second XMP": [png_chunks.chunk(b"iTXt", png_chunks.XMP + b"\0\0\0\0" + each) for each in (XMP, XMP + b" ")],
+        "second ICC profile": [
+            png_chunks.chunk(b"iCCP", b"p\0\0" + zlib.compress(profile)) for profile in (ICC, ICC[:-1] + b"x")
+        ],
         "second IPTC": [png_chunks.raw_profile_chunk("iptc", b"\x1c\2\x05\0\1" + each) for each in (b"A", b"B")],
     }
     for label, (first, second) in blocks.items():
