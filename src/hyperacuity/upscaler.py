@@ -20,7 +20,7 @@ from hyperacuity.error_maps import ErrorMapRequest, ErrorMeter, collect_results,
 from hyperacuity.errors import LEAVE_OUT, OutOfMemory, UsageError, Use
 from hyperacuity.image import Image, Strips, pil_pixels
 from hyperacuity.origin import state_origin
-from hyperacuity.pipeline import Noise, Pipeline, Stage
+from hyperacuity.pipeline import Noise, Pipeline, Stage, check_rows
 from hyperacuity.progress import observe_rows
 from hyperacuity.resize import Kernel
 from hyperacuity.size import Size, StretchWarning, resolve_size
@@ -240,6 +240,7 @@ class Upscaler:
                 after = resolve_size(size, *before)
                 if frame == 0:
                     _warn_of_stretching(size, before, target)
+                check_rows(image.header, *after)
                 if error_map is None:
                     meter = ConsistencyMeter.for_result(image.header, *after)
                 elif opened.frames > 1:

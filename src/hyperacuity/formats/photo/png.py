@@ -29,6 +29,8 @@ from hyperacuity.image import Image, Item
 HOLDS = Capacity(
     name=NAME,
     depths=(8, 16),
+    # libvips makes no wider or higher image.
+    side=100_000_000,
     alpha=True,
     animated=True,
     metadata=dict.fromkeys(
