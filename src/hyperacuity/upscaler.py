@@ -114,7 +114,9 @@ class Upscaler:
 
     def chain(self, image: tuple[int, int], target: tuple[int, int]) -> list[ChainStep]:
         """Returns the models that enlarge (height, width) `image` to `target`, first to last; none where it shrinks."""
-        return zoo.plan_chain(self.family, max(target[0] / image[0], target[1] / image[1]))
+        steps = zoo.plan_chain(self.family, max(target[0] / image[0], target[1] / image[1]))
+        zoo.check_strength([step.model for step in steps], self.options.strength)
+        return steps
 
     def stream(
         self,
