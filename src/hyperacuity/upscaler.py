@@ -212,7 +212,7 @@ class Upscaler:
             size: The size of the result, or its scale.
             force: Overwrite `target` if it exists.
             quality: From 1 to 100, for formats that have a quality.
-            strict: Raise `DamagedFile` for a JPEG that lacks only its end marker, instead of a warning.
+            strict: Raise `DamagedFile` for a JPEG or PNG that lacks only its end marker, instead of a warning.
             observe: Called after each block of rows.
             stop: Checked before each block of rows.
             error_map: What to write about the expected errors; only for single images.

@@ -43,7 +43,7 @@ def animation(count: int = 4) -> bytes:
 
 def test_animated_avif_is_read() -> None:
     with formats.read(animation()) as source:
-        assert (source.frames, source.loop, source.lossless) == (4, 0, False)
+        assert (source.frames, source.loop, source.lossless, source.suffix) == (4, 0, False, ".webp")
         frames = list(source)
         again = list(source)
     assert [frame.header.duration for frame in frames] == [0.05, 0.1, 0.15, 0.2]
