@@ -261,7 +261,8 @@ def chunks_of(metadata: Metadata, header: Header) -> bytes:
         header: The header of the image as it is written.
     """
     block = _colour_chunks(metadata.colour) if metadata.colour else b""
-    if metadata.dpi:
+    uneven = metadata.density_ratio is not None and len(set(metadata.density_ratio)) == 2
+    if metadata.dpi and not uneven:  # the chunk holds one of the two, and EXIF may hold the resolution
         # The specification ends at 2^31 - 1, and images of electron microscopes do not.
         per_metre = (min(round(number / 0.0254), 2**32 - 1) for number in metadata.dpi)
         block += chunk(b"pHYs", struct.pack(">IIB", *per_metre, 1))
