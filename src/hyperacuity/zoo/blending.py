@@ -61,7 +61,7 @@ def check_strength(used: Sequence[Model], strength: float | None) -> None:
     if strength is None or not used or any(model.card.natural for model in used):
         return
     # Another model does not help where the size stays: it would not be run at all.
-    able = [name for name, model in models().items() if model.card.natural and used[0].card.scale > 1]
+    able = [name for name, model in models().items() if model.card.natural and used[0].card.scale != 1]
     raise UsageError(
         f"{used[0].card.name} has no strength: no network of its kind was trained without an adversary",
         Use(strength=LEAVE_OUT),

@@ -76,7 +76,7 @@ def upright(exif: bytes, turn: Turn = NO_TURN) -> bytes:
         _put(patched, tiff, entries, _ORIENTATION, 1)
     inner = tree(tiff, entries).get(EXIF, {}) if EXIF in entries else {}
     for tag in _SUBJECTS:
-        area = numbers_of(tiff, inner, tag)
+        area = [float(number) for number in numbers_of(tiff, inner, tag)]
         if len(area) >= 2:
             overwrite(patched, tiff, inner[tag], turn.subject(area))
     if turn.swaps:
