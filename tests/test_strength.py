@@ -17,6 +17,8 @@ from hyperacuity import UsageError, WeightsError, engines, zoo
 from hyperacuity.engines import tuning
 from hyperacuity.errors import LEAVE_OUT, Use
 from hyperacuity.networks import build
+from hyperacuity.task import Options
+from hyperacuity.upscaler import Upscaler
 from hyperacuity.zoo import Card
 from hyperacuity.zoo.blending import blend, blend_onnx
 from hyperacuity.zoo.onnx_weights import find_weights
@@ -145,3 +147,14 @@ def test_a_family_may_restore_at_its_own_size(photo_zoo: Path, tmp_path: Path) -
     assert [step.model.card.name for step in zoo.plan_chain(family, 1)] == ["photo-x1"]
     assert [step.model.card.name for step in zoo.plan_chain(family, 3)] == ["photo-x2", "photo-x2"]
     assert zoo.plan_chain(family, 0.5) == []
+
+
+def test_a_strength_that_the_models_of_a_size_do_not_have_is_refused(photo_zoo: Path) -> None:
+    upscaler = Upscaler(Options(model="photo", strength=0.5))
+    same = zoo.Model(Card("photo-x1", "restorer", 1, "RGB", "none", "nothing", "none"))
+    upscaler.family = [same, *(model for model in upscaler.family if model.card.scale > 1)]
+    assert [step.model.card.name for step in upscaler.chain((9, 9), (18, 18))] == ["photo-x2"]
+    assert upscaler.chain((9, 9), (5, 5)) == []
+    with pytest.raises(UsageError, match="photo-x1 has no strength") as caught:
+        upscaler.chain((9, 9), (9, 9))
+    assert caught.value.cures == (Use(strength=LEAVE_OUT),)

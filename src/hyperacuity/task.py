@@ -155,7 +155,7 @@ class ImageOptions(Record):
     Attributes:
         quality: From 1 to 100, for formats that have a quality; None for the format's default.
         ending: The format of an image on standard output, such as ".png"; None for that of the source.
-        strict: Whether a JPEG that lacks only its end marker counts as damaged.
+        strict: Whether a JPEG or PNG that lacks only its end marker counts as damaged.
         error_map: The file for the error map, see `error_maps.ErrorMapRequest`; None for none.
         error_map_look: Whether the error map is for the eye: colours with a legend.
         error_map_source: What the error map is computed from, see `error_maps.ErrorMapRequest`.

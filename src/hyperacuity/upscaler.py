@@ -20,7 +20,7 @@ from hyperacuity.error_maps import ErrorMapRequest, ErrorMeter, collect_results,
 from hyperacuity.errors import LEAVE_OUT, OutOfMemory, UsageError, Use
 from hyperacuity.image import Image, Strips, pil_pixels
 from hyperacuity.origin import state_origin
-from hyperacuity.pipeline import Noise, Pipeline, Stage
+from hyperacuity.pipeline import Noise, Pipeline, Stage, check_rows
 from hyperacuity.progress import observe_rows
 from hyperacuity.resize import Kernel
 from hyperacuity.size import Size, StretchWarning, resolve_size
@@ -114,7 +114,9 @@ class Upscaler:
 
     def chain(self, image: tuple[int, int], target: tuple[int, int]) -> list[ChainStep]:
         """Returns the models that enlarge (height, width) `image` to `target`, first to last; none where it shrinks."""
-        return zoo.plan_chain(self.family, max(target[0] / image[0], target[1] / image[1]))
+        steps = zoo.plan_chain(self.family, max(target[0] / image[0], target[1] / image[1]))
+        zoo.check_strength([step.model for step in steps], self.options.strength)
+        return steps
 
     def stream(
         self,
@@ -210,7 +212,7 @@ class Upscaler:
             size: The size of the result, or its scale.
             force: Overwrite `target` if it exists.
             quality: From 1 to 100, for formats that have a quality.
-            strict: Raise `DamagedFile` for a JPEG that lacks only its end marker, instead of a warning.
+            strict: Raise `DamagedFile` for a JPEG or PNG that lacks only its end marker, instead of a warning.
             observe: Called after each block of rows.
             stop: Checked before each block of rows.
             error_map: What to write about the expected errors; only for single images.
@@ -240,6 +242,7 @@ class Upscaler:
                 after = resolve_size(size, *before)
                 if frame == 0:
                     _warn_of_stretching(size, before, target)
+                check_rows(image.header, *after)
                 if error_map is None:
                     meter = ConsistencyMeter.for_result(image.header, *after)
                 elif opened.frames > 1:

@@ -18,11 +18,11 @@ import numpy as np
 import pytest
 
 from hyperacuity import formats
-from hyperacuity.errors import HyperacuityError
+from hyperacuity.errors import HyperacuityError, UsageError
 from hyperacuity.formats import inventory
-from hyperacuity.image import Image, Strips
-from tests.formats import jpeg_files
-from tests.formats.samples import load
+from hyperacuity.image import Image, Metadata, StatedColour, Strips
+from tests.formats import everything, jpeg_files
+from tests.formats.samples import exif_block, load, noise, save
 
 # The endings of corpus files whose copies are compared, in the format of the source.
 ENDINGS = (".jpg", ".webp", ".png", ".gif", ".tif", ".tiff", ".avif", ".bmp")
@@ -183,6 +183,84 @@ def test_every_item_of_a_jpeg_is_kept_or_named(suffix: str, tmp_path: Path) -> N
     if suffix == ".jpg":
         after = {item.key for item in formats.list_items(tmp_path / "b.jpg")}
         assert {item.key for item in before if item.carrier} - {"APP1 Extended XMP"} <= after
+
+
+# What a file of each format must hold besides its pixels, by the start of the keys that the copy lists too.
+HELD = {
+    "a.png": "iCCP cICP mDCV cLLI sRGB gAMA cHRM pHYs sBIT bKGD sPLT tIME oFFs sCAL pCAL sTER caNv vpAg gIFg gIFx "
+    "prVt tEXt zTXt iTXt eXIf",
+    "a.gif": "ICCRGBG1012 XMP SOMEAPP1234 comment aspect",
+    "a.webp": "ICCP EXIF XMP ANIM",
+    "a.bmp": "embedded",
+    "a.tif": "271 286 297 315 337 700 33432 33723 34377 34675 65000 270",
+    "imagej.tif": "270 50839",
+    "a.jp2": "",
+    "hdr.jpg": "export unique JFIF gain video Photoshop XMP",
+    "a.avif": "nclx mdcv clli pasp Exif rdf+xml",
+}
+
+
+def write_everything(path: Path) -> None:
+    """Write a file that holds everything that its format knows."""
+    makers = {"a.png": everything.png, "a.gif": everything.gif, "a.webp": everything.webp, "a.bmp": everything.bmp}
+    makers |= {"a.jp2": everything.jpeg2000, "hdr.jpg": everything.ultra_hdr_with_everything}
+    if path.name in makers:
+        path.write_bytes(makers[path.name]())
+    elif path.name == "a.avif":
+        # No other program here writes all of them; `HELD` says what must be there.
+        colour = StatedColour(primaries=9, transfer=16, mastering=tuple(range(1, 11)), light=(70_000, 30_000))
+        metadata = Metadata(exif=exif_block(), xmp=everything.XMP, colour=colour, density_ratio=(2, 1))
+        save(path, Image.from_pixels(noise(), metadata=metadata))
+        path.write_bytes(path.read_bytes() + b"\0\0\0\x0cabcdwxyz")
+    else:
+        (everything.imagej if path.name == "imagej.tif" else everything.tiff)(path)
+
+
+@pytest.mark.parametrize("name", HELD)
+def test_everything_in_a_file_is_in_its_copy_or_named(name: str, tmp_path: Path) -> None:
+    source, target = tmp_path / name, tmp_path / f"copy-{name.replace('.jp2', '.png')}"
+    write_everything(source)
+    said = " ".join(enlarged(source, target))
+    before, after = formats.list_items(source), formats.list_items(target)
+    for item in before:
+        if item.carrier is None:
+            assert inventory.is_outdated(item) or item.label in said, item
+    carried = " ".join(item.key + item.label for item in before if item.carrier)
+    held = " ".join(item.key + item.label for item in after if item.carrier)
+    for word in HELD[name].split():
+        assert word in carried, f"{word} is not listed"
+        assert word in held, f"{word} is not in the copy"
+    assert len(after) >= sum(item.carrier is not None for item in before)
+    with formats.read(source) as one, formats.read(target) as other:
+        for first, second in zip(one, other, strict=True):
+            was, became = first.header.metadata, second.header.metadata
+            for kind in ("icc", "iptc", "trailer", "colour", "density_ratio"):
+                assert getattr(became, kind) == getattr(was, kind), kind
+            for kind in ("exif", "xmp", "native", "gain_map"):
+                assert (getattr(became, kind) is None) == (getattr(was, kind) is None), kind
+            assert (became.dpi or 0) == pytest.approx(was.dpi or 0, rel=1e-3)
+            if was.gain_map and became.gain_map:
+                assert became.gain_map.segments == was.gain_map.segments
+                assert became.gain_map.announcement == was.gain_map.announcement
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".tif", ".avif", ".bmp", ".gif"])
+@pytest.mark.parametrize("name", HELD)
+def test_everything_is_named_that_another_format_does_not_hold(name: str, suffix: str, tmp_path: Path) -> None:
+    source, target = tmp_path / name, tmp_path / f"copy{suffix}"
+    write_everything(source)
+    try:
+        said = " ".join(enlarged(source, target))
+    except UsageError:  # of frames or pages, before any work
+        assert not target.exists()
+        return
+    with formats.read(target) as opened:
+        kept = next(iter(opened)).header.metadata
+    for item in formats.list_items(source):
+        carried = item.carrier is not None and getattr(kept, item.carrier) is not None
+        # Codes and numbers of colour become a profile, or are named as the colour that they mean.
+        carried |= item.carrier == "colour" and (kept.icc is not None or "colour (" in said)
+        assert carried or inventory.is_outdated(item) or item.label in said, item
 
 
 def test_every_tag_of_a_jpeg_is_kept_or_named(tmp_path: Path) -> None:

@@ -25,6 +25,14 @@ def test_out_of_memory_outside_the_network_raises_an_error_with_a_cure(monkeypat
         enlarged(noisy_image(8, 8), Blur(), (12, 12))
 
 
+def test_a_result_whose_rows_do_not_fit_into_memory_is_refused_before_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hyperacuity.machine.available_memory", lambda: 1 << 30)
+    image = noisy_image(1, 400)
+    Pipeline([]).stream(image, 7500, 3_000_000)
+    with pytest.raises(OutOfMemory, match=r"120000000 × 300000 pixels needs 32.2 GiB .* 1.0 GiB are free; .* smaller"):
+        Pipeline([]).stream(image, 300_000, 120_000_000)
+
+
 @pytest.mark.parametrize("size", [(33, 47), (100, 141), (20, 30), (77, 20)])
 def test_any_size_is_the_network_and_then_an_antialiased_resize(size: tuple[int, int]) -> None:
     image = noisy_image(20, 30, dtype=np.float32)

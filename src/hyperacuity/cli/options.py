@@ -249,7 +249,9 @@ Deinterlace = Annotated[
 Strict = Annotated[
     bool,
     typer.Option(
-        "--strict", help="Stop at the first damaged frame; refuse a JPEG without its end marker.", rich_help_panel=VIDEO
+        "--strict",
+        help="Stop at the first damaged frame; refuse a JPEG or PNG without its end marker.",
+        rich_help_panel=VIDEO,
     ),
 ]
 Preview = Annotated[

@@ -19,7 +19,7 @@ def read(data: Path | bytes, *, strict: bool = False) -> Source:
 
     Args:
         data: The path of a file, or the bytes of one.
-        strict: Whether a JPEG that lacks only its end marker is damaged; else it is read with a warning.
+        strict: Whether a JPEG or PNG that lacks only its end marker is damaged; else it is read with a warning.
 
     Returns:
         A source whose images are decoded as they are asked for.

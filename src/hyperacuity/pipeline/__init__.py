@@ -18,7 +18,7 @@ Between the steps rows are planes: arrays (C, h, W) of float32, black 0 and whit
 
 from __future__ import annotations
 
-from hyperacuity.pipeline.enlarge import Pipeline, join_rows
+from hyperacuity.pipeline.enlarge import Pipeline, check_rows, join_rows
 from hyperacuity.pipeline.first_pass import Facts, complete_survey
 from hyperacuity.pipeline.noise import Noise
 from hyperacuity.pipeline.stage import VIEWS, PrecisionWarning, Stage, TilingWarning
@@ -31,6 +31,7 @@ __all__ = [
     "PrecisionWarning",
     "Stage",
     "TilingWarning",
+    "check_rows",
     "complete_survey",
     "join_rows",
 ]

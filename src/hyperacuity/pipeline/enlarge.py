@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hyperacuity import machine
 from hyperacuity.errors import OutOfMemory, UsageError
 from hyperacuity.image import Header, Image, RowSource, Strips
-from hyperacuity.pipeline import first_pass, wide
+from hyperacuity.pipeline import first_pass, tile_budget, wide
 from hyperacuity.pipeline.codes import Codes
 from hyperacuity.pipeline.faithful import Correction
 from hyperacuity.pipeline.first_pass import Facts
@@ -92,9 +93,11 @@ class Pipeline:
 
         Raises:
             UsageError: If the image contains NaN or Inf.
+            OutOfMemory: If not even a few rows of the result fit into the memory that is free.
             DamagedFile: If a first pass finds too few or too many rows.
         """
         strips = source.strips() if isinstance(source, Image) else source
+        check_rows(strips.header, height, width)
         if known is None:
             strips = first_pass.rereadable(strips)
             known = first_pass.survey(strips)
@@ -159,6 +162,25 @@ def join_rows(
         yield from parts if meter is None else _observed(iter(parts), meter.add_result)
 
     return Strips(source.header.resized(height, width), rows())
+
+
+def check_rows(header: Header, height: int, width: int) -> None:
+    """Refuse a result so wide that the system would end the process while its first rows are made.
+
+    Args:
+        header: Of the image.
+        height: Of the result, in pixels.
+        width: Likewise.
+
+    Raises:
+        OutOfMemory: If not even a few rows of the result fit into the memory that is free.
+    """
+    needed, free = tile_budget.row_memory(width, header.channels), machine.available_memory()
+    if needed > free:
+        raise OutOfMemory(
+            f"a result of {width} × {height} pixels needs {needed / 2**30:.1f} GiB of memory for a few of its rows, "
+            f"and {free / 2**30:.1f} GiB are free; close other programs or ask for a smaller result"
+        )
 
 
 class _Way:

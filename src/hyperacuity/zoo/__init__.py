@@ -17,7 +17,7 @@ folder.
 
 from __future__ import annotations
 
-from hyperacuity.zoo.blending import blend, blend_family
+from hyperacuity.zoo.blending import blend, blend_family, check_strength
 from hyperacuity.zoo.card import CLASSICAL, Card
 from hyperacuity.zoo.catalogue import PublishedWeights, find_published, read_catalogue
 from hyperacuity.zoo.chain import LARGEST_SCALE, ChainStep, chain_steps, plan_chain
@@ -46,6 +46,7 @@ __all__ = [
     "blend",
     "blend_family",
     "chain_steps",
+    "check_strength",
     "fetched_folder",
     "fetched_models",
     "find_models",

@@ -40,18 +40,33 @@ def blend_family(family: Sequence[Model], strength: float | None) -> list[Model]
         UsageError: A strength is given, and no model has a partner.
         WeightsError: A partner is missing, or is another network.
     """
-    if strength is not None and not any(model.card.natural for model in family):
-        able = [name for name, model in models().items() if model.card.natural]
-        raise UsageError(
-            f"{family[0].card.name} has no strength: no network of its kind was trained without an adversary",
-            Use(strength=LEAVE_OUT),
-            *(Use(model=name) for name in able[:1]),
-        )
+    check_strength(family, strength)
     result = []
     for model in family:
         wanted = model.card.strength if strength is None else strength
         result.append(model if not model.card.natural or wanted == 1 else blend(model, wanted))
     return result
+
+
+def check_strength(used: Sequence[Model], strength: float | None) -> None:
+    """Refuse a strength that would change nothing.
+
+    Args:
+        used: The models of a family, or those of them that enlarge an image to one size.
+        strength: What is asked for; None if nothing is.
+
+    Raises:
+        UsageError: A strength is given, and no model has a natural partner.
+    """
+    if strength is None or not used or any(model.card.natural for model in used):
+        return
+    # Another model does not help where the size stays: it would not be run at all.
+    able = [name for name, model in models().items() if model.card.natural and used[0].card.scale != 1]
+    raise UsageError(
+        f"{used[0].card.name} has no strength: no network of its kind was trained without an adversary",
+        Use(strength=LEAVE_OUT),
+        *(Use(model=name) for name in able[:1]),
+    )
 
 
 def find_partner(model: Model) -> Model:

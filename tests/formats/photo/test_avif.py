@@ -19,7 +19,8 @@ from hyperacuity import formats
 from hyperacuity.errors import HyperacuityError, UnsupportedFormat, UsageError
 from hyperacuity.formats import LossWarning
 from hyperacuity.image import Image, Metadata, StatedColour
-from tests.formats.samples import ICC, XMP, exif_block, gradient, load, noise, save, saved
+from tests.formats.jpeg_files import packet
+from tests.formats.samples import ICC, XMP, enlarge, exif_block, gradient, load, noise, save, saved
 
 
 def test_avif_keeps_12_bits(tmp_path: Path) -> None:
@@ -43,7 +44,7 @@ def animation(count: int = 4) -> bytes:
 
 def test_animated_avif_is_read() -> None:
     with formats.read(animation()) as source:
-        assert (source.frames, source.loop, source.lossless) == (4, 0, False)
+        assert (source.frames, source.loop, source.lossless, source.suffix) == (4, 0, False, ".webp")
         frames = list(source)
         again = list(source)
     assert [frame.header.duration for frame in frames] == [0.05, 0.1, 0.15, 0.2]
@@ -226,3 +227,18 @@ def test_images_beside_the_main_one_are_named(tmp_path: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         copied(avif(), tmp_path / "a.avif")
+
+
+def test_the_video_of_a_motion_photo_is_named_and_no_longer_announced(tmp_path: Path) -> None:
+    camera = "http://ns.google.com/photos/1.0/camera/"
+    save(
+        tmp_path / "a.avif",
+        gradient(metadata=Metadata(xmp=packet('GCamera:MotionPhoto="1" GCamera:x="1"', GCamera=camera))),
+    )
+    source = (tmp_path / "a.avif").read_bytes() + b"\0\0\0\x10mpvd" + b"\0\0\0\x08ftyp"
+    (tmp_path / "b.avif").write_bytes(source)
+    said = enlarge(tmp_path / "b.avif", tmp_path / "c.avif")
+    assert said == ["c.avif: not carried over to the result: video of the motion photo"]
+    xmp = load(tmp_path / "c.avif").header.metadata.xmp or b""
+    assert b"MotionPhoto" not in xmp
+    assert b'GCamera:x="1"' in xmp

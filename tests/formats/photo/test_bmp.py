@@ -11,7 +11,7 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from hyperacuity.errors import DamagedFile
+from hyperacuity.errors import DamagedFile, UnsupportedFormat
 from hyperacuity.formats import LossWarning
 from hyperacuity.image import Image, Metadata
 from tests.formats.samples import ICC, encoded, gradient, load, noise, save, saved
@@ -73,3 +73,41 @@ def test_numbers_of_colour_become_a_profile_and_links_are_named(tmp_path: Path) 
 def test_bytes_behind_the_pixels_are_named(tmp_path: Path) -> None:
     with pytest.warns(LossWarning, match="5 bytes behind its end"):
         save(tmp_path / "a.bmp", load(encoded("BMP") + b"extra"))
+
+
+def bitfields(bits: int, masks: list[int], words: list[int], *, length: int = 40, compression: int = 3) -> bytes:
+    """One row of pixels whose channels lie at these bits."""
+    inside = struct.pack(f"<{len(masks)}I", *masks)
+    start = 14 + max(length, 40 + len(inside))
+    rows = struct.pack(f"<{len(words)}{'H' if bits == 16 else 'I'}", *words)
+    head = struct.pack("<IiiHHIIiiII", length, len(words), 1, 1, bits, compression, 0, 0, 0, 0, 0) + inside
+    rows += bytes(-len(rows) % 4)
+    return b"BM" + struct.pack("<IHHI", start + len(rows), 0, 0, start) + head.ljust(start - 14, b"\0") + rows
+
+
+@pytest.mark.parametrize(
+    ("bits", "masks", "words", "expected", "options"),
+    [
+        (16, [0x0F00, 0x00F0, 0x000F, 0xF000], [0x80F1, 0x0F00], [[0, 255, 17, 136], [255, 0, 0, 0]], {"length": 56}),
+        (16, [0xC000, 0x3800, 0x07F0], [0x4000, 0x07F0], [[85, 0, 0], [0, 0, 255]], {}),
+        (32, [0xFF, 0xFF00, 0xFF0000, 0xFF000000], [0x04030201], [[1, 2, 3, 4]], {"compression": 6}),
+        (32, [0x3FF00000, 0xFFC00, 0x3FF], [0x3FF00001], [[65535, 0, 64]], {}),
+        (32, [0xFF000000, 0xFF0000, 0xFF00, 0], [0x01020304], [[1, 2, 3]], {"length": 108}),
+    ],
+)
+def test_channels_at_any_bits_are_read(
+    bits: int, masks: list[int], words: list[int], expected: list[list[int]], options: dict[str, int]
+) -> None:
+    image = load(bitfields(bits, masks, words, **options))
+    assert image.pixels.tolist() == [expected]
+    assert image.header.alpha == (len(expected[0]) == 4)
+
+
+def test_impossible_masks_are_damage_and_other_depths_have_a_cure() -> None:
+    for masks in ([0x0F01, 0xF0, 0xE], [0, 0xF0, 0xF], [0xF0000, 0xF0, 0xF]):
+        with pytest.raises(DamagedFile, match="bits"):
+            load(bitfields(16, masks, [0, 0]))
+    with pytest.raises(DamagedFile, match="cut short"):
+        load(bitfields(16, [0xF000, 0xF00, 0xF0], [0, 0])[:-1])
+    with pytest.raises(UnsupportedFormat, match=r"not read .Unsupported BMP pixel depth .2..; convert it to PNG"):
+        load(bitfields(2, [], [0], compression=0))

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import PIL.Image
 import pytest
 
 from hyperacuity.formats import LossWarning
 from hyperacuity.image import Metadata
-from tests.formats.jpeg_files import resource, with_segments
+from tests.formats.jpeg_files import jpeg, resource, segment, with_segments
 from tests.formats.samples import gradient, load, save, saved
 
 
@@ -41,3 +42,16 @@ def test_long_exif_and_xmp_do_not_fit_into_jpeg(tmp_path: Path) -> None:
     with pytest.warns(LossWarning, match="64 KiB"):
         save(tmp_path / "a.jpg", image)
     assert saved(tmp_path / "a.png", image).header.metadata.xmp == image.header.metadata.xmp
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+def test_a_height_behind_the_first_scan_is_read(progressive: bool, tmp_path: Path) -> None:
+    whole = jpeg(progressive=progressive)
+    data = bytearray(whole)
+    frame = data.index(b"\xff\xc2" if progressive else b"\xff\xc0")
+    height = bytes(data[frame + 5 : frame + 7])
+    data[frame + 5 : frame + 7] = b"\0\0"
+    scan = data.index(b"\xff\xda")
+    end = next(at for at in range(scan + 2, len(data)) if data[at] == 0xFF and data[at + 1])
+    (tmp_path / "a.jpg").write_bytes(data[:end] + segment(0xDC, height) + data[end:])
+    np.testing.assert_array_equal(load(tmp_path / "a.jpg").pixels, load(whole).pixels)

@@ -249,6 +249,14 @@ def test_other_images_and_unknown_bytes_are_named(tmp_path: Path) -> None:
     assert load(path).header.metadata.gain_map is not None
 
 
+@pytest.mark.parametrize("kind", [0, 0x020002])
+def test_each_of_several_images_is_named(kind: int, tmp_path: Path) -> None:
+    _, said = copied(with_index(jpeg(), jpeg(30, 20), jpeg(20, 10), jpeg(10, 10), kind=kind), tmp_path)
+    suffix = " (stereo image)" if kind else ""
+    second = "stereo image" if kind else "second image"
+    assert f"{second}, image 3 of the file{suffix}, image 4 of the file{suffix}" in said
+
+
 def test_content_credentials_are_removed_from_xmp_and_named(tmp_path: Path) -> None:
     terms = "http://purl.org/dc/terms/"
     for suffix in (".jpg", ".png"):

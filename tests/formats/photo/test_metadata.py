@@ -17,7 +17,8 @@ from PIL.TiffImagePlugin import IFDRational
 
 from hyperacuity.formats import LossWarning
 from hyperacuity.formats.photo import metadata
-from hyperacuity.formats.photo.tiff_tags import EXIF, Tiff, tree
+from hyperacuity.formats.photo.geometry import Turn
+from hyperacuity.formats.photo.tiff_tags import EXIF, Entry, Tiff, joined, tree
 from hyperacuity.image import Metadata
 from tests.formats.samples import (
     ICC,
@@ -203,3 +204,54 @@ def test_fractions_stay_within_32_bits(above: int, below: int, factor: float) ->
         assert scaled[0] / scaled[1] == pytest.approx(above / below * factor, rel=1e-3)
     else:
         assert scaled == (above, below)
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize(
+    ("kind", "stored", "after", "turned"),
+    [
+        (3, [50, 80], [100, 160], [160, 100]),
+        (4, [50, 80], [100, 160], [160, 100]),
+        (5, [50, 3, 80, 7], [100, 3, 160, 7], [160, 7, 100, 3]),
+        (9, [50, 80], [100, 160], [160, 100]),
+        (10, [50, 3, 80, 7], [100, 3, 160, 7], [160, 7, 100, 3]),
+        (11, [50.5, 80.25], [101.0, 160.5], [160.5, 101.0]),
+        (12, [50.5, 80.25], [101.0, 160.5], [160.5, 101.0]),
+    ],
+)
+def test_measures_of_any_type_are_scaled_and_turned(
+    kind: int, stored: list[float], after: list[float], turned: list[float], order: str
+) -> None:
+    letter = {3: "H", 4: "I", 5: "I", 9: "i", 10: "i", 11: "f", 12: "d"}[kind]
+    half = len(stored) // 2
+    values = [struct.pack(f"{order}{half}{letter}", *stored[at : at + half]) for at in (0, half)]
+    area = struct.pack(f"{order}{len(stored)}{letter}", *stored)
+    inner = {
+        41486: Entry(kind, 1, values[0], 0),
+        41487: Entry(kind, 1, values[1], 0),
+        37396: Entry(kind, 2, area, 0),
+    }
+    block = struct.pack(order + "2sHI", b"II" if order == "<" else b"MM", 42, 8) + joined(
+        {}, {EXIF: inner}, 8, order, False, 0
+    )
+
+    def measured(changed: bytes) -> list[list[float]]:
+        tiff = Tiff(changed)
+        found = tree(tiff, tiff.directory(tiff.first)[0])[EXIF]
+        across, down, place = (
+            list(struct.unpack(f"{order}{len(found[tag].raw) // struct.calcsize(letter)}{letter}", found[tag].raw))
+            for tag in (41486, 41487, 37396)
+        )
+        return [across + down, place]
+
+    assert measured(metadata.sized(block, 200, 400, (2, 2))) == [after, after]
+    upright = metadata.upright(block, Turn(5, 200, 200))
+    assert measured(metadata.sized(upright, 400, 400, (2, 2))) == [turned, turned]
+
+
+def test_measures_of_different_types_are_exchanged() -> None:
+    inner = {41486: Entry(5, 1, struct.pack("<II", 100, 1), 0), 41487: Entry(3, 1, struct.pack("<H", 7), 0)}
+    block = b"II*\0\x08\0\0\0" + joined({}, {EXIF: inner}, 8, "<", False, 0)
+    tiff = Tiff(metadata.upright(block, Turn(6, 9, 9)))
+    found = tree(tiff, tiff.directory(tiff.first)[0])[EXIF]
+    assert (found[41486].raw, found[41487].raw) == (struct.pack("<II", 7, 1), struct.pack("<H", 100))

@@ -17,6 +17,7 @@ import PIL.Image
 import pytest
 
 from hyperacuity import formats
+from hyperacuity.errors import DamagedFile
 from hyperacuity.formats import LossWarning
 from hyperacuity.formats.photo import png_chunks
 from hyperacuity.image import Array, Image
@@ -219,6 +220,9 @@ def test_a_second_block_of_the_same_kind_is_named(tmp_path: Path) -> None:
     blocks = {
         "second EXIF": [png_chunks.chunk(b"eXIf", exif_block()), png_chunks.chunk(b"eXIf", exif_block(6))],
         "second XMP": [png_chunks.chunk(b"iTXt", png_chunks.XMP + b"\0\0\0\0" + each) for each in (XMP, XMP + b" ")],
+        "second ICC profile": [
+            png_chunks.chunk(b"iCCP", b"p\0\0" + zlib.compress(profile)) for profile in (ICC, ICC[:-1] + b"x")
+        ],
         "second IPTC": [png_chunks.raw_profile_chunk("iptc", b"\x1c\2\x05\0\1" + each) for each in (b"A", b"B")],
     }
     for label, (first, second) in blocks.items():
@@ -267,3 +271,31 @@ def test_a_damaged_xmp_packet_is_left_out_with_a_warning() -> None:
     xmp = png_chunks.chunk(b"iTXt", b"XML:com.adobe.xmp\0\1\0\0\0nonsense")
     with pytest.warns(LossWarning, match="the XMP packet is damaged and is left out"):
         assert load(whole[:33] + xmp + whole[33:]).header.metadata.xmp is None
+
+
+@pytest.mark.parametrize("kind", ["PNG", "APNG"])
+@pytest.mark.parametrize("missing", [1, 4, 9, 12])
+def test_a_missing_end_marker_is_only_warned_of(kind: str, missing: int) -> None:
+    whole = encoded(kind)
+
+    def pixels(data: bytes) -> list[Array]:
+        with formats.read(data) as source:
+            return [image.pixels for image in source]
+
+    with pytest.warns(LossWarning, match="end marker is missing; all its pixels are there"):
+        found = pixels(whole[:-missing])
+    np.testing.assert_array_equal(found, pixels(whole))
+    assert formats.list_items(whole[:-missing]) == formats.list_items(whole)
+    with pytest.raises(DamagedFile), formats.read(whole[:-missing], strict=True) as source:
+        list(source)
+
+
+def test_an_end_between_chunks_of_pixels_is_damage() -> None:
+    parts = encoded("PNG").split(b"IDAT")
+    data, end = parts[1][:-16], png_chunks.chunk(b"IEND", b"")
+    halves = [data[: len(data) // 2], data[len(data) // 2 :]]
+    chunks = [png_chunks.chunk(b"IDAT", half) for half in halves]
+    load(parts[0][:-4] + b"".join(chunks) + end)
+    for ending in (b"", end[:5], end):
+        with pytest.raises(DamagedFile):
+            load(parts[0][:-4] + chunks[0] + ending)

@@ -259,3 +259,29 @@ def test_strange_names(suffix: str, in_memory: bool, tmp_path: Path, monkeypatch
         assert os.listdir(tmp_path) == [path.name]
         assert load(path).header.shape[:2] == (48, 64)
         path.unlink()
+
+
+@pytest.mark.parametrize(
+    ("suffix", "height", "width", "words"),
+    [
+        (".jpg", 10, 65501, "65501 × 10 pixels are more than JPEG holds .65500 a side.; write to .png or .tif instead"),
+        (".webp", 16384, 10, "more than WebP holds .16383 a side.; write to .png or .tif instead"),
+        (".avif", 16385, 10, "more than AVIF holds .16384 a side."),
+        (".gif", 65536, 10, "more than GIF holds .65535 a side."),
+        (".bmp", 40_000, 40_000, "more than BMP holds .3900000000 bytes."),
+        (".png", 10, 100_000_001, "more than PNG holds .100000000 a side.; write to .tif"),
+        (".tif", 1 << 20, 1 << 30, "take 3145728.0 GiB on its disk while they are encoded, and .* GiB are free"),
+        (".png", 1 << 20, 1 << 26, "take 196608.0 GiB on its disk"),
+        (".ppm", 1 << 20, 1 << 26, "take 196608.0 GiB on its disk"),
+    ],
+)
+def test_what_no_file_or_disk_holds_is_refused_before_its_first_row(
+    suffix: str, height: int, width: int, words: str, tmp_path: Path
+) -> None:
+    def rows() -> Iterator[Array]:
+        raise AssertionError("a row was asked for")
+        yield
+
+    with pytest.raises(UsageError, match=words), formats.write(tmp_path / f"a{suffix}", None) as sink:
+        sink.write(Strips(gradient().header.resized(height, width), rows()))
+    assert not list(tmp_path.iterdir())

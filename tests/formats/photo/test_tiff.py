@@ -94,3 +94,10 @@ def test_associated_alpha_is_divided_out() -> None:
     unassociated, associated = (struct.pack("<HHIHH", 338, 3, 1, kind, 0) for kind in (2, 1))
     back = load(file.getvalue().replace(unassociated, associated)).pixels.astype(int)
     assert np.abs(back - straight).max() <= 1
+
+
+def test_cmyk_with_more_channels_is_not_read_and_not_damaged(tmp_path: Path) -> None:
+    tifffile = pytest.importorskip("tifffile", reason="tifffile, which writes the file, is not installed")
+    tifffile.imwrite(tmp_path / "a.tif", noise(5), photometric="separated", extrasamples=["unassalpha"])
+    with pytest.raises(UnsupportedFormat, match=r"cannot be read: it has 5 channels, .* save it as RGB first"):
+        load(tmp_path / "a.tif")

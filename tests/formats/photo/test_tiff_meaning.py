@@ -201,6 +201,29 @@ def test_the_shape_that_tifffile_writes_is_the_new_one(tmp_path: Path) -> None:
     assert found == {"shape": [2, 42, 68, 3], "who": "me"}
 
 
+@pytest.mark.parametrize(
+    ("shape", "options", "axes", "expected"),
+    [
+        ((3, 21, 34), {"planarconfig": "separate", "photometric": "rgb"}, "YXS", (42, 68, 3)),
+        ((2, 3, 21, 34), {"planarconfig": "separate", "photometric": "rgb"}, "QYXS", (2, 42, 68, 3)),
+        ((3, 21, 34), {"photometric": "minisblack"}, "QYX", (3, 42, 68)),
+        ((21, 34), {"photometric": "palette"}, "YXS", (42, 68, 3)),
+        ((3, 21, 34), {"photometric": "palette"}, "QYXS", (3, 42, 68, 3)),
+        ((21, 34, 2), {"photometric": "minisblack", "extrasamples": ["unspecified"]}, "YX", (42, 68)),
+        ((21, 34, 4), {"photometric": "separated"}, "YXS", (42, 68, 3)),
+    ],
+)
+def test_tifffile_reads_the_shape_that_the_result_has(
+    shape: tuple[int, ...], options: dict[str, Any], axes: str, expected: tuple[int, ...], tmp_path: Path
+) -> None:
+    if options["photometric"] == "palette":
+        options = options | {"colormap": np.stack([np.arange(256) * each for each in (257, 99, 7)]).astype(np.uint16)}
+    array = np.random.default_rng(0).integers(0, 255, shape, dtype=np.uint8)
+    tifffile.imwrite(tmp_path / "a.tif", array, **options)
+    with tifffile.TiffFile(enlarged(tmp_path / "a.tif")) as file:
+        assert [(each.axes, each.shape, each.kind) for each in file.series] == [(axes, expected, "shaped")]
+
+
 def test_photoshop_resources_keep_what_stays_true(tmp_path: Path) -> None:
     def resource(number: int, data: bytes) -> bytes:
         return b"8BIM" + struct.pack(">HHI", number, 0, len(data)) + data + b"\0" * (len(data) % 2)

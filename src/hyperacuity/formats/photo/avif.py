@@ -32,10 +32,13 @@ HOLDS = Capacity(
 # The default quality.
 QUALITY = 80
 
+# The brand of files with an image sequence.
+_SEQUENCE = b"avis"
+
 
 def read(content: Content) -> PhotoSource:
-    """Open an AVIF file."""
-    return open_source(content, ".avif", _contents)
+    """Open an AVIF file; the copy of an animated one is a WebP, since no encoder for it is installed."""
+    return open_source(content, ".webp" if content.head[8:12] == _SEQUENCE else ".avif", _contents)
 
 
 def inventory(content: Content) -> tuple[Item, ...]:
@@ -52,7 +55,7 @@ def write(path: Path, like: Source | None, *, quality: int | None = None) -> Pho
 
 
 def _contents(raw: Bytes) -> Contents:
-    if raw[8:12] == b"avis":
+    if raw[8:12] == _SEQUENCE:
         return _animation(raw)
     return contents_from(raw)
 
@@ -60,7 +63,7 @@ def _contents(raw: Bytes) -> Contents:
 def _described(raw: Bytes) -> HeifContents:
     """What a file says besides its pixels; the sequence of an animation is not listed, since its frames are read."""
     found = contents_of(raw)
-    if raw[8:12] != b"avis":
+    if raw[8:12] != _SEQUENCE:
         return found
     items = tuple(item for item in found.metadata.items if item.key != "box moov")
     return replace(found, metadata=replace(found.metadata, items=items))

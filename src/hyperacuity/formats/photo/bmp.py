@@ -1,21 +1,23 @@
-"""BMP: decoded by Pillow, encoded here, with 8 bits (grey) or 24; version 5 of the header if there is a profile."""
+"""BMP: decoded by Pillow, or here; encoded here, with 8 bits (grey) or 24; version 5 of the header for a profile."""
 
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
-from hyperacuity.errors import DamagedFile
+from hyperacuity.errors import DamagedFile, UnsupportedFormat
 from hyperacuity.formats.content import Bytes, Content
-from hyperacuity.formats.photo import pillow
+from hyperacuity.formats.photo import bmp_bitfields, pillow
 from hyperacuity.formats.photo.bmp_header import metadata_in
 from hyperacuity.formats.photo.encoder import EncoderInput
 from hyperacuity.formats.photo.sink import PhotoSink
 from hyperacuity.formats.photo.source import Contents, PhotoSource, open_source
+from hyperacuity.formats.photo.upright import upright_image
 from hyperacuity.formats.protocol import UNLIMITED, Capacity, Source
-from hyperacuity.image import Item
+from hyperacuity.image import Image, Item
 
 # Sizes are stored in 32 bits.
 HOLDS = Capacity(name="BMP", nbytes=3_900_000_000, grey=False, metadata={"dpi": UNLIMITED, "icc": UNLIMITED})
@@ -49,7 +51,17 @@ def _contents(raw: Bytes) -> Contents:
     if header >= 40 and struct.unpack("<I", raw[30:34])[0] in (1, 2) and start + size > len(raw):
         # Pillow fills the missing end of run lengths with black.
         raise DamagedFile(f"it is cut short: {len(raw)} of {start + size} bytes are there")
-    return pillow.still(BmpImagePlugin.BmpImageFile, raw, True, metadata_in(raw))
+    try:
+        return pillow.still(BmpImagePlugin.BmpImageFile, raw, True, metadata_in(raw))
+    except UnsupportedFormat:
+        masks = bmp_bitfields.masks_in(raw)
+        if masks is None:
+            raise
+
+    def decode() -> Iterator[Image]:
+        yield upright_image(bmp_bitfields.decoded(raw, masks), len(masks) == 4, metadata_in(raw))
+
+    return Contents(1, None, True, decode)
 
 
 def _encode(job: EncoderInput) -> None:

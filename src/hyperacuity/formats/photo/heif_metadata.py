@@ -98,7 +98,7 @@ def contents_of(data: Bytes) -> HeifContents:
     _add_items(found, heif, data)
     for kind in heif.others:
         name = kind[:4].decode("latin-1") + kind[4:].hex()
-        label = "C2PA manifest" if kind[4:].hex() == _C2PA else f"box {name!r}"
+        label = "C2PA manifest" if kind[4:].hex() == _C2PA else _BOXES.get(kind, f"box {name!r}")
         found.list(f"box {name}", label)
     for kind in heif.groups:
         if kind != b"altr":
@@ -130,6 +130,8 @@ def _is_grey(heif: Heif) -> bool:
     return False
 
 
+# Google's Motion Photo 1.0; Samsung's cameras.
+_BOXES = {b"mpvd": "video of the motion photo", b"sefd": "Samsung blocks"}
 _C2PA = "d8fec3d61b0e483c92975828877ec481"
 
 

@@ -19,7 +19,7 @@ from hyperacuity.formats.photo import gain_map, jpeg_behind, jpeg_resources, vip
 from hyperacuity.formats.photo import metadata as meta
 from hyperacuity.formats.photo.encoder import EncoderInput
 from hyperacuity.formats.photo.jpeg_parts import EXIF, JpegParts, parts_of
-from hyperacuity.formats.photo.jpeg_segments import END, Structure, packed, packed_series
+from hyperacuity.formats.photo.jpeg_segments import END, Structure, packed, packed_series, with_height
 from hyperacuity.formats.photo.limits import check_size
 from hyperacuity.formats.photo.sink import PhotoSink
 from hyperacuity.formats.photo.source import Contents, PhotoSource, open_source
@@ -67,6 +67,7 @@ def write(path: Path, like: Source | None, *, quality: int | None = None) -> Pho
 
 
 def _contents(raw: Bytes, *, strict: bool) -> Contents:
+    raw = with_height(raw)
     found = parts_of(raw)
 
     def decode() -> Iterator[Image]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hyperacuity.errors import DamagedFile
 from hyperacuity.formats.content import Bytes
@@ -20,6 +20,7 @@ MPF = b"MPF\0"
 _ENTRIES = 0xB002
 _PRIMARY, _LARGE_THUMBNAILS = 0x030000, range(0x010001, 0x010010)
 _NAMES = {0x020001: "panorama", 0x020002: "stereo image", 0x020003: "multi-angle image", 0x040000: "original image"}
+_SECOND = "second image"
 _SOMETHING = re.compile(rb"[^\0\xff\s]", re.DOTALL)
 # How the parts begin that stay true, whatever the size of the image.
 _ARCHIVES = {b"PK\3\4": "ZIP archive", b"7z\xbc\xaf": "7-Zip archive", b"Rar!": "RAR archive"}
@@ -45,6 +46,7 @@ def parts(raw: Bytes, end: int, index: Segment | None) -> list[Part]:
     """
     listed = dict(_listed(index)) if index else {}
     found: list[Part] = []
+    images = 1
     blocks = _samsung(raw)
     last = blocks.start if blocks else len(raw)
     at = end
@@ -54,6 +56,9 @@ def parts(raw: Bytes, end: int, index: Segment | None) -> list[Part]:
         if at >= last:
             break
         part = _part(raw, at, last, min([place for place in starts if place > at], default=last), listed.get(at))
+        if part.is_image:
+            images += 1
+            part = replace(part, item=_numbered(part.item, images))
         found.append(part)
         at = part.end
     return [*found, blocks] if blocks else found
@@ -103,13 +108,21 @@ def _part(raw: Bytes, at: int, last: int, following: int, kind: int | None) -> P
         end = min(structure(raw, at).end, last)
         if kind in _LARGE_THUMBNAILS:
             return Part(at, end, Item("thumbnail MPF", "preview"), True)
-        return Part(at, end, Item("image behind the main one", _NAMES.get(kind or 0, "second image")), True)
+        return Part(at, end, Item("image behind the main one", _NAMES.get(kind or 0, _SECOND)), True)
     if head[4:8] == b"ftyp":
         return Part(at, last, Item("video behind the image", "video of the motion photo", "trailer"))
     for mark, label in _ARCHIVES.items():
         if head.startswith(mark):
             return Part(at, last, Item("archive behind the image", label, "trailer"))
     return Part(at, following, Item(f"trailer {head[:4]!r}", f"{following - at} unknown bytes behind the image"))
+
+
+def _numbered(item: Item, number: int) -> Item:
+    """The item of an image with the number of the image in its key, and in its label from the third image on."""
+    if number == 2 or item.key.startswith("thumbnail"):
+        return item
+    kind = "" if item.label == _SECOND else f" ({item.label})"
+    return Item(f"{item.key} {number}", f"image {number} of the file{kind}")
 
 
 def _samsung(raw: Bytes) -> Part | None:

@@ -11,6 +11,7 @@ from hyperacuity.formats.content import Bytes
 
 END = b"\xff\xd9"
 SCAN, COMMENT = 0xDA, 0xFE
+_LINES = 0xDC
 # The content of a segment, whose length has 16 bits and counts itself.
 LONGEST = 65533
 
@@ -66,6 +67,22 @@ def structure(raw: Bytes, start: int = 0) -> Structure:
             exact |= _exact_coefficients(bytes(raw[at + 4 : end]))
     refined = exact is None or len(exact) == 64 * channels
     return Structure(segments, finished, complete, channels, refined)
+
+
+def with_height(raw: Bytes) -> Bytes:
+    """Return a file whose frame states its height; some encoders, such as scanners, state it behind the first scan.
+
+    Source: ITU-T T.81, B.2.5 (DNL).
+    """
+    frame = None
+    for marker, at, end in _walk(raw, 2):
+        if marker in _FRAMES and frame is None:
+            frame = at
+            if raw[at + 5 : at + 7] != b"\0\0":
+                return raw
+        elif marker == _LINES and frame is not None and end - at == 6:
+            return raw[: frame + 5] + raw[at + 4 : at + 6] + raw[frame + 7 :]
+    return raw
 
 
 def _exact_coefficients(scan: bytes) -> set[tuple[int, int]]:

@@ -6,12 +6,11 @@ EXIF is patched in place: makers' notes hold offsets, which stay valid only if n
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
-from fractions import Fraction
 
 from hyperacuity.errors import DamagedFile
+from hyperacuity.formats.photo.exif_numbers import exchange, numbers_of, overwrite
 from hyperacuity.formats.photo.geometry import NO_TURN, Turn
-from hyperacuity.formats.photo.tiff_tags import EXIF, GPS, INTEROP, Directory, Entry, Tiff, joined, tree
+from hyperacuity.formats.photo.tiff_tags import EXIF, GPS, INTEROP, Directory, Tiff, joined, tree
 
 MISFIT = "the ICC profile is damaged or not for such pixels (grey or colour) and is left out"
 
@@ -19,8 +18,6 @@ _ORIENTATION = 274
 # Pixels per unit of the sensor, across and down; place and area of the main subject.
 _FOCAL_PLANE = (41486, 41487)
 _SUBJECTS = (37396, 41492)
-# The greatest LONG.
-_MOST = 0xFFFFFFFF
 # Tags of a TIFF's first page that describe the image and not how its pixels are stored.
 DESCRIPTIVE = frozenset({269, 270, 271, 272, 285, 305, 306, 315, 316, 318, 319, 529, 532, 18246, 18249, 33432})
 DESCRIPTIVE |= frozenset(range(40091, 40096))
@@ -79,12 +76,12 @@ def upright(exif: bytes, turn: Turn = NO_TURN) -> bytes:
         _put(patched, tiff, entries, _ORIENTATION, 1)
     inner = tree(tiff, entries).get(EXIF, {}) if EXIF in entries else {}
     for tag in _SUBJECTS:
-        area = tiff.integers(inner, tag)
+        area = [float(number) for number in numbers_of(tiff, inner, tag)]
         if len(area) >= 2:
-            _overwrite(patched, tiff, inner[tag], turn.subject(area))
+            overwrite(patched, tiff, inner[tag], turn.subject(area))
     if turn.swaps:
-        _exchange(patched, entries, 282, 283)
-        _exchange(patched, inner, *_FOCAL_PLANE)
+        exchange(patched, tiff, entries, 282, 283)
+        exchange(patched, tiff, inner, *_FOCAL_PLANE)
     if following:
         patched[next_at : next_at + 4] = b"\0\0\0\0"
         try:
@@ -121,15 +118,12 @@ def sized(exif: bytes, width: int, height: int, scale: tuple[float, float] = (1,
     if scale == (1, 1):
         return bytes(patched)
     for tag, factor in zip(_FOCAL_PLANE, scale, strict=True):
-        entry = inner.get(tag)
-        if entry is not None and entry.kind == 5 and entry.count == 1:
-            above, below = struct.unpack(tiff.order + "II", entry.raw)
-            patched[entry.at : entry.at + 8] = struct.pack(tiff.order + "II", *_multiplied(above, below, factor))
+        if tag in inner:
+            overwrite(patched, tiff, inner[tag], [number * factor for number in numbers_of(tiff, inner, tag)])
     for tag in _SUBJECTS:
-        factors = (scale[0], scale[1], scale[0], scale[1])
-        scaled = [number * factor for number, factor in zip(tiff.integers(inner, tag), factors, strict=False)]
+        scaled = [number * factor for number, factor in zip(numbers_of(tiff, inner, tag), scale * 2, strict=False)]
         if scaled:
-            _overwrite(patched, tiff, inner[tag], scaled)
+            overwrite(patched, tiff, inner[tag], scaled)
     return bytes(patched)
 
 
@@ -140,34 +134,6 @@ def _put(block: bytearray, tiff: Tiff, entries: Directory, tag: int, value: int)
         short = entry.kind == 3 and value <= 0xFFFF
         stored = struct.pack(tiff.order + ("H2x" if short else "I"), value)
         block[entry.at - 8 : entry.at + 4] = struct.pack(tiff.order + "HHI", tag, 3 if short else 4, 1) + stored
-
-
-def _overwrite(block: bytearray, tiff: Tiff, entry: Entry, numbers: Sequence[float]) -> None:
-    """Write integers over those of an entry, in its type; what the type cannot hold becomes its greatest value."""
-    letter, most = ("H", 0xFFFF) if entry.kind == 3 else ("I", _MOST)
-    if entry.kind in (3, 4) and entry.count == len(numbers):
-        whole = [min(max(round(number), 0), most) for number in numbers]
-        block[entry.at : entry.at + len(entry.raw)] = struct.pack(f"{tiff.order}{len(whole)}{letter}", *whole)
-
-
-def _exchange(block: bytearray, entries: Directory, one: int, other: int) -> None:
-    """Exchange the values of two entries of the same type."""
-    first, second = entries.get(one), entries.get(other)
-    if first and second and len(first.raw) == len(second.raw) and first.kind == second.kind:
-        block[first.at : first.at + len(first.raw)] = second.raw
-        block[second.at : second.at + len(second.raw)] = first.raw
-
-
-def _multiplied(above: int, below: int, factor: float) -> tuple[int, int]:
-    """A fraction times a factor, in 32 bits; its denominator stays if the product is whole."""
-    if not above or not below:
-        return above, below
-    product = Fraction(above) * Fraction(factor).limit_denominator(1_000_000)
-    if product.denominator == 1 and product <= _MOST:
-        return int(product), below
-    fraction = product / below
-    fraction = fraction.limit_denominator(max(1, min(_MOST, int(_MOST / fraction))))
-    return min(fraction.numerator, _MOST), fraction.denominator
 
 
 def profile_fits(icc: bytes, colours: int) -> bool:

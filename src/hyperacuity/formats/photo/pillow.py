@@ -72,7 +72,9 @@ def guarded() -> Iterator[None]:
             if text.startswith("decoder error"):  # a number
                 text = "its pixels cannot be decoded"
             # Pillow raises one type of error for what is unsupported and for what is damaged.
-            raise (UnsupportedFormat if text.startswith("Unsupported") else DamagedFile)(text) from error
+            if text.startswith("Unsupported"):
+                raise UnsupportedFormat(f"its kind is not read ({text}); convert it to PNG or TIFF first") from error
+            raise DamagedFile(text) from error
         finally:
             PIL.Image.MAX_IMAGE_PIXELS = limit
 

@@ -7,6 +7,7 @@ import warnings
 import zlib
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from hyperacuity.formats.photo import metadata as meta
 from hyperacuity.formats.photo import vips
 from hyperacuity.formats.photo.encoder import EncoderInput
 from hyperacuity.formats.photo.limits import check_size
-from hyperacuity.formats.photo.png_chunks import NAME
+from hyperacuity.formats.photo.png_chunks import NAME, with_end
 from hyperacuity.formats.photo.png_frames import Joiner, composed, parse_animation
 from hyperacuity.formats.photo.png_metadata import chunks_of, metadata_in
 from hyperacuity.formats.photo.png_stream import Inserter
@@ -29,6 +30,8 @@ from hyperacuity.image import Image, Item
 HOLDS = Capacity(
     name=NAME,
     depths=(8, 16),
+    # libvips makes no wider or higher image.
+    side=100_000_000,
     alpha=True,
     animated=True,
     metadata=dict.fromkeys(
@@ -39,12 +42,13 @@ HOLDS = Capacity(
 
 def read(content: Content) -> PhotoSource:
     """Open a PNG file."""
-    return open_source(content, ".png", _contents)
+    return open_source(content, ".png", partial(_contents, strict=content.strict))
 
 
 def inventory(content: Content) -> tuple[Item, ...]:
     """List the chunks of the file besides its pixels."""
-    return metadata_in(content.whole())[0].items
+    raw = content.whole()
+    return metadata_in(with_end(raw) or raw)[0].items
 
 
 def write(path: Path, like: Source | None, *, quality: int | None = None) -> PhotoSink:
@@ -55,7 +59,9 @@ def write(path: Path, like: Source | None, *, quality: int | None = None) -> Pho
     return PhotoSink(path, like, quality, HOLDS, _encode, follows=True)
 
 
-def _contents(raw: Bytes) -> Contents:
+def _contents(raw: Bytes, *, strict: bool) -> Contents:
+    ended = None if strict else with_end(raw)
+    raw = raw if ended is None else ended
     if len(raw) < 33:
         raise DamagedFile("it is cut short inside its header")
     if zlib.crc32(raw[12:29]) != struct.unpack(">I", raw[29:33])[0]:
@@ -67,7 +73,7 @@ def _contents(raw: Bytes) -> Contents:
     exif = metadata.exif
     icc = vips.field(head, "icc-profile-data") or metadata.icc
     dpi = metadata.dpi or (meta.dpi(exif) if exif else None)
-    losses = []
+    losses = [] if ended is None else ["its end marker is missing; all its pixels are there"]
     items = metadata.items
     if icc is None and any(item.carrier == "icc" for item in items):  # libpng ignores it without a warning
         losses.append(meta.MISFIT)
@@ -80,9 +86,9 @@ def _contents(raw: Bytes) -> Contents:
     metadata = replace(metadata, icc=icc, dpi=dpi, density_ratio=ratio, items=items)
 
     def still() -> Iterator[Image]:
+        pixels, alpha = vips.pixels_of(vips.loaded("pngload_source", raw, fail_on="error"))
         for loss in losses:
             warnings.warn(LossWarning(loss), stacklevel=2)
-        pixels, alpha = vips.pixels_of(vips.loaded("pngload_source", raw, fail_on="error"))
         yield upright_image(pixels, alpha, metadata)
 
     if animation is None:

@@ -52,6 +52,21 @@ def chunks(data: Bytes) -> Iterator[tuple[bytes, int, int]]:
         at += 12 + length
 
 
+def with_end(data: Bytes) -> bytes | None:
+    """Return a file that lacks only its last chunk, or a part of it, with that chunk; None for any other file.
+
+    Whether all pixels are there is for their decoder to say.
+    """
+    end = chunk(b"IEND", b"")
+    at, pixels = len(SIGNATURE), False
+    while at + 8 <= len(data) and not end.startswith(data[at : at + len(end)]):
+        length, kind = struct.unpack(">I4s", data[at : at + 8])
+        pixels |= kind == b"IDAT"
+        at += 12 + length
+    missing = at <= len(data) < at + len(end) and end.startswith(data[at:])
+    return data[:at] + end if pixels and missing else None
+
+
 def chunk(kind: bytes, content: bytes) -> bytes:
     """Return a chunk with its length and its checksum."""
     return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))

@@ -25,6 +25,7 @@ from hyperacuity.formats.photo.png_chunks import (
     XMP,
     chunk,
     chunks,
+    inflated,
     keyword_of,
     raw_profile,
     raw_profile_chunk,
@@ -72,6 +73,7 @@ class _Found:
     native: bytes = b""
     palette: bytes = b""
     damaged_xmp: bool = False
+    profile: bytes | None = None
 
     def list(self, kind: bytes, label: str, carrier: str | None, name: str = "") -> None:
         """List a chunk."""
@@ -122,7 +124,7 @@ def _add(found: _Found, kind: bytes, content: bytes, head: bytes) -> None:
     """Take one chunk in."""
     kind = SPELLINGS.get(kind, kind)
     if kind == b"iCCP":
-        found.list(kind, "ICC profile", "icc")
+        _list_profile(found, content)
     elif kind == b"eXIf":
         found.take(kind, "EXIF", "exif", meta.unprefixed(content))
     elif kind in TEXT:
@@ -144,6 +146,16 @@ def _add(found: _Found, kind: bytes, content: bytes, head: bytes) -> None:
         found.list(kind, f"private chunk {kind.decode('latin-1')}", "native")
     else:
         found.list(kind, f"private chunk {kind.decode('latin-1')}", None)
+
+
+def _list_profile(found: _Found, content: bytes) -> None:
+    """List a profile, which the decoder reads; of several, that is the first."""
+    profile = inflated(content.partition(b"\0")[2][1:])
+    if found.profile is None:
+        found.profile = profile
+        found.list(b"iCCP", "ICC profile", "icc")
+    elif profile != found.profile:
+        found.list(b"iCCP", "second ICC profile", None, "second")
 
 
 def _add_text(found: _Found, kind: bytes, content: bytes) -> None:
@@ -249,7 +261,8 @@ def chunks_of(metadata: Metadata, header: Header) -> bytes:
         header: The header of the image as it is written.
     """
     block = _colour_chunks(metadata.colour) if metadata.colour else b""
-    if metadata.dpi:
+    uneven = metadata.density_ratio is not None and len(set(metadata.density_ratio)) == 2
+    if metadata.dpi and not uneven:  # the chunk holds one of the two, and EXIF may hold the resolution
         # The specification ends at 2^31 - 1, and images of electron microscopes do not.
         per_metre = (min(round(number / 0.0254), 2**32 - 1) for number in metadata.dpi)
         block += chunk(b"pHYs", struct.pack(">IIB", *per_metre, 1))

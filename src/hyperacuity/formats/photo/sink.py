@@ -95,6 +95,7 @@ class PhotoSink:
         stored = fitting.stored_header(self._holds, header)
         if self._pages and not self._holds.mixed:
             self._check_like_the_first(stored)
+        self._spool.check_room(stored)
         same = self._like is not None and self._like.suffix == self.path.suffix.lower()
         losses = fitting.lost_pixels(self._holds, header, same_format=same)
         for loss in losses + fitting.lost_metadata(self._holds, header):

@@ -9,6 +9,7 @@ import contextlib
 import contextvars
 import itertools
 import os
+import shutil
 import struct
 import sys
 import threading
@@ -212,6 +213,19 @@ class Spool:
         self._file: Partial | None = None
         self._end = 0
 
+    def check_room(self, header: Header) -> None:
+        """Raise `UsageError` if the rows of one more image will not fit into memory, and not onto the disk either."""
+        if self._fits(header):
+            return
+        with contextlib.suppress(OSError):
+            free = shutil.disk_usage(self._path.resolve().parent).free
+            if header.nbytes > free:
+                wanted, left = (f"{count / 2**30:.1f} GiB" for count in (header.nbytes, free))
+                raise UsageError(
+                    f"{self._path}: {header.width} × {header.height} pixels take {wanted} on its disk while they are "
+                    f"encoded, and {left} are free; free some space or ask for a smaller result"
+                )
+
     def add(self, header: Header, rows: Iterator[Array], follow: Callable[[Page], None] | None = None) -> Page:
         """Take in the rows of one image.
 
@@ -246,8 +260,12 @@ class Spool:
         self._end += header.nbytes
         return Page(header, None, self._file.name, start)
 
+    def _fits(self, header: Header) -> bool:
+        """Whether one more image stays within the memory that is set aside for rows."""
+        return self._used + header.nbytes <= (MEMORY if self._most is None else self._most)
+
     def _memory(self, header: Header) -> Array | None:
-        if self._used + header.nbytes > (MEMORY if self._most is None else self._most):
+        if not self._fits(header):
             return None
         try:
             pixels = np.empty(header.shape, header.dtype)

@@ -17,6 +17,7 @@ from hyperacuity.formats.photo.tiff_meaning import (
     IPTC,
     OME,
     PHOTOSHOP,
+    SEPARATE,
     XMP,
     fraction,
     program_of,
@@ -99,8 +100,10 @@ def _from_native(native: Native, header: Header, order: str, program: str | None
     scale = Fraction(header.width, width), Fraction(header.height, height)
     if source.order != order:
         entries = {tag: entry.swapped() for tag, entry in entries.items()}
+    separate = SEPARATE in entries
     if DESCRIPTION in entries:
-        entries[DESCRIPTION] = text(_description(entries[DESCRIPTION].raw.rstrip(b"\0"), header, (height, width), name))
+        raw = entries[DESCRIPTION].raw.rstrip(b"\0")
+        entries[DESCRIPTION] = text(_description(raw, header, (height, width), separate, name))
     if PHOTOSHOP in entries:
         resources = photoshop.enlarged(entries[PHOTOSHOP].raw, scale)
         entries[PHOTOSHOP] = replace(entries[PHOTOSHOP], raw=resources, count=len(resources))
@@ -109,10 +112,10 @@ def _from_native(native: Native, header: Header, order: str, program: str | None
             dots = fraction(entries.get(tag), order)
             if dots is not None:
                 entries[tag] = _rational(order, dots * times)
-    return {tag: entry for tag, entry in entries.items() if tag not in (256, 257)}
+    return {tag: entry for tag, entry in entries.items() if tag not in (256, 257, SEPARATE)}
 
 
-def _description(raw: bytes, header: Header, before: tuple[int, int], name: str) -> bytes:
+def _description(raw: bytes, header: Header, before: tuple[int, int], separate: bool, name: str) -> bytes:
     """A description that states sizes, for the new one."""
     scale = Fraction(header.width, before[1]), Fraction(header.height, before[0])
     if imagej.accepts(raw):
@@ -120,7 +123,7 @@ def _description(raw: bytes, header: Header, before: tuple[int, int], name: str)
     if ome.accepts(raw):
         return ome.enlarged(raw, header, scale, name)
     shape = shape_in(raw)
-    return _reshaped(shape, before, header) if shape else raw
+    return _reshaped(shape, before, separate, header) if shape else raw
 
 
 def _scaled(program: str | None, entries: Directory, order: str) -> bool:
@@ -139,15 +142,17 @@ def _rational(order: str, value: Fraction) -> Entry:
     return Entry(5, 1, struct.pack(order + "II", min(value.numerator, _LARGEST), value.denominator), 0)
 
 
-def _reshaped(content: dict[str, Any], before: tuple[int, int], header: Header) -> bytes:
-    """The description of tifffile with the new shape: the last two or three axes are rows, columns and channels."""
+def _reshaped(content: dict[str, Any], before: tuple[int, int], separate: bool, header: Header) -> bytes:
+    """The description of tifffile with the new shape, whose last axes are rows, columns and channels.
+
+    In the old one the channels may come before the rows, if the file holds them `separate`.
+    """
     # Each page has a directory now, also where the source had one for all.
     content = {key: value for key, value in content.items() if key != "truncated"}
     shape = list(content["shape"])
     at = next((len(shape) - n for n in (2, 3) if tuple(shape[len(shape) - n :][:2]) == before), None)
     if at is None:
         return b""
-    shape[at : at + 2] = [header.height, header.width]
-    if at + 2 < len(shape):
-        shape[at + 2] = header.channels
-    return json.dumps(content | {"shape": shape}).encode()
+    pages = shape[: at - 1] if separate and at == len(shape) - 2 and at else shape[:at]
+    channels = [header.channels] if header.channels > 1 else []
+    return json.dumps(content | {"shape": [*pages, header.height, header.width, *channels]}).encode()

@@ -21,6 +21,8 @@ FORMAT = "TIFF"
 DESCRIPTION, XMP, IPTC, PHOTOSHOP, ICC = 270, 700, 33723, 34377, 34675
 RESOLUTION = (282, 283, 296)
 _PAGE_OF_SEVERAL, _ORIENTATION = 254, 274
+# Whether the channels of an image are stored one after another; descriptions of arrays depend on it.
+SEPARATE = 284
 IMAGEJ, OME = "ImageJ's calibration", "OME metadata"
 
 # Tags that state how the pixels are stored, and those of other directories.
@@ -211,13 +213,15 @@ def _add_imagej(found: _Found, tiff: Tiff, page: Directory, key: str) -> None:
 
 
 def _native(tiff: Tiff, page: Directory, kept: Directory, turned: bool) -> Native:
-    """The tags as a TIFF structure, in the file's byte order, with the size that they belong to."""
+    """The tags as a TIFF structure, in the file's byte order, with the size and the layout that they belong to."""
     height, width = tiff.integer(page, 257, 0), tiff.integer(page, 256, 0)
     if turned:
         height, width = width, height
         exchanged = {282: kept.get(283), 283: kept.get(282)}
         kept = {tag: e for tag, e in kept.items() if tag not in exchanged} | {t: e for t, e in exchanged.items() if e}
     kept = kept | {256: number(tiff.order, width), 257: number(tiff.order, height)}
+    if tiff.integer(page, SEPARATE, 1) == 2:
+        kept = kept | {SEPARATE: number(tiff.order, 2)}
     head = struct.pack(tiff.order + "2sHI", b"II" if tiff.order == "<" else b"MM", 42, 8)
     return Native(FORMAT, head + packed(kept, 8, tiff.order))
 

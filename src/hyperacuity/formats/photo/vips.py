@@ -53,7 +53,10 @@ def pixels_of(image: Any) -> tuple[Array, bool]:
     """
     if image.interpretation == "cmyk":
         if image.bands > 4:
-            raise UnsupportedFormat(f"it has {image.bands} channels of ink; only CMYK is supported")
+            raise UnsupportedFormat(
+                f"it has {image.bands} channels, and CMYK is read with four, without alpha or more inks; save it as "
+                "RGB first"
+            )
         # The file's CMYK profile, or else libvips' generic one.
         depth = 16 if image.format == "ushort" else 8
         image = image.icc_transform("srgb", embedded=True, input_profile="cmyk", intent="relative", depth=depth)
