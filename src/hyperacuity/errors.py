@@ -206,7 +206,7 @@ class BadOutput(HyperacuityError):
 
 
 class Unreachable(HyperacuityError, ConnectionError):
-    """A camera, a stream, or the receiver of our stream does not answer or has disconnected."""
+    """A camera, a stream, the receiver of our stream, or a store of files does not answer or has disconnected."""
 
 
 class MissingDependency(HyperacuityError, ImportError):

@@ -117,7 +117,8 @@ class FailingProxy:
     Args:
         url: Of the server.
         fails: Given the count of requests and the method, returns "503" (the server does not see the request), "lost"
-            (the server does, but the client gets 503), or "".
+            (the server does, but the client gets 503), "gone" (the connection ends), "silent" (no answer until the proxy
+            is closed), or "".
 
     Attributes:
         url: Of the proxy.
@@ -125,7 +126,7 @@ class FailingProxy:
     """
 
     def __init__(self, url: str, fails: Callable[[int, str], str]) -> None:
-        self.failed = 0
+        self.failed, self._closed = 0, threading.Event()
         host = url.removeprefix("http://")
         count = itertools.count()
         proxy = self
@@ -136,6 +137,11 @@ class FailingProxy:
             def _pass_on(self) -> None:
                 body = _body(self)
                 failure = fails(next(count), self.command)
+                if failure in ("gone", "silent"):
+                    proxy.failed += 1
+                    proxy._closed.wait(0 if failure == "gone" else None)
+                    self.close_connection = True
+                    return
                 if failure != "503":
                     answer, content = _ask(host, self.command, self.path, dict(self.headers), body)
                 if failure:
@@ -166,6 +172,7 @@ class FailingProxy:
         self._thread.start()
 
     def close(self) -> None:
+        self._closed.set()
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()

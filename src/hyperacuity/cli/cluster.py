@@ -15,7 +15,7 @@ from hyperacuity.cli import upscale
 from hyperacuity.cli.options import COMPUTE, Json, Quiet
 from hyperacuity.cli.streams import escape_unprintable, print_line
 from hyperacuity.cli.wording import describe, printed_warnings
-from hyperacuity.errors import UsageError
+from hyperacuity.errors import Unreachable, UsageError
 
 if typing.TYPE_CHECKING:
     from hyperacuity.cluster.driving import RunSummary
@@ -270,6 +270,8 @@ def _drive(location: str, on: str, settings: RunSettings, *, as_json: bool, quie
             summary = run_plan(plan, TABLE[on], settings, interruption.stop, show)
         except Stopped:
             return interruption.code
+        except Unreachable as error:
+            raise Unreachable(f"{error.message}; what is done stays, and the same command resumes") from error
         count = len(plan)
     _summarise(summary, count, as_json=as_json)
     return 1 if summary.failed else 0

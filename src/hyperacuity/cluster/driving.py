@@ -10,6 +10,8 @@ from hyperacuity.cluster.leases import LeaseRecord
 from hyperacuity.cluster.manifest import Plan
 from hyperacuity.cluster.runners.protocol import DONE, FAILED, HELD, LOST, STOPPED, Report, Runner, RunSettings
 from hyperacuity.cluster.work import MOST_LOST, is_done, poisoned
+from hyperacuity.errors import Unreachable
+from hyperacuity.stores import open_store
 from hyperacuity.task import Message, Outcome, Stop, Stopped
 
 # Seconds to wait for tasks that another run works on, at most.
@@ -52,6 +54,7 @@ def run_plan(
 
     Raises:
         Stopped: `stop` was set. What is done stays.
+        Unreachable: A store did not answer for longer than `HYPERACUITY_STORE_PATIENCE`. What is done stays.
         HyperacuityError: The store or the runner fails.
     """
     settings, stop, summary = settings or RunSettings(), stop or Stop(), RunSummary()
@@ -94,8 +97,10 @@ def _run_level(
             left.discard(report.number)
             if report.state == LOST:
                 lost[report.number] += 1
+                if report.unreachable:
+                    _check_stores(plan, report)
                 if lost[report.number] > MOST_LOST:
-                    report = poisoned(plan.task(report.number), lost[report.number])
+                    report = poisoned(plan.task(report.number), lost[report.number], report.reason)
             if report.state in (LOST, HELD, STOPPED):
                 again.append(report.number)
             if report.state == FAILED:
@@ -107,6 +112,13 @@ def _run_level(
         if numbers and all(not lost[number] for number in numbers) and stop.wait(_pause(settings)):
             raise Stopped
     return failed
+
+
+def _check_stores(plan: Plan, report: Report) -> None:
+    """Raise `Unreachable` if this machine does not reach the plan or the results either: no task could be done."""
+    for location in (plan.location, *(file.target for file in plan.task(report.number).files[:1])):
+        if not open_store(location).answers(location):
+            raise Unreachable(report.reason)
 
 
 def _forget_failures(plan: Plan) -> None:
