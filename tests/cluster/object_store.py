@@ -117,8 +117,8 @@ class FailingProxy:
     Args:
         url: Of the server.
         fails: Given the count of requests and the method, returns "503" (the server does not see the request), "lost"
-            (the server does, but the client gets 503), "gone" (the connection ends), "silent" (no answer until the proxy
-            is closed), or "".
+            (the server does, but the client gets 503), "gone" (the connection ends), "silent" (no answer until the
+            proxy is closed), or "".
 
     Attributes:
         url: Of the proxy.

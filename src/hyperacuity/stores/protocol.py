@@ -29,8 +29,8 @@ class Entry:
 class Store(ABC):
     """Files by their locations. What is written is there completely or not at all.
 
-    All methods but `answers` raise `UsageError` if the store refuses (permission, full, read-only), and `Unreachable` if
-    it does not answer in a time that `HYPERACUITY_STORE_PATIENCE` sets.
+    All methods but `answers` raise `UsageError` if the store refuses (permission, full, read-only), and `Unreachable`
+    if it does not answer in a time that `HYPERACUITY_STORE_PATIENCE` sets.
 
     Attributes:
         local: Whether locations are paths that every library can open.
