@@ -100,6 +100,20 @@ def test_a_task_that_kills_every_worker_is_named_and_the_rest_is_done(
     assert sorted(files_below(tmp_path / "out")) == ["0.png", "2.png", "3.png"]
 
 
+def test_a_damaged_file_is_tried_once_in_each_run(tasks: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    damaged = tmp_path / "in" / "1.png"
+    whole, times = damaged.read_bytes(), os.stat(damaged)
+    damaged.write_bytes(whole[:-40] + bytes(40))
+    os.utime(damaged, ns=(times.st_atime_ns, times.st_mtime_ns))  # it counts as unchanged
+    customise(monkeypatch, tmp_path, "(folder / 'tried').open('a').write(str(task.number))")
+    for runs in (1, 2):
+        summary = run_here(tasks)
+        assert [report.number for report in summary.failed] == [1]
+        assert "1.png is damaged" in str(summary.failed[0].outcomes[0].error)
+        assert (tmp_path / "tried").read_text().count("1") == runs
+    assert sorted(files_below(tmp_path / "out")) == ["0.png", "2.png", "3.png"]
+
+
 def test_a_stop_gives_back_what_runs_and_the_next_run_resumes(
     tasks: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -116,6 +116,27 @@ def test_a_store_that_fails_at_every_tenth_request_changes_nothing(
         proxy.close()
 
 
+def test_a_slow_store_changes_nothing(s3: str, s3_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = write_images(tmp_path / "in")
+    on_one_machine(str(source), f"{tmp_path / 'one'}/")
+    proxy = FailingProxy(s3_server, lambda count, method: "slow" if count % 5 == 4 else "")
+    try:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.url)
+        forget_stores()
+        upload(source, f"{s3}/in")
+        planned(f"{s3}/in/", f"{s3}/out", f"{s3}/plan")
+        assert {each.state for each in work_all(f"{s3}/plan")} == {DONE}
+        assert download(f"{s3}/out", tmp_path / "many") == files_below(tmp_path / "one")
+        assert proxy.failed >= 5
+    finally:
+        proxy.close()
+
+
+def test_an_empty_folder_of_objects_is_an_error(s3: str) -> None:
+    with pytest.raises(UsageError, match="there is no"):
+        planned(f"{s3}/in/", f"{s3}/out", f"{s3}/plan")
+
+
 @pytest.mark.parametrize("failure", ["503", "gone", "silent"])
 def test_a_store_that_does_not_answer_is_named(
     s3: str, s3_server: str, monkeypatch: pytest.MonkeyPatch, failure: str
