@@ -132,9 +132,13 @@ def _forget_failures(plan: Plan) -> None:
 
 
 def _tidy(plan: Plan) -> None:
-    """Remove what killed workers left in the store, now that all results are there."""
-    for name in plan.store.list(plan.state("parts")):
-        plan.store.remove(plan.state("parts", name))
+    """Remove what killed workers left in the store, now that all results are there.
+
+    A worker may have died after it put the result in its place, and before it removed its lease.
+    """
+    for folder in ("parts", "leases"):
+        for name in plan.store.list(plan.state(folder)):
+            plan.store.remove(plan.state(folder, name))
     for folder in ("parts", "leases", "failed", "clock"):
         plan.store.sweep(plan.state(folder))
 
