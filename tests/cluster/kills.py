@@ -183,7 +183,7 @@ def play(
         killed = False
         while driver.poll() is None and not killed:
             killed = kill(played, driver, chance)
-            time.sleep(0 if killed else 0.02)
+            time.sleep(0 if killed else 0.1)
         moment = time.monotonic() - begun
         if not killed:  # it was faster than the one before
             driver.wait()
