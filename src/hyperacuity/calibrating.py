@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hyperacuity import formats
+from hyperacuity.counting import counted
 from hyperacuity.errors import UsageError
 from hyperacuity.image import Image
 from hyperacuity.resize import resize
@@ -85,5 +86,5 @@ def calibrate(
         np.concatenate(predicted),
         np.concatenate(errors),
         model=name,
-        data=data or f"{len(predicted)} images",
+        data=data or counted(len(predicted), "image"),
     )

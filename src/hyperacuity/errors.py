@@ -7,7 +7,7 @@
     ├── DamagedFile (ValueError)         the file is broken or cut short, or its name promises another format
     ├── WeightsError                     a model file that cannot be trusted or used
     ├── BadOutput                        the output of a network is not credible
-    ├── Unreachable (ConnectionError)    a camera, a stream or the receiver of our stream does not answer
+    ├── Unreachable (ConnectionError)    a camera, a stream, its receiver or a store does not answer
     ├── MissingDependency (ImportError)  an optional package is not installed
     └── OutOfMemory (MemoryError)        not even the smallest piece of work fits
     HyperacuityWarning (UserWarning)     the work continues, but the user should know something
@@ -206,7 +206,7 @@ class BadOutput(HyperacuityError):
 
 
 class Unreachable(HyperacuityError, ConnectionError):
-    """A camera, a stream, or the receiver of our stream does not answer or has disconnected."""
+    """A camera, a stream, the receiver of our stream, or a store of files does not answer or has disconnected."""
 
 
 class MissingDependency(HyperacuityError, ImportError):

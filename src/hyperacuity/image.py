@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from hyperacuity.counting import counted
 from hyperacuity.errors import DamagedFile, UsageError
 
 if TYPE_CHECKING:
@@ -274,7 +275,7 @@ class Strips:
                 pixels[top : top + len(strip)] = strip
             top += len(strip)
         if top != self.header.height:
-            raise DamagedFile(f"the image has {self.header.height} rows, but {top} arrived")
+            raise DamagedFile(f"the image has {counted(self.header.height, 'row')}, but {top} arrived")
         return Image(self.header, pixels)
 
 

@@ -35,10 +35,10 @@ def test_the_names_of_runners_and_kinds_are_those_of_their_tables() -> None:
 
 def test_a_plan_is_made_and_run(folder: Path) -> None:
     made = run("cluster", "plan", "in", "-o", "out", "-n", "bicubic", "-s", "3", "--plan", "plan", folder=folder)
-    assert made.stdout == "2 files, 1 tasks (1 files)\nrun them with: hyperacuity cluster run plan\n"
+    assert made.stdout == "2 files, 1 task (1 files)\nrun them with: hyperacuity cluster run plan\n"
     done = run("cluster", "run", "plan", "--workers", "1", folder=folder)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.splitlines()[-1] == "1 of 1 tasks are done"
+    assert done.stdout.splitlines()[-1] == "1 of 1 task is done"
     with Image.open(folder / "out" / "1.png") as image:
         assert image.size == (27, 27)
     again = run("cluster", "resume", "plan", "--json", folder=folder)
@@ -47,7 +47,7 @@ def test_a_plan_is_made_and_run(folder: Path) -> None:
 
 def test_one_task_is_worked_on_by_number_or_as_the_next(folder: Path) -> None:
     plan(folder)
-    assert run("cluster", "status", "plan", folder=folder).stdout == "1 tasks: 0 done, 0 running, 0 failed, 1 left\n"
+    assert run("cluster", "status", "plan", folder=folder).stdout == "1 task: 0 done, 0 running, 0 failed, 1 left\n"
     done = run("cluster", "work", "plan", "--task", "0", folder=folder)
     assert (done.returncode, done.stdout) == (0, "task 0: done\n")
     none = run("cluster", "work", "plan", "--next", folder=folder)
@@ -66,7 +66,7 @@ def test_a_damaged_file_is_named_and_is_not_hidden_by_success(folder: Path) -> N
     assert (folder / "out" / "1.png").exists()
     assert run("cluster", "work", "plan", "--task", "0", folder=folder).returncode == 1
     found = run("cluster", "status", "plan", folder=folder)
-    assert found.stdout.startswith("1 tasks: 0 done, 0 running, 1 failed, 0 left")
+    assert found.stdout.startswith("1 task: 0 done, 0 running, 1 failed, 0 left")
 
 
 @pytest.mark.parametrize(

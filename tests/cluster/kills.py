@@ -9,7 +9,7 @@ import random
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +17,7 @@ import psutil
 
 from hyperacuity.cluster import planning
 from hyperacuity.cluster.manifest import MANIFEST, Plan
+from hyperacuity.cluster.spool import sweep_spool
 from hyperacuity.stores import open_store
 from tests.cluster.images import written
 from tests.cluster.plans import files_below, lossless, on_one_machine, planned, template
@@ -128,10 +129,16 @@ class Round:
                 ended.add(number)
         redone = len(begun) - len(set(begun))
         assert redone <= _AT_ONCE, self.events()
-        spools = [path for path in (self.folder / "spool").glob("*") if path.is_dir()]
-        resumed = not self.events()[-1].startswith("killed")
-        assert not (spools and resumed), spools
+        self._check_spool()
         return done, running, redone
+
+    def _check_spool(self) -> None:
+        """Check that the next task on this machine removes what killed workers left, once they have ended."""
+        end = time.monotonic() + _PATIENCE
+        while left := [path for path in (self.folder / "spool").glob("*") if path.is_dir()]:
+            assert time.monotonic() < end, left
+            sweep_spool(self.folder / "spool")
+            time.sleep(0.05)
 
     @property
     def _remote(self) -> bool:
@@ -176,7 +183,7 @@ def play(
         killed = False
         while driver.poll() is None and not killed:
             killed = kill(played, driver, chance)
-            time.sleep(0 if killed else 0.02)
+            time.sleep(0 if killed else 0.1)
         moment = time.monotonic() - begun
         if not killed:  # it was faster than the one before
             driver.wait()
@@ -238,12 +245,11 @@ def kill_one(processes: list[psutil.Process], chance: random.Random) -> bool:
     return False
 
 
-def with_words(*words: str) -> list[psutil.Process]:
-    """The processes in whose command lines all these words are."""
+def running_command(words: str, processes: Iterable[psutil.Process]) -> list[psutil.Process]:
+    """Those of some processes in whose command line these words are."""
     found = []
-    for each in psutil.process_iter():
+    for each in processes:
         with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
-            line = " ".join(each.cmdline())
-            if each.pid != os.getpid() and all(word in line for word in words):
+            if each.pid != os.getpid() and words in " ".join(each.cmdline()):
                 found.append(each)
     return found

@@ -21,6 +21,8 @@ KEYS = {"AWS_ACCESS_KEY_ID": "testkey", "AWS_SECRET_ACCESS_KEY": "test-secret-01
 READER = {"AWS_ACCESS_KEY_ID": "readkey", "AWS_SECRET_ACCESS_KEY": "read-secret-0123"}
 # Seconds for the server to begin; a busy machine needs many times the usual 6.
 _PATIENCE = 180
+# Seconds by which the proxy delays a slow answer.
+_DELAY = 0.5
 _PORTS = ("master.port", "master.port.grpc", "volume.port", "volume.port.grpc", "filer.port", "filer.port.grpc")
 
 
@@ -117,15 +119,16 @@ class FailingProxy:
     Args:
         url: Of the server.
         fails: Given the count of requests and the method, returns "503" (the server does not see the request), "lost"
-            (the server does, but the client gets 503), or "".
+            (the server does, but the client gets 503), "gone" (the connection ends), "silent" (no answer until the
+            proxy is closed), "slow" (it answers later), or "".
 
     Attributes:
         url: Of the proxy.
-        failed: How many requests failed.
+        failed: How many requests failed, or were slow.
     """
 
     def __init__(self, url: str, fails: Callable[[int, str], str]) -> None:
-        self.failed = 0
+        self.failed, self._closed = 0, threading.Event()
         host = url.removeprefix("http://")
         count = itertools.count()
         proxy = self
@@ -136,6 +139,15 @@ class FailingProxy:
             def _pass_on(self) -> None:
                 body = _body(self)
                 failure = fails(next(count), self.command)
+                if failure in ("gone", "silent"):
+                    proxy.failed += 1
+                    proxy._closed.wait(0 if failure == "gone" else None)
+                    self.close_connection = True
+                    return
+                if failure == "slow":
+                    proxy.failed += 1
+                    proxy._closed.wait(_DELAY)
+                    failure = ""
                 if failure != "503":
                     answer, content = _ask(host, self.command, self.path, dict(self.headers), body)
                 if failure:
@@ -166,6 +178,7 @@ class FailingProxy:
         self._thread.start()
 
     def close(self) -> None:
+        self._closed.set()
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()

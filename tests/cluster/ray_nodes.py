@@ -87,7 +87,7 @@ def _ask(process: subprocess.Popen[str], command: str) -> str:
 
 
 def _serve(commands: IO[str], answers: IO[str]) -> None:
-    more: dict[str, Any] = {"object_store_memory": 80 << 20, "include_dashboard": False}
+    more: dict[str, Any] = {"object_store_memory": 80 << 20, "include_dashboard": False, "include_log_monitor": False}
     cluster, nodes = _start(more)
     try:
         for line in commands:

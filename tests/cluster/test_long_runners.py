@@ -21,7 +21,7 @@ pytest.importorskip("av")
 
 from tests.cluster import ray_nodes, slurm
 from tests.cluster.images import written
-from tests.cluster.kills import SEEDS, Round, Sources, command, environment, kill_one, play, with_words
+from tests.cluster.kills import SEEDS, Round, Sources, command, environment, kill_one, play, running_command
 
 pytestmark = [pytest.mark.long, pytest.mark.cluster]
 
@@ -73,7 +73,7 @@ def test_a_kill_in_slurm_loses_nothing(
 
     def kill(played: Round, driver: subprocess.Popen[bytes], chance: random.Random) -> bool:
         if victim == "worker":
-            return kill_one(with_words("cluster work", played.location), chance)
+            return kill_one(running_command(f"cluster work {played.location}", psutil.process_iter()), chance)
         if victim == "driver":
             driver.kill()
         elif victim == "head":
@@ -90,11 +90,11 @@ def test_a_kill_in_slurm_loses_nothing(
             cluster.start("slurmctld")
         elif victim == "node":  # what the controller finds by itself after SlurmdTimeout
             cluster.call("scontrol", "update", "NodeName=n1", "State=DOWN", "Reason=killed")
-        # A controller that forgot its newest jobs finds them on the nodes, and drains these until they are resumed.
+        # A controller that forgot its newest jobs, or whose node was late, drains nodes until they are resumed.
         while driver.poll() is None:
             with contextlib.suppress(subprocess.CalledProcessError):
-                if victim == "head" and "drain" in cluster.call("sinfo", "--noheader", "--format=%T"):
-                    cluster.call("scontrol", "update", "NodeName=n1,n2", "State=RESUME")
+                if victim != "node" and "drain" in cluster.call("sinfo", "--noheader", "--format=%T"):
+                    cluster.resume()
             time.sleep(0.5)
         if victim == "node":
             cluster.start("n1")
@@ -154,14 +154,14 @@ def test_a_kill_in_ray_loses_nothing(
         return Round(ray_sources, tmp_path / str(attempt), words, nodes.environment)
 
     def kill(played: Round, driver: subprocess.Popen[bytes], chance: random.Random) -> bool:
+        below = psutil.Process(ray_cluster.nodes.process.pid).children(recursive=True)
         if victim == "worker":
-            return kill_one(with_words("ray::_work"), chance)
+            return kill_one(running_command("ray::_work", below), chance)
         if victim == "driver":
             driver.kill()
         elif victim == "node":
             ray_cluster.nodes.ask("kill")
         else:
-            below = psutil.Process(ray_cluster.nodes.process.pid).children(recursive=True)
             kill_all([each for each in below if "gcs_server" in each.name()])
         return True
 

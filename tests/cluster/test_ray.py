@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from hyperacuity.cluster.runners import ray
+from hyperacuity.cluster.runners.protocol import FAILED, Report, RunSettings
 from hyperacuity.cluster.work import is_done
 from hyperacuity.size import Size
 from hyperacuity.task import Options
@@ -65,3 +67,15 @@ def test_a_cluster_that_does_not_answer_is_an_error(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-m", "hyperacuity", *command], capture_output=True, text=True)
     assert done.returncode == 1
     assert "the Ray cluster at 127.0.0.1:1 does not answer" in done.stderr
+
+
+def test_a_node_with_another_version_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What runs on a node; it does not import Ray."""
+    plan, _ = planned([written(tmp_path / "a.png")], tmp_path / "b.png", tmp_path / "plan", FAST, Size(2))
+    plan.close()
+    monkeypatch.setattr("hyperacuity.__version__", "9.9")
+    monkeypatch.setattr(ray, "_worker", {})
+    report = Report.from_json(ray._work(str(tmp_path / "plan"), RunSettings().to_json(), 0))
+    assert report.state == FAILED
+    assert "all machines and the plan need the same version" in str(report.outcomes[0].error)
+    assert not (tmp_path / "b.png").exists()

@@ -14,7 +14,8 @@ import pytest
 
 from hyperacuity.cluster import driving
 from hyperacuity.cluster.driving import RunSummary, run_plan
-from hyperacuity.cluster.manifest import Plan
+from hyperacuity.cluster.leases import claim
+from hyperacuity.cluster.manifest import MANIFEST, Plan
 from hyperacuity.cluster.progress import look
 from hyperacuity.cluster.runners import local
 from hyperacuity.cluster.runners.protocol import DONE, Report, RunSettings
@@ -97,6 +98,29 @@ def test_a_task_that_kills_every_worker_is_named_and_the_rest_is_done(
     ((report,), (outcome,)) = summary.failed, summary.failed[0].outcomes
     assert (report.number, outcome.source) == (1, str(tmp_path / "in" / "1.png"))
     assert "workers were lost" in str(outcome.error)
+    assert sorted(files_below(tmp_path / "out")) == ["0.png", "2.png", "3.png"]
+
+
+def test_leases_of_workers_that_died_after_their_result_are_removed(tasks: str, tmp_path: Path) -> None:
+    run_here(tasks)
+    with Plan(tasks) as plan:
+        assert claim(plan, 0, "elsewhere:1:a", 3600) is not None
+    assert run_here(tasks).before == COUNT
+    assert set(files_below(Path(tasks))) == {MANIFEST}
+    assert_whole(tmp_path)
+
+
+def test_a_damaged_file_is_tried_once_in_each_run(tasks: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    damaged = tmp_path / "in" / "1.png"
+    whole, times = damaged.read_bytes(), os.stat(damaged)
+    damaged.write_bytes(whole[:-40] + bytes(40))
+    os.utime(damaged, ns=(times.st_atime_ns, times.st_mtime_ns))  # it counts as unchanged
+    customise(monkeypatch, tmp_path, "(folder / 'tried').open('a').write(str(task.number))")
+    for runs in (1, 2):
+        summary = run_here(tasks)
+        assert [report.number for report in summary.failed] == [1]
+        assert "1.png is damaged" in str(summary.failed[0].outcomes[0].error)
+        assert (tmp_path / "tried").read_text().count("1") == runs
     assert sorted(files_below(tmp_path / "out")) == ["0.png", "2.png", "3.png"]
 
 

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from hyperacuity.cluster import planning
 from hyperacuity.cluster.manifest import MANIFEST, Plan
 from hyperacuity.cluster.runners.protocol import DONE
 from hyperacuity.errors import Unreachable, UsageError
 from hyperacuity.stores import join, open_store
+from hyperacuity.stores.remote import PATIENCE_VARIABLE
 from tests.cluster.conftest import forget_stores
 from tests.cluster.object_store import KEYS, READER, FailingProxy
 from tests.cluster.plans import files_below, lossless, on_one_machine, planned, template, work_all
 from tests.cluster.test_files import write_images
+from tests.cluster.test_running import customise
 from tests.video.videos import make, moving_frames
 
 pytestmark = pytest.mark.cluster
@@ -110,23 +116,76 @@ def test_a_store_that_fails_at_every_tenth_request_changes_nothing(
         proxy.close()
 
 
-def test_a_store_that_does_not_answer_is_named(s3: str, s3_server: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    import s3fs
-
-    from hyperacuity.stores import remote
-
-    monkeypatch.setattr(remote, "_TRIES", 2)
-    monkeypatch.setattr(s3fs.S3FileSystem, "retries", 1)
-    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
-    proxy = FailingProxy(s3_server, lambda count, method: "503")
+def test_a_slow_store_changes_nothing(s3: str, s3_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = write_images(tmp_path / "in")
+    on_one_machine(str(source), f"{tmp_path / 'one'}/")
+    proxy = FailingProxy(s3_server, lambda count, method: "slow" if count % 5 == 4 else "")
     try:
         monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.url)
         forget_stores()
-        with pytest.raises(Unreachable, match="failed 2 times") as error:
+        upload(source, f"{s3}/in")
+        planned(f"{s3}/in/", f"{s3}/out", f"{s3}/plan")
+        assert {each.state for each in work_all(f"{s3}/plan")} == {DONE}
+        assert download(f"{s3}/out", tmp_path / "many") == files_below(tmp_path / "one")
+        assert proxy.failed >= 5
+    finally:
+        proxy.close()
+
+
+def test_an_empty_folder_of_objects_is_an_error(s3: str) -> None:
+    with pytest.raises(UsageError, match="there is no"):
+        planned(f"{s3}/in/", f"{s3}/out", f"{s3}/plan")
+
+
+@pytest.mark.parametrize("failure", ["503", "gone", "silent"])
+def test_a_store_that_does_not_answer_is_named(
+    s3: str, s3_server: str, monkeypatch: pytest.MonkeyPatch, failure: str
+) -> None:
+    proxy = FailingProxy(s3_server, lambda count, method: failure)
+    try:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.url)
+        monkeypatch.setenv(PATIENCE_VARIABLE, "1")
+        forget_stores()
+        with pytest.raises(Unreachable, match=r"the store cannot be reached \(write failed for \d+ s") as error:
             open_store(s3).write(f"{s3}/a", b"a")
         assert KEYS["AWS_SECRET_ACCESS_KEY"] not in str(error.value)
     finally:
         proxy.close()
+
+
+# Runs only with `make test-long`: the patience must be more than a busy machine needs for a request.
+@pytest.mark.long
+@pytest.mark.parametrize("failure", ["gone", "silent"])
+def test_a_run_whose_store_vanishes_ends_and_resumes_later(
+    s3: str, s3_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failure: str
+) -> None:
+    source = write_images(tmp_path / "in")
+    on_one_machine(str(source), f"{tmp_path / 'one'}/")
+    upload(source, f"{s3}/in")
+    monkeypatch.setattr(planning, "_SECONDS", 0.0)
+    planned(f"{s3}/in/", f"{s3}/out", f"{s3}/plan")
+    own = os.environ.get("PYTHONPATH", "")
+    customise(monkeypatch, tmp_path, "while task.number and not (folder / 'vanished').exists(): time.sleep(0.05)")
+    monkeypatch.setenv(PATIENCE_VARIABLE, "20")
+    proxy = FailingProxy(s3_server, lambda count, method: failure if (tmp_path / "vanished").exists() else "")
+    words = [sys.executable, "-m", "hyperacuity", "cluster", "run", f"{s3}/plan", "--workers", "2"]
+    environment = {**os.environ, "AWS_ENDPOINT_URL": proxy.url}
+    try:
+        with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment) as run:
+            assert run.stdout is not None
+            assert run.stdout.readline() == "task 0: done\n"
+            (tmp_path / "vanished").touch()
+            output, errors = run.communicate()
+        assert run.returncode == 1
+        assert output == ""  # no other task was done, lost or given up
+        assert "the store cannot be reached" in errors
+        assert "what is done stays" in errors
+    finally:
+        proxy.close()
+    monkeypatch.setenv("PYTHONPATH", own)
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    assert done.stdout.endswith("5 of 5 tasks are done (1 was done before)\n")
+    assert download(f"{s3}/out", tmp_path / "many") == files_below(tmp_path / "one")
 
 
 def test_a_store_that_may_not_be_written_is_named(s3: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from hyperacuity.cluster import planning
 from hyperacuity.cluster.driving import run_plan
 from hyperacuity.cluster.manifest import Plan
-from hyperacuity.cluster.runners.protocol import DONE
+from hyperacuity.cluster.runners.protocol import DONE, LOST, Report
 from hyperacuity.cluster.stored import upscale_stored
+from hyperacuity.cluster.work import Worker
 from hyperacuity.errors import Unreachable, UsageError
 from hyperacuity.stores import check, join, name_of, open_store, opening, parent_of
 from hyperacuity.stores.local import LocalStore
+from hyperacuity.stores.remote import PATIENCE_VARIABLE
 from hyperacuity.task import ImageOptions, Options, Stop
 from hyperacuity.tasks import Observer, Upscalers
 from tests.cluster.images import written
@@ -35,8 +39,11 @@ class LateFiles(MemoryFileSystem):  # type: ignore[misc]
     store: dict[str, Any] = {}  # noqa: RUF012 - as its parent has it
     pseudo_dirs = [""]  # noqa: RUF012
     requests = 0
+    gone = False
 
     def _count(self) -> None:
+        if LateFiles.gone:
+            raise ConnectionRefusedError("at https://host/?X-Amz-Signature=secret")
         LateFiles.requests += 1
         if LateFiles.requests % 10 == 0:
             raise OSError("Service Unavailable, with a signature AKIAEXAMPLE")
@@ -64,6 +71,7 @@ class LateFiles(MemoryFileSystem):  # type: ignore[misc]
 def late(monkeypatch: pytest.MonkeyPatch) -> str:
     fsspec.register_implementation("late", LateFiles, clobber=True)
     LateFiles.store.clear()
+    monkeypatch.setattr(LateFiles, "gone", False)
     monkeypatch.setattr("hyperacuity.stores.remote._PAUSE", 0.0)
     opening._remote.cache_clear()
     return "late://bucket"
@@ -109,12 +117,107 @@ def test_samples_of_an_object_are_written_beside_its_result(late: str, tmp_path:
 
 
 def test_texts_of_libraries_are_not_repeated(late: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(self: Any, *given: Any, **named: Any) -> None:
-        raise OSError("https://host/?X-Amz-Signature=secret")
-
-    monkeypatch.setattr(LateFiles, "info", fail)
-    with pytest.raises(Unreachable, match=r"^late://bucket/a: read failed 4 times \(OSError\)$"):
+    monkeypatch.setenv(PATIENCE_VARIABLE, "0.1")
+    monkeypatch.setattr(LateFiles, "gone", True)
+    wanted = r"^late://bucket/a: the store cannot be reached \(read failed for \d+ s, ConnectionRefusedError\)$"
+    with pytest.raises(Unreachable, match=wanted):
         open_store(late).find(f"{late}/a")
+
+
+class Clock:
+    """A clock that only pauses move, and a store that is gone for some time from its start."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, outage: float) -> None:
+        self.now, self._outage, self._patch = 0.0, outage, monkeypatch
+        monkeypatch.setattr("hyperacuity.stores.remote._PAUSE", 0.2)
+        monkeypatch.setattr("hyperacuity.stores.remote.time", self)
+        monkeypatch.setattr(LateFiles, "gone", True)
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+        self._patch.setattr(LateFiles, "gone", self.now < self._outage)
+
+
+def test_an_outage_of_a_minute_is_survived(late: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock(monkeypatch, 60)
+    open_store(late).write(f"{late}/a", b"a")
+    assert open_store(late).read(f"{late}/a") == b"a"
+    assert 60 <= clock.now < 70
+
+
+def test_a_longer_outage_ends_a_request_and_the_next_ones_sooner(late: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, store = Clock(monkeypatch, 3600), open_store(late)
+    with pytest.raises(Unreachable, match="cannot be reached"):
+        store.write(f"{late}/a", b"a")
+    assert 90 <= clock.now < 100
+    begun = clock.now
+    assert not store.answers(late)
+    with pytest.raises(Unreachable, match="cannot be reached"):
+        store.read(f"{late}/a")
+    assert clock.now - begun < 40
+    clock.sleep(3600)
+    assert store.answers(late)
+    monkeypatch.setattr(LateFiles, "gone", True)
+    begun, clock._outage = clock.now, clock.now + 60  # it answered, so it is trusted again
+    assert store.read(f"{late}/a") is None
+
+
+@pytest.mark.parametrize("text", ["", "0", "-1", "long", "nan", "inf"])
+def test_a_patience_that_is_no_number_of_seconds_is_refused(
+    late: str, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    monkeypatch.setenv(PATIENCE_VARIABLE, text)
+    with pytest.raises(UsageError, match="not a number of seconds such as 90"):
+        open_store(late)
+
+
+def test_a_run_whose_store_vanishes_ends_and_resumes_later(
+    late: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = write_images(tmp_path / "in")
+    on_one_machine(str(source), f"{tmp_path / 'one'}/")
+    monkeypatch.setattr(planning, "_SECONDS", 0.0)
+    monkeypatch.setenv(PATIENCE_VARIABLE, "0.1")
+    planned(str(source), f"{late}/out", f"{late}/plan")
+    tried: list[int] = []
+
+    class Vanishing(_Here):
+        def run(self, plan: Plan, numbers: Any, settings: Any, stop: Stop) -> Iterator[Report]:
+            worker = Worker(plan, settings, stop)
+            for number in numbers:
+                tried.append(number)
+                LateFiles.gone = number == 2
+                try:
+                    yield worker.work_on(number)
+                except Unreachable as error:
+                    yield Report(number, LOST, reason=error.message, unreachable=True)
+
+    with Plan(f"{late}/plan") as plan:
+        with pytest.raises(Unreachable, match="cannot be reached"):
+            run_plan(plan, Vanishing())
+        assert tried == [0, 1, 2]
+        LateFiles.gone = False
+        summary = run_plan(plan, _Here())
+        assert (summary.done, summary.failed) == (len(plan), [])
+    for name, content in files_below(tmp_path / "one").items():
+        assert open_store(late).read(join(late, "out", name)) == content
+
+
+def test_a_worker_that_alone_does_not_reach_the_store_does_not_end_the_run(
+    late: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    planned(str(write_images(tmp_path / "in")), f"{late}/out", f"{late}/plan")
+
+    class Secluded(_Here):
+        def run(self, plan: Plan, numbers: Any, settings: Any, stop: Stop) -> Iterator[Report]:
+            yield from (Report(number, LOST, reason="no route", unreachable=True) for number in numbers)
+
+    with Plan(f"{late}/plan") as plan:
+        (failed,) = run_plan(plan, Secluded()).failed
+    assert str(failed.outcomes[0].error) == "4 workers were lost on it (no route), so it is not tried again"
 
 
 @pytest.mark.parametrize("url", ["s3://key:secret@bucket/a", "https://host/a?token=secret"])

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from hyperacuity.cli.options import ErrorMapSource
+from hyperacuity.counting import counted
 from hyperacuity.errors import UsageError
 
 
@@ -38,7 +39,7 @@ def command(
     if path.exists() and not force:
         raise UsageError(f"{path} exists: add --force to overwrite it")
     files = datasets.files(data)
-    calibration = calibrate(upscaler, files, scale, source=source, data=f"{len(files)} images of the user")
+    calibration = calibrate(upscaler, files, scale, source=source, data=f"{counted(len(files), 'image')} of the user")
     calibration.save(path)
     named = "" if source == "network" else f"--error-map-source {source} "
     options = f"-s {scale} --error-map map.png {named}--calibration {path}"

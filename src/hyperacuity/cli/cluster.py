@@ -15,7 +15,8 @@ from hyperacuity.cli import upscale
 from hyperacuity.cli.options import COMPUTE, Json, Quiet
 from hyperacuity.cli.streams import escape_unprintable, print_line
 from hyperacuity.cli.wording import describe, printed_warnings
-from hyperacuity.errors import UsageError
+from hyperacuity.counting import counted
+from hyperacuity.errors import Unreachable, UsageError
 
 if typing.TYPE_CHECKING:
     from hyperacuity.cluster.driving import RunSummary
@@ -94,7 +95,8 @@ def _plan(plan: str, band_from: float, as_json: bool, **given: Any) -> None:
         _print(json.dumps({"files": summary.files, "tasks": summary.tasks, "skipped": summary.skipped}))
         return
     kinds = ", ".join(f"{count} {kind}" for kind, count in summary.tasks.items())
-    _print(f"{summary.files} files, {sum(summary.tasks.values())} tasks ({kinds or 'nothing to do'})")
+    total = counted(sum(summary.tasks.values()), "task")
+    _print(f"{counted(summary.files, 'file')}, {total} ({kinds or 'nothing to do'})")
     for source, reason in summary.whole:
         _print(f"{source}: one task, since {reason}")
     _print(f"run them with: hyperacuity cluster run {plan}")
@@ -270,6 +272,8 @@ def _drive(location: str, on: str, settings: RunSettings, *, as_json: bool, quie
             summary = run_plan(plan, TABLE[on], settings, interruption.stop, show)
         except Stopped:
             return interruption.code
+        except Unreachable as error:
+            raise Unreachable(f"{error.message}; what is done stays, and the same command resumes") from error
         count = len(plan)
     _summarise(summary, count, as_json=as_json)
     return 1 if summary.failed else 0
@@ -281,8 +285,8 @@ def _summarise(summary: RunSummary, count: int, *, as_json: bool) -> None:
         failed = [{"source": each.source, "reason": describe(each.error or "")} for each in errors]
         _print(json.dumps({"tasks": count, "done": summary.done, "before": summary.before, "failed": failed}))
         return
-    earlier = f" ({summary.before} were before)" if summary.before else ""
-    _print(f"{summary.done} of {count} tasks are done{earlier}")
+    earlier = f" ({counted(summary.before, 'was', 'were')} done before)" if summary.before else ""
+    _print(f"{summary.done} of {counted(count, 'task')} {'is' if count == 1 else 'are'} done{earlier}")
     for each in errors:
         print_line(escape_unprintable(f"failed: {_about(each.source, describe(each.error or ''))}"), sys.stderr)
 
@@ -298,9 +302,10 @@ def status(plan: PlanFolder, as_json: Json = False) -> None:
     if as_json:
         _print(json.dumps(found.to_json()))
         return
-    _print(f"{found.tasks} tasks: {found.done} done, {found.running} running, {found.failed} failed, {found.left} left")
+    states = f"{found.done} done, {found.running} running, {found.failed} failed, {found.left} left"
+    _print(f"{counted(found.tasks, 'task')}: {states}")
     if found.per_hour:
-        _print(f"{found.per_hour:g} files an hour")
+        _print(f"{counted(found.per_hour, 'file')} an hour")
     if found.slowest is not None:
         _print(f"longest at work: task {found.slowest}, about {found.slowest_seconds:.0f} s")
     for report in found.failures:

@@ -34,6 +34,7 @@ from hyperacuity.cli.options import (
 )
 from hyperacuity.cli.values import seconds, texts
 from hyperacuity.cli.wording import describe
+from hyperacuity.counting import counted
 from hyperacuity.errors import UsageError
 
 if TYPE_CHECKING:
@@ -280,7 +281,7 @@ def _times(size: tuple[int, int]) -> str:
 
 def _line(status: LiveStatus) -> str:
     parts = [
-        f"{status.sent} frames",
+        counted(status.sent, "frame"),
         f"{status.fps:.1f} a second",
         f"latency {1e3 * status.latency:.0f} ms, 95 %: {1e3 * status.latency95:.0f} ms",
         f"{status.dropped} dropped",

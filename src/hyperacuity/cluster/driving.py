@@ -10,6 +10,8 @@ from hyperacuity.cluster.leases import LeaseRecord
 from hyperacuity.cluster.manifest import Plan
 from hyperacuity.cluster.runners.protocol import DONE, FAILED, HELD, LOST, STOPPED, Report, Runner, RunSettings
 from hyperacuity.cluster.work import MOST_LOST, is_done, poisoned
+from hyperacuity.errors import Unreachable
+from hyperacuity.stores import open_store
 from hyperacuity.task import Message, Outcome, Stop, Stopped
 
 # Seconds to wait for tasks that another run works on, at most.
@@ -52,6 +54,7 @@ def run_plan(
 
     Raises:
         Stopped: `stop` was set. What is done stays.
+        Unreachable: A store did not answer for longer than `HYPERACUITY_STORE_PATIENCE`. What is done stays.
         HyperacuityError: The store or the runner fails.
     """
     settings, stop, summary = settings or RunSettings(), stop or Stop(), RunSummary()
@@ -94,8 +97,10 @@ def _run_level(
             left.discard(report.number)
             if report.state == LOST:
                 lost[report.number] += 1
+                if report.unreachable:
+                    _check_stores(plan, report)
                 if lost[report.number] > MOST_LOST:
-                    report = poisoned(plan.task(report.number), lost[report.number])
+                    report = poisoned(plan.task(report.number), lost[report.number], report.reason)
             if report.state in (LOST, HELD, STOPPED):
                 again.append(report.number)
             if report.state == FAILED:
@@ -109,6 +114,13 @@ def _run_level(
     return failed
 
 
+def _check_stores(plan: Plan, report: Report) -> None:
+    """Raise `Unreachable` if this machine does not reach the plan or the results either: no task could be done."""
+    for location in (plan.location, *(file.target for file in plan.task(report.number).files[:1])):
+        if not open_store(location).answers(location):
+            raise Unreachable(report.reason)
+
+
 def _forget_failures(plan: Plan) -> None:
     """Give tasks that failed, or whose workers were lost, new tries; what other runs work on is not touched."""
     for name in plan.store.list(plan.state("failed")):
@@ -120,9 +132,13 @@ def _forget_failures(plan: Plan) -> None:
 
 
 def _tidy(plan: Plan) -> None:
-    """Remove what killed workers left in the store, now that all results are there."""
-    for name in plan.store.list(plan.state("parts")):
-        plan.store.remove(plan.state("parts", name))
+    """Remove what killed workers left in the store, now that all results are there.
+
+    A worker may have died after it put the result in its place, and before it removed its lease.
+    """
+    for folder in ("parts", "leases"):
+        for name in plan.store.list(plan.state(folder)):
+            plan.store.remove(plan.state(folder, name))
     for folder in ("parts", "leases", "failed", "clock"):
         plan.store.sweep(plan.state(folder))
 

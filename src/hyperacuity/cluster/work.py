@@ -112,7 +112,7 @@ class Worker:
         except Unreachable as error:
             with contextlib.suppress(HyperacuityError):
                 lease.give_back(lost=True)
-            return Report(task.number, LOST, reason=error.message)
+            return Report(task.number, LOST, reason=error.message, unreachable=True)
         except HyperacuityError as error:
             outcomes = tuple(
                 Outcome(each.source, each.target, error=Message.from_exception(error)) for each in task.files
@@ -160,9 +160,10 @@ def find_report(plan: Plan, number: int) -> Report:
     return Report.from_json(json.loads(data))
 
 
-def poisoned(task: PlannedTask, lost: int) -> Report:
-    """Returns the report of a task that workers do not survive."""
-    message = Message(f"{lost} workers were lost on it, so it is not tried again")
+def poisoned(task: PlannedTask, lost: int, reason: str = "") -> Report:
+    """Returns the report of a task that workers do not survive; `reason` is that of the last one."""
+    why = f" ({reason})" if reason else ""
+    message = Message(f"{lost} workers were lost on it{why}, so it is not tried again")
     return Report(task.number, FAILED, tuple(Outcome(each.source, each.target, error=message) for each in task.files))
 
 

@@ -40,7 +40,7 @@ def main() -> None:
                     worker = Worker(plan, RunSettings.from_json(content["settings"]), stop, holder=content["holder"])
                 report = worker.work_on(number)
             except Unreachable as error:
-                report = Report(number, LOST, reason=error.message)
+                report = Report(number, LOST, reason=error.message, unreachable=True)
             except HyperacuityError as error:  # of this machine, or of the store: no task is to blame
                 message = Message.from_exception(error)
                 files = plan.task(number).files

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hyperacuity import colour, formats
+from hyperacuity.counting import counted
 from hyperacuity.errors import (
     DamagedFile,
     HyperacuityError,
@@ -125,7 +126,7 @@ def warn_left_out(left_out: Sequence[LeftOut]) -> None:
     if left_out:
         named = "; ".join(one.reason for one in left_out[:_NAMED])
         more = f"; and {len(left_out) - _NAMED} more" if len(left_out) > _NAMED else ""
-        count = "1 image is" if len(left_out) == 1 else f"{len(left_out)} images are"
+        count = counted(len(left_out), "image is", "images are")
         cures = dict.fromkeys(cure for one in left_out for cure in one.error.cures)
         warnings.warn(LeftOutWarning(f"{count} left out: {named}{more}", *cures), stacklevel=3)
 

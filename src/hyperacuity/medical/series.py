@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 import hyperacuity
 from hyperacuity import values
+from hyperacuity.counting import counted
 from hyperacuity.errors import OTHER, UnsupportedFormat, UsageError, Use
 from hyperacuity.formats.dicom import find_files
 from hyperacuity.formats.dicom.derivation import Derivation
@@ -102,7 +103,8 @@ def _group(paths: Sequence[Path], source: Path, target: Path) -> list[list[Dicom
             raise refused[0]
         raise UnsupportedFormat(f"{source} holds no image of DICOM")
     if refused:
-        message = f"{target.name}: {len(refused)} files without an image are left out"
+        left_out = counted(len(refused), "file without an image is", "files without an image are")
+        message = f"{target.name}: {left_out} left out"
         warnings.warn(LossWarning(message), stacklevel=3)
     if len(groups) > 1:
         message = f"{target.name}: {len(groups)} series or sizes of slices, each of which has a range of its own"

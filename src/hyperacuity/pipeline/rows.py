@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hyperacuity import machine
+from hyperacuity.counting import counted
 from hyperacuity.errors import DamagedFile
 from hyperacuity.pipeline import tile_budget
 from hyperacuity.pipeline.planes import Planes
@@ -197,7 +198,7 @@ def regroup(strips: Iterable[NDArray[Any]], count: int, height: int) -> Iterator
                 yield _stacked(held, axis=0)
                 held, missing = [], count
     if total != height:
-        raise DamagedFile(f"{total} rows arrived for an image of {height}")
+        raise DamagedFile(f"{counted(total, 'row')} arrived for an image of {height}")
     if held:
         yield _stacked(held, axis=0)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from hyperacuity import formats
+from hyperacuity.counting import counted
 from hyperacuity.errors import UnsupportedFormat, UsageError
 from hyperacuity.task import Task
 from hyperacuity.tasks.kinds import find_kind
@@ -42,7 +43,7 @@ def _check_image(source: Path, task: Task, limits: Mapping[str, Any]) -> None:
     with formats.read(source) as opened:
         frames = opened.frames
     if frames > limits["max_frames"]:
-        raise UsageError(f"it has {frames} frames; this server takes {limits['max_frames']}")
+        raise UsageError(f"it has {counted(frames, 'frame')}; this server takes {limits['max_frames']}")
 
 
 def _header_size(source: Path) -> tuple[int, int] | None:

@@ -38,7 +38,7 @@ def check(location: str) -> str:
         return location
     host, _, path = found[2].partition("/")
     if "@" in host:
-        raise UsageError(f"a URL of {found[1]}:// holds a user or a key; credentials belong into the environment")
+        raise UsageError(f"a URL of {found[1]}:// holds a user or a key; credentials belong in the environment")
     if "?" in path and found[1].lower() in ("http", "https"):
         raise UsageError(f"a URL of {found[1]}:// has a query, which may hold a key; use one without")
     if not host:

@@ -29,8 +29,8 @@ class Entry:
 class Store(ABC):
     """Files by their locations. What is written is there completely or not at all.
 
-    All methods raise `UsageError` if the store refuses (permission, full, read-only), and `Unreachable` if it does not
-    answer after several attempts.
+    All methods but `answers` raise `UsageError` if the store refuses (permission, full, read-only), and `Unreachable`
+    if it does not answer in a time that `HYPERACUITY_STORE_PATIENCE` sets.
 
     Attributes:
         local: Whether locations are paths that every library can open.
@@ -89,6 +89,10 @@ class Store(ABC):
     @abstractmethod
     def sweep(self, folder: str) -> None:
         """Remove what killed writers have left in a folder that is no longer written to."""
+
+    @abstractmethod
+    def answers(self, location: str) -> bool:
+        """Returns whether the store answers questions about a location now, after a shorter time than others wait."""
 
     @abstractmethod
     def now(self, folder: str) -> float:

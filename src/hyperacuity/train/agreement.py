@@ -12,6 +12,7 @@ from typing import Any
 import torch.distributed
 from lightning_fabric import Fabric
 
+from hyperacuity.counting import counted
 from hyperacuity.errors import UsageError
 
 
@@ -46,4 +47,4 @@ def describe_files(paths: Iterable[Path]) -> str:
         each = path.stat().st_size
         digest.update(os.fsencode(f"{path.as_posix()}\0{each}\0"))
         count, size = count + 1, size + each
-    return f"{count} files of {size} bytes (digest {digest.hexdigest()[:8]})"
+    return f"{counted(count, 'file')} of {size} bytes (digest {digest.hexdigest()[:8]})"

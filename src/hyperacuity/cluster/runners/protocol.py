@@ -24,6 +24,7 @@ class Report(Record):
         outcomes: Of the files that were worked on.
         reason: Why a worker was lost, for people.
         seconds: How long it took.
+        unreachable: Whether it was lost because a store did not answer, and not with its worker.
     """
 
     number: int
@@ -31,6 +32,7 @@ class Report(Record):
     outcomes: tuple[Outcome, ...] = ()
     reason: str = ""
     seconds: float = 0.0
+    unreachable: bool = False
 
 
 @dataclass(frozen=True)

@@ -125,7 +125,7 @@ def _work(location: str, settings: Mapping[str, Any], number: int) -> dict[str, 
         # Ray gives a task away again only if its worker is lost.
         report: Report = _worker["worker"].work_on(number, take=True)
     except Unreachable as error:
-        report = Report(number, LOST, reason=error.message)
+        report = Report(number, LOST, reason=error.message, unreachable=True)
     except HyperacuityError as error:  # of this node, or of the store: no task is to blame
         message = Message.from_exception(error)
         report = Report(number, FAILED, (Outcome("", "", error=message),))

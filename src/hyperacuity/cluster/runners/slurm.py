@@ -13,6 +13,7 @@ from hyperacuity.cluster import sbatch
 from hyperacuity.cluster.manifest import Plan
 from hyperacuity.cluster.runners.protocol import Report, RunSettings
 from hyperacuity.cluster.work import find_report
+from hyperacuity.counting import counted
 from hyperacuity.errors import OTHER, Unreachable, UsageError, Use
 from hyperacuity.task import Stop
 
@@ -112,7 +113,8 @@ def _arrays(
     if len(elements) > allowed.jobs:
         least = -(-len(numbers) // allowed.jobs)
         raise UsageError(
-            f"{len(numbers)} tasks in jobs of {each} are more than this Slurm allows ({allowed.jobs} jobs)",
+            f"{counted(len(numbers), 'task')} in jobs of {each} are more than this Slurm allows "
+            f"({counted(allowed.jobs, 'job')})",
             Use(tasks_per_job=least),
         )
     for first in range(0, len(elements), allowed.array - 1):

@@ -14,6 +14,7 @@ from fractions import Fraction
 
 import numpy as np
 
+from hyperacuity.counting import counted
 from hyperacuity.errors import DamagedFile
 from hyperacuity.formats.content import Bytes
 from hyperacuity.formats.photo import vips
@@ -93,7 +94,7 @@ def parse_animation(data: Bytes) -> Animation | None:
         return None
     if len(frames) != announced or not all(frame.parts for frame in frames):
         whole = sum(bool(frame.parts) for frame in frames)
-        raise DamagedFile(f"it announces {announced} frames and holds {whole}")
+        raise DamagedFile(f"it announces {counted(announced, 'frame')} and holds {whole}")
     width, height = struct.unpack(">II", head[:8])
     return Animation(width, height, head[8:], plays, shared, frames)
 

@@ -10,6 +10,7 @@ import json
 import math
 from dataclasses import dataclass
 
+from hyperacuity.counting import counted
 from hyperacuity.errors import DamagedFile, UnsupportedFormat
 from hyperacuity.formats.photo import camera_raw, imagej
 from hyperacuity.formats.photo.limits import check_size
@@ -126,7 +127,7 @@ def _planes(tiff: Tiff, tags: Directory) -> list[TiffPage]:
     ):
         return []
     if offsets[0] + count * size > len(tiff.data):
-        raise DamagedFile(f"it announces {count} images, and its pixels end before the last")
+        raise DamagedFile(f"it announces {counted(count, 'image')}, and its pixels end before the last")
     return [
         TiffPage(
             None,

@@ -9,6 +9,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hyperacuity.counting import counted
 from hyperacuity.errors import DamagedFile, Use
 from hyperacuity.formats.protocol import LossWarning
 from hyperacuity.formats.video.appended import has_second_file
@@ -211,13 +212,14 @@ class FrameReader:
         name, base = self._video.name, self._video.time_base
         found: list[LossWarning] = []
         if self._interlaced and not self._video.deinterlace:
-            message = f"{name}: {self._interlaced} frames are interlaced, and can be made whole frames"
+            frames = counted(self._interlaced, "frame is", "frames are")
+            message = f"{name}: {frames} interlaced, and can be made whole frames"
             found.append(LossWarning(message, Use(deinterlace=True)))
         if late := [each for each in self._later if each not in self._video.unwritable]:
             found.append(LossWarning(f"{name}: {' and '.join(late)} left out"))
         if self._other_shape is not None:
             shape, pts = self._other_shape
-            frames = "1 frame differs" if self._shaped == 1 else f"{self._shaped} frames differ"
+            frames = counted(self._shaped, "frame differs", "frames differ")
             found.append(
                 LossWarning(
                     f"{name}: {frames} in shape from the first (at {self._time(pts)}: {shape} instead of "
@@ -225,10 +227,12 @@ class FrameReader:
                 )
             )
         if self._lead_in.skipped:
+            skipped = counted(self._lead_in.skipped, "frame")
+            left = "is" if self._lead_in.skipped == 1 else "are"
             found.append(
                 LossWarning(
-                    f"{name} begins in the middle of a recording: {self._lead_in.skipped} frames before its first key "
-                    f"frame{_lasting(self._lead_in.length * base)} cannot be decoded and are left out"
+                    f"{name} begins in the middle of a recording: {skipped} before its first key "
+                    f"frame{_lasting(self._lead_in.length * base)} cannot be decoded and {left} left out"
                 )
             )
         for clause in self._video.continuity.describe(self._video.start * base):

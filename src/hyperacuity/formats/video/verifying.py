@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from hyperacuity.counting import counted
 from hyperacuity.errors import BadOutput
 from hyperacuity.formats.protocol import LossWarning
 from hyperacuity.formats.video import copying
@@ -133,7 +134,7 @@ def _extend(spans: dict[int, tuple[Fraction, Fraction]], packet: av.Packet[Any])
 
 def _compare_with_muxed(name: str, found: _ReadBack, muxed: MuxedFile) -> None:
     if len(found.shown) != len(muxed.pts):
-        raise BadOutput(f"{name} holds {len(found.shown)} frames of {len(muxed.pts)}")
+        raise BadOutput(f"{name} holds {counted(len(found.shown), 'frame')} of {len(muxed.pts)}")
     for number, (time, wanted) in enumerate(zip(sorted(found.shown), muxed.pts, strict=True)):
         moved = abs(time * found.time_base - wanted * muxed.time_base)
         if moved >= found.time_base:
