@@ -120,6 +120,21 @@ def test_a_pause_is_honest_while_sound_goes_on() -> None:
     assert mended(logs) == [video, sound]
 
 
+def test_a_pause_is_honest_if_its_sound_lies_elsewhere_in_the_file() -> None:
+    """Muxers write packets late that wait for another stream, and demuxers return the last before a pause late."""
+    video, sound = [*evenly(0, 25), *evenly(31_000, 25)], evenly(0, 1600, 20)
+    for early in (True, False):
+        logs = {VIDEO: StampLog(TICK), SOUND: StampLog(TICK)}
+        moved = 31_000 if early else 960  # the sound of the pause comes before the last frame before it, or after all
+        packets = sorted(
+            [(moved if 960 == time else time, VIDEO, time) for time in video]
+            + [(time if early or time <= 940 else max(time, 31_100), SOUND, time) for time in sound]
+        )
+        for place, (_, stream, time) in enumerate(packets):
+            logs[stream].add(place, time, time)
+        assert mended(logs) == [video, sound], early
+
+
 def test_pauses_without_sound_are_honest_and_hours_are_not() -> None:
     slides = evenly(0, 10, 30_000)
     assert mended(logged(slides)) == [slides]

@@ -127,7 +127,8 @@ class _Track:
             before, at = int(right[n]), int(right[n + 1])
             if steps[n] > 0 and steady:
                 continue
-            elapsed = [other.elapsed(self.places[before], self.places[at]) for other in others]
+            span = self.seconds(self.times[before]), self.seconds(self.times[at])
+            elapsed = [other.elapsed(self.places[before], self.places[at], span) for other in others]
             known = [time for time in elapsed if time is not None]
             if not is_restart(steps[n], max(known, default=0.0), back=back, slack=_SLACK):
                 continue
@@ -138,14 +139,25 @@ class _Track:
                 found.append(at)
         return found
 
-    def elapsed(self, begin: Any, end: Any) -> float | None:
-        """The seconds that this stream advanced between two places of the file; None where it has no packets."""
+    def elapsed(self, begin: Any, end: Any, span: tuple[float, float] = (0.0, 0.0)) -> float | None:
+        """The seconds that this stream advanced between two places of the file; None where it has no packets.
+
+        Args:
+            begin, end: The places.
+            span: A pause that may be honest, in seconds. It is if this stream plays through it without a break, though
+                its packets may lie a little before or after the places.
+        """
         first, last = np.searchsorted(self.places, (begin, end))
         if first == 0 or last >= len(self.places):
             return None
-        steps = np.diff(self.times[first - 1 : last + 1]) * self._base
-        usual = self.step * self._base
-        return float(np.where((steps <= -_BACK) | (steps > _SLACK), usual, steps).sum())
+        steps = np.diff(self.times) * self._base
+        breaks = np.flatnonzero((steps <= -_BACK) | (steps > _SLACK)) + 1
+        own = steps[first - 1 : last]
+        passed = np.where((own <= -_BACK) | (own > _SLACK), self.step * self._base, own).sum()
+        bounds = [0, *breaks, len(self.times)]
+        run = int(np.searchsorted(breaks, first - 1, "right"))
+        run_begin, run_end = (self.seconds(self.times[n]) for n in (bounds[run], bounds[run + 1] - 1))
+        return float(max(passed, min(run_end, span[1]) - max(run_begin, span[0])))
 
     def correction(self, begins: Sequence[int], shifts: Sequence[int]) -> StreamCorrection:
         """The correction for parts that begin at these packets; finds the places of outliers."""

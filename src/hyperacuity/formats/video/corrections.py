@@ -139,11 +139,13 @@ class Continuity:
         streams: By the index of the stream; streams without corrections are missing.
         restarts: When a part begins after a restart or leap of the clock, in seconds of the corrected time.
         outliers: When the frames of the video with wrong time stamps are shown, in seconds of the corrected time.
+        late: How many packets before a join come only at the end of the file, and are left out.
     """
 
     streams: Mapping[int, StreamCorrection] = field(default_factory=dict)
     restarts: Sequence[Fraction] = ()
     outliers: Sequence[Fraction] = ()
+    late: int = 0
 
     def describe(self, start: Fraction) -> list[str]:
         """Returns a clause for each kind of correction; `start` is when the video begins, in seconds."""
@@ -166,4 +168,7 @@ class Continuity:
             clauses.append(
                 f"where the next recording begins, {packets} of other streams would overlap it and are left out"
             )
+        if self.late:
+            packets = f"{self.late} packet{'s' if self.late > 1 else ''}"
+            clauses.append(f"{packets} just before the next recording cannot be read in order and are left out")
         return clauses
