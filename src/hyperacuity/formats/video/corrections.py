@@ -139,12 +139,16 @@ class Continuity:
         streams: By the index of the stream; streams without corrections are missing.
         restarts: When a part begins after a restart or leap of the clock, in seconds of the corrected time.
         outliers: When the frames of the video with wrong time stamps are shown, in seconds of the corrected time.
+        sounds: How many packets of other streams have wrong time stamps.
+        moved: How far other streams are stamped from the video, in seconds, with which they then begin; by index.
         late: How many packets before a join come only at the end of the file, and are left out.
     """
 
     streams: Mapping[int, StreamCorrection] = field(default_factory=dict)
     restarts: Sequence[Fraction] = ()
     outliers: Sequence[Fraction] = ()
+    sounds: int = 0
+    moved: Mapping[int, Fraction] = field(default_factory=dict)
     late: int = 0
 
     def describe(self, start: Fraction) -> list[str]:
@@ -161,6 +165,16 @@ class Continuity:
             clauses.append(
                 f"wrong time stamps of {frames} at {float(self.outliers[0] - start):.2f} s are replaced by those that "
                 "the other frames imply"
+            )
+        if self.sounds:
+            packets = f"{self.sounds} packet{'s' if self.sounds > 1 else ''}"
+            clauses.append(
+                f"wrong time stamps of {packets} of other streams are replaced by those that their neighbours imply"
+            )
+        for index, away in self.moved.items():
+            clauses.append(
+                f"stream {index} is stamped {abs(float(away)):.2f} s away from the video, among whose packets it lies; "
+                "it is moved to begin with the video"
             )
         lost = sum(len(each.dropped) for each in self.streams.values())
         if lost:
