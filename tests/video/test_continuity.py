@@ -108,6 +108,9 @@ def test_wrong_times_of_sound_are_corrected() -> None:
 def test_a_sounds_own_restart_moves_it_alone() -> None:
     video, sound = mended(logged(evenly(1000, 50), evenly(1000, 50, 20) + evenly(5_000_000, 50, 20)))
     assert (video, sound) == (evenly(1000, 50), evenly(1000, 100, 20))
+    logs = logged(evenly(1000, 50), evenly(1000, 50, 20) + evenly(5_000_000, 50, 20))
+    (clause,) = find_corrections(logs, VIDEO, Fraction(1, 25), steady=False).describe(Fraction(1))
+    assert clause == "the clock of stream 1 restarts or leaps by itself and is made continuous"
 
 
 def test_a_pause_is_honest_while_sound_goes_on() -> None:

@@ -70,13 +70,14 @@ def find_corrections(logs: Mapping[int, StampLog], video: int, interval: Fractio
     found = {index: parts.follow(track, breaks.get(index, [])) for index, track in tracks.items() if track is not main}
     parts.place({index: begins for index, (begins, _) in found.items()}, tracks)
     streams = {video: main.correction(parts.begins, parts.shifts_of(main))}
-    for index, (begins, own) in found.items():
-        streams[index] = parts.correction(tracks[index], begins, own, main)
+    for index, (begins, alone) in found.items():
+        streams[index] = parts.correction(tracks[index], begins, alone, main)
     changed = {index: each for index, each in streams.items() if each != StreamCorrection()}
     wrong = streams[video].replaced.values()
     outliers = tuple(sorted(pts * main.log.time_base for _, pts in wrong))
     sounds = sum(tracks[index].outliers for index in found)
-    return Continuity(changed, tuple(parts.starts), outliers, sounds=sounds, moved=moved)
+    own = tuple(index for index, (_, breaks) in found.items() if breaks)
+    return Continuity(changed, tuple(parts.starts), outliers, sounds=sounds, own=own, moved=moved)
 
 
 class _Track:

@@ -140,6 +140,7 @@ class Continuity:
         restarts: When a part begins after a restart or leap of the clock, in seconds of the corrected time.
         outliers: When the frames of the video with wrong time stamps are shown, in seconds of the corrected time.
         sounds: How many packets of other streams have wrong time stamps.
+        own: Other streams whose clock restarts or leaps by itself, by index.
         moved: How far other streams are stamped from the video, in seconds, with which they then begin; by index.
         late: How many packets before a join come only at the end of the file, and are left out.
     """
@@ -148,6 +149,7 @@ class Continuity:
     restarts: Sequence[Fraction] = ()
     outliers: Sequence[Fraction] = ()
     sounds: int = 0
+    own: Sequence[int] = ()
     moved: Mapping[int, Fraction] = field(default_factory=dict)
     late: int = 0
 
@@ -171,6 +173,9 @@ class Continuity:
             clauses.append(
                 f"wrong time stamps of {packets} of other streams are replaced by those that their neighbours imply"
             )
+        clauses += [
+            f"the clock of stream {index} restarts or leaps by itself and is made continuous" for index in self.own
+        ]
         for index, away in self.moved.items():
             clauses.append(
                 f"stream {index} is stamped {abs(float(away)):.2f} s away from the video, among whose packets it lies; "
@@ -183,6 +188,6 @@ class Continuity:
                 f"where the next recording begins, {packets} of other streams would overlap it and are left out"
             )
         if self.late:
-            packets = f"{self.late} packet{'s' if self.late > 1 else ''}"
-            clauses.append(f"{packets} just before the next recording cannot be read in order and are left out")
+            packets = f"{self.late} packets" if self.late > 1 else "1 packet"
+            clauses.append(f"{packets} just before the next recording cannot be read in order, and left out")
         return clauses
