@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from hyperacuity.errors import BadOutput
 from hyperacuity.formats.video import copying
 from hyperacuity.formats.video.containers import BROADCAST, MATROSKA, NO_NEGATIVE_TIMES, Discard, open_target
+from hyperacuity.formats.video.dispositions import lost_dispositions
 from hyperacuity.formats.video.encoder import EncoderTarget
 from hyperacuity.formats.video.ffmpeg import error_text, keep_thread_priority
 from hyperacuity.formats.video.matroska import (
@@ -125,6 +126,7 @@ def open_result(
         if stream.type == "video" and not is_cover(stream):
             losses.append(f"stream {stream.index} is a second video; it is copied unchanged")
         losses += copying.lost_tags(stream, kind)
+        losses += lost_dispositions(stream, kind)
         copies.append(copy)
     timed = [copy for copy in copies if not copying.is_timeless(copy.source)]
     origin = _origin(video, begin, [copy.source.index for copy in timed], kind)
@@ -256,6 +258,7 @@ def _add_video(
         stream.metadata.update({key: value for key, value in tags.items() if key.lower() != "alpha_mode"})
         stream.disposition = like.disposition
         losses += copying.lost_tags(like, kind)
+        losses += lost_dispositions(like, kind)
     if encoder.frame_format.alpha and encoder.encoding.codec == "vp9":
         stream.metadata["alpha_mode"] = "1"
     if projection is not None and projection.stereo_mode and kind in MATROSKA:
