@@ -430,6 +430,17 @@ def test_projections_are_kept(codec: str, suffix: str, upscaler: Upscaler, tmp_p
     assert after == before
 
 
+@pytest.mark.skipif(shutil.which("ffprobe") is None, reason="needs ffprobe")
+def test_two_views_of_a_flat_video_are_kept(upscaler: Upscaler, tmp_path: Path) -> None:
+    from hyperacuity.formats.video.projection import Projection
+
+    made = make(tmp_path / "a.mp4", moving_frames(3, 72, 96), codec="libx264")
+    source = spherical(made, tmp_path / "b.mp4", Projection(None, (1, 0)).boxes())
+    for suffix in ("mkv", "mp4"):
+        assert "left out" not in upscaled(upscaler, source, tmp_path / f"c.{suffix}")
+        assert [each["type"] for each in probed(tmp_path / f"c.{suffix}") if "type" in each] == ["side by side"]
+
+
 def probed(path: Path) -> list[dict[str, Any]]:
     """The side data of a video's stream according to ffprobe."""
     command = ["ffprobe", "-v", "error", "-show_streams", "-of", "json", str(path)]
