@@ -112,11 +112,11 @@ def similarity(hr: Array, scale: int) -> dict[str, float]:
 
 
 def main() -> None:
-    pictures = [datasets.read_image(path) for path in datasets.files([SET5])]
+    images = [datasets.read_image(path) for path in datasets.files([SET5])]
     found: dict[str, dict[int, float]] = {}
     for scale in (2, 3, 4):
         for measure in (mistakes, similarity):
-            each = [measure(hr, scale) for hr in pictures]
+            each = [measure(hr, scale) for hr in images]
             for name in each[0]:
                 found.setdefault(name, {})[scale] = float(np.mean([one[name] for one in each]))
         found.setdefault("PSNR, published", {})[scale], found.setdefault("SSIM, published", {})[scale] = PUBLISHED[

@@ -27,12 +27,12 @@ def main() -> None:
     upscalers = {name: load(name, engine="onnxruntime", device="cpu") for name in names}
     scales = {name: zoo.models()[name].card.scale or 2 for name in names}
     shapes = {name: (RESULT[0] // scales[name], RESULT[1] // scales[name], 3) for name in names}
-    pictures = {name: np.random.default_rng(0).integers(0, 256, shapes[name], np.uint8) for name in names}
+    images = {name: np.random.default_rng(0).integers(0, 256, shapes[name], np.uint8) for name in names}
     taken: dict[str, list[float]] = {name: [] for name in names}
     for count in range(ROUNDS + 1):
         for name, upscaler in upscalers.items():
             start = time.perf_counter()
-            upscaler.array(pictures[name], Size(scales[name]))
+            upscaler.array(images[name], Size(scales[name]))
             if count:  # the first run opens the engine
                 taken[name].append(time.perf_counter() - start)
     machine, megapixels = record.machine(), RESULT[0] * RESULT[1] / 1e6

@@ -29,12 +29,12 @@ def run(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
 
 def test_several_models_sets_and_scales_in_one_table(sets: Path) -> None:
     result = run("-n", "bicubic", "lanczos", "--data", "A", "B", "--scale", "2", "3", "--csv", "t.csv",
-                 "--markdown", "t.md", "--pictures", "shown", folder=sets)  # fmt: skip
+                 "--markdown", "t.md", "--images", "shown", folder=sets)  # fmt: skip
     assert result.returncode == 0, result.stderr
     assert len((sets / "t.csv").read_text().splitlines()) == 1 + 2 * 2 * 2
     assert "Protocol classic" in result.stdout
     assert "Protocol classic" in (sets / "t.md").read_text()
-    result = run("--data", "A", "-n", "acute-50k", "--plot", "p.png", "--per-picture", "each.csv", folder=sets)
+    result = run("--data", "A", "-n", "acute-50k", "--plot", "p.png", "--per-image", "each.csv", folder=sets)
     assert result.returncode == 0, result.stderr
     assert (sets / "p.png").read_bytes().startswith(b"\x89PNG")
     assert len((sets / "each.csv").read_text().splitlines()) == 1 + 2  # bicubic comes with a plot
@@ -50,7 +50,7 @@ def test_videos_are_sets_and_are_compared(sets: Path) -> None:
     assert result.returncode == 0, result.stderr
     with (sets / "t.csv").open() as file:
         model, same = csv.DictReader(file)
-    assert (model["model"], model["set"], model["pictures"]) == ("bicubic", "video.mkv", "4")
+    assert (model["model"], model["set"], model["images"]) == ("bicubic", "video.mkv", "4")
     assert float(model["flicker"]) > 0
     assert (same["model"], same["psnr"], same["flicker"]) == ("video.mkv", "inf", "0.000")
     assert "Flicker: of videos" in result.stdout
@@ -72,17 +72,17 @@ def test_a_folder_of_finished_images_is_measured_as_a_model_is(sets: Path) -> No
     assert result.returncode == 0, result.stderr
     with (sets / "t.csv").open() as file:
         bicubic, finished = csv.DictReader(file)
-    assert (bicubic["model"], finished["model"], finished["pictures"]) == ("bicubic", "SR", "3")
+    assert (bicubic["model"], finished["model"], finished["images"]) == ("bicubic", "SR", "3")
     assert float(finished["psnr"]) == pytest.approx(float(bicubic["psnr"]), abs=0.02)
     assert finished["seconds_per_megapixel"] == ""
     cut = sets / "SR/b_x2_SR.png"
     cut.write_bytes(cut.read_bytes()[:-99])
-    result = run("--data", "A", "--result", "SR", "--csv", "u.csv", "--pictures", "shown", folder=sets)
+    result = run("--data", "A", "--result", "SR", "--csv", "u.csv", "--images", "shown", folder=sets)
     assert result.returncode == 1
     assert "3 scored, 1 left out: " in result.stderr
     assert "b_x2_SR.png" in result.stderr
     with (sets / "u.csv").open() as file:
-        assert [row["pictures"] for row in csv.DictReader(file)] == ["2"]
+        assert [row["images"] for row in csv.DictReader(file)] == ["2"]
     PIL.Image.new("RGB", (9, 9)).save(cut)
     result = run("--data", "A", "--result", "SR", folder=sets)
     assert (result.returncode, "b_x2_SR.png has 9 x 9 pixels" in result.stderr) == (1, True)
@@ -100,7 +100,7 @@ def test_damaged_images_are_named_and_the_others_scored(sets: Path) -> None:
     assert "cut.png" in result.stderr
     assert "IMG.PSD is a Photoshop document" in result.stderr
     with (sets / "t.csv").open() as file:
-        assert [row["pictures"] for row in csv.DictReader(file)] == ["1"]
+        assert [row["images"] for row in csv.DictReader(file)] == ["1"]
     (sets / "A/p.png").unlink()
     result = run("-n", "bicubic", "--data", "A", folder=sets)
     assert (result.returncode, "none of the 2 images in A can be read" in result.stderr) == (1, True)
@@ -116,8 +116,8 @@ def test_damaged_images_are_named_and_the_others_scored(sets: Path) -> None:
         (["--data", "A", "--csv", "A/p.png"], "one of the files that are measured"),
         (["--data", "A", "--csv", "none/t.csv"], "there is no folder none"),
         (["--data", "A", "--csv", "t", "--markdown", "t"], "two results would be written to t"),
-        (["--data", "A", "--pictures", "none/shown"], "there is no folder none"),
-        (["--data", "A", "--pictures", "A/shown"], "lies in a measured set"),
+        (["--data", "A", "--images", "none/shown"], "there is no folder none"),
+        (["--data", "A", "--images", "A/shown"], "lies in a measured set"),
         (["--data", "A", "--plot", "p.gif"], "ends in .png"),
         (["--data", "A", "--metrics", "lpips"], "lpips needs its weights"),
         (["--data", "A", "--lr", "A", "B"], "--lr has 2 folders and --data 1"),

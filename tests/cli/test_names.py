@@ -60,7 +60,7 @@ def test_a_report_takes_any_name(report: str, undecodable: Path) -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="names are bytes on Linux")
 def test_a_table_takes_any_name(undecodable: Path) -> None:
     folder = undecodable.parent
-    done = run("evaluate", "-n", "bicubic", "--data", ".", "--scale", "2", "--per-picture", "a.csv", folder=folder)
+    done = run("evaluate", "-n", "bicubic", "--data", ".", "--scale", "2", "--per-image", "a.csv", folder=folder)
     assert (done.returncode, done.stderr) == (0, "")
     with (folder / "a.csv").open(encoding="utf-8", newline="") as file:
         assert [row["picture"] for row in csv.DictReader(file)] == ["caf\\udce9"]

@@ -94,7 +94,7 @@ def test_a_metric_added_to_the_table_appears_in_an_evaluation(
     row = evaluate_folder(load("bicubic"), image_folder, 2, CLASSIC, select_metrics(["mean-error", "psnr"]))
     assert 0 < row.scores["mean-error"] < 255
     text = report.to_markdown([row])
-    assert "| pictures | mean_error | psnr |" in text
+    assert "| images | mean_error | psnr |" in text
     assert f"| {row.scores['mean-error']:.3f} |" in text
     assert "Mean error: as a test has it." in text
     with pytest.raises(UsageError, match=r"no metric 'mean-eror'.*Did you mean 'mean-error'"):

@@ -51,8 +51,8 @@ def test_our_own_models_keep_their_card(name: str, tmp_path: Path) -> None:
     )
     path = tmp_path / "given.safetensors"
     path.write_bytes(safetensors.torch.save(weights, card.to_metadata()))
-    made = importer.convert(path, tmp_path / "out", name=card.name, trained_on="pictures")
-    assert (made.licence, made.trained_on, made.paper, made.quality) == ("CC0", "pictures", "none", {"Set5": 30.0})
+    made = importer.convert(path, tmp_path / "out", name=card.name, trained_on="images")
+    assert (made.licence, made.trained_on, made.paper, made.quality) == ("CC0", "images", "none", {"Set5": 30.0})
     assert made.architecture == name
     stored = safetensors.torch.load_file(tmp_path / f"out/{card.name}.safetensors")
     again = build(name, made.config)

@@ -86,6 +86,55 @@ def test_the_average_in_a_dict_of_its_own_is_said_too(ours: Weights, tmp_path: P
     assert not taken({"params_ema": ours}, tmp_path).note
 
 
+@pytest.mark.parametrize(
+    ("own", "average"),
+    [
+        ("model", "ema_model"),
+        ("G", "G_ema"),
+        ("model", "swa_model"),
+        ("generator", "generator_ema"),
+        ("net_g", "averaged_net_g"),
+        ("net", "ema_params"),
+    ],
+)
+def test_averages_of_any_name_are_taken_and_said(own: str, average: str, ours: Weights, tmp_path: Path) -> None:
+    found = taken({own: ours, average: averaged(ours), "optimizer": {"ema": VGG}}, tmp_path)
+    assert same(found, averaged(ours))
+    assert found.note == AVERAGE
+    flat = prefixed(f"{own}.", ours) | prefixed(f"{average}.module.", averaged(ours))
+    found = taken({"state_dict": flat}, tmp_path)
+    assert same(found, averaged(ours))
+    assert found.note == AVERAGE
+
+
+def test_the_average_in_a_callback_of_lightning_is_taken(ours: Weights, tmp_path: Path) -> None:
+    callbacks = {
+        "ModelCheckpoint": {"best": torch.tensor(3.0)},
+        "EMACallback": {"ema_state_dict": prefixed("model.", averaged(ours))},
+    }
+    found = taken({"state_dict": prefixed("model.", ours), "callbacks": callbacks}, tmp_path)
+    assert same(found, averaged(ours))
+    assert found.note == AVERAGE
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda w: {"model_g": w, "model_d": VGG},
+        lambda w: {"gen_state_dict": w, "disc_state_dict": VGG},
+        lambda w: {"generator_state_dict": w, "discriminator_state_dict": VGG, "loss": torch.tensor(0.1), "epoch": 3},
+        lambda w: {"module": w, "buffer_names": [], "optimizer": None, "ds_config": {}},
+        lambda w: {"ema": {"decay": 0.999}, "model": w},
+        lambda w: [w],
+        lambda w: ({"lr": 1e-4}, w),
+        lambda w: {"params": {name: value.numpy() for name, value in w.items()}},
+        lambda w: {**w, "total_ops": torch.zeros(1), "total_params": torch.zeros(1)},
+    ],
+)
+def test_the_network_is_found_under_other_names(wrap: Any, ours: Weights, tmp_path: Path) -> None:
+    assert same(taken(wrap(ours), tmp_path), ours)
+
+
 @pytest.mark.usefixtures("without_onnx")
 def test_the_conversion_warns_of_a_choice(ours: Weights, tmp_path: Path) -> None:
     path = saved({"params": ours, "params_ema": ours}, tmp_path / "net-x2.pth")

@@ -108,6 +108,9 @@ def test_wrong_times_of_sound_are_corrected() -> None:
 def test_a_sounds_own_restart_moves_it_alone() -> None:
     video, sound = mended(logged(evenly(1000, 50), evenly(1000, 50, 20) + evenly(5_000_000, 50, 20)))
     assert (video, sound) == (evenly(1000, 50), evenly(1000, 100, 20))
+    logs = logged(evenly(1000, 50), evenly(1000, 50, 20) + evenly(5_000_000, 50, 20))
+    (clause,) = find_corrections(logs, VIDEO, Fraction(1, 25), steady=False).describe(Fraction(1))
+    assert clause == "the clock of stream 1 restarts or leaps by itself and is made continuous"
 
 
 def test_a_pause_is_honest_while_sound_goes_on() -> None:
@@ -118,6 +121,21 @@ def test_a_pause_is_honest_while_sound_goes_on() -> None:
     for place, (time, stream) in enumerate(packets):
         logs[stream].add(place, time, time, key=True)
     assert mended(logs) == [video, sound]
+
+
+def test_a_pause_is_honest_if_its_sound_lies_elsewhere_in_the_file() -> None:
+    """Muxers write packets late that wait for another stream, and demuxers return the last before a pause late."""
+    video, sound = [*evenly(0, 25), *evenly(31_000, 25)], evenly(0, 1600, 20)
+    for early in (True, False):
+        logs = {VIDEO: StampLog(TICK), SOUND: StampLog(TICK)}
+        moved = 31_000 if early else 960  # the sound of the pause comes before the last frame before it, or after all
+        packets = sorted(
+            [(moved if time == 960 else time, VIDEO, time) for time in video]
+            + [(time if early or time <= 940 else max(time, 31_100), SOUND, time) for time in sound]
+        )
+        for place, (_, stream, time) in enumerate(packets):
+            logs[stream].add(place, time, time)
+        assert mended(logs) == [video, sound], early
 
 
 def test_pauses_without_sound_are_honest_and_hours_are_not() -> None:
@@ -140,3 +158,40 @@ def test_sparse_streams_follow_the_part_they_belong_to() -> None:
     for place, time in ((10, 1400), (40, 2600), (55, 1200), (90, 2600)):
         logs[2].add(place, time, time)
     assert mended(logs) == [evenly(1000, 100), [1400, 2600, 3200, 4600]]
+
+
+def test_sound_with_another_clock_is_moved_to_the_video_and_named() -> None:
+    away = 7_200_000
+    found = find_corrections(logged(evenly(away, 50), evenly(990, 100, 20)), VIDEO, Fraction(1, 25), steady=False)
+    assert corrected(found, VIDEO, evenly(away, 50)) == evenly(away, 50)
+    assert corrected(found, SOUND, evenly(990, 100, 20)) == evenly(away, 100, 20)
+    assert "stream 1 is stamped 7199.01 s away from the video" in " ".join(found.describe(Fraction(0)))
+    late = logged(evenly(0, 500), evenly(9000, 10, 20))
+    assert find_corrections(late, VIDEO, Fraction(1, 25), steady=False) == Continuity()
+
+
+def test_sound_that_follows_the_video_in_the_file_keeps_its_clock() -> None:
+    logs = {VIDEO: StampLog(TICK), SOUND: StampLog(TICK)}
+    packets = [(VIDEO, time) for time in evenly(0, 50)] + [(SOUND, time) for time in evenly(15_000, 50)]
+    for place, (stream, time) in enumerate(packets):
+        logs[stream].add(place, time, time)
+    assert find_corrections(logs, VIDEO, Fraction(1, 25), steady=False) == Continuity()
+
+
+def test_packets_of_sound_that_share_a_time_follow_each_other() -> None:
+    """RealMedia stamps only the first of several."""
+    logs = {VIDEO: StampLog(TICK), SOUND: StampLog(TICK)}
+    for n, time in enumerate(evenly(0, 50)):
+        logs[VIDEO].add(3 * n, time, time)
+    stamped = [400 * (n // 20) for n in range(100)]
+    for n, time in enumerate(stamped):
+        logs[SOUND].add(3 * (n // 2) + 1 + n % 2, time, time, 20)
+    assert mended(logs) == [evenly(0, 50), evenly(0, 100, 20)]
+
+
+def test_corrected_sound_is_named() -> None:
+    sound = [9_000_000 if n == 40 else time for n, time in enumerate(evenly(1000, 100, 20))]
+    found = find_corrections(logged(evenly(1000, 50), sound), VIDEO, Fraction(1, 25), steady=False)
+    assert found.describe(Fraction(1)) == [
+        "wrong time stamps of 1 packet of other streams are replaced by those that their neighbours imply"
+    ]

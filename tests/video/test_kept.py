@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
+import inspect
 import json
 import re
 import shutil
 import subprocess
+import sys
+import textwrap
 import warnings
 from collections import Counter
 from collections.abc import Iterator
@@ -65,8 +69,15 @@ def inventory(path: Path) -> Counter[tuple[Any, ...]]:
             found["stream", "main" if stream is main else stream.type, "" if stream is main else codec] += 1
             described = tags(stream.metadata)
             found.update(("tag", stream.type, *each) for each in described if each != ("language", "und"))
-            found.update(("disposition", flag.name) for flag in av.stream.Disposition if flag & stream.disposition)
+            flags = [flag for flag in av.stream.Disposition if flag & stream.disposition]
+            found.update(("disposition", stream.type, flag.name) for flag in flags)
         if main is not None:
+            context: Any = main.codec_context
+            if (shape := main.sample_aspect_ratio) not in (None, 1):
+                found["shape of pixels", round(float(shape) * 20)] += 1  # Matroska has whole pixels
+            for name in ("color_primaries", "color_trc", "colorspace", "color_range"):
+                if (code := int(getattr(context, name))) not in (0, 2):
+                    found["colour", name, code] += 1
             try:
                 frame = next(container.decode(main))
             except (av.FFmpegError, StopIteration):
@@ -77,25 +88,46 @@ def inventory(path: Path) -> Counter[tuple[Any, ...]]:
 
 
 def unnamed(before: Path, after: Path, said: str) -> list[tuple[Any, ...]]:
-    """What of `before` is neither in `after` nor named in `said`."""
-    missing = inventory(before) - inventory(after)
+    """What of `before` is neither in `after` nor named in `said`; a clause about one stream counts for one only."""
+    held = inventory(after)
+    left_out = Counter(re.findall(r"stream \d+ \((\w+)[^)]*\) does not fit", said))
+    with av.open(str(before)) as container:
+        kinds = [stream.type for stream in container.streams]
+    tags_of_streams = Counter(
+        (kinds[int(index)], name.lower())
+        for names, index in re.findall(r"the tags (.+?) of stream (\d+) are left out", said)
+        for name in names.split(", ")
+    )
+    tags_of_file = {
+        name.lower() for names in re.findall(r"its tags (.+?) are left out", said) for name in names.split(", ")
+    }
+    marks = Counter(
+        (kind, name)
+        for kind, names in re.findall(r"stream \d+ \((\w+)\) is marked (.+?) is left out", said)
+        for name in names.split(", ")
+    )
     lost = []
-    for item in missing:
+    for item, count in (inventory(before) - held).items():
         kind, *what = item
         if kind == "side data" and what[0] in ("SEI_UNREGISTERED", "GOP_TIMECODE"):  # of the old encoder
             continue
-        if kind == "disposition" and what[0] == "default":
-            continue
-        words = f"as {what[-1]}" if kind == "stream" else str(what[-2]) if kind == "tag" else str(what[-1])
-        if kind == "tag" and f"({what[0]}" in said:  # with its stream
-            continue
-        if kind == "tag" and ("tag", *what[1:]) in inventory(after):  # Matroska has one date for the whole file
-            continue
-        if what == ["attached_pic"]:
-            words = "video as mjpeg"
-        if item[:2] == ("stream", "attachment"):
-            words = f"attachment {what[-1]}"
-        if not re.search(re.escape(words), said, re.IGNORECASE):
+        if kind == "disposition":
+            # MP4 has one word for two of these; the default follows from the container.
+            if what[-1] in ("default", "captions", "descriptions", "attached_pic"):
+                continue
+            allowed = marks[what[0], what[1]] + left_out[what[0]]
+        elif kind == "tag" and len(what) == 3:
+            allowed = tags_of_streams[what[0], what[1].lower()] + left_out[what[0]]
+            if what[1] == "creation_time" and ("tag", *what[1:]) in held:  # Matroska has one date for the whole file
+                continue
+        elif kind == "tag":
+            allowed = count if what[0].lower() in tags_of_file else 0
+        else:
+            words = f"as {what[-1]}" if kind == "stream" else str(what[-1])
+            if item[:2] == ("stream", "attachment"):
+                words = f"attachment {what[-1]}"
+            allowed = count if re.search(re.escape(words), said, re.IGNORECASE) else 0
+        if count > allowed:
             lost.append(item)
     return lost
 
@@ -120,6 +152,19 @@ def test_nothing_of_real_files_is_dropped_in_silence(
         assert "none of its frames can be decoded" in str(error) or "matrix" in str(error)  # noqa: PT017
         return
     assert unnamed(source, tmp_path / f"a.{suffix}", said) == []
+
+
+# What the streams of a rich file are for.
+MARKS = (
+    av.stream.Disposition.default | av.stream.Disposition.original | av.stream.Disposition.visual_impaired,
+    av.stream.Disposition.comment | av.stream.Disposition.hearing_impaired,
+    av.stream.Disposition.dub,
+)
+
+
+def turn(stream: Any) -> None:
+    """Turn a video by 90 degrees."""
+    stream.set_display_matrix((0, 1 << 16, 0, -1 << 16, 0, 0, 0, 0, 1 << 30))
 
 
 def rich(tmp_path: Path, suffix: str) -> Path:
@@ -148,12 +193,16 @@ def rich(tmp_path: Path, suffix: str) -> Path:
             if stream.type == "attachment":
                 continue
             stream.metadata.update({"title": f"Track {number}", "language": "fra", "comment": "of a stream"})
+            if stream.type != "subtitle":
+                stream.disposition = MARKS[number]
+            if stream.type == "video":
+                turn(stream)
             stream.metadata.update({"BPS": "1", "NUMBER_OF_FRAMES-eng": "2", "_STATISTICS_TAGS": "BPS"})
         return []
 
-    source = make(tmp_path / "made.mkv", moving_frames(6), codec="libx264", sounds=2, subtitles=1)
-    if suffix == ".mp4":
-        source = make(tmp_path / "made.mp4", moving_frames(6), codec="libx264", sounds=2)
+    texts = 1 if suffix == ".mkv" else 0
+    frames = moving_frames(6)
+    source = make(tmp_path / f"made{suffix}", frames, codec="libx264", sounds=2, subtitles=texts, described=True)
     options = {"movflags": "+use_metadata_tags"} if suffix == ".mp4" else {}
     return remade(source, tmp_path / f"rich{suffix}", change, **options)
 
@@ -171,15 +220,50 @@ def test_nothing_of_a_rich_file_is_dropped_in_silence(
         assert said.count("\n") <= 1  # its own container holds all of it
 
 
-@pytest.mark.parametrize("line", ["stream_tags", "copy_tags", "shifted_chapters", "lost_tags", "describe_loss"])
+# Lines of carrying and of naming: the function, the line, and the container in which its absence shows.
+CARRYING = (
+    ("opening._add_video", "stream.disposition = like.disposition", ".mkv"),
+    ("opening._add_video", "stream.set_display_matrix(video.display_matrix)", ".mkv"),
+    ("opening._add_video", "losses += copying.lost_tags(like, kind)", ".mp4"),
+    ("opening._add_video", "losses += lost_dispositions(like, kind)", ".mp4"),
+    ("opening.open_result", "losses += copying.lost_tags(stream, kind)", ".mp4"),
+    ("opening.open_result", "losses += lost_dispositions(stream, kind)", ".mov"),
+    ("opening.open_result", "losses += lost", ".mp4"),
+    ("opening.open_result", "copying.copy_tags(target, kind, source)", ".mkv"),
+    ("opening.open_result", "target.set_chapters(reserve(chapters) if chapters else known)", ".mp4"),
+    ("opening.open_result", "copying.mux_cover(target, copy, covers[copy.source.index])", ".mp4"),
+    ("copying.begin_copy", "copy.metadata.update(stream_tags(stream, kind))", ".mkv"),
+    ("copying.begin_copy", "copy.disposition = stream.disposition", ".mkv"),
+    ("muxing.mux", "set_display(path, opened.display)", ".mkv"),
+    ("encoder.EncoderTarget.describe", "context.color_primaries, context.color_trc = colour.primaries, "
+     "colour.transfer", ".mkv"),
+    ("encoder.EncoderTarget.describe", "context.colorspace, context.color_range = colour.matrix, colour.range", ".mkv"),
+    ("encoder.EncoderTarget.describe", "context.sample_aspect_ratio = self.aspect", ".mp4"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("function", "line", "after"), CARRYING)
 def test_the_inventory_notices_a_line_that_is_taken_out(
-    line: str, upscaler: Upscaler, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    function: str, line: str, after: str, upscaler: Upscaler, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source = rich(tmp_path, ".mkv")
-    nothing: dict[str, Any] = {"stream_tags": {}, "shifted_chapters": [], "lost_tags": [], "describe_loss": ""}
-    monkeypatch.setattr(f"hyperacuity.formats.video.copying.{line}", lambda *_: nothing.get(line))
-    said = upscaled(upscaler, source, tmp_path / "a.mp4")
-    assert unnamed(source, tmp_path / "a.mp4", said)
+    module, *path = function.split(".")
+    owner: Any = importlib.import_module(f"hyperacuity.formats.video.{module}")
+    for name in path[:-1]:
+        owner = getattr(owner, name)
+    whole = getattr(owner, path[-1])
+    text = textwrap.dedent(inspect.getsource(whole))
+    assert text.count(f"    {line}\n") == 1
+    changed: dict[str, Any] = {}
+    exec(compile(text.replace(f"    {line}\n", "    pass\n"), module, "exec"), whole.__globals__, changed)
+    for place in [owner, *(each for name, each in sys.modules.items() if name.startswith("hyperacuity."))]:
+        if getattr(place, path[-1], None) is whole:
+            monkeypatch.setattr(place, path[-1], changed[path[-1]])
+    try:
+        said = upscaled(upscaler, source, tmp_path / f"a{after}")
+    except HyperacuityError:
+        return  # the verification notices it
+    assert unnamed(source, tmp_path / f"a{after}", said)
 
 
 SOUNDS = {
@@ -344,6 +428,17 @@ def test_projections_are_kept(codec: str, suffix: str, upscaler: Upscaler, tmp_p
     before, after = probed(source), probed(target)
     assert {each["side_data_type"] for each in before} >= {"Spherical Mapping", "Stereo 3D"}
     assert after == before
+
+
+@pytest.mark.skipif(shutil.which("ffprobe") is None, reason="needs ffprobe")
+def test_two_views_of_a_flat_video_are_kept(upscaler: Upscaler, tmp_path: Path) -> None:
+    from hyperacuity.formats.video.projection import Projection
+
+    made = make(tmp_path / "a.mp4", moving_frames(3, 72, 96), codec="libx264")
+    source = spherical(made, tmp_path / "b.mp4", Projection(None, (1, 0)).boxes())
+    for suffix in ("mkv", "mp4"):
+        assert "left out" not in upscaled(upscaler, source, tmp_path / f"c.{suffix}")
+        assert [each["type"] for each in probed(tmp_path / f"c.{suffix}") if "type" in each] == ["side by side"]
 
 
 def probed(path: Path) -> list[dict[str, Any]]:

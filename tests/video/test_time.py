@@ -42,12 +42,15 @@ def recorded(
     sound: bool = True,
     first: int = 0,
     early: int = 0,
+    number: int = 256,
 ) -> Path:
     """An MPEG-TS with B frames.
 
-    start: of its clock, in seconds; first: number of the first image of all; early: samples of sound before the image.
+    start: of its clock, in seconds; first: number of the first image of all; early: samples of sound before the image;
+    number: of its first stream.
     """
-    with av.open(str(path), "w", container_options={"muxdelay": "0"}) as container:
+    options = {"muxdelay": "0", "mpegts_start_pid": str(number)}
+    with av.open(str(path), "w", container_options=options) as container:
         stream: Any = container.add_stream(codec, rate=25)
         stream.height, stream.width, stream.pix_fmt = 36, 48, "yuv420p"
         audio: Any = container.add_stream("mp2", rate=32000) if sound else None
@@ -144,6 +147,22 @@ def test_joined_recordings_are_as_long_as_all_of_them(suffix: str, upscaler: Ups
     alone = [frame for part in parts for frame in contents(part)[0]]
     for one, other in zip(alone, contents(tmp_path / f"b{suffix}")[0], strict=True):
         assert np.array_equal(one, other)
+
+
+def test_joined_recordings_with_other_numbers_of_streams_show_no_frame_twice(
+    upscaler: Upscaler, tmp_path: Path
+) -> None:
+    """FFmpeg returns the last frame of the first recording at the end of the second."""
+    parts = [recorded(tmp_path / f"{n}.ts", 25, first=25 * n, number=256 + 256 * n) for n in range(2)]
+    source = joined(tmp_path / "all.ts", *parts)
+    with pytest.warns(LossWarning) as warned:
+        outcome = video.upscale(upscaler, source, tmp_path / "b.mkv", Size(1), FFV1)
+    assert any("just before the next recording" in str(one.message) for one in warned)
+    frames = contents(tmp_path / "b.mkv")[0]
+    assert (outcome.frames, outcome.damaged) == (len(frames), 0)
+    assert 48 <= len(frames) <= 50
+    assert intervals(tmp_path / "b.mkv") == {0.04}
+    assert np.array_equal(frames[-1], contents(parts[1])[0][-1])
 
 
 def test_a_part_of_joined_recordings_counts_their_whole_time(upscaler: Upscaler, tmp_path: Path) -> None:

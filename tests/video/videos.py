@@ -30,14 +30,23 @@ def make(
     sounds: int = 0,
     subtitles: int = 0,
     title: str = "",
+    described: bool = False,
 ) -> Path:
-    """Write a video. times: of each frame, in milliseconds; 25 fps if None. sounds, subtitles: numbers of tracks."""
+    """Write a video.
+
+    times: of each frame, in milliseconds; 25 fps if None. sounds, subtitles: numbers of tracks. described: with pixels
+    of 4:3, in the colours of BT.2020.
+    """
     with av.open(str(path), "w") as container:
         if title:
             container.metadata["title"] = title
         stream: Any = container.add_stream(codec, rate=25)
         stream.height, stream.width, stream.pix_fmt = *frames[0].shape[:2], pixels
         stream.time_base = stream.codec_context.time_base = Fraction(1, 1000)
+        if described:
+            context = stream.codec_context
+            context.sample_aspect_ratio = Fraction(4, 3)
+            context.color_primaries, context.color_trc, context.colorspace, context.color_range = 9, 14, 9, 1
         audio: list[Any] = [
             container.add_stream("pcm_s16le" if path.suffix == ".mkv" else "aac", rate=8000) for _ in range(sounds)
         ]

@@ -111,10 +111,10 @@ def command(
     markdown: Annotated[
         Path | None, typer.Option(help="Write the table to this Markdown file.", rich_help_panel=RESULTS)
     ] = None,
-    per_picture: Annotated[
+    per_image: Annotated[
         Path | None, typer.Option(help="Write the figures of every image to this CSV file.", rich_help_panel=RESULTS)
     ] = None,
-    pictures: Annotated[
+    images: Annotated[
         Path | None,
         typer.Option(
             help="Folder for crops side by side: LR, bicubic, each model, HR, with the first metric.",
@@ -157,7 +157,7 @@ def command(
     upscalers: dict[str, Upscaler] = {}
     if model or model_path or not result:
         upscalers = _load_models(
-            model, model_path, engine, device, tta, baseline=pictures is not None or plot is not None
+            model, model_path, engine, device, tta, baseline=images is not None or plot is not None
         )
     for upscaler in upscalers.values():
         for factor in scales:
@@ -172,12 +172,12 @@ def command(
         for each in found
         for factor in scales
     ]
-    sheet_paths = [sheets.sheet_paths(pictures, setting) if pictures else [] for setting in settings]
+    sheet_paths = [sheets.sheet_paths(images, setting) if images else [] for setting in settings]
     left_out = [one for each in found for one in each.left_out]
     for others in _open_finished(result or [], found, scales).values():  # fail before work begins
         left_out += others.left_out
-    files = [path for path in (csv, markdown, per_picture, plot) if path is not None]
-    _check_outputs([*files, *(path for some in sheet_paths for path in some)], pictures, found, force)
+    files = [path for path in (csv, markdown, per_image, plot) if path is not None]
+    _check_outputs([*files, *(path for some in sheet_paths for path in some)], images, found, force)
 
     rows: list[EvaluationRow] = []
     records: list[dict[str, str]] = []
@@ -200,7 +200,7 @@ def command(
     made: list[tuple[Path | None, Callable[[], bytes]]] = [
         (csv, lambda: as_utf8(report.to_csv([row.record() for row in rows]))),
         (markdown, lambda: as_utf8(report.to_markdown(rows))),
-        (per_picture, lambda: as_utf8(report.to_csv(records))),
+        (per_image, lambda: as_utf8(report.to_csv(records))),
         (plot, lambda: plots.draw_plot(rows, plot.suffix if plot else "")),
     ]
     for path, content in made:
@@ -296,20 +296,20 @@ def _open_finished(
 
 
 def _check_outputs(
-    paths: Sequence[Path], pictures: Path | None, found: Sequence[ImageSet | VideoSet], force: bool
+    paths: Sequence[Path], images: Path | None, found: Sequence[ImageSet | VideoSet], force: bool
 ) -> None:
     """Raise `UsageError` if a result could not be written after it is computed."""
     from hyperacuity.storage import real_path
 
     inputs = [real_path(path) for each in found for path in each.files]
-    if pictures is not None:
-        if pictures.exists() and not pictures.is_dir():
-            raise UsageError(f"{pictures} is a file: name a folder for the images")
-        if not pictures.absolute().parent.is_dir():
-            raise UsageError(f"there is no folder {pictures.parent}: create it first")
+    if images is not None:
+        if images.exists() and not images.is_dir():
+            raise UsageError(f"{images} is a file: name a folder for the images")
+        if not images.absolute().parent.is_dir():
+            raise UsageError(f"there is no folder {images.parent}: create it first")
         folders = [real_path(path) for each in found if (path := each.path).is_dir()]
-        if any(folder in (real_path(pictures), *real_path(pictures).parents) for folder in folders):
-            raise UsageError(f"{pictures} lies in a measured set: choose a folder outside it")
+        if any(folder in (real_path(images), *real_path(images).parents) for folder in folders):
+            raise UsageError(f"{images} lies in a measured set: choose a folder outside it")
     for path in paths:
         if real_path(path) in inputs:
             raise UsageError(f"{path} is one of the files that are measured: choose another name")
@@ -317,7 +317,7 @@ def _check_outputs(
             raise UsageError(f"two results would be written to {path}: choose another name for one of them")
         if path.exists() and not force:
             raise UsageError(f"{path} exists: choose another name, or add --force")
-        if path.parent != pictures and not path.parent.is_dir():
+        if path.parent != images and not path.parent.is_dir():
             raise UsageError(f"there is no folder {path.parent}: create it first")
 
 

@@ -89,7 +89,7 @@ class EvaluationRow:
             "scale": str(setting.scale),
             "protocol": setting.protocol.name,
             "lr": "given" if setting.images.given_lr else "",
-            "pictures": str(self.count),
+            "images": str(self.count),
             **{metric.column: metric.format_value(self.scores[metric.name]) for metric in setting.metrics},
             "published_psnr": f"{known.psnr:.2f}" if known else "",
             "difference": difference,

@@ -36,7 +36,7 @@ def sheet_paths(folder: Path, setting: EvaluationSetting) -> list[Path]:
     """
     images = setting.images
     if not isinstance(images, ImageSet):
-        raise UsageError(f"crops are written for folders only, but {images.path} is a video", Use(pictures=LEAVE_OUT))
+        raise UsageError(f"crops are written for folders only, but {images.path} is a video", Use(images=LEAVE_OUT))
     return [folder / f"{images.name}-{member.name.replace('/', '-')}-x{setting.scale}.png" for member in images.members]
 
 

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from hyperacuity.engines.onnx_to_ncnn import MAGIC
 from hyperacuity.errors import UsageError, WeightsError
-from hyperacuity.importer.selection import AVERAGE
+from hyperacuity.importer.selection import AVERAGE, marks_average
 
 Weights = dict[str, Tensor]
 
@@ -29,6 +29,22 @@ Weights = dict[str, Tensor]
 AVERAGES = ("params_ema", "params-ema", "ema_state_dict", "state_dict_ema", "model_ema", "net_g_ema", "g_ema", "ema")
 _WRAPPERS_OF_OTHERS = ("params", "model_state_dict", "state_dict", "model", "net", "netG", "net_g", "generator", "G")
 WRAPPERS = (*AVERAGES, *_WRAPPERS_OF_OTHERS, "weights", "average", "network")
+# Words in the names of other dicts with a network, and of those without.
+_GENERATOR_WORDS = {
+    "g",
+    "gen",
+    "generator",
+    "model",
+    "module",
+    "net",
+    "netg",
+    "network",
+    "params",
+    "student",
+    "weights",
+}
+_OTHER_WORDS = {"d", "disc", "discriminator", "netd", "opt", "optim", "optimizer", "optimizers", "scheduler", "loss",
+                "criterion", "teacher", "vgg", "decay", "optimd", "optimg"}  # fmt: skip
 # Classes of settings that checkpoints keep beside the weights. They are replaced by an empty dict: none of their code
 # is run, and nothing of them is needed.
 _SETTINGS = (
@@ -99,7 +115,14 @@ def read(path: Path) -> Checkpoint:
         raise WeightsError(f"{path} {_what_else(head)}")
     inner, note = unwrap(content, path)
     weights = {str(name): value for name, value in inner.items() if isinstance(value, Tensor)}
+    if not weights:
+        weights = {str(name): torch.from_numpy(value) for name, value in inner.items() if _is_numeric(value)}
     return Checkpoint(_checked(weights, path, size), metadata, note)
+
+
+def _is_numeric(value: object) -> bool:
+    """Whether a value is an array that can be a tensor."""
+    return isinstance(value, np.ndarray) and value.dtype.kind in "fiub" and value.dtype.itemsize <= 8
 
 
 def _what_else(head: bytes) -> str:
@@ -195,21 +218,55 @@ def unwrap(content: object, path: Path) -> tuple[Mapping[Any, Any], str]:
     """Returns the innermost dict, and which one it is: a training also saves the optimizer and other networks."""
     note = ""
     for _ in range(5):
+        if isinstance(content, list | tuple):
+            content = next((each for each in content if _holds_weights(each)), content)
         if not isinstance(content, Mapping):
             break
-        inner = [key for key in WRAPPERS if isinstance(content.get(key), Mapping) and content[key]]
-        if not inner and len(content) == 1:
-            inner = [key for key, value in content.items() if isinstance(value, Mapping)]
+        inner = _inner(content)
         if not inner:
             break
-        if inner[0] in AVERAGES and len(inner) > 1:
+        if marks_average(inner[0][0]) and len(inner) > 1:
             note = AVERAGE
-        content = content[inner[0]]
+        content = inner[0][1]
     if not isinstance(content, Mapping):
         raise WeightsError(f"{path} holds a {type(content).__name__}, not a network's weights")
-    if not any(isinstance(value, Tensor) for value in content.values()):
+    if not any(isinstance(value, Tensor | np.ndarray) for value in content.values()):
         raise WeightsError(f"{path} holds no weights; its keys are {list_first(content)}")
     return content, note
+
+
+def _inner(content: Mapping[Any, Any]) -> list[tuple[str, Mapping[Any, Any]]]:
+    """The dicts in another one that may hold the network, the most likely first: averages, well-known names, others."""
+    held = {str(key): value for key, value in content.items() if isinstance(value, Mapping) and _holds_weights(value)}
+    averages = [key for key in held if marks_average(key) and not _is_other(key)]
+    averages.sort(key=lambda key: AVERAGES.index(key) if key in AVERAGES else len(AVERAGES))
+    found = [(key, held[key]) for key in averages]
+    callbacks = content.get("callbacks")  # of Lightning
+    for name, state in callbacks.items() if isinstance(callbacks, Mapping) else ():
+        if marks_average(str(name)) and _holds_weights(state):
+            found.append((str(name), state))
+    found += [(key, held[key]) for key in WRAPPERS if key in held and key not in averages]
+    if not found and any(isinstance(value, Tensor | np.ndarray) and np.ndim(value) > 1 for value in content.values()):
+        return []  # the weights themselves
+    if not found:
+        found = [(key, held[key]) for key in held if _GENERATOR_WORDS & {*_words(key)} and not _is_other(key)]
+    return found or ([*held.items()] if len(content) == 1 else [])
+
+
+def _words(key: str) -> list[str]:
+    return [word for word in re.split(r"[^a-z]+", key.lower()) if word]
+
+
+def _is_other(key: str) -> bool:
+    """Whether the name of a dict says that it is not the network."""
+    return bool(_OTHER_WORDS & {*_words(key)})
+
+
+def _holds_weights(value: object, depth: int = 3) -> bool:
+    """Whether there are tensors in a dict, or in those in it."""
+    if isinstance(value, Mapping):
+        return depth > 0 and any(_holds_weights(each, depth - 1) for each in value.values())
+    return isinstance(value, Tensor | np.ndarray)
 
 
 def _checked(weights: Weights, path: Path, size: int) -> Weights:

@@ -6,6 +6,7 @@ first, and what is certainly another part is left out; the first selection that 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -43,8 +44,13 @@ _OTHERS = {
     "perceptual_loss", "percep_loss", "pixel_loss", "gan_loss", "cri_pix", "cri_perceptual", "cri_gan", "vgg", "vgg19",
     "lpips", "feature_extractor", "teacher", "net_t", "metric", "metrics", "psnr", "ssim", "data_preprocessor",
 }  # fmt: skip
+# Words that mark averaged weights in the name of a part.
+_AVERAGE_WORDS = {"ema", "swa", "averaged", "avg"}
 # Counters that averages and trainers keep among the weights.
-_COUNTERS = {"n_averaged", "step", "steps", "global_step", "step_counter", "epoch", "num_updates", "decay", "initted"}
+_COUNTERS = {
+    "n_averaged", "step", "steps", "global_step", "step_counter", "epoch", "num_updates", "decay", "initted",
+    "total_ops", "total_params",
+}  # fmt: skip
 # Prefixes of all keys if the network was saved as a part of something else.
 PREFIXES = ("module.", "netG.", "net_g.", "_orig_mod.", "generator.", "ema_model.", "online_model.")
 
@@ -79,8 +85,15 @@ def selections(weights: Weights) -> Iterator[Selection]:
             yield selection
 
 
+def marks_average(name: str) -> bool:
+    """Whether the name of a part of a checkpoint says that it is an average, such as "net_ema" or "EMACallback"."""
+    words = re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", name)
+    return any(word.lower() in _AVERAGE_WORDS for word in words)
+
+
 def _possible(weights: Weights) -> Iterator[Selection]:
-    for prefix in _AVERAGED:
+    parts = dict.fromkeys(name.partition(".")[0] for name in weights if "." in name)
+    for prefix in dict.fromkeys([*_AVERAGED, *(f"{part}." for part in parts if marks_average(part))]):
         average = {name: value for name, value in weights.items() if name.startswith(prefix)}
         if average:
             yield Selection(strip_prefixes(_without(average, prefix)), AVERAGE if len(average) < len(weights) else "")

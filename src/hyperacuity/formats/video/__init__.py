@@ -21,7 +21,8 @@ encoder        frames -> packets
 packets        packets in a file of their own, until the video is complete
 containers     the table of containers
 copying        sound, subtitles, covers, chapters and tags: which of them a container takes, and under which names
-projection     360 degree videos and stereo 3D
+projection     360 degree videos, stereo 3D, the part of frames that is shown
+dispositions   what streams are for, and which containers can say it
 opening        the beginning of a result, and what its container cannot hold
 muxing         all of these -> a file
 matroska       what FFmpeg's muxer leaves out of Matroska

@@ -54,21 +54,30 @@ def find_corrections(logs: Mapping[int, StampLog], video: int, interval: Fractio
     if video not in tracks:
         return Continuity()
     dense = {index: track for index, track in tracks.items() if track.log.dense}
+    moved: dict[int, Fraction] = {}
     others = {index: [other for other in dense.values() if other is not track] for index, track in tracks.items()}
     if not steady:
         for index, track in tracks.items():
             track.find_outliers(others[index])
+        for index, track in dense.items():
+            if index != video:
+                track.spread()
+                if offset := track.join_clock(tracks[video]):
+                    moved[index] = -offset * track.log.time_base
     breaks = {index: track.find_breaks(others[index], steady=steady) for index, track in dense.items()}
     main = tracks[video]
     parts = _Parts(main, breaks.pop(video))
     found = {index: parts.follow(track, breaks.get(index, [])) for index, track in tracks.items() if track is not main}
     parts.place({index: begins for index, (begins, _) in found.items()}, tracks)
     streams = {video: main.correction(parts.begins, parts.shifts_of(main))}
-    for index, (begins, own) in found.items():
-        streams[index] = parts.correction(tracks[index], begins, own, main)
+    for index, (begins, alone) in found.items():
+        streams[index] = parts.correction(tracks[index], begins, alone, main)
     changed = {index: each for index, each in streams.items() if each != StreamCorrection()}
-    replaced = streams[video].replaced.values()
-    return Continuity(changed, tuple(parts.starts), tuple(sorted(pts * main.log.time_base for _, pts in replaced)))
+    wrong = streams[video].replaced.values()
+    outliers = tuple(sorted(pts * main.log.time_base for _, pts in wrong))
+    sounds = sum(tracks[index].outliers for index in found)
+    own = tuple(index for index, (_, breaks) in found.items() if breaks)
+    return Continuity(changed, tuple(parts.starts), outliers, sounds=sounds, own=own, moved=moved)
 
 
 class _Track:
@@ -76,7 +85,8 @@ class _Track:
 
     times: dts, or pts where it is missing, in ticks; packets without both have those of the packet before.
     shown: pts, or dts where it is missing.
-    wrong: whether a packet's time stamp is an outlier.
+    wrong: whether a packet's time stamp is an outlier; outliers: how many there are.
+    offset: what was added to all times, in ticks, because the stream has a clock of its own.
     """
 
     def __init__(self, log: StampLog, interval: Fraction) -> None:
@@ -84,6 +94,8 @@ class _Track:
         self.times, self.shown = log.decoded(), log.presented()
         self.places = np.array(log.places, np.int64)
         self.wrong = np.zeros(len(self.times), bool)
+        self.outliers = self.offset = 0
+        self._spread: Ticks = np.zeros(0, np.int64)  # packets that shared the time of the one before
         steps = np.diff(np.sort(self.shown))
         steps = steps[steps > 0]
         self.step = int(median(steps)) if len(steps) else max(1, round(interval / log.time_base))
@@ -117,6 +129,30 @@ class _Track:
         far = self.shown - soon, self.times - self.shown
         self.wrong |= np.maximum(*far) * self._base > _SLACK + _NEIGHBOURS * self.step * self._base
 
+    def spread(self) -> None:
+        """Let packets follow each other that share a time stamp, as in RealMedia, which stamps the first of several."""
+        durations = np.array(self.log.durations, np.int64)
+        shared = np.flatnonzero((np.diff(self.times) == 0) & (durations[:-1] > 0) & ~self.wrong[1:]) + 1
+        for index in shared:
+            self.times[index] = self.times[index - 1] + durations[index - 1]
+            self.shown[index] = self.shown[index - 1] + durations[index - 1]
+        self._spread = shared
+
+    def join_clock(self, video: _Track) -> int:
+        """Move a stream that lies among the video's packets but is stamped at another time; returns by how much."""
+        if self.places[0] > video.places[-1] or video.places[0] > self.places[-1]:
+            return 0
+        own, other = (each.shown[~each.wrong] * each._base for each in (self, video))
+        if not len(own) or not len(other):
+            return 0
+        if max(own.min() - other.max(), other.min() - own.max()) <= _SLACK:
+            return 0
+        start = int(video.shown[~video.wrong].min()) * video.log.time_base
+        self.offset = round(start / self.log.time_base) - int(self.shown[~self.wrong].min())
+        self.times += self.offset
+        self.shown += self.offset
+        return self.offset
+
     def find_breaks(self, others: list[_Track], *, steady: bool) -> list[int]:
         """The indices of packets before which the clock restarted or leapt."""
         right = np.flatnonzero(~self.wrong)
@@ -127,7 +163,8 @@ class _Track:
             before, at = int(right[n]), int(right[n + 1])
             if steps[n] > 0 and steady:
                 continue
-            elapsed = [other.elapsed(self.places[before], self.places[at]) for other in others]
+            span = self.seconds(self.times[before]), self.seconds(self.times[at])
+            elapsed = [other.elapsed(self.places[before], self.places[at], span) for other in others]
             known = [time for time in elapsed if time is not None]
             if not is_restart(steps[n], max(known, default=0.0), back=back, slack=_SLACK):
                 continue
@@ -138,14 +175,25 @@ class _Track:
                 found.append(at)
         return found
 
-    def elapsed(self, begin: Any, end: Any) -> float | None:
-        """The seconds that this stream advanced between two places of the file; None where it has no packets."""
+    def elapsed(self, begin: Any, end: Any, span: tuple[float, float] = (0.0, 0.0)) -> float | None:
+        """The seconds that this stream advanced between two places of the file; None where it has no packets.
+
+        Args:
+            begin, end: The places.
+            span: A pause that may be honest, in seconds. It is if this stream plays through it without a break, though
+                its packets may lie a little before or after the places.
+        """
         first, last = np.searchsorted(self.places, (begin, end))
         if first == 0 or last >= len(self.places):
             return None
-        steps = np.diff(self.times[first - 1 : last + 1]) * self._base
-        usual = self.step * self._base
-        return float(np.where((steps <= -_BACK) | (steps > _SLACK), usual, steps).sum())
+        steps = np.diff(self.times) * self._base
+        breaks = np.flatnonzero((steps <= -_BACK) | (steps > _SLACK)) + 1
+        own = steps[first - 1 : last]
+        passed = np.where((own <= -_BACK) | (own > _SLACK), self.step * self._base, own).sum()
+        bounds = [0, *breaks, len(self.times)]
+        run = int(np.searchsorted(breaks, first - 1, "right"))
+        run_begin, run_end = (self.seconds(self.times[n]) for n in (bounds[run], bounds[run + 1] - 1))
+        return float(max(passed, min(run_end, span[1]) - max(run_begin, span[0])))
 
     def correction(self, begins: Sequence[int], shifts: Sequence[int]) -> StreamCorrection:
         """The correction for parts that begin at these packets; finds the places of outliers."""
@@ -163,7 +211,10 @@ class _Track:
                 self.times[index], self.shown[index] = min(own, decoded), own
                 self.wrong[index] = False
                 replaced[int(index)] = int(self.times[index]) + shift, own + shift
-        return StreamCorrection(tuple(begins), tuple(shifts), replaced)
+                self.outliers += 1
+            for index in self._spread[(self._spread >= begin) & (self._spread < end)]:
+                replaced[int(index)] = int(self.times[index]) + shift, int(self.shown[index]) + shift
+        return StreamCorrection(tuple(begins), tuple(shift + self.offset for shift in shifts), replaced)
 
 
 def _agree(track: _Track, right: int, wrong: int, others: list[_Track]) -> bool:
@@ -258,7 +309,7 @@ class _Parts:
             if 0 < begin < len(moved_times):
                 late = np.flatnonzero(moved_times[:begin] >= moved_times[begin])
                 dropped.update(int(n) for n in late if track.log.dense)
-        begins, shifts = _without_empty(begins, shifts, len(track.times))
+        begins, shifts = _without_empty(begins, [shift + track.offset for shift in shifts], len(track.times))
         return StreamCorrection(tuple(begins), tuple(shifts), found.replaced, frozenset(dropped))
 
 

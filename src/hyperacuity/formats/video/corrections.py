@@ -139,11 +139,19 @@ class Continuity:
         streams: By the index of the stream; streams without corrections are missing.
         restarts: When a part begins after a restart or leap of the clock, in seconds of the corrected time.
         outliers: When the frames of the video with wrong time stamps are shown, in seconds of the corrected time.
+        sounds: How many packets of other streams have wrong time stamps.
+        own: Other streams whose clock restarts or leaps by itself, by index.
+        moved: How far other streams are stamped from the video, in seconds, with which they then begin; by index.
+        late: How many packets before a join come only at the end of the file, and are left out.
     """
 
     streams: Mapping[int, StreamCorrection] = field(default_factory=dict)
     restarts: Sequence[Fraction] = ()
     outliers: Sequence[Fraction] = ()
+    sounds: int = 0
+    own: Sequence[int] = ()
+    moved: Mapping[int, Fraction] = field(default_factory=dict)
+    late: int = 0
 
     def describe(self, start: Fraction) -> list[str]:
         """Returns a clause for each kind of correction; `start` is when the video begins, in seconds."""
@@ -160,10 +168,26 @@ class Continuity:
                 f"wrong time stamps of {frames} at {float(self.outliers[0] - start):.2f} s are replaced by those that "
                 "the other frames imply"
             )
+        if self.sounds:
+            packets = f"{self.sounds} packet{'s' if self.sounds > 1 else ''}"
+            clauses.append(
+                f"wrong time stamps of {packets} of other streams are replaced by those that their neighbours imply"
+            )
+        clauses += [
+            f"the clock of stream {index} restarts or leaps by itself and is made continuous" for index in self.own
+        ]
+        for index, away in self.moved.items():
+            clauses.append(
+                f"stream {index} is stamped {abs(float(away)):.2f} s away from the video, among whose packets it lies; "
+                "it is moved to begin with the video"
+            )
         lost = sum(len(each.dropped) for each in self.streams.values())
         if lost:
             packets = f"{lost} packet{'s' if lost > 1 else ''}"
             clauses.append(
                 f"where the next recording begins, {packets} of other streams would overlap it and are left out"
             )
+        if self.late:
+            packets = f"{self.late} packets" if self.late > 1 else "1 packet"
+            clauses.append(f"{packets} just before the next recording cannot be read in order, and left out")
         return clauses

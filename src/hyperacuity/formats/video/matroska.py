@@ -21,7 +21,8 @@ from hyperacuity.errors import BadOutput
 
 _EBML, _SEGMENT, _SEEK_HEAD, _CHAPTERS = 0x1A45DFA3, 0x18538067, 0x114D9B74, 0x1043A770
 _CLUSTER, _VOID, _CHECKSUM = 0x1F43B675, 0xEC, 0xBF
-_TRACKS, _TRACK, _NAME, _VIDEO = 0x1654AE6B, 0xAE, 0x536E, 0xE0
+_TRACKS, _TRACK, _TYPE, _NAME, _VIDEO = 0x1654AE6B, 0xAE, 0x83, 0x536E, 0xE0
+_TYPES = (1, 2, 17, 33)  # video, sound, subtitles, metadata: the tracks that FFmpeg counts
 # The last is its unit, which FFmpeg sets to "unknown"; without it, it is pixels.
 _SHOWN_WIDTH, _SHOWN_HEIGHT, _SHOWN_UNIT = 0x54B0, 0x54BA, 0x54B2
 # A track's name begins with this until `set_display` has replaced it: more bytes than the elements that come instead.
@@ -60,6 +61,28 @@ def read_chapters(path: Path) -> bytes:
                     file.seek(size, 1)
         except (BadOutput, OverflowError):  # the end of the file, or an element of unknown size
             return b""
+
+
+def read_video_numbers(path: Path, index: int) -> dict[int, int]:
+    """Returns the numbers that a Matroska file states of the video of a track, by the identifiers of their elements.
+
+    Args:
+        path: The file.
+        index: Of the track as FFmpeg counts them.
+
+    Raises:
+        BadOutput: If the file has no such track.
+    """
+    with path.open("rb") as file:
+        head, size = _header(file)
+        while head != _TRACKS:
+            file.seek(0 if head == _SEGMENT else size, 1)
+            head, size = _header(file)
+        tracks = [dict(_children(value)) for kind, value in _children(file.read(size)) if kind == _TRACK]
+    known = [each for each in tracks if int.from_bytes(each.get(_TYPE, b""), "big") in _TYPES]
+    if index >= len(known):
+        raise BadOutput(f"{path} has no track {index}")
+    return {kind: int.from_bytes(value, "big") for kind, value in _children(known[index].get(_VIDEO, b""))}
 
 
 def count_chapters(content: bytes) -> int:

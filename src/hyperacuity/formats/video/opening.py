@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from hyperacuity.errors import BadOutput
 from hyperacuity.formats.video import copying
 from hyperacuity.formats.video.containers import BROADCAST, MATROSKA, NO_NEGATIVE_TIMES, Discard, open_target
+from hyperacuity.formats.video.dispositions import lost_dispositions
 from hyperacuity.formats.video.encoder import EncoderTarget
 from hyperacuity.formats.video.ffmpeg import error_text, keep_thread_priority
 from hyperacuity.formats.video.matroska import (
@@ -22,7 +23,7 @@ from hyperacuity.formats.video.matroska import (
     reserve,
     shift_chapters,
 )
-from hyperacuity.formats.video.projection import add_template_stream
+from hyperacuity.formats.video.projection import Projection, add_template_stream
 from hyperacuity.formats.video.selecting import is_cover
 from hyperacuity.formats.video.source import VideoSource
 
@@ -125,6 +126,7 @@ def open_result(
         if stream.type == "video" and not is_cover(stream):
             losses.append(f"stream {stream.index} is a second video; it is copied unchanged")
         losses += copying.lost_tags(stream, kind)
+        losses += lost_dispositions(stream, kind)
         copies.append(copy)
     timed = [copy for copy in copies if not copying.is_timeless(copy.source)]
     origin = _origin(video, begin, [copy.source.index for copy in timed], kind)
@@ -212,10 +214,19 @@ def _reserve_display(stream: av.VideoStream, kind: str, video: VideoSource, enco
         return None
     assert encoder.aspect is not None
     beside, above = (1, 1) if video.projection is None else video.projection.views
-    width, height = Fraction(encoder.frame_format.width, beside), Fraction(encoder.frame_format.height, above)
+    projection = _scaled_projection(video, encoder)
+    left, right, top, bottom = (projection and projection.cropping) or (0, 0, 0, 0)
+    width = Fraction(encoder.frame_format.width - left - right, beside)
+    height = Fraction(encoder.frame_format.height - top - bottom, above)
     display = Display(round(width * encoder.aspect), round(height), stream.metadata.get("title", ""))
     stream.metadata["title"] = display.reserved
     return display
+
+
+def _scaled_projection(video: VideoSource, encoder: EncoderTarget) -> Projection | None:
+    """How the enlarged frames are to be seen; None if in the ordinary way."""
+    made, source = encoder.frame_format, video.frame_format
+    return video.projection and video.projection.scaled(made.width / source.width, made.height / source.height)
 
 
 def _add_video(
@@ -228,9 +239,9 @@ def _add_video(
 ) -> av.VideoStream:
     """Add the stream of the encoded video; `like` is the source's."""
     stream: av.VideoStream
-    projection = video.projection and video.projection.scaled(encoder.frame_format.width / video.frame_format.width)
+    projection = _scaled_projection(video, encoder)
     # Matroska knows the arrangement of two views by a tag; a stream made from a template loses the shape of its pixels.
-    if projection is not None and (kind not in MATROSKA or projection.sphere is not None):
+    if projection is not None and (kind not in MATROSKA or projection.sphere or projection.cropping):
         stream = add_template_stream(target, encoder, projection)
     else:
         stream = target.add_stream(encoder.codec.encoder, rate=video.rate)  # type: ignore[assignment]
@@ -247,6 +258,7 @@ def _add_video(
         stream.metadata.update({key: value for key, value in tags.items() if key.lower() != "alpha_mode"})
         stream.disposition = like.disposition
         losses += copying.lost_tags(like, kind)
+        losses += lost_dispositions(like, kind)
     if encoder.frame_format.alpha and encoder.encoding.codec == "vp9":
         stream.metadata["alpha_mode"] = "1"
     if projection is not None and projection.stereo_mode and kind in MATROSKA:

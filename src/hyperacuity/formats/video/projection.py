@@ -1,7 +1,7 @@
-"""How a video is to be seen in a headset: the projection of 360 degree videos, and both eyes' views in one frame.
+"""How the frames of a video are to be seen: as a projection (360 degrees), as both eyes' views, and which part of them.
 
-A decoder hands these on with each frame, but no encoder takes them; muxers write them from the parameters of a stream,
-which PyAV copies from a template. So a template is made: a small MP4 in memory with these boxes in it.
+A decoder hands the first two on with each frame, but no encoder takes them; muxers write all three from the parameters
+of a stream, which PyAV copies from a template. So a template is made: a small MP4 in memory with these boxes in it.
 
 Source: "Spherical Video V2 RFC", https://github.com/google/spatial-media; FFmpeg's spherical.h and stereo3d.h.
 """
@@ -13,6 +13,7 @@ import struct
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from hyperacuity.formats.video.cropping import Cropping
 from hyperacuity.formats.video.ffmpeg import keep_thread_priority
 from hyperacuity.formats.video.side_data import read_side_data
 
@@ -48,16 +49,17 @@ class Projection:
             the video is flat.
         stereo: FFmpeg's number of the arrangement of both eyes' views, and its flags (1: swapped); None if there is one
             view.
+        cropping: What of the frames is hidden; None if nothing is.
     """
 
     sphere: tuple[int, ...] | None = None
     stereo: tuple[int, int] | None = None
+    cropping: Cropping | None = None
 
-    def scaled(self, factor: float) -> Projection:
-        """Return the projection of the video enlarged by a factor: padding is measured in pixels."""
-        if self.sphere is None:
-            return self
-        return replace(self, sphere=(*self.sphere[:-1], round(self.sphere[-1] * factor)))
+    def scaled(self, across: float, down: float) -> Projection:
+        """Return the projection of the video enlarged by two factors: padding and cropping are measured in pixels."""
+        sphere = self.sphere and (*self.sphere[:-1], round(self.sphere[-1] * across))
+        return replace(self, sphere=sphere, cropping=self.cropping and self.cropping.scaled(across, down))
 
     @property
     def stereo_mode(self) -> str | None:
@@ -74,6 +76,11 @@ class Projection:
         """
         arrangement = 0 if self.stereo is None else self.stereo[0]
         return (2 if arrangement in _BESIDE else 1), (2 if arrangement in _ABOVE else 1)
+
+    def parts(self) -> list[str]:
+        """Return the names of what there is."""
+        names = {"projection (360 degrees)": self.sphere, "stereo 3D": self.stereo, "cropping": self.cropping}
+        return [name for name, part in names.items() if part is not None]
 
     def losses(self, kind: str) -> list[str]:
         """Return a clause for each part that a container cannot hold."""
@@ -104,11 +111,16 @@ class Projection:
         return made
 
 
-def read_projection(frame: av.VideoFrame) -> Projection | None:
-    """Return the projection in a frame's side data; None if it is an ordinary flat video."""
+def read_projection(frame: av.VideoFrame, cropping: Cropping | None = None) -> Projection | None:
+    """Return the projection in a frame's side data; None if it is an ordinary flat video.
+
+    Args:
+        frame: The first of the video.
+        cropping: What the file hides of its frames.
+    """
     blocks = read_side_data(frame)
     sphere, stereo = blocks.get("SPHERICAL"), blocks.get("STEREO3D")
-    found = Projection()
+    found = Projection(cropping=cropping)
     if sphere is not None:
         found = replace(found, sphere=struct.unpack_from("=4i5I", bytes(sphere)))
     if stereo is not None:
@@ -137,7 +149,9 @@ def add_template_stream(
             header.start_encoding()
         parameters = stream.codec_context.extradata
         file.closed_by_us = True
-    described = io.BytesIO(_with_boxes(file.getvalue(), projection.boxes()))
+    shape = encoder.frame_format
+    aperture = b"" if projection.cropping is None else projection.cropping.aperture(shape.width, shape.height)
+    described = io.BytesIO(_with_boxes(file.getvalue(), projection.boxes() + aperture))
     with av.open(described, "r", format="mp4") as container:
         template = container.streams.video[0]
         new: av.VideoStream = target.add_stream_from_template(template, opaque=True)

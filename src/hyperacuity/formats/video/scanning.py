@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
@@ -117,12 +117,35 @@ class HiddenPackets:
 def demux(
     container: av.container.InputContainer, streams: Sequence[av.stream.Stream]
 ) -> Generator[av.Packet[Any], None, bool]:
-    """Yields the packets of some streams; returns whether further streams have begun inside the file."""
+    """Yields the packets of some streams; returns whether further streams have begun inside the file.
+
+    Late packets are left out: see `is_late`.
+    """
+    places: dict[int, int] = {}
     try:
-        yield from container.demux(streams)
+        for packet in container.demux(streams):
+            if not is_late(container, packet, places):
+                yield packet
     except IndexError:  # of PyAV, at the end of such a file
         return True
     return False
+
+
+def is_late(container: av.container.InputContainer, packet: av.Packet[Any], places: dict[int, int]) -> bool:
+    """Whether FFmpeg returns a packet at the end of a file that lies further ahead in it.
+
+    It does so with the last packets before another MPEG-TS was joined that numbers its streams otherwise.
+
+    Args:
+        container: The file.
+        packet: Its next packet.
+        places: Where the last packet of each stream lies, in bytes; updated.
+    """
+    if container.format.name != "mpegts" or packet.pos is None or packet.pos < 0:
+        return False
+    before = places.get(packet.stream_index, -1)
+    places[packet.stream_index] = max(before, packet.pos)
+    return packet.pos < before
 
 
 def presented_packets(
@@ -195,7 +218,7 @@ def scan(
         part: Where the part of interest begins and ends, in seconds, in a file that can be entered anywhere; None for
             the whole file.
     """
-    logs = _read(container, video, part)
+    logs, late = _read(container, video, part)
     base = logs[video].time_base
     if lacks_display_order(container):
         stream: Any = container.streams[video]
@@ -206,6 +229,7 @@ def scan(
     found = Continuity()
     if not has_sample_table(container):
         found = find_corrections(logs, video, 1 / rate, steady=container.format.name.startswith("matroska"))
+    found = replace(found, late=late)
     visible = ~np.array(logs[video].hidden, bool)
     times = found.streams.get(video, StreamCorrection()).correct_all(logs[video].presented())
     keys = times[visible & np.array(logs[video].keys, bool)]
@@ -215,7 +239,8 @@ def scan(
 
 def _read(
     container: av.container.InputContainer, video: int, part: tuple[Fraction, Fraction | None] | None
-) -> dict[int, StampLog]:
+) -> tuple[dict[int, StampLog], int]:
+    """The time stamps of all packets, by stream, and how many packets come too late."""
     import av
 
     covers = av.stream.Disposition.attached_pic
@@ -230,12 +255,16 @@ def _read(
     logs = {
         stream.index: StampLog(Fraction(stream.time_base or 1), stream.type in ("video", "audio")) for stream in timed
     }
-    place, end = 0, part[1] if part is not None else None
+    place, late, end = 0, 0, part[1] if part is not None else None
+    places: dict[int, int] = {}
     try:
         if part is not None and part[0] > 0:
             container.seek(int(part[0] * 1_000_000))
-        for packet in demux(container, timed):
+        for packet in container.demux(timed):
             if ends_stream(packet):
+                continue
+            if is_late(container, packet, places):
+                late += 1
                 continue
             if end is not None and packet.dts is not None and packet.dts * packet.time_base > end + _MARGIN:
                 break
@@ -249,9 +278,9 @@ def _read(
                 hidden=packet.is_discard,
             )
             place += 1
-    except av.FFmpegError:
+    except (av.FFmpegError, IndexError):
         pass  # a warning is given when the frames are read
-    return logs
+    return logs, late
 
 
 def _spans(

@@ -18,6 +18,7 @@ from hyperacuity.formats import video
 from hyperacuity.formats.protocol import LossWarning
 from hyperacuity.formats.video import probing
 from hyperacuity.formats.video.corrections import Continuity
+from hyperacuity.formats.video.cropping import read_cropping
 from hyperacuity.formats.video.ffmpeg import error_text, ffmpeg_path
 from hyperacuity.formats.video.frames import PlanarFrame, detect_format, has_alpha
 from hyperacuity.formats.video.hdr import read_hdr, unwritable_metadata
@@ -125,7 +126,7 @@ class VideoSource:
             container.close()
         self.display_matrix = display_matrix(first)
         self.hdr = read_hdr(first)
-        self.projection = read_projection(first)
+        self.projection = read_projection(first, self._cropping)
         self.unwritable = unwritable_metadata(first)
         self.frame_format = detect_format(first, centred=self.codec in CENTRED)
         self.shape = FrameShape(first.height, first.width, Fraction(self.aspect or 1))
@@ -150,6 +151,8 @@ class VideoSource:
         self.other_streams = sorted({each.type for each in container.streams if each != stream and not is_cover(each)})
         self._start = stream.start_time or 0
         self._format = container.format.name.split(",")[0]
+        file = self.source if self.is_container and isinstance(self.source, Path) else None
+        self._cropping = None if file is None else read_cropping(file, stream)
         self.can_seek = self._demuxer != "yuv4mpegpipe" and not lacks_display_order(container)
         numbered = isinstance(self.source, Path) and self._demuxer == "image2"
         self.promised_frames = len(frame_numbers(self.source)) if numbered else stream.frames  # type: ignore[arg-type]

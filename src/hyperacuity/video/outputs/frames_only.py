@@ -41,6 +41,9 @@ class FramesOnlyOutput(VideoOutput):
         if video.display_matrix is not None and not self.keeps_rotation:
             message = f"{video.name}: its frames are written as they are stored, without its rotation"
             warnings.warn(LossWarning(message), stacklevel=3)
+        if video.projection is not None and (lost := video.projection.parts()):
+            message = f"{video.name}: its frames are written as they are stored, without its {' and '.join(lost)}"
+            warnings.warn(LossWarning(message), stacklevel=3)
         self.frame_format = self.storable(video.frame_format.resized(*size))
         warn_of_format_losses(video, size, self.frame_format)
 
