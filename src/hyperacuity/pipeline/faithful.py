@@ -13,6 +13,9 @@ from hyperacuity.pipeline.rows import Finish, RowRange, block_rows, fork, map_ah
 from hyperacuity.resize import resample
 from hyperacuity.trust import axis_projection
 
+# Rows of the input that are compared at a time: this part of a block.
+_FEWER = 4
+
 
 class Correction:
     """The correction of one image, or of some of its result's rows.
@@ -71,23 +74,24 @@ class Correction:
             return finish(total)
 
         narrow = map_ahead(pool, ahead, lambda strip: resample(strip[colour], across.reduction, -1))
-        compared = _blocks(wanted, self.wanted, self._width, tops[0])
-        # These two are small, and each block that a pool computes ahead would hold many more rows of the result.
-        residuals = resample_rows(None, narrow, self._reduction, self._width, residual, compared, top=tops[1])
+        # These two are small. Each block that a pool computed ahead would hold many more rows of the result, and so
+        # would blocks of more rows.
+        step = max(1, block_rows(self._width) // _FEWER)
+        compared = _blocks(wanted, self.wanted, step, tops[0])
+        residuals = resample_rows(None, narrow, self._reduction, step, residual, compared, top=tops[1])
         solved = resample_rows(
             None,
             residuals,
             self._inverse,
-            self._width,
+            step,
             lambda block: resample(block, across.adjoint, -1),
             top=self.wanted[0],
         )
-        width = len(across.adjoint)
-        rows = _blocks(behind, self._rows, width, tops[1])
-        return resample_rows(pool, solved, self._adjoint, width, corrected, rows, top=self._solved[0])
+        step = block_rows(len(across.adjoint))
+        rows = _blocks(behind, self._rows, step, tops[1])
+        return resample_rows(pool, solved, self._adjoint, step, corrected, rows, top=self._solved[0])
 
 
-def _blocks(strips: Iterable[Planes], rows: RowRange, width: int, top: int) -> Iterator[Planes]:
-    """Regroup the rows of a stream of planes, which begins at `top`, into the blocks of `resample_rows`."""
-    step = block_rows(width)
+def _blocks(strips: Iterable[Planes], rows: RowRange, step: int, top: int) -> Iterator[Planes]:
+    """Regroup the rows of a stream of planes, which begins at `top`, into blocks of `step` rows."""
     return windows(strips, [(first, min(rows[1], first + step)) for first in range(*rows, step)], top)

@@ -274,7 +274,7 @@ class ResizeStep:
         """See `RowStep`."""
         columns = taps(self.size[1], self.target[1], self.kernel)
         across = map_ahead(pool, strips, lambda strip: resample(strip, columns, -1))
-        return resample_rows(pool, across, self._down[slice(*made)], self.target[1], finish, top=top)
+        return resample_rows(pool, across, self._down[slice(*made)], block_rows(self.target[1]), finish, top=top)
 
     @functools.cached_property
     def _down(self) -> Taps:
@@ -285,7 +285,7 @@ def resample_rows(
     pool: Executor | None,
     strips: Iterable[Planes],
     rows: Taps,
-    width: int,
+    height: int,
     finish: Callable[..., Any],
     *others: Iterable[Planes],
     top: int = 0,
@@ -296,12 +296,11 @@ def resample_rows(
         pool: None computes in this thread.
         strips: The rows to resample.
         rows: Which input rows each output row reads.
-        width: Of a row, in pixels.
+        height: Of a block, in rows of the result.
         finish: Called with each block and the corresponding block of each of `others`.
         *others: Streams of blocks of the same heights as the result's.
         top: The number of the first row of `strips`.
     """
-    height = block_rows(width)
     cuts = [rows[first : first + height] for first in range(0, len(rows), height)]
     reaches = monotone([cut.reach for cut in cuts])
     down = [cut.shifted(low) for cut, (low, _) in zip(cuts, reaches, strict=True)]

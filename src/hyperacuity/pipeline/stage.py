@@ -19,7 +19,16 @@ from hyperacuity.pipeline.batches import from_batch, join_chroma, to_batch
 from hyperacuity.pipeline.check import find_fault
 from hyperacuity.pipeline.noise import Noise
 from hyperacuity.pipeline.planes import Planes, PlaneSlices
-from hyperacuity.pipeline.rows import Finish, RowRange, map_ahead, monotone, resample_rows, split_blocks, windows
+from hyperacuity.pipeline.rows import (
+    Finish,
+    RowRange,
+    block_rows,
+    map_ahead,
+    monotone,
+    resample_rows,
+    split_blocks,
+    windows,
+)
 from hyperacuity.resize import Taps, resample, taps
 
 # The flips and rotations of an image.
@@ -211,7 +220,7 @@ class RunningStage:
             chroma = map_ahead(pool, pairs, lambda pair: resample(colour.differences(*pair), across, -1))
             down = row.chroma.shifted(row.top)
             yield from resample_rows(
-                pool, chroma, down, len(across), lambda *both: finish(join_chroma(*both)), split_blocks(batch)
+                pool, chroma, down, block_rows(len(across)), lambda *both: finish(join_chroma(*both)), split_blocks(batch)
             )
         else:
             yield from map_ahead(pool, split_blocks(batch), lambda block: finish(from_batch(block, names, channels)))
