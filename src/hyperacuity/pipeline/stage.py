@@ -220,7 +220,12 @@ class RunningStage:
             chroma = map_ahead(pool, pairs, lambda pair: resample(colour.differences(*pair), across, -1))
             down = row.chroma.shifted(row.top)
             yield from resample_rows(
-                pool, chroma, down, block_rows(len(across)), lambda *both: finish(join_chroma(*both)), split_blocks(batch)
+                pool,
+                chroma,
+                down,
+                block_rows(len(across)),
+                lambda *both: finish(join_chroma(*both)),
+                split_blocks(batch),
             )
         else:
             yield from map_ahead(pool, split_blocks(batch), lambda block: finish(from_batch(block, names, channels)))
