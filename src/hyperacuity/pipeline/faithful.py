@@ -6,10 +6,8 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import Executor
 from typing import Any
 
-import numpy as np
-
 from hyperacuity.pipeline.planes import Planes
-from hyperacuity.pipeline.rows import Finish, RowRange, block_rows, fork, map_ahead, resample_rows, windows
+from hyperacuity.pipeline.rows import DelayedRows, Finish, RowRange, block_rows, map_ahead, resample_rows, windows
 from hyperacuity.resize import resample
 from hyperacuity.trust import axis_projection
 
@@ -63,17 +61,16 @@ class Correction:
             tops: The numbers of the first rows of `wanted` and of `strips`.
         """
         across, colour = self._across, self._colour
-        ahead, behind = fork(strips)
+        delayed = DelayedRows(strips, tops[1])
 
         def residual(reduced: Planes, block: Planes) -> Planes:
             return resample(block[colour] - reduced, across.inverse, -1)
 
         def corrected(correction: Planes, block: Planes) -> Any:
-            total = np.array(block)
-            total[colour] += correction
-            return finish(total)
+            block[colour] += correction
+            return finish(block)
 
-        narrow = map_ahead(pool, ahead, lambda strip: resample(strip[colour], across.reduction, -1))
+        narrow = map_ahead(pool, delayed.strips(), lambda strip: resample(strip[colour], across.reduction, -1))
         # These two are small. Each block that a pool computed ahead would hold many more rows of the result, and so
         # would blocks of more rows.
         step = max(1, block_rows(self._width) // _FEWER)
@@ -88,7 +85,7 @@ class Correction:
             top=self.wanted[0],
         )
         step = block_rows(len(across.adjoint))
-        rows = _blocks(behind, self._rows, step, tops[1])
+        rows = delayed.blocks(self._rows, step)
         return resample_rows(pool, solved, self._adjoint, step, corrected, rows, top=self._solved[0])
 
 

@@ -110,24 +110,27 @@ def _pool(_process: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(machine.cores(), "hyperacuity-pixels")
 
 
-def map_ahead(pool: Executor | None, items: Iterable[Item], work: Callable[[Item], Mapped]) -> Iterator[Mapped]:
-    """Map in the threads of a pool, in order, one item for each core ahead of the reader.
+def map_ahead(
+    pool: Executor | None, items: Iterable[Item], work: Callable[[Item], Mapped], ahead: int | None = None
+) -> Iterator[Mapped]:
+    """Map in the threads of a pool, in order, some items ahead of the reader.
 
     Args:
         pool: None computes in this thread.
         items: Read in this thread.
         work: Called in any thread, with the caller's context variables.
+        ahead: How many items; None for one for each core.
     """
     if pool is None:
         yield from map(work, items)
         return
     waiting: deque[Future[Mapped]] = deque()
-    cores = machine.cores()
+    ahead = machine.cores() if ahead is None else ahead
     try:
         for item in items:
             # The context holds the task to which warnings belong.
             waiting.append(pool.submit(contextvars.copy_context().run, work, item))
-            if len(waiting) > cores:
+            if len(waiting) > ahead:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
@@ -217,6 +220,61 @@ def windows(strips: Iterable[Planes], spans: Iterable[RowRange], top: int = 0) -
     reader = RowReader(strips, top)
     for first, last in spans:
         yield reader.read(first, last)
+
+
+class DelayedRows:
+    """Passes a stream of rows on, and hands out copies of the same rows later, in blocks.
+
+    Rows that wait lie in one array: kept as they arrive, among arrays that soon are freed, they would leave memory in
+    pieces that are hard to use again.
+
+    Args:
+        strips: The rows, (C, h, W).
+        top: The number of the first one.
+    """
+
+    def __init__(self, strips: Iterable[Planes], top: int = 0) -> None:
+        self._strips = iter(strips)
+        self._passed: deque[Planes] = deque()
+        self._held: Planes | None = None  # row n lies at n modulo its height
+        self._first = self._end = top
+
+    def strips(self) -> Iterator[Planes]:
+        """Yields the strips as they arrive."""
+        while self._passed or self._pull():
+            yield self._passed.popleft()
+
+    def blocks(self, rows: RowRange, step: int) -> Iterator[Planes]:
+        """Yields copies of the rows [first, last), `step` at a time."""
+        for first in range(*rows, step):
+            last = min(rows[1], first + step)
+            while self._end < last and self._pull():
+                pass
+            assert self._held is not None
+            assert self._end >= last
+            yield self._held.take(range(first, last), 1, mode="wrap")
+            self._first = last
+
+    def _pull(self) -> bool:
+        """Take in the next strip; returns whether there was one."""
+        strip = next(self._strips, None)
+        if strip is None:
+            return False
+        self._passed.append(strip)
+        end = self._end + strip.shape[1]
+        if self._held is None or end - self._first > self._held.shape[1]:
+            self._grow(strip, end - self._first)
+        assert self._held is not None
+        self._held[:, np.arange(self._end, end) % self._held.shape[1]] = strip
+        self._end = end
+        return True
+
+    def _grow(self, strip: Planes, least: int) -> None:
+        waiting = np.arange(self._first, self._end)
+        held = np.empty((len(strip), least + least // 4, strip.shape[2]), strip.dtype)
+        if self._held is not None:
+            held[:, waiting % held.shape[1]] = self._held[:, waiting % self._held.shape[1]]
+        self._held = held
 
 
 class RowReader:

@@ -176,8 +176,11 @@ class RunningStage:
         if self.plan.rows_per_core is not None:
             # Each core computes a whole row of tiles, so cores do not wait for one another within a row.
             if self.lean:
-                for row, images, batch in map_ahead(pool, work, lambda row: (row, *self._network(row))):
+                # One core is left for the step behind.
+                ahead = max(1, machine.cores() - 1)
+                for row, images, batch in map_ahead(pool, work, lambda row: (row, *self._network(row)), ahead):
                     yield from self._finished(pool, row, images, batch, finish)
+                    del row, images, batch  # not held while the next one is awaited
             else:
                 for blocks in map_ahead(pool, work, lambda row: list(self._compute(None, row, finish))):
                     yield from blocks

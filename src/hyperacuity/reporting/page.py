@@ -16,7 +16,7 @@ _STYLE = (
     "background:var(--back)}h1{font-size:1.6rem;overflow-wrap:anywhere}"
     "h2{font-size:1.1rem;margin:1.6rem 0 .4rem}p{margin:.5rem 0;max-width:50rem}"
     ".said p:first-child{font-weight:bold}.said{border-left:4px solid var(--quiet);padding-left:1rem}"
-    "th{text-align:left;vertical-align:top;padding-right:1rem;font-weight:normal;color:var(--quiet);max-width:20rem}"
+    "th{text-align:left;vertical-align:top;padding-right:1rem;font-weight:normal;color:var(--quiet);max-width:26rem}"
     "td{overflow-wrap:anywhere;vertical-align:top}"
     ".bar{display:inline-block;height:.8em;background:var(--bar);margin-right:.5em}"
     ".thumbnails{display:flex;flex-wrap:wrap;gap:1rem;align-items:flex-start}"
@@ -48,7 +48,8 @@ def render_page(content: dict[str, Any], thumbnails: Sequence[Thumbnail]) -> str
         '<!doctype html><html lang="en"><meta charset="utf-8">'
         f'<meta name="viewport" content="width=device-width"><title>{html.escape(title)}</title>'
         f'<style>{_STYLE}</style><h1>{html.escape(title)}</h1><div class="said">{said}</div>'
-        f'<h2>Images (reduced to {SIDE} pixels where they are larger)</h2><div class="thumbnails">{shown}</div>{tables}</html>\n'
+        f"<h2>Images (reduced to {SIDE} pixels where they are larger)</h2>"
+        f'<div class="thumbnails">{shown}</div>{tables}</html>\n'
     )
 
 

@@ -15,6 +15,9 @@ from hyperacuity import formats
 from hyperacuity.image import Image
 from hyperacuity.trust import ReducedImages, coloured, legend
 
+# Narrower error maps are enlarged, for the numbers of their legend.
+_LEGIBLE = 320
+
 
 class Thumbnail(NamedTuple):
     """An image of a report.
@@ -53,7 +56,8 @@ def make_thumbnails(content: Mapping[str, Any], reduced: ReducedImages) -> list[
         )
         if dirty:
             caption += ". Calibrated for clean input only: for this input the errors are larger"
-        colours = coloured(reduced.errors)
+        factor = max(1, _LEGIBLE // reduced.errors.shape[1])
+        colours = coloured(reduced.errors).repeat(factor, 0).repeat(factor, 1)
         with_legend = np.concatenate([colours, legend(colours.shape[1], dirty=dirty)])
         shown.append(_thumbnail(caption, "Map of expected errors; its numbers stand under Measurements", with_legend))
     return shown
