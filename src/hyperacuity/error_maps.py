@@ -12,7 +12,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from hyperacuity import formats
+from hyperacuity import formats, machine
 from hyperacuity.errors import LEAVE_OUT, UsageError, Use
 from hyperacuity.formats.photo.spool import keeping
 from hyperacuity.image import Header, Strips
@@ -210,6 +210,7 @@ def write_error_map(request: ErrorMapRequest, meter: ErrorMeter, model: str, sev
     Returns:
         The shares of pixels by expected error.
     """
+    machine.return_freed_memory()  # what enlarging used would otherwise add to what the map needs
     shares = ErrorShares()
     calibration = calibration_for(request, model, meter.scale)
     errors = meter.errors(calibration) if request.source == "network" else smoothed_spread(several, calibration)
