@@ -47,7 +47,7 @@ class ReducedImage:
             if self._summed == self._step or not self._missing:
                 sums = np.add.reduceat(self._sum, self._columns)
                 counts = (self._counts * self._summed).astype(np.float32)
-                means: NDArray[np.float32] = sums / counts.reshape(-1, *(1,) * (sums.ndim - 1))
+                means = (sums / counts.reshape(-1, *(1,) * (sums.ndim - 1))).astype(np.float32)
                 self._kept.append(means)
                 self._sum, self._summed = None, 0
 
