@@ -12,8 +12,8 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from hyperacuity import formats
-from hyperacuity.errors import UsageError
+from hyperacuity import formats, machine
+from hyperacuity.errors import LEAVE_OUT, UsageError, Use
 from hyperacuity.formats.photo.spool import keeping
 from hyperacuity.image import Header, Strips
 from hyperacuity.pipeline import VIEWS, Noise
@@ -24,9 +24,12 @@ from hyperacuity.trust import (
     ErrorShares,
     LumaSpool,
     Moments,
+    ReducedImage,
+    ReducedImages,
     coloured_rows,
     error_rows,
     find_calibration,
+    find_scale,
     legend,
     luma_levels,
     scale_of,
@@ -52,8 +55,8 @@ class ErrorMapRequest:
             for the eight flips and rotations of the input differ; "samples", how far samples differ.
         dirty: Whether the input is not clean, which the legend then says.
         calibration: A file of `hyperacuity calibrate`; None for the calibration of the package.
-        sampled: Gets every n-th row and column of the map in grey levels, at most `side` on each side.
-        side: See `sampled`.
+        reduced: Gets small copies for a report; None if there is none. A report without a `path` is also written about
+            results at scales for which there are no error maps.
     """
 
     path: Path | None = None
@@ -61,8 +64,7 @@ class ErrorMapRequest:
     source: str = "network"
     dirty: bool = False
     calibration: Path | None = None
-    sampled: Callable[[NDArray[np.float32]], None] | None = None
-    side: int = 480
+    reduced: Callable[[ReducedImages], None] | None = None
 
     def __post_init__(self) -> None:
         if self.path is not None and self.path.suffix.lower() not in (".png", ".tif", ".tiff"):
@@ -71,7 +73,50 @@ class ErrorMapRequest:
             raise UsageError(f"an error map from {self.source!r}: give {', '.join(SOURCES)}")
 
 
-class ErrorMeter(ConsistencyMeter):
+class ReducingMeter(ConsistencyMeter):
+    """Measures LR-PSNR, and keeps small copies of the input and of the result.
+
+    Args:
+        header: The input's.
+        height: Of the result, in pixels.
+        width: Likewise.
+    """
+
+    def __init__(self, header: Header, height: int, width: int) -> None:
+        super().__init__(header, height, width)
+        self._small = ReducedImage(header.height, header.width), ReducedImage(height, width)
+
+    def add_source(self, rows: NDArray[Any]) -> None:
+        """Add the next rows of the input, as stored."""
+        super().add_source(rows)
+        self._small[0].add(rows)
+
+    def add_result(self, rows: NDArray[Any]) -> None:
+        """Add the next rows of the result, as stored."""
+        super().add_result(rows)
+        self._small[1].add(rows)
+
+    def reduced(self, errors: ReducedImage | None) -> ReducedImages:
+        """Returns the small copies, when all rows are added; alpha is left out.
+
+        Args:
+            errors: That of the error map.
+        """
+        black, white = self._header.levels
+        levels = ((each.pixels[..., : self._header.colours] - black) * (255 / (white - black)) for each in self._small)
+        source, result = (np.clip(np.rint(plane), 0, 255).astype(np.uint8) for plane in levels)
+        return ReducedImages(source, result, None if errors is None else errors.pixels)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Free what was kept."""
+
+
+class ErrorMeter(ReducingMeter):
     """Measures LR-PSNR, and keeps the luma that an error map needs.
 
     Args:
@@ -86,7 +131,6 @@ class ErrorMeter(ConsistencyMeter):
     def __init__(self, header: Header, height: int, width: int) -> None:
         self.scale = scale_of((header.height, header.width), (height, width))
         super().__init__(header, height, width)
-        self._header_of_luma = header
         self._files = contextlib.ExitStack()
         self.source = self._files.enter_context(LumaSpool(header.height, header.width))
         self.result = self._files.enter_context(LumaSpool(height, width))
@@ -94,24 +138,41 @@ class ErrorMeter(ConsistencyMeter):
     def add_source(self, rows: NDArray[Any]) -> None:
         """Add the next rows of the input, as stored."""
         super().add_source(rows)
-        self.source.add(luma_levels(rows, self._header_of_luma))
+        self.source.add(luma_levels(rows, self._header))
 
     def add_result(self, rows: NDArray[Any]) -> None:
         """Add the next rows of the result, as stored."""
         super().add_result(rows)
-        self.result.add(luma_levels(rows, self._header_of_luma))
+        self.result.add(luma_levels(rows, self._header))
 
     def errors(self, calibration: Calibration) -> Iterator[NDArray[np.float32]]:
         """Yields the rows of the error map (h, W) in grey levels, when all rows are added."""
         return error_rows(self.source, self.result, self.scale, calibration)
 
-    def __enter__(self) -> Self:
-        return self
-
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._files.close()
+
+
+def open_meter(request: ErrorMapRequest, header: Header, height: int, width: int) -> ReducingMeter:
+    """Returns what measures a result for a request: an `ErrorMeter` unless only a report is wanted at another scale.
+
+    Args:
+        request: What will be written.
+        header: The input's.
+        height: Of the result, in pixels.
+        width: Likewise.
+
+    Raises:
+        UsageError: If there are no error maps at this scale, or no report about a result of this size.
+    """
+    before = header.height, header.width
+    if request.path is not None or find_scale(before, (height, width)) is not None:
+        return ErrorMeter(header, height, width)
+    if height < header.height or width < header.width:
+        raise UsageError("a report is about a result that is not smaller than its input", Use(report=LEAVE_OUT))
+    return ReducingMeter(header, height, width)
 
 
 def calibration_for(request: ErrorMapRequest, model: str, scale: int) -> Calibration:
@@ -149,25 +210,32 @@ def write_error_map(request: ErrorMapRequest, meter: ErrorMeter, model: str, sev
     Returns:
         The shares of pixels by expected error.
     """
+    machine.return_freed_memory()  # what enlarging used would otherwise add to what the map needs
     shares = ErrorShares()
     calibration = calibration_for(request, model, meter.scale)
     errors = meter.errors(calibration) if request.source == "network" else smoothed_spread(several, calibration)
     rows = shares.observed(errors)
-    if request.sampled is not None:
-        rows = _sample(rows, meter.result, request.side, request.sampled)
+    small = ReducedImage(meter.result.height, meter.result.width)
+    _write_rows(request, meter, rows if request.reduced is None else _observed(rows, small))
+    if request.reduced is not None:
+        request.reduced(meter.reduced(small))
+    return shares
+
+
+def _write_rows(request: ErrorMapRequest, meter: ErrorMeter, rows: Iterator[NDArray[np.float32]]) -> None:
+    """Write the rows of a map as requested, or pass over them."""
     if request.path is None:
         for _ in rows:
             pass
-        return shares
+        return
     height, width = meter.result.height, meter.result.width
     if not request.look:
         write_levels(request.path, height, width, rows)
-        return shares
+        return
     with keeping(_KEPT), formats.write(request.path, None) as sink:
         total = height + len(legend(width, dirty=request.dirty))
         header = Header(total, width, 3, np.dtype(np.uint8), (0, 255))
         sink.write(Strips(header, coloured_rows(rows, width, dirty=request.dirty)))
-    return shares
 
 
 def write_levels(path: Path, height: int, width: int, rows: Iterable[NDArray[np.float32]]) -> None:
@@ -177,17 +245,11 @@ def write_levels(path: Path, height: int, width: int, rows: Iterable[NDArray[np.
         sink.write(Strips(header, (_codes(block) for block in rows)))
 
 
-def _sample(
-    rows: Iterator[NDArray[np.float32]], size: LumaSpool, side: int, sampled: Callable[[NDArray[np.float32]], None]
-) -> Iterator[NDArray[np.float32]]:
-    """Yields the same rows; at their end, `sampled` gets every n-th row and column."""
-    step = max(1, -(-max(size.height, size.width) // side))
-    kept, start = [], 0
+def _observed(rows: Iterator[NDArray[np.float32]], small: ReducedImage) -> Iterator[NDArray[np.float32]]:
+    """The same rows, each of which `small` gets."""
     for block in rows:
-        kept.append(block[-start % step :: step, ::step].copy())
-        start += len(block)
+        small.add(block)
         yield block
-    sampled(np.concatenate(kept))
 
 
 def _codes(errors: NDArray[np.float32]) -> NDArray[np.uint16]:

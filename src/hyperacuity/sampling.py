@@ -11,7 +11,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from hyperacuity import formats
-from hyperacuity.error_maps import ErrorMapRequest, ErrorMeter, write_error_map, write_levels
+from hyperacuity.error_maps import ErrorMapRequest, ErrorMeter, open_meter, write_error_map, write_levels
 from hyperacuity.errors import LEAVE_OUT, UsageError, Use
 from hyperacuity.image import Image, Strips
 from hyperacuity.pipeline import Noise
@@ -169,7 +169,7 @@ def _write_mean(
     with contextlib.ExitStack() as held:
         opened = held.enter_context(formats.read(source))
         image = next(iter(opened))
-        meter = None if error_map is None else held.enter_context(ErrorMeter(image.header, height, width))
+        meter = None if error_map is None else held.enter_context(open_meter(error_map, image.header, height, width))
         if meter is not None:
             for rows in (image.strips() if isinstance(image, Image) else image).rows:
                 meter.add_source(rows)
@@ -184,6 +184,10 @@ def _write_mean(
         before = image.header.height, image.header.width
         sink.write(upscaler.with_origin(Strips(moments.header, means()), before, origin))
         if error_map is None or meter is None:
+            return None
+        if not isinstance(meter, ErrorMeter):
+            if error_map.reduced is not None:
+                error_map.reduced(meter.reduced(None))
             return None
         name = upscaler.names(before, (height, width))[-1]
         return write_error_map(error_map, meter, name, moments).shares

@@ -16,7 +16,14 @@ from numpy.typing import NDArray
 
 from hyperacuity import engines, formats, zoo
 from hyperacuity.engines import Engine, Precision
-from hyperacuity.error_maps import ErrorMapRequest, ErrorMeter, collect_results, write_error_map
+from hyperacuity.error_maps import (
+    ErrorMapRequest,
+    ErrorMeter,
+    ReducingMeter,
+    collect_results,
+    open_meter,
+    write_error_map,
+)
 from hyperacuity.errors import LEAVE_OUT, OutOfMemory, UsageError, Use
 from hyperacuity.image import Image, Strips, pil_pixels
 from hyperacuity.origin import state_origin
@@ -248,7 +255,7 @@ class Upscaler:
                 elif opened.frames > 1:
                     raise UsageError("error maps and reports are for single images", Use(error_map=LEAVE_OUT))
                 else:
-                    meter = held.enter_context(ErrorMeter(image.header, *after))
+                    meter = held.enter_context(open_meter(error_map, image.header, *after))
                 strips = self.with_origin(self.stream(image, size, meter, noise), before, origin)
                 sink.write(observe_rows(strips, frame, opened.frames, observe, stop, seen))
                 meters.append(meter)
@@ -259,6 +266,8 @@ class Upscaler:
                 del image, strips  # their pixels are not needed for the map
                 collect_results(error_map.source, functools.partial(self._again, source, size), several)
                 shares = write_error_map(error_map, meter, names[-1], several).shares
+            elif error_map is not None and error_map.reduced is not None and isinstance(meter, ReducingMeter):
+                error_map.reduced(meter.reduced(None))
             lr_psnr = lowest_lr_psnr(meters)
             warn_of_departure(meters, target.name)
             name = "-" if isinstance(source, bytes) else str(source)

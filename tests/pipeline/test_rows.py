@@ -12,7 +12,7 @@ import pytest
 
 from hyperacuity import machine
 from hyperacuity.pipeline import Pipeline, Stage
-from hyperacuity.pipeline.rows import fork, map_ahead, pixel_pool, regroup, windows
+from hyperacuity.pipeline.rows import DelayedRows, fork, map_ahead, pixel_pool, regroup, windows
 from tests.engines import Blur
 from tests.pipeline.images import noisy_image
 
@@ -98,3 +98,18 @@ def test_either_side_of_a_fork_may_lead() -> None:
     first, second = fork(range(6))
     assert [next(second), next(second), next(first), next(first), next(first), next(second)] == [0, 1, 0, 1, 2, 2]
     assert list(first) == list(second) == [3, 4, 5]
+
+
+@pytest.mark.parametrize("heights", [(1,) * 23, (5, 7, 11), (23,), (2, 19, 2)])
+def test_delayed_rows_are_those_that_passed(heights: tuple[int, ...]) -> None:
+    image = np.random.default_rng(0).random((2, sum(heights), 3), np.float32)
+    ends = np.cumsum(heights)
+    delayed = DelayedRows((image[:, end - height : end] for end, height in zip(ends, heights, strict=True)), top=4)
+    strips, blocks = delayed.strips(), delayed.blocks((6, 25), 3)
+    passed = [next(strips)]
+    found = [next(blocks)]  # reads ahead of the other one where it must
+    passed += strips
+    found += blocks
+    assert (np.concatenate(passed, 1) == image).all()
+    assert [block.shape[1] for block in found] == [3] * 6 + [1]
+    assert (np.concatenate(found, 1) == image[:, 2:21]).all()

@@ -6,12 +6,13 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import Executor
 from typing import Any
 
-import numpy as np
-
 from hyperacuity.pipeline.planes import Planes
-from hyperacuity.pipeline.rows import Finish, RowRange, block_rows, fork, map_ahead, resample_rows, windows
+from hyperacuity.pipeline.rows import DelayedRows, Finish, RowRange, block_rows, map_ahead, resample_rows, windows
 from hyperacuity.resize import resample
 from hyperacuity.trust import axis_projection
+
+# Rows of the input that are compared at a time: this part of a block.
+_FEWER = 4
 
 
 class Correction:
@@ -60,34 +61,34 @@ class Correction:
             tops: The numbers of the first rows of `wanted` and of `strips`.
         """
         across, colour = self._across, self._colour
-        ahead, behind = fork(strips)
+        delayed = DelayedRows(strips, tops[1])
 
         def residual(reduced: Planes, block: Planes) -> Planes:
             return resample(block[colour] - reduced, across.inverse, -1)
 
         def corrected(correction: Planes, block: Planes) -> Any:
-            total = np.array(block)
-            total[colour] += correction
-            return finish(total)
+            block[colour] += correction
+            return finish(block)
 
-        narrow = map_ahead(pool, ahead, lambda strip: resample(strip[colour], across.reduction, -1))
-        compared = _blocks(wanted, self.wanted, self._width, tops[0])
-        # These two are small, and each block that a pool computes ahead would hold many more rows of the result.
-        residuals = resample_rows(None, narrow, self._reduction, self._width, residual, compared, top=tops[1])
+        narrow = map_ahead(pool, delayed.strips(), lambda strip: resample(strip[colour], across.reduction, -1))
+        # These two are small. Each block that a pool computed ahead would hold many more rows of the result, and so
+        # would blocks of more rows.
+        step = max(1, block_rows(self._width) // _FEWER)
+        compared = _blocks(wanted, self.wanted, step, tops[0])
+        residuals = resample_rows(None, narrow, self._reduction, step, residual, compared, top=tops[1])
         solved = resample_rows(
             None,
             residuals,
             self._inverse,
-            self._width,
+            step,
             lambda block: resample(block, across.adjoint, -1),
             top=self.wanted[0],
         )
-        width = len(across.adjoint)
-        rows = _blocks(behind, self._rows, width, tops[1])
-        return resample_rows(pool, solved, self._adjoint, width, corrected, rows, top=self._solved[0])
+        step = block_rows(len(across.adjoint))
+        rows = delayed.blocks(self._rows, step)
+        return resample_rows(pool, solved, self._adjoint, step, corrected, rows, top=self._solved[0])
 
 
-def _blocks(strips: Iterable[Planes], rows: RowRange, width: int, top: int) -> Iterator[Planes]:
-    """Regroup the rows of a stream of planes, which begins at `top`, into the blocks of `resample_rows`."""
-    step = block_rows(width)
+def _blocks(strips: Iterable[Planes], rows: RowRange, step: int, top: int) -> Iterator[Planes]:
+    """Regroup the rows of a stream of planes, which begins at `top`, into blocks of `step` rows."""
     return windows(strips, [(first, min(rows[1], first + step)) for first in range(*rows, step)], top)

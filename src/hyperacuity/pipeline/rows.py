@@ -111,24 +111,27 @@ def _pool(_process: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(machine.cores(), "hyperacuity-pixels")
 
 
-def map_ahead(pool: Executor | None, items: Iterable[Item], work: Callable[[Item], Mapped]) -> Iterator[Mapped]:
-    """Map in the threads of a pool, in order, one item for each core ahead of the reader.
+def map_ahead(
+    pool: Executor | None, items: Iterable[Item], work: Callable[[Item], Mapped], ahead: int | None = None
+) -> Iterator[Mapped]:
+    """Map in the threads of a pool, in order, some items ahead of the reader.
 
     Args:
         pool: None computes in this thread.
         items: Read in this thread.
         work: Called in any thread, with the caller's context variables.
+        ahead: How many items; None for one for each core.
     """
     if pool is None:
         yield from map(work, items)
         return
     waiting: deque[Future[Mapped]] = deque()
-    cores = machine.cores()
+    ahead = machine.cores() if ahead is None else ahead
     try:
         for item in items:
             # The context holds the task to which warnings belong.
             waiting.append(pool.submit(contextvars.copy_context().run, work, item))
-            if len(waiting) > cores:
+            if len(waiting) > ahead:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
@@ -220,6 +223,61 @@ def windows(strips: Iterable[Planes], spans: Iterable[RowRange], top: int = 0) -
         yield reader.read(first, last)
 
 
+class DelayedRows:
+    """Passes a stream of rows on, and hands out copies of the same rows later, in blocks.
+
+    Rows that wait lie in one array: kept as they arrive, among arrays that soon are freed, they would leave memory in
+    pieces that are hard to use again.
+
+    Args:
+        strips: The rows, (C, h, W).
+        top: The number of the first one.
+    """
+
+    def __init__(self, strips: Iterable[Planes], top: int = 0) -> None:
+        self._strips = iter(strips)
+        self._passed: deque[Planes] = deque()
+        self._held: Planes | None = None  # row n lies at n modulo its height
+        self._first = self._end = top
+
+    def strips(self) -> Iterator[Planes]:
+        """Yields the strips as they arrive."""
+        while self._passed or self._pull():
+            yield self._passed.popleft()
+
+    def blocks(self, rows: RowRange, step: int) -> Iterator[Planes]:
+        """Yields copies of the rows [first, last), `step` at a time."""
+        for first in range(*rows, step):
+            last = min(rows[1], first + step)
+            while self._end < last and self._pull():
+                pass
+            assert self._held is not None
+            assert self._end >= last
+            yield self._held.take(range(first, last), 1, mode="wrap")
+            self._first = last
+
+    def _pull(self) -> bool:
+        """Take in the next strip; returns whether there was one."""
+        strip = next(self._strips, None)
+        if strip is None:
+            return False
+        self._passed.append(strip)
+        end = self._end + strip.shape[1]
+        if self._held is None or end - self._first > self._held.shape[1]:
+            self._grow(strip, end - self._first)
+        assert self._held is not None
+        self._held[:, np.arange(self._end, end) % self._held.shape[1]] = strip
+        self._end = end
+        return True
+
+    def _grow(self, strip: Planes, least: int) -> None:
+        waiting = np.arange(self._first, self._end)
+        held = np.empty((len(strip), least + least // 4, strip.shape[2]), strip.dtype)
+        if self._held is not None:
+            held[:, waiting % held.shape[1]] = self._held[:, waiting % self._held.shape[1]]
+        self._held = held
+
+
 class RowReader:
     """Reads any rows of a stream, as long as the first of them never moves back; holds no rows before it."""
 
@@ -275,7 +333,7 @@ class ResizeStep:
         """See `RowStep`."""
         columns = taps(self.size[1], self.target[1], self.kernel)
         across = map_ahead(pool, strips, lambda strip: resample(strip, columns, -1))
-        return resample_rows(pool, across, self._down[slice(*made)], self.target[1], finish, top=top)
+        return resample_rows(pool, across, self._down[slice(*made)], block_rows(self.target[1]), finish, top=top)
 
     @functools.cached_property
     def _down(self) -> Taps:
@@ -286,7 +344,7 @@ def resample_rows(
     pool: Executor | None,
     strips: Iterable[Planes],
     rows: Taps,
-    width: int,
+    height: int,
     finish: Callable[..., Any],
     *others: Iterable[Planes],
     top: int = 0,
@@ -297,12 +355,11 @@ def resample_rows(
         pool: None computes in this thread.
         strips: The rows to resample.
         rows: Which input rows each output row reads.
-        width: Of a row, in pixels.
+        height: Of a block, in rows of the result.
         finish: Called with each block and the corresponding block of each of `others`.
         *others: Streams of blocks of the same heights as the result's.
         top: The number of the first row of `strips`.
     """
-    height = block_rows(width)
     cuts = [rows[first : first + height] for first in range(0, len(rows), height)]
     reaches = monotone([cut.reach for cut in cuts])
     down = [cut.shifted(low) for cut, (low, _) in zip(cuts, reaches, strict=True)]

@@ -19,7 +19,16 @@ from hyperacuity.pipeline.batches import from_batch, join_chroma, to_batch
 from hyperacuity.pipeline.check import find_fault
 from hyperacuity.pipeline.noise import Noise
 from hyperacuity.pipeline.planes import Planes, PlaneSlices
-from hyperacuity.pipeline.rows import Finish, RowRange, map_ahead, monotone, resample_rows, split_blocks, windows
+from hyperacuity.pipeline.rows import (
+    Finish,
+    RowRange,
+    block_rows,
+    map_ahead,
+    monotone,
+    resample_rows,
+    split_blocks,
+    windows,
+)
 from hyperacuity.resize import Taps, resample, taps
 
 # The flips and rotations of an image.
@@ -167,8 +176,11 @@ class RunningStage:
         if self.plan.rows_per_core is not None:
             # Each core computes a whole row of tiles, so cores do not wait for one another within a row.
             if self.lean:
-                for row, images, batch in map_ahead(pool, work, lambda row: (row, *self._network(row))):
+                # One core is left for the step behind.
+                ahead = max(1, machine.cores() - 1)
+                for row, images, batch in map_ahead(pool, work, lambda row: (row, *self._network(row)), ahead):
                     yield from self._finished(pool, row, images, batch, finish)
+                    del row, images, batch  # not held while the next one is awaited
             else:
                 for blocks in map_ahead(pool, work, lambda row: list(self._compute(None, row, finish))):
                     yield from blocks
@@ -211,7 +223,12 @@ class RunningStage:
             chroma = map_ahead(pool, pairs, lambda pair: resample(colour.differences(*pair), across, -1))
             down = row.chroma.shifted(row.top)
             yield from resample_rows(
-                pool, chroma, down, len(across), lambda *both: finish(join_chroma(*both)), split_blocks(batch)
+                pool,
+                chroma,
+                down,
+                block_rows(len(across)),
+                lambda *both: finish(join_chroma(*both)),
+                split_blocks(batch),
             )
         else:
             yield from map_ahead(pool, split_blocks(batch), lambda block: finish(from_batch(block, names, channels)))

@@ -43,7 +43,7 @@ class TextureLimit:
         for_bicubic, for_differences = fork(extended(planes))
         rows, columns = (_without_mirror(old, new) for old, new in zip(size, target, strict=True))
         across = map_ahead(pool, for_bicubic, lambda block: resample(block, columns, -1))
-        self._bicubic = RowReader(resample_rows(pool, across, rows, target[1], lambda block: block))
+        self._bicubic = RowReader(resample_rows(pool, across, rows, block_rows(target[1]), lambda block: block))
         self._differences = RowReader(_differences(for_differences, size, pool))
         self._down, self._across = (
             taps(old, new, "nearest").index[:, 0] for old, new in zip(size, target, strict=True)

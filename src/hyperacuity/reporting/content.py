@@ -10,16 +10,14 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from hyperacuity import zoo
 from hyperacuity.inspection import Inspection, decide, describe_reason
 from hyperacuity.reporting.page import render_page
 from hyperacuity.reporting.sentences import sentences
-from hyperacuity.reporting.thumbnails import error_thumbnail, image_thumbnail
+from hyperacuity.reporting.thumbnails import make_thumbnails
 from hyperacuity.storage import as_utf8, storing, write_whole
 from hyperacuity.task import Outcome, Task
+from hyperacuity.trust import ReducedImages
 from hyperacuity.zoo import Model
 
 
@@ -31,6 +29,7 @@ def describe_result(
     data: Path | bytes,
     *,
     beyond: bool = False,
+    general: bool = False,
 ) -> dict[str, Any]:
     """Returns everything that a report says, as data for `json.dumps`.
 
@@ -41,6 +40,7 @@ def describe_result(
         found: The measurements of the input; None if there are none.
         data: The input, a file or its bytes.
         beyond: Whether the input is not of the kind that the error map is calibrated for.
+        general: Whether the error map is not calibrated for the model, but for models in general.
     """
     return {
         "software": f"Hyperacuity {version('hyperacuity')}",
@@ -57,8 +57,9 @@ def describe_result(
         "lr_psnr": outcome.lr_psnr,
         "expected_errors": outcome.expected_errors,
         "beyond_calibration": beyond,
+        "calibrated_for_model": None if outcome.expected_errors is None else not general,
         "samples": [{"name": Path(path).name, "sha256": _hash(Path(path))} for path in outcome.samples],
-        "sentences": sentences(outcome, found, [model.card for model in models], beyond=beyond),
+        "sentences": sentences(outcome, found, [model.card for model in models], beyond=beyond, general=general),
     }
 
 
@@ -74,17 +75,13 @@ def _describe_model(model: Model) -> dict[str, Any]:
     }
 
 
-def write_report(
-    path: Path, content: dict[str, Any], data: Path | bytes, result: Path, errors: NDArray[np.float32] | None
-) -> None:
+def write_report(path: Path, content: dict[str, Any], reduced: ReducedImages) -> None:
     """Write a report.
 
     Args:
         path: The file, .json or .html.
         content: From `describe_result`.
-        data: The input, a file or its bytes.
-        result: The file of the result.
-        errors: Its error map, reduced, in grey levels.
+        reduced: Small copies of the images.
 
     Raises:
         UsageError: If the file cannot be written; the message says why.
@@ -92,13 +89,7 @@ def write_report(
     if path.suffix.lower() == ".json":
         _store(path, json.dumps(content, indent=2) + "\n")
         return
-    thumbnails = [("The input", image_thumbnail(data)), ("The result", image_thumbnail(result))]
-    if errors is not None:
-        caption = "Expected error of brightness in grey levels of 255: nine of ten pixels stay below it"
-        if content["beyond_calibration"]:
-            caption += ". Calibrated for clean input only: for this input the errors are larger"
-        thumbnails.append((caption, error_thumbnail(errors, dirty=content["beyond_calibration"])))
-    _store(path, render_page(content, thumbnails))
+    _store(path, render_page(content, make_thumbnails(content, reduced)))
 
 
 def _store(path: Path, text: str) -> None:

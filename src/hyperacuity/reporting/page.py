@@ -6,33 +6,38 @@ import html
 from collections.abc import Sequence
 from typing import Any
 
-from hyperacuity.trust import CONSISTENT, DEPARTING
+from hyperacuity.reporting.thumbnails import Thumbnail
+from hyperacuity.trust import CONSISTENT, DEPARTING, SIDE
 
 _STYLE = (
-    "body{font:16px/1.5 sans-serif;max-width:64rem;margin:2rem auto;padding:0 1rem;color:#222}"
+    ":root{color-scheme:light dark;--text:#222;--back:#fff;--quiet:#555;--bar:#31688e}"
+    "@media(prefers-color-scheme:dark){:root{--text:#ddd;--back:#181818;--quiet:#aaa;--bar:#6aa9d8}}"
+    "body{font:16px/1.5 sans-serif;max-width:64rem;margin:2rem auto;padding:0 1rem;color:var(--text);"
+    "background:var(--back)}h1{font-size:1.6rem;overflow-wrap:anywhere}"
     "h2{font-size:1.1rem;margin:1.6rem 0 .4rem}p{margin:.5rem 0;max-width:50rem}"
-    ".said p:first-child{font-weight:bold}.said{border-left:4px solid #888;padding-left:1rem}"
-    "th{text-align:left;vertical-align:top;padding-right:1rem;font-weight:normal;color:#555;white-space:nowrap}"
-    "td{overflow-wrap:anywhere}.bar{display:inline-block;height:.8em;background:#31688e;margin-right:.5em}"
+    ".said p:first-child{font-weight:bold}.said{border-left:4px solid var(--quiet);padding-left:1rem}"
+    "th{text-align:left;vertical-align:top;padding-right:1rem;font-weight:normal;color:var(--quiet);max-width:26rem}"
+    "td{overflow-wrap:anywhere;vertical-align:top}"
+    ".bar{display:inline-block;height:.8em;background:var(--bar);margin-right:.5em}"
     ".thumbnails{display:flex;flex-wrap:wrap;gap:1rem;align-items:flex-start}"
-    "figure{margin:0;flex:1 1 18rem;max-width:30rem}img{width:100%;image-rendering:pixelated}figcaption{color:#555}"
+    "figure{margin:0;flex:1 1 18rem;max-width:30rem}img{width:100%;height:auto}.small{image-rendering:pixelated}"
+    "figcaption{color:var(--quiet)}"
 )
+# Images of fewer pixels on a side are shown larger than they are.
+_SMALL = 300
 Facts = list[tuple[str, str]]
 
 
-def render_page(content: dict[str, Any], thumbnails: Sequence[tuple[str, str]]) -> str:
+def render_page(content: dict[str, Any], thumbnails: Sequence[Thumbnail]) -> str:
     """Return the page.
 
     Args:
         content: From `content.describe_result`.
-        thumbnails: Captions, and addresses that hold their own data.
+        thumbnails: From `thumbnails.make_thumbnails`.
     """
     title = f"How far {content['output']['name']} can be believed"
     said = "".join(f"<p>{html.escape(sentence)}</p>" for sentence in content["sentences"])
-    shown = "".join(
-        f'<figure><img src="{address}" alt=""><figcaption>{html.escape(caption)}</figcaption></figure>'
-        for caption, address in thumbnails
-    )
+    shown = "".join(map(_figure, thumbnails))
     parts = [
         ("Measurements", _measurements(content), _shares(content)),
         ("Files", _files(content), ""),
@@ -40,9 +45,19 @@ def render_page(content: dict[str, Any], thumbnails: Sequence[tuple[str, str]]) 
     ]
     tables = "".join(f"<h2>{name}</h2><table>{_rows(facts)}{more}</table>" for name, facts, more in parts)
     return (
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{html.escape(title)}</title>'
+        '<!doctype html><html lang="en"><meta charset="utf-8">'
+        f'<meta name="viewport" content="width=device-width"><title>{html.escape(title)}</title>'
         f'<style>{_STYLE}</style><h1>{html.escape(title)}</h1><div class="said">{said}</div>'
-        f'<h2>Images (reduced)</h2><div class="thumbnails">{shown}</div>{tables}</html>\n'
+        f"<h2>Images (reduced to {SIDE} pixels where they are larger)</h2>"
+        f'<div class="thumbnails">{shown}</div>{tables}</html>\n'
+    )
+
+
+def _figure(shown: Thumbnail) -> str:
+    small = ' class="small"' if max(shown.width, shown.height) < _SMALL else ""
+    return (
+        f'<figure><img{small} src="{shown.address}" alt="{html.escape(shown.alternative)}" width="{shown.width}" '
+        f'height="{shown.height}"><figcaption>{html.escape(shown.caption)}</figcaption></figure>'
     )
 
 
@@ -56,7 +71,7 @@ def _measurements(content: dict[str, Any]) -> Facts:
         state, reason = content["measured"]["state"], content["measured"]["reason"]
         facts.append(("State of the input", state if reason == state else f"{state}: {reason}"))
     if content["lr_psnr"] is not None:
-        meaning = f"{CONSISTENT:.0f} or more: equal; below {DEPARTING:.0f}: it shows another image"
+        meaning = f"{CONSISTENT:.0f} or more: as good as equal; below {DEPARTING:.0f}: clearly different"
         facts.append(("Agreement with the input (LR-PSNR)", f"{content['lr_psnr']:.1f} dB ({meaning})"))
     return facts
 

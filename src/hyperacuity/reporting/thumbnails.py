@@ -4,54 +4,70 @@ from __future__ import annotations
 
 import base64
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hyperacuity import formats
-from hyperacuity.formats.photo.on_disk import decoding_into, rows_of
 from hyperacuity.image import Image
-from hyperacuity.trust import coloured, legend
+from hyperacuity.trust import ReducedImages, coloured, legend
 
-# The longest side in pixels.
-SIDE = 480
-
-
-def image_thumbnail(data: Path | bytes) -> str:
-    """Returns every n-th row and column of an image file, in colour, as the address of a PNG; alpha is left out."""
-    with (
-        tempfile.TemporaryDirectory(prefix="hyperacuity-") as folder,
-        decoding_into(Path(folder)),
-        formats.read(data) as source,
-    ):
-        image = next(iter(source))
-        header = image.header
-        step = max(1, -(-max(header.height, header.width) // SIDE))
-        kept, start = [], 0
-        for rows in rows_of(image) if isinstance(image, Image) else image.rows:
-            kept.append(rows[-start % step :: step, ::step, : header.colours].astype(np.float64))
-            start += len(rows)
-    black, white = header.levels
-    levels = np.nan_to_num((np.concatenate(kept) - black) * (255 / (white - black)))
-    return _address(np.clip(np.rint(levels), 0, 255).astype(np.uint8))
+# Narrower error maps are enlarged, for the numbers of their legend.
+_LEGIBLE = 320
 
 
-def error_thumbnail(errors: NDArray[np.float32], *, dirty: bool) -> str:
-    """Returns an error map in colours with its legend as the address of a PNG.
+class Thumbnail(NamedTuple):
+    """An image of a report.
+
+    Attributes:
+        caption: What it shows.
+        alternative: The same for readers who do not see it.
+        address: Holds the image itself.
+        width: In pixels.
+        height: In pixels.
+    """
+
+    caption: str
+    alternative: str
+    address: str
+    width: int
+    height: int
+
+
+def make_thumbnails(content: Mapping[str, Any], reduced: ReducedImages) -> list[Thumbnail]:
+    """Returns the images of a report: input, result and, if there is one, error map.
 
     Args:
-        errors: In grey levels.
-        dirty: Whether the input is not clean, which the legend then says.
+        content: From `content.describe_result`.
+        reduced: Small copies of the images.
     """
-    colours = coloured(errors)
-    return _address(np.concatenate([colours, legend(colours.shape[1], dirty=dirty)]))
+    shown = [
+        _thumbnail("The input", f"The input, {content['input']['name']}, reduced", reduced.source),
+        _thumbnail("The result", f"The result, {content['output']['name']}, reduced", reduced.result),
+    ]
+    if reduced.errors is not None:
+        dirty = content["beyond_calibration"]
+        caption = (
+            "Expected error of brightness, in grey levels of 255 (scale below the map): nine of ten pixels stay below "
+            "it. Dark: certain; light: uncertain"
+        )
+        if dirty:
+            caption += ". Calibrated for clean input only: for this input the errors are larger"
+        factor = max(1, _LEGIBLE // reduced.errors.shape[1])
+        colours = coloured(reduced.errors).repeat(factor, 0).repeat(factor, 1)
+        with_legend = np.concatenate([colours, legend(colours.shape[1], dirty=dirty)])
+        shown.append(_thumbnail(caption, "Map of expected errors; its numbers stand under Measurements", with_legend))
+    return shown
 
 
-def _address(pixels: NDArray[np.uint8]) -> str:
-    """The address of an image that holds its own data."""
+def _thumbnail(caption: str, alternative: str, pixels: NDArray[np.uint8]) -> Thumbnail:
+    height, width = pixels.shape[:2]
     with tempfile.TemporaryDirectory(prefix="hyperacuity-") as folder:
         path = Path(folder, "thumbnail.png")
         with formats.write(path, None) as sink:
             sink.write(Image.from_pixels(pixels).strips())
-        return "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode()
+        address = "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode()
+    return Thumbnail(caption, alternative, address, width, height)

@@ -13,15 +13,13 @@ from functools import partial
 from pathlib import Path
 from typing import IO
 
-import numpy as np
-from numpy.typing import NDArray
-
 from hyperacuity import formats, inspection
 from hyperacuity.error_maps import ErrorMapRequest
 from hyperacuity.errors import LEAVE_OUT, HyperacuityError, HyperacuityWarning, UsageError, Use
 from hyperacuity.inspection import Inspection
 from hyperacuity.sampling import SampleRequest, write_samples
 from hyperacuity.task import ImageOptions, MeasurementOptions, Outcome, Progress, Stop, Task, VideoOptions
+from hyperacuity.trust import ReducedImages, find_calibration, scale_of
 from hyperacuity.upscaler import Upscaler
 
 MODEL: str | None = None
@@ -79,7 +77,7 @@ def run(
         outcome = enlarge(target, task.size, force=task.force)
         if options.report is not None:
             checked.report(Path(options.report), task, outcome, upscaler, data)
-        checked.warn(task)
+        checked.warn(task, outcome)
         return outcome
     if options.report is not None:
         raise UsageError("a report is about a file, but the result goes to standard output", Use(report=LEAVE_OUT))
@@ -104,12 +102,12 @@ class _CheckedInput:
     Attributes:
         found: What was measured; None if nothing was, or nothing could be.
         beyond: Whether the input is not of the kind that the error map is calibrated for.
-        sampled: The error map, reduced, if there is a report.
+        reduced: Small copies of the images, if there is a report.
     """
 
     found: Inspection | None = None
     beyond: bool = False
-    sampled: list[NDArray[np.float32]] = field(default_factory=list)
+    reduced: list[ReducedImages] = field(default_factory=list)
 
     @classmethod
     def of_task(cls, options: ImageOptions, data: Path | bytes) -> _CheckedInput:
@@ -133,7 +131,7 @@ class _CheckedInput:
             source=options.error_map_source,
             dirty=self.beyond,
             calibration=calibration,
-            sampled=self.sampled.append if options.report else None,
+            reduced=self.reduced.append if options.report else None,
         )
 
     def report(self, path: Path, task: Task, outcome: Outcome, upscaler: Upscaler, data: Path | bytes) -> None:
@@ -141,13 +139,22 @@ class _CheckedInput:
         from hyperacuity import reporting
 
         models = [model for model in upscaler.family if model.card.name in outcome.models]
-        content = reporting.describe_result(task, outcome, models, self.found, data, beyond=self.beyond)
-        errors = self.sampled[0] if self.sampled else None
-        reporting.write_report(path, content, data, Path(outcome.target), errors)
+        general = self._general(task.image or ImageOptions(), outcome)
+        content = reporting.describe_result(
+            task, outcome, models, self.found, data, beyond=self.beyond, general=general
+        )
+        reporting.write_report(path, content, self.reduced[0])
 
-    def warn(self, task: Task) -> None:
+    def _general(self, options: ImageOptions, outcome: Outcome) -> bool:
+        """Whether the error map was calibrated for models in general."""
+        if outcome.expected_errors is None or options.calibration is not None:
+            return False
+        scale = scale_of(outcome.before, outcome.after)
+        return not find_calibration(outcome.models[-1], scale, options.error_map_source).model
+
+    def warn(self, task: Task, outcome: Outcome) -> None:
         """Warn if the error map does not know all errors."""
-        if self.beyond and self.found is not None:
+        if self.beyond and self.found is not None and outcome.expected_errors is not None:
             reason = inspection.describe_reason(self.found)
             message = f"the input is not clean ({reason}), but the error map is calibrated for clean input"
             warnings.warn(ErrorMapWarning(f"{Path(task.source).name}: {message}"), stacklevel=3)

@@ -7,6 +7,7 @@ error_network   for each pixel the error that it stays below with a probability 
 luma            the luma of streams of rows, on disk
 moments         the mean and the spread of several results
 projection      the degradation and its inverse: the nearest image whose reduction equals the input
+reduced         a small copy of an image for reports
 spread          error maps from the spread of several results
 summary         the share of pixels by expected error
 """
@@ -23,10 +24,11 @@ from hyperacuity.trust.consistency import (
     lowest_lr_psnr,
     warn_of_departure,
 )
-from hyperacuity.trust.error_network import SCALES, compute_error_map, error_rows, scale_of
+from hyperacuity.trust.error_network import SCALES, compute_error_map, error_rows, find_scale, scale_of
 from hyperacuity.trust.luma import LumaSpool, luma_levels
 from hyperacuity.trust.moments import Moments
 from hyperacuity.trust.projection import AxisProjection, axis_projection, damping_of
+from hyperacuity.trust.reduced import SIDE, ReducedImage, ReducedImages
 from hyperacuity.trust.spread import SOURCES, smoothed_spread
 from hyperacuity.trust.summary import ErrorShares
 
@@ -34,6 +36,7 @@ __all__ = [
     "CONSISTENT",
     "DEPARTING",
     "SCALES",
+    "SIDE",
     "SOURCES",
     "AxisProjection",
     "Calibration",
@@ -42,6 +45,8 @@ __all__ = [
     "ErrorShares",
     "LumaSpool",
     "Moments",
+    "ReducedImage",
+    "ReducedImages",
     "axis_projection",
     "coloured",
     "coloured_rows",
@@ -49,6 +54,7 @@ __all__ = [
     "damping_of",
     "error_rows",
     "find_calibration",
+    "find_scale",
     "legend",
     "lowest_lr_psnr",
     "luma_levels",

@@ -31,16 +31,20 @@ _ROWS, _COLUMNS = 64, 512
 _PASSED = 16
 
 
+def find_scale(before: tuple[int, int], after: tuple[int, int]) -> int | None:
+    """Returns the scale of an error map; None if there is no error map from (height, width) `before` to `after`."""
+    return next((scale for scale in SCALES if (before[0] * scale, before[1] * scale) == after), None)
+
+
 def scale_of(before: tuple[int, int], after: tuple[int, int]) -> int:
     """Returns the scale of an error map.
 
     Raises:
         UsageError: There is no error map from (height, width) `before` to `after`.
     """
-    for scale in SCALES:
-        if (before[0] * scale, before[1] * scale) == after:
-            return scale
-    raise UsageError("error maps exist for results that are exactly 2, 3 or 4 times as large as their input")
+    if (scale := find_scale(before, after)) is None:
+        raise UsageError("error maps exist for results that are exactly 2, 3 or 4 times as large as their input")
+    return scale
 
 
 @functools.cache
