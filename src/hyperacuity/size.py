@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+import warnings
 from dataclasses import dataclass
 from numbers import Real
+from pathlib import Path
 
-from hyperacuity.errors import HyperacuityWarning, UsageError
+from hyperacuity.errors import HyperacuityWarning, UsageError, Use
 
 DEFAULT_SCALE = 2.0
 # No file format holds more pixels on a side.
@@ -98,6 +100,13 @@ class Size:
 def resolve_size(size: Size | float, height: int, width: int) -> tuple[int, int]:
     """Returns (height, width) of the result for an image of that size; a number is a scale."""
     return (size if isinstance(size, Size) else Size(size)).resolve(height, width)
+
+
+def warn_of_stretching(size: Size | float, before: tuple[int, int], target: Path) -> None:
+    """Warn if a size changes the proportions of an image of (height, width) `before`."""
+    if isinstance(size, Size) and size.stretches(*before):
+        message = f"{target.name}: {size.width} x {size.height} pixels stretch an image of {before[1]} x {before[0]}"
+        warnings.warn(StretchWarning(message, Use(fit=True)), stacklevel=3)
 
 
 def size_suffix(size: Size) -> str:

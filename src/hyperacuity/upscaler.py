@@ -6,7 +6,6 @@ import contextlib
 import functools
 import tempfile
 import threading
-import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -30,7 +29,7 @@ from hyperacuity.origin import state_origin
 from hyperacuity.pipeline import Noise, Pipeline, Stage, check_rows
 from hyperacuity.progress import observe_rows
 from hyperacuity.resize import Kernel
-from hyperacuity.size import Size, StretchWarning, resolve_size
+from hyperacuity.size import Size, resolve_size, warn_of_stretching
 from hyperacuity.storage import may_write
 from hyperacuity.task import Options, Outcome, Progress, Stop
 from hyperacuity.trust import (
@@ -248,7 +247,7 @@ class Upscaler:
                 before = image.header.height, image.header.width
                 after = resolve_size(size, *before)
                 if frame == 0:
-                    _warn_of_stretching(size, before, target)
+                    warn_of_stretching(size, before, target)
                 check_rows(image.header, *after)
                 if error_map is None:
                     meter = ConsistencyMeter.for_result(image.header, *after)
@@ -401,9 +400,3 @@ class Upscaler:
         kept = ("exif", "dpi") if image.mode in ("CMYK", "LAB", "YCbCr", "HSV") else ("icc_profile", "exif", "dpi")
         result.info = {key: image.info[key] for key in kept if key in image.info}
         return result
-
-
-def _warn_of_stretching(size: Size | float, before: tuple[int, int], target: Path) -> None:
-    if isinstance(size, Size) and size.stretches(*before):
-        message = f"{target.name}: {size.width} x {size.height} pixels stretch an image of {before[1]} x {before[0]}"
-        warnings.warn(StretchWarning(message, Use(fit=True)), stacklevel=4)

@@ -10,18 +10,19 @@ from hyperacuity.reporting.thumbnails import Thumbnail
 from hyperacuity.trust import CONSISTENT, DEPARTING, SIDE
 
 _STYLE = (
-    ":root{color-scheme:light dark;--text:#222;--back:#fff;--quiet:#555;--bar:#31688e}"
-    "@media(prefers-color-scheme:dark){:root{--text:#ddd;--back:#181818;--quiet:#aaa;--bar:#6aa9d8}}"
-    "body{font:16px/1.5 sans-serif;max-width:64rem;margin:2rem auto;padding:0 1rem;color:var(--text);"
-    "background:var(--back)}h1{font-size:1.6rem;overflow-wrap:anywhere}"
+    ":root{color-scheme:light dark}"
+    "body{font:16px/1.5 sans-serif;max-width:64rem;margin:2rem auto;padding:0 1rem;color:#222;background:#fff}"
+    "h1{font-size:1.6rem;overflow-wrap:anywhere}"
     "h2{font-size:1.1rem;margin:1.6rem 0 .4rem}p{margin:.5rem 0;max-width:50rem}"
-    ".said p:first-child{font-weight:bold}.said{border-left:4px solid var(--quiet);padding-left:1rem}"
-    "th{text-align:left;vertical-align:top;padding-right:1rem;font-weight:normal;color:var(--quiet);max-width:26rem}"
+    ".said p:first-child{font-weight:bold}.said{border-left:4px solid #888;padding-left:1rem}"
+    "th{text-align:left;vertical-align:top;padding-right:1rem;font-weight:normal;color:#555;max-width:20rem}"
     "td{overflow-wrap:anywhere;vertical-align:top}"
-    ".bar{display:inline-block;height:.8em;background:var(--bar);margin-right:.5em}"
+    ".bar{display:inline-block;height:.8em;background:#31688e;margin-right:.5em}"
     ".thumbnails{display:flex;flex-wrap:wrap;gap:1rem;align-items:flex-start}"
     "figure{margin:0;flex:1 1 18rem;max-width:30rem}img{width:100%;height:auto}.small{image-rendering:pixelated}"
-    "figcaption{color:var(--quiet)}"
+    "figcaption{color:#555}"
+    "@media(prefers-color-scheme:dark){body{color:#ddd;background:#181818}th,figcaption{color:#aaa}"
+    ".bar{background:#6aa9d8}}"
 )
 # Images of fewer pixels on a side are shown larger than they are.
 _SMALL = 300
