@@ -12,6 +12,7 @@ from hyperacuity import Outcome, Size, load, raster
 from hyperacuity.task import MeasurementOptions
 
 rasterio = pytest.importorskip("rasterio")
+pytest.importorskip("rasterio.shutil")
 Affine = rasterio.Affine
 
 # Pixels of 30 m by 20 m, rows to the south.

@@ -75,6 +75,13 @@ def test_a_result_that_departs_from_its_input_is_warned_of(pixels: np.ndarray) -
         warn_of_departure([None, meter], "out.png")
 
 
+def test_a_restored_image_of_the_same_size_is_not_warned_of(pixels: np.ndarray) -> None:
+    meter = ConsistencyMeter(hyperacuity.image.Image.from_pixels(pixels).header, *pixels.shape[:2])
+    meter.add_source(pixels)
+    meter.add_result(np.zeros_like(pixels))
+    warn_of_departure([meter], "out.png")
+
+
 def test_noise_that_no_resampler_keeps_is_not_warned_of(pixels: np.ndarray, tmp_path: Path) -> None:
     PIL.Image.fromarray(pixels).save(tmp_path / "in.png")
     outcome = hyperacuity.load("bicubic").file(tmp_path / "in.png", tmp_path / "out.png", 2)

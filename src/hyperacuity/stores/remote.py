@@ -181,7 +181,7 @@ class RemoteStore(Store):
 
     def _ask(self, location: str, verb: str, ask: Callable[..., Any], *given: Any, **named: Any) -> Any:
         """The answer of the store; requests are repeated where that may help."""
-        begun, wait = time.monotonic(), self._wait()
+        begun, wait, pause = time.monotonic(), self._wait(), self._pause
         for attempt in itertools.count():
             try:
                 answer = ask(*given, **named)
@@ -199,7 +199,8 @@ class RemoteStore(Store):
                     # Texts of libraries may hold signed URLs: only the kind of the error is named.
                     reason = f"{verb} failed for {spent:.0f} s, {type(error).__name__}"
                     raise Unreachable(f"{location}: the store cannot be reached ({reason})") from None
-                time.sleep(min(self._pause * 2**attempt, _LONGEST_PAUSE, wait / 2) * (0.5 + random.random()))
+                time.sleep(min(pause, wait / 2) * (0.5 + random.random()))
+                pause = min(2 * pause, _LONGEST_PAUSE)
             else:
                 self._unreachable = False
                 return answer

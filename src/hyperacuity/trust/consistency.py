@@ -129,9 +129,10 @@ class ConsistencyMeter:
     def departs(self) -> bool:
         """Whether LR-PSNR is below `DEPARTING`, and clearly below that of a bicubic enlargement.
 
-        The second condition passes over input such as noise, which not even a resampler keeps.
+        The second condition passes over input such as noise, which not even a resampler keeps. A result of the input's
+        own size does not depart from it: to change its pixels is all that it is for.
         """
-        if not self.lr_psnr < DEPARTING:
+        if not self.lr_psnr < DEPARTING or self._factors == (1, 1):
             return False
         squares = 0.0
         for wanted in self._compared:
