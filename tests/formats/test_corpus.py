@@ -14,7 +14,7 @@ from hyperacuity import formats
 from hyperacuity.errors import DamagedFile, HyperacuityError, UnsupportedFormat
 from hyperacuity.image import Image
 
-READ = 682
+READ = 687
 # The files that are refused, each with a part of the reason.
 REFUSED: dict[str, tuple[type[HyperacuityError], str]] = {
     "pillow/00r0_gray_l.jp2": (DamagedFile, "broken data stream when reading image file"),
