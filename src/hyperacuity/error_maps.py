@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -198,28 +198,34 @@ def collect_results(
             moments.add(rows)
 
 
-def write_error_map(request: ErrorMapRequest, meter: ErrorMeter, model: str, several: Moments) -> ErrorShares:
-    """Compute the error map of a result, and write it.
+def write_error_map(
+    request: ErrorMapRequest, meter: ReducingMeter, models: Sequence[str], several: Moments
+) -> dict[str, float] | None:
+    """Compute the error map of a result, and write it; where there is none, only a report gets its small copies.
 
     Args:
         request: What to write.
         meter: Has got all rows of the input and of the result.
-        model: The name of the model that computed the result.
+        models: The names of the models that computed the result, first to last.
         several: The results whose spread the map is computed from, unless the network is the source.
 
     Returns:
-        The shares of pixels by expected error.
+        The shares of pixels by expected error; None without a map.
     """
+    if not isinstance(meter, ErrorMeter):
+        if request.reduced is not None:
+            request.reduced(meter.reduced(None))
+        return None
     machine.return_freed_memory()  # what enlarging used would otherwise add to what the map needs
     shares = ErrorShares()
-    calibration = calibration_for(request, model, meter.scale)
+    calibration = calibration_for(request, models[-1], meter.scale)
     errors = meter.errors(calibration) if request.source == "network" else smoothed_spread(several, calibration)
     rows = shares.observed(errors)
     small = ReducedImage(meter.result.height, meter.result.width)
     _write_rows(request, meter, rows if request.reduced is None else _observed(rows, small))
     if request.reduced is not None:
         request.reduced(meter.reduced(small))
-    return shares
+    return shares.shares
 
 
 def _write_rows(request: ErrorMapRequest, meter: ErrorMeter, rows: Iterator[NDArray[np.float32]]) -> None:

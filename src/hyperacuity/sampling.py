@@ -11,7 +11,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from hyperacuity import formats
-from hyperacuity.error_maps import ErrorMapRequest, ErrorMeter, open_meter, write_error_map, write_levels
+from hyperacuity.error_maps import ErrorMapRequest, open_meter, write_error_map, write_levels
 from hyperacuity.errors import LEAVE_OUT, UsageError, Use
 from hyperacuity.image import Image, Strips
 from hyperacuity.pipeline import Noise
@@ -185,12 +185,7 @@ def _write_mean(
         sink.write(upscaler.with_origin(Strips(moments.header, means()), before, origin))
         if error_map is None or meter is None:
             return None
-        if not isinstance(meter, ErrorMeter):
-            if error_map.reduced is not None:
-                error_map.reduced(meter.reduced(None))
-            return None
-        name = upscaler.names(before, (height, width))[-1]
-        return write_error_map(error_map, meter, name, moments).shares
+        return write_error_map(error_map, meter, upscaler.names(before, (height, width)), moments)
 
 
 def _shared(observe: Callable[[Progress], None], number: int, count: int) -> Callable[[Progress], None]:

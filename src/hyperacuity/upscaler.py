@@ -260,14 +260,12 @@ class Upscaler:
                 meters.append(meter)
             names = self.names(before, after)
             shares = None
-            if error_map is not None and isinstance(meter, ErrorMeter):
+            if error_map is not None and isinstance(meter, ReducingMeter):
                 several = held.enter_context(Moments(image.header.resized(*after)))
                 del image, strips  # their pixels are not needed for the map
-                collect_results(error_map.source, functools.partial(self._again, source, size), several)
-                shares = write_error_map(error_map, meter, names[-1], several).shares
-            elif error_map is not None and error_map.reduced is not None and isinstance(meter, ReducingMeter):
-                error_map.reduced(meter.reduced(None))
-            lr_psnr = lowest_lr_psnr(meters)
+                if isinstance(meter, ErrorMeter):
+                    collect_results(error_map.source, functools.partial(self._again, source, size), several)
+                shares = write_error_map(error_map, meter, names, several)
             warn_of_departure(meters, target.name)
             name = "-" if isinstance(source, bytes) else str(source)
             return Outcome(
@@ -278,7 +276,7 @@ class Upscaler:
                 after=after,
                 models=names,
                 frames=opened.frames,
-                lr_psnr=lr_psnr,
+                lr_psnr=lowest_lr_psnr(meters),
                 expected_errors=shares,
             )
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -99,37 +101,39 @@ def test_paths_and_urls_mix(s3: str, tmp_path: Path, remote_in: bool, remote_out
 def test_a_store_that_fails_at_every_tenth_request_changes_nothing(
     s3: str, s3_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failure: str
 ) -> None:
-    source = write_images(tmp_path / "in")
-    on_one_machine(str(source), f"{tmp_path / 'one'}/")
-    proxy = FailingProxy(s3_server, lambda count, method: failure if count % 10 == 9 else "")
-    try:
-        monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.url)
-        forget_stores()
-        upload(source, f"{s3}/in")
-        planned(f"{s3}/in/", f"{s3}/out", f"{s3}/plan")
-        assert {each.state for each in work_all(f"{s3}/plan")} == {DONE}
-        assert download(f"{s3}/out", tmp_path / "many") == files_below(tmp_path / "one")
+    with _failing(s3_server, lambda count, method: failure if count % 10 == 9 else "", monkeypatch) as proxy:
+        _work_as_one_machine(s3, tmp_path)
         for n in range(12):
             assert open_store(s3).create(f"{s3}/created{n}", str(n).encode())
         assert proxy.failed >= 5
-    finally:
-        proxy.close()
 
 
 def test_a_slow_store_changes_nothing(s3: str, s3_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    source = write_images(tmp_path / "in")
-    on_one_machine(str(source), f"{tmp_path / 'one'}/")
-    proxy = FailingProxy(s3_server, lambda count, method: "slow" if count % 5 == 4 else "")
+    with _failing(s3_server, lambda count, method: "slow" if count % 5 == 4 else "", monkeypatch) as proxy:
+        _work_as_one_machine(s3, tmp_path)
+        assert proxy.failed >= 5
+
+
+@contextlib.contextmanager
+def _failing(server: str, fails: Callable[[int, str], str], monkeypatch: pytest.MonkeyPatch) -> Iterator[FailingProxy]:
+    """A proxy before the store, which all stores opened from now on use."""
+    proxy = FailingProxy(server, fails)
     try:
         monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.url)
         forget_stores()
-        upload(source, f"{s3}/in")
-        planned(f"{s3}/in/", f"{s3}/out", f"{s3}/plan")
-        assert {each.state for each in work_all(f"{s3}/plan")} == {DONE}
-        assert download(f"{s3}/out", tmp_path / "many") == files_below(tmp_path / "one")
-        assert proxy.failed >= 5
+        yield proxy
     finally:
         proxy.close()
+
+
+def _work_as_one_machine(s3: str, tmp_path: Path) -> None:
+    """Do a plan in a store; its results are the files of one machine."""
+    source = write_images(tmp_path / "in")
+    on_one_machine(str(source), f"{tmp_path / 'one'}/")
+    upload(source, f"{s3}/in")
+    planned(f"{s3}/in/", f"{s3}/out", f"{s3}/plan")
+    assert {each.state for each in work_all(f"{s3}/plan")} == {DONE}
+    assert download(f"{s3}/out", tmp_path / "many") == files_below(tmp_path / "one")
 
 
 def test_an_empty_folder_of_objects_is_an_error(s3: str) -> None:
@@ -141,16 +145,11 @@ def test_an_empty_folder_of_objects_is_an_error(s3: str) -> None:
 def test_a_store_that_does_not_answer_is_named(
     s3: str, s3_server: str, monkeypatch: pytest.MonkeyPatch, failure: str
 ) -> None:
-    proxy = FailingProxy(s3_server, lambda count, method: failure)
-    try:
-        monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.url)
-        monkeypatch.setenv(PATIENCE_VARIABLE, "1")
-        forget_stores()
+    monkeypatch.setenv(PATIENCE_VARIABLE, "1")
+    with _failing(s3_server, lambda count, method: failure, monkeypatch):
         with pytest.raises(Unreachable, match=r"the store cannot be reached \(write failed for \d+ s") as error:
             open_store(s3).write(f"{s3}/a", b"a")
         assert KEYS["AWS_SECRET_ACCESS_KEY"] not in str(error.value)
-    finally:
-        proxy.close()
 
 
 # Runs only with `make test-long`: the patience must be more than a busy machine needs for a request.

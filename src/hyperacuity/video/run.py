@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
 
+from hyperacuity.counting import counted
 from hyperacuity.formats.protocol import LossWarning
 from hyperacuity.formats.video.frames import PlanarFrame
 from hyperacuity.formats.video.source import VideoSource
@@ -155,7 +156,7 @@ def _reporter(
 
 def _warn_of_damage(video: VideoSource, damaged: int) -> None:
     if damaged:
-        frames = f"{damaged} damaged frame{'s' if damaged > 1 else ''}"
+        frames = counted(damaged, "damaged frame")
         message = f"{video.name}: {frames}; the frame before is repeated"
         warnings.warn(LossWarning(message), stacklevel=3)
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass, field, replace
 
+from hyperacuity.counting import counted
+from hyperacuity.formats.boxes import boxes
 from hyperacuity.formats.content import Bytes
 from hyperacuity.formats.photo import metadata as meta
-from hyperacuity.formats.photo.heif_boxes import Heif, HeifItem, associations, boxes, parse_heif
+from hyperacuity.formats.photo.heif_boxes import Heif, HeifItem, associations, parse_heif
 from hyperacuity.image import Item, Metadata, StatedColour
 
 _IMAGES = frozenset({b"av01", b"hvc1", b"grid", b"iden", b"iovl", b"jpeg", b"avc1", b"j2k1", b"unci", b"tmap", b"mski"})
@@ -219,7 +221,7 @@ def _add_items(found: _Found, heif: Heif, data: Bytes) -> None:
             describes = _describes_main(heif, item)
             found.list(f"item {name} {what}", f"item {what!r}{'' if describes else ' of another image'}")
     if images:
-        found.list("item images", f"{images} more image{'s' if images > 1 else ''}")
+        found.list("item images", counted(images, "more image"))
 
 
 def _describes_main(heif: Heif, item: HeifItem) -> bool:

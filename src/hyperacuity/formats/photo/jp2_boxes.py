@@ -6,9 +6,9 @@ import struct
 from dataclasses import replace
 
 from hyperacuity.errors import DamagedFile
+from hyperacuity.formats.boxes import Box, boxes
 from hyperacuity.formats.content import Bytes
 from hyperacuity.formats.photo import metadata as meta
-from hyperacuity.formats.photo.heif_boxes import Box, boxes
 from hyperacuity.image import Item, Metadata
 
 _STRUCTURE = frozenset(

@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 
 from hyperacuity.errors import DamagedFile, MissingDependency, UnsupportedFormat
+from hyperacuity.formats.boxes import boxes
 from hyperacuity.formats.content import Bytes, Content
 from hyperacuity.formats.photo import metadata as meta
 from hyperacuity.formats.photo import pillow
 from hyperacuity.formats.photo.encoder import EncoderInput
-from hyperacuity.formats.photo.heif_boxes import boxes
 from hyperacuity.formats.photo.heif_pixels import unmultiplied
 from hyperacuity.formats.photo.jxl_header import SIGNATURE, JxlHeader, parse_header, with_colour
 from hyperacuity.formats.photo.limits import check_size

@@ -11,6 +11,7 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
+from hyperacuity.counting import counted
 from hyperacuity.quantiles import median
 
 Ticks = NDArray[np.int64]
@@ -163,13 +164,13 @@ class Continuity:
                 f"its clock restarts or leaps at {times}{more}, as in joined recordings; what follows continues there"
             )
         if self.outliers:
-            frames = f"{len(self.outliers)} frame{'s' if len(self.outliers) > 1 else ''}"
+            frames = counted(len(self.outliers), "frame")
             clauses.append(
                 f"wrong time stamps of {frames} at {float(self.outliers[0] - start):.2f} s are replaced by those that "
                 "the other frames imply"
             )
         if self.sounds:
-            packets = f"{self.sounds} packet{'s' if self.sounds > 1 else ''}"
+            packets = counted(self.sounds, "packet")
             clauses.append(
                 f"wrong time stamps of {packets} of other streams are replaced by those that their neighbours imply"
             )
@@ -183,11 +184,11 @@ class Continuity:
             )
         lost = sum(len(each.dropped) for each in self.streams.values())
         if lost:
-            packets = f"{lost} packet{'s' if lost > 1 else ''}"
+            packets = counted(lost, "packet")
             clauses.append(
                 f"where the next recording begins, {packets} of other streams would overlap it and are left out"
             )
         if self.late:
-            packets = f"{self.late} packets" if self.late > 1 else "1 packet"
+            packets = counted(self.late, "packet")
             clauses.append(f"{packets} just before the next recording cannot be read in order, and left out")
         return clauses

@@ -7,14 +7,16 @@ Source: RFC 9559, section 5.1.4.1.28 (PixelCrop); ISO 14496-12, section 12.1.4 (
 
 from __future__ import annotations
 
-import os
+import mmap
 import struct
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from hyperacuity.errors import BadOutput
+from hyperacuity.errors import BadOutput, DamagedFile
+from hyperacuity.formats.boxes import Box, boxes
+from hyperacuity.formats.content import Bytes
 from hyperacuity.formats.video.matroska import read_video_numbers
 
 if TYPE_CHECKING:
@@ -58,57 +60,55 @@ def read_cropping(path: Path, stream: av.VideoStream) -> Cropping | None:
             numbers = read_video_numbers(path, stream.index)
             found = Cropping(*(numbers.get(each, 0) for each in _PIXEL_CROP))
         elif container.startswith("mov"):
-            with path.open("rb") as file:
-                found = _clean_aperture(file, stream.id, width, height)
+            with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+                found = _clean_aperture(data, stream.id, width, height)
         else:
             return None
-    except (BadOutput, OSError, struct.error, StopIteration, ZeroDivisionError, OverflowError):
+    except (
+        BadOutput,
+        DamagedFile,
+        OSError,
+        ValueError,
+        struct.error,
+        StopIteration,
+        ZeroDivisionError,
+        OverflowError,
+        IndexError,
+    ):
         return None
     whole = found.left + found.right < width and found.top + found.bottom < height and min(found) >= 0
     return found if any(found) and whole else None
 
 
-def _clean_aperture(file: IO[bytes], track: int, width: int, height: int) -> Cropping:
+def _clean_aperture(data: Bytes, track: int, width: int, height: int) -> Cropping:
     """The clean aperture of a track, if its sides lie between pixels."""
-    size = os.fstat(file.fileno()).st_size
-    moov = next(span for kind, *span in _boxes(file, 0, size) if kind == b"moov")
-    for kind, begin, end in _boxes(file, *moov):
-        if kind != b"trak" or _number(file, begin, end) != track:
+    for trak in _children(data, next(_named(boxes(data), b"moov"))):
+        if trak.kind != b"trak" or _number(data, trak) != track:
             continue
-        span = (begin, end)
+        inner = trak
         for name in (b"mdia", b"minf", b"stbl", b"stsd"):
-            span = next((first, last) for inner, first, last in _boxes(file, *span) if inner == name)
-        _, first, last = next(_boxes(file, span[0] + 8, span[1]))
-        for inner, place, _ in _boxes(file, first + _SAMPLE_ENTRY - 8, last):
-            if inner == b"clap":
-                file.seek(place)
-                numbers = struct.unpack(">4IiIiI", file.read(32))
-                shown, high, across, down = (Fraction(*pair) for pair in zip(numbers[::2], numbers[1::2], strict=True))
-                sides = [(width - shown) / 2 + across, (width - shown) / 2 - across]
-                sides += [(height - high) / 2 + down, (height - high) / 2 - down]
-                if all(side.denominator == 1 for side in sides):
-                    return Cropping(*map(int, sides))
+            inner = next(_named(_children(data, inner), name))
+        entry = next(boxes(data, inner.start + 8, inner.end))
+        for clap in _named(boxes(data, entry.start + _SAMPLE_ENTRY - 8, entry.end), b"clap"):
+            numbers = struct.unpack(">4IiIiI", data[clap.start : clap.start + 32])
+            shown, high, across, down = (Fraction(*pair) for pair in zip(numbers[::2], numbers[1::2], strict=True))
+            sides = [(width - shown) / 2 + across, (width - shown) / 2 - across]
+            sides += [(height - high) / 2 + down, (height - high) / 2 - down]
+            if all(side.denominator == 1 for side in sides):
+                return Cropping(*map(int, sides))
     return Cropping(0, 0, 0, 0)
 
 
-def _number(file: IO[bytes], begin: int, end: int) -> int:
+def _number(data: Bytes, trak: Box) -> int:
     """The number of a track."""
-    _, place, _ = next(each for each in _boxes(file, begin, end) if each[0] == b"tkhd")
-    file.seek(place)
-    header = file.read(24)
+    place = next(_named(_children(data, trak), b"tkhd")).start
+    header = data[place : place + 24]
     return int(struct.unpack_from(">I", header, _TRACK_ID.get(header[0], 12))[0])
 
 
-def _boxes(file: IO[bytes], begin: int, end: int) -> Iterator[tuple[bytes, int, int]]:
-    """The boxes between two places of a file: their kind, and where their content begins and ends."""
-    while begin + 8 <= end:
-        file.seek(begin)
-        size, kind = struct.unpack(">I4s", file.read(8))
-        head = 8
-        if size == 1:
-            size, head = struct.unpack(">Q", file.read(8))[0], 16
-        stop = end if size == 0 else min(end, begin + size)
-        if stop < begin + head:
-            return
-        yield kind, begin + head, stop
-        begin = stop
+def _children(data: Bytes, box: Box) -> Iterator[Box]:
+    return boxes(data, box.start, box.end)
+
+
+def _named(several: Iterator[Box], kind: bytes) -> Iterator[Box]:
+    return (box for box in several if box.kind == kind)

@@ -9,6 +9,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hyperacuity.counting import counted
 from hyperacuity.errors import BadOutput
 from hyperacuity.formats.protocol import LossWarning
 from hyperacuity.formats.video import copying
@@ -172,7 +173,7 @@ def _interleave(
 def _warn_of_damage(name: str, copies: Iterable[copying.StreamCopy]) -> None:
     for copy in copies:
         if copy.damaged:
-            packets = f"{copy.damaged} damaged packet{'s' if copy.damaged > 1 else ''}"
+            packets = counted(copy.damaged, "damaged packet")
             message = f"{name}: {packets} of stream {copy.source.index} ({copy.source.type}) left out"
             warnings.warn(LossWarning(message), stacklevel=3)
 

@@ -9,6 +9,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hyperacuity.counting import counted
 from hyperacuity.errors import BadOutput
 from hyperacuity.formats.video import copying
 from hyperacuity.formats.video.containers import BROADCAST, MATROSKA, NO_NEGATIVE_TIMES, Discard, open_target
@@ -141,7 +142,7 @@ def open_result(
             chapters = shift_chapters(stored, origin)
         elif (inner := count_chapters(stored) - len(source.chapters())) > 0:
             losses.append(
-                f"{inner} chapter{'s' if inner > 1 else ''} inside other chapters or in another edition left out; "
+                f"{counted(inner, 'chapter')} inside other chapters or in another edition left out; "
                 "Matroska (.mkv) holds them"
             )
         if chained and not chapters:

@@ -114,38 +114,47 @@ class HiddenPackets:
         return [*(held[-1:] if cut and self._hides else [] if cut else held), packet]
 
 
+class LatePackets:
+    """Finds packets that FFmpeg returns at the end of a file, and which lie further ahead in it.
+
+    It does so with the last packets before another MPEG-TS was joined that numbers its streams otherwise.
+
+    Attributes:
+        count: How many were found.
+    """
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._places: dict[int, int] = {}  # of the last packet of each stream, in bytes
+
+    def is_late(self, container: av.container.InputContainer, packet: av.Packet[Any]) -> bool:
+        """Whether the next packet of the file comes too late."""
+        if container.format.name != "mpegts" or packet.pos is None or packet.pos < 0:
+            return False
+        before = self._places.get(packet.stream_index, -1)
+        self._places[packet.stream_index] = max(before, packet.pos)
+        self.count += packet.pos < before
+        return packet.pos < before
+
+
 def demux(
-    container: av.container.InputContainer, streams: Sequence[av.stream.Stream]
+    container: av.container.InputContainer, streams: Sequence[av.stream.Stream], late: LatePackets | None = None
 ) -> Generator[av.Packet[Any], None, bool]:
     """Yields the packets of some streams; returns whether further streams have begun inside the file.
 
-    Late packets are left out: see `is_late`.
+    Args:
+        container: The file.
+        streams: Some of its streams.
+        late: Counts the packets that are left out because they come too late.
     """
-    places: dict[int, int] = {}
+    late = late or LatePackets()
     try:
         for packet in container.demux(streams):
-            if not is_late(container, packet, places):
+            if not late.is_late(container, packet):
                 yield packet
     except IndexError:  # of PyAV, at the end of such a file
         return True
     return False
-
-
-def is_late(container: av.container.InputContainer, packet: av.Packet[Any], places: dict[int, int]) -> bool:
-    """Whether FFmpeg returns a packet at the end of a file that lies further ahead in it.
-
-    It does so with the last packets before another MPEG-TS was joined that numbers its streams otherwise.
-
-    Args:
-        container: The file.
-        packet: Its next packet.
-        places: Where the last packet of each stream lies, in bytes; updated.
-    """
-    if container.format.name != "mpegts" or packet.pos is None or packet.pos < 0:
-        return False
-    before = places.get(packet.stream_index, -1)
-    places[packet.stream_index] = max(before, packet.pos)
-    return packet.pos < before
 
 
 def presented_packets(
@@ -255,16 +264,12 @@ def _read(
     logs = {
         stream.index: StampLog(Fraction(stream.time_base or 1), stream.type in ("video", "audio")) for stream in timed
     }
-    place, late, end = 0, 0, part[1] if part is not None else None
-    places: dict[int, int] = {}
+    place, late, end = 0, LatePackets(), part[1] if part is not None else None
     try:
         if part is not None and part[0] > 0:
             container.seek(int(part[0] * 1_000_000))
-        for packet in container.demux(timed):
+        for packet in demux(container, timed, late):
             if ends_stream(packet):
-                continue
-            if is_late(container, packet, places):
-                late += 1
                 continue
             if end is not None and packet.dts is not None and packet.dts * packet.time_base > end + _MARGIN:
                 break
@@ -278,9 +283,9 @@ def _read(
                 hidden=packet.is_discard,
             )
             place += 1
-    except (av.FFmpegError, IndexError):
+    except av.FFmpegError:
         pass  # a warning is given when the frames are read
-    return logs, late
+    return logs, late.count
 
 
 def _spans(
