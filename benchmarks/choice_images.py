@@ -37,7 +37,7 @@ class Kind:
     Attributes:
         make: Makes an array or the bytes of a file of a source image and a source of randomness.
         wanted: What a person would take: "default", "photo" or "either".
-        sources: The name of the source images, a key of `_names`.
+        sources: The name of the source images, a key of `sources`.
     """
 
     make: Callable[[Codes, Random], Made]
@@ -49,22 +49,22 @@ def make(kind: str, number: int) -> Made:
     """Make image `number`, from 0 to `EACH` - 1, of a kind; even numbers are for choosing thresholds."""
     one = KINDS[kind]
     rng = np.random.default_rng([list(KINDS).index(kind), number])
-    names = _names(one.sources)[number % 2 :: 2]
-    path = names[(5 * list(KINDS).index(kind) + number // 2) % len(names)]
+    paths = sources(one.sources)[number % 2 :: 2]
+    path = paths[(5 * list(KINDS).index(kind) + number // 2) % len(paths)]
     return one.make(_source(path), rng)
 
 
 @functools.cache
-def _names(sources: str) -> Sequence[Path]:
-    """The files of a group of sources."""
+def sources(group: str) -> Sequence[Path]:
+    """Returns the files of a group."""
     train = SHARED / "train"
-    if sources == "kodak":
+    if group == "kodak":
         return sorted((SHARED / "validation/Kodak24").rglob("*.png"))
-    if sources == "photo":
+    if group == "photo":
         wide = sorted((train / "photos-more").glob("*-1.jpg"))[:20]  # one window of each original
-        every = zip(_names("kodak")[::2], _names("kodak")[1::2], wide[::2], wide[1::2], strict=False)
+        every = zip(sources("kodak")[::2], sources("kodak")[1::2], wide[::2], wide[1::2], strict=False)
         return [path for four in every for path in four]
-    return sorted((train / "photos").glob(f"{sources}-*.jpg"))
+    return sorted((train / "photos").glob(f"{group}-*.jpg"))
 
 
 def _source(path: Path) -> Codes:
@@ -111,7 +111,7 @@ def _large(pixels: Codes, factor: float, kernel: int) -> Codes:
     return np.asarray(small.resize((pixels.shape[1], pixels.shape[0]), Image.Resampling(kernel)))
 
 
-def _smooth_noise(shape: tuple[int, ...], sigma: float, rng: Random) -> NDArray[np.float64]:
+def smooth_noise(shape: tuple[int, ...], sigma: float, rng: Random) -> NDArray[np.float64]:
     """White noise filtered by a Gaussian, of deviation 1."""
     planes = rng.normal(size=(*shape, 1)[:3])
     frequency = np.hypot(np.fft.fftfreq(shape[0])[:, None], np.fft.rfftfreq(shape[1]))[..., None]
@@ -125,7 +125,7 @@ def _phone(deviation: float, quality: int) -> Callable[[Codes, Random], bytes]:
     """Noise smoothed by demosaicing, sharpened, one good JPEG."""
 
     def made(pixels: Codes, rng: Random) -> bytes:
-        noisy = to_codes(pixels + _smooth_noise(pixels.shape, 0.5, rng) * deviation)
+        noisy = to_codes(pixels + smooth_noise(pixels.shape, 0.5, rng) * deviation)
         sharp = Image.fromarray(noisy).filter(ImageFilter.UnsharpMask(1, 60, 0))
         return saved(sharp, "JPEG", quality=quality)
 
@@ -140,7 +140,7 @@ def _night(pixels: Codes, rng: Random) -> bytes:
 
 def _grain(pixels: Codes, rng: Random) -> bytes:
     grey = np.asarray(Image.fromarray(pixels).convert("L"))[..., None]
-    grained = to_codes(grey + _smooth_noise((*grey.shape[:2], 1), 0.6, rng) * rng.uniform(7, 12))[..., 0]
+    grained = to_codes(grey + smooth_noise((*grey.shape[:2], 1), 0.6, rng) * rng.uniform(7, 12))[..., 0]
     return saved(grained, "JPEG", quality=92) if rng.random() < 0.5 else saved(grained, "PNG")
 
 
@@ -148,7 +148,7 @@ def _scan(pixels: Codes, rng: Random) -> bytes:
     """A print: faded, soft, with grain, dust and scratches."""
     height, width = pixels.shape[:2]
     soft = np.asarray(Image.fromarray(pixels).filter(ImageFilter.GaussianBlur(0.7))) * 0.75 + 35
-    soft = soft + _smooth_noise((height, width, 1), 0.7, rng) * rng.uniform(4, 8)
+    soft = soft + smooth_noise((height, width, 1), 0.7, rng) * rng.uniform(4, 8)
     for _ in range(60):
         y, x = rng.integers(0, height - 4), rng.integers(0, width - 4)
         soft[y : y + rng.integers(1, 4), x : x + rng.integers(1, 4)] = rng.choice([40, 235])

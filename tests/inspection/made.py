@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 import PIL.Image
 import PIL.ImageDraw
@@ -53,6 +55,18 @@ def decoded(data: bytes) -> Pixels:
     return np.asarray(PIL.Image.open(io.BytesIO(data)))
 
 
+def h264(frames: list[Pixels], crf: int, path: Path) -> list[Pixels]:
+    """Frames of even sides as a decoder shows them."""
+    with av.open(str(path), "w") as container:
+        stream: Any = container.add_stream("libx264", rate=25, options={"crf": str(crf)})
+        stream.height, stream.width, stream.pix_fmt = *frames[0].shape[:2], "yuv420p"
+        for frame in frames:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24")))
+        container.mux(stream.encode(None))
+    with av.open(str(path)) as container:
+        return [np.asarray(frame.to_ndarray(format="rgb24"), np.uint8) for frame in container.decode(video=0)]
+
+
 def blurred(pixels: Pixels, radius: float) -> Pixels:
     return np.asarray(PIL.Image.fromarray(pixels).filter(PIL.ImageFilter.GaussianBlur(radius)))
 
@@ -62,6 +76,11 @@ def enlarged(pixels: Pixels, factor: float) -> Pixels:
     image = PIL.Image.fromarray(pixels)
     small = image.resize((round(width / factor), round(height / factor)), PIL.Image.Resampling.BICUBIC)
     return np.asarray(small.resize((width, height), PIL.Image.Resampling.BICUBIC))
+
+
+def resized(pixels: Pixels, factor: float) -> Pixels:
+    size = [round(side * factor) for side in pixels.shape[1::-1]]
+    return np.asarray(PIL.Image.fromarray(pixels).resize(size, PIL.Image.Resampling.BICUBIC))
 
 
 def screenshot() -> Pixels:

@@ -39,6 +39,14 @@ SHARP = Inspection(400, 600, noise=1.0, bandwidth=1.0)
         ({"noise": 3.1, "blockiness": 0.4}, "dirty", "noise 3, blocks of JPEG"),
         ({"blockiness": 0.4, "jpeg_quality": 88}, "between", "JPEG quality 88"),
         ({"bandwidth": 0.4, "noise": 3.0}, "dirty", "noise 3, blurred or enlarged before"),
+        ({"traces": 0.55}, "clean", "clean"),
+        ({"traces": 0.65}, "between", "traces of lossy compression"),
+        ({"traces": 0.65, "noise": 3.0}, "dirty", "traces of lossy compression, noise 3"),
+        ({"traces": 0.9}, "dirty", "traces of lossy compression"),
+        ({"traces": 0.9, "jpeg_quality": 95}, "dirty", "traces of lossy compression"),
+        ({"traces": 0.9, "webp_quality": 75}, "between", "WebP quality 75"),
+        ({"traces": 0.9, "blockiness": 0.4}, "dirty", "blocks of JPEG"),
+        ({"traces": 0.9, "bandwidth": 0.7}, "dirty", "blurred or enlarged before"),
     ],
 )
 def test_the_worst_measurement_decides(changes: dict[str, Any], verdict: Verdict, reason: str) -> None:

@@ -57,6 +57,34 @@ def test_blocks_are_found_in_a_png_of_a_jpeg_wherever_it_is_cropped(
     assert decide(found) == "dirty"
 
 
+@pytest.mark.parametrize("sharp", [made.photo(), made.leaves()])
+@pytest.mark.parametrize("factor", [0.7, 0.85, 1.25])
+def test_a_jpeg_is_recognised_after_it_was_resized_and_stored_as_png(sharp: made.Pixels, factor: float) -> None:
+    found = inspect(made.resized(made.decoded(made.jpeg(sharp, 30)), factor))
+    assert found.blockiness < 0.25
+    assert found.traces is not None
+    assert found.traces > 0.8
+    assert decide(found) == "dirty"
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+@pytest.mark.parametrize("deviation", [0, 2])
+def test_a_good_jpeg_leaves_no_traces(deviation: float, seed: int) -> None:
+    grainy = made.noisy(made.photo(seed=seed), deviation)
+    for pixels in (grainy, made.resized(grainy, 0.7), made.resized(made.decoded(made.jpeg(grainy, 95)), 0.7)):
+        traces = inspect(pixels).traces
+        assert traces is not None
+        assert traces < 0.3
+
+
+def test_few_pixels_are_no_proof(photo: made.Pixels) -> None:
+    before = made.resized(made.decoded(made.jpeg(photo, 30)), 0.7)
+    whole, part = inspect(before).traces, inspect(before[:64, :64]).traces
+    assert whole is not None
+    assert part is not None
+    assert part < whole
+
+
 @pytest.mark.parametrize(("factor", "most"), [(1.5, 0.8), (2, 0.6), (3, 0.45)])
 def test_what_was_enlarged_before_fills_less_of_the_spectrum(photo: made.Pixels, factor: float, most: float) -> None:
     bandwidth = inspect(made.enlarged(photo, factor)).bandwidth
@@ -138,6 +166,7 @@ def test_drawn_images_are_clean(pixels: made.Pixels, tmp_path: Path) -> None:
 def test_tiny_images_have_measurements(side: int) -> None:
     found = inspect(np.random.default_rng(0).integers(0, 256, (side, side, 3), np.uint8))
     assert (found.height, found.width) == (side, side)
+    assert found.traces is None
     assert decide(found) == "clean"
 
 
@@ -205,7 +234,15 @@ def test_the_frames_of_a_video_are_judged_together(photo: made.Pixels) -> None:
     noisy = made.noisy(photo, 8)
     assert inspect_frames([photo, noisy, noisy]).noise == inspect(noisy).noise
     assert inspect_frames([photo, photo, noisy]).noise == inspect(photo).noise
-    assert inspect_frames([np.zeros((40, 40), np.uint8)]).bandwidth is None
+    flat = inspect_frames([np.zeros((40, 40), np.uint8)])
+    assert (flat.bandwidth, flat.traces) == (None, None)
+
+
+def test_a_video_of_low_quality_is_recognised(tmp_path: Path) -> None:
+    scene = made.photo(400, 600)
+    for crf, verdict in ((16, "clean"), (38, "dirty")):
+        frames = made.h264([scene[n : n + 360, 2 * n : 2 * n + 560] for n in range(9)], crf, tmp_path / f"{crf}.mkv")
+        assert decide(inspect_frames(frames[2::3])) == verdict
 
 
 @pytest.mark.parametrize(

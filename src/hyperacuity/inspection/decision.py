@@ -48,6 +48,12 @@ def _block_strength(found: Inspection) -> float:
     return found.blockiness * (_LOWERED if moved else 1)
 
 
+def _unstated_traces(found: Inspection) -> float | None:
+    """The traces that the file's own quality does not explain."""
+    stated = (CRITERIA[name].judge(found) for name in ("jpeg", "webp", "avif"))
+    return found.traces if all(verdict == "clean" for verdict in stated) else None
+
+
 # Measured on Kodak24, its images made small by 2 to 4, and degradations of them: see docs/images.md for the table.
 CRITERIA: dict[str, Criterion] = {
     "jpeg": Criterion(
@@ -60,6 +66,7 @@ CRITERIA: dict[str, Criterion] = {
     "avif": Criterion(
         lambda found: found.avif_quality, 65, 45, lambda found: f"AVIF quality {found.avif_quality}", falling=True
     ),
+    "traces": Criterion(_unstated_traces, 0.6, 0.7, lambda found: "traces of lossy compression"),
     "noise": Criterion(lambda found: found.noise, 2.4, 4.0, lambda found: f"noise {found.noise:.0f}"),
     "blocks": Criterion(_block_strength, 0.25, 0.55, lambda found: "blocks of JPEG"),
     "bandwidth": Criterion(
@@ -68,7 +75,7 @@ CRITERIA: dict[str, Criterion] = {
 }
 _ORDER: tuple[Verdict, ...] = ("clean", "between", "dirty")
 # Faint faults of both origins together are visible. Slight softness does not count: many good photos have it.
-_ORIGINS = {**dict.fromkeys(("jpeg", "webp", "avif", "blocks"), "compression"), "noise": "noise"}
+_ORIGINS = {**dict.fromkeys(("jpeg", "webp", "avif", "traces", "blocks"), "compression"), "noise": "noise"}
 
 # An image with a shorter side than this is hopeless, and one of more megapixels than this is large enough for most
 # uses: it fills a print of 42 x 30 cm at 300 dots per inch.
@@ -111,6 +118,8 @@ def describe_reason(inspection: Inspection) -> str:
     reached = {name: one for name, one in CRITERIA.items() if one.judge(inspection) != "clean"}
     if "jpeg" in reached:
         reached.pop("blocks", None)  # the quality says it
+    if "blocks" in reached or "bandwidth" in reached:
+        reached.pop("traces", None)  # the first say it, and what was enlarged is as smooth
     return ", ".join(one.describe(inspection) for one in reached.values()) or "clean"
 
 

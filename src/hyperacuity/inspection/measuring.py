@@ -22,6 +22,7 @@ from hyperacuity.inspection.reading import read_part
 from hyperacuity.inspection.record import Inspection
 from hyperacuity.inspection.sampling import is_graphic, luma_crops
 from hyperacuity.inspection.spectrum import measure_bandwidth
+from hyperacuity.inspection.traces import measure_traces
 from hyperacuity.inspection.webp_header import read_webp_quality
 
 if TYPE_CHECKING:
@@ -79,6 +80,7 @@ def inspect_image(image: Image) -> Inspection:
     graphic = is_graphic(crops)  # the dots and edges of which look like noise and blocks
     blocks = Blockiness() if graphic else measure_blockiness(crops)
     bandwidth = measure_bandwidth(crops)
+    traces = None if graphic else measure_traces(crops)
     clipped = sum(int(np.count_nonzero((crop <= 0.5) | (crop >= 254.5))) for crop in crops)
     return Inspection(
         image.header.height,
@@ -88,6 +90,7 @@ def inspect_image(image: Image) -> Inspection:
         grid=blocks.grid,
         bandwidth=None if bandwidth is None else round(bandwidth, 2),
         saturation=round(clipped / sum(crop.size for crop in crops), 3),
+        traces=None if traces is None else round(traces, 2),
     )
 
 
@@ -99,6 +102,7 @@ def inspect_frames(frames: Sequence[NDArray[Any]]) -> Inspection:
     """
     found = [inspect(frame) for frame in frames]
     bandwidths = [each.bandwidth for each in found if each.bandwidth is not None]
+    traces = [each.traces for each in found if each.traces is not None]
     return Inspection(
         found[0].height,
         found[0].width,
@@ -107,6 +111,7 @@ def inspect_frames(frames: Sequence[NDArray[Any]]) -> Inspection:
         grid=next((each.grid for each in found if each.grid is not None), None),
         bandwidth=median(bandwidths) if bandwidths else None,
         saturation=round(median(each.saturation for each in found), 3),
+        traces=median(traces) if traces else None,
     )
 
 

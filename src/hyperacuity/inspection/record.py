@@ -17,6 +17,8 @@ class Inspection:
         bandwidth: The share of the spectrum that holds detail: 1 for a sharp image, 0.5 for one that was enlarged by 2
             or blurred as much; None for images too flat or too small to tell.
         saturation: The share of pixels that are black or white.
+        traces: How likely it is, from 0 to 1, that a codec of low quality changed the pixels, also before they were
+            resized or stored again; None for images too small to tell.
         jpeg_quality: Of the luma of a JPEG file, on libjpeg's scale of 1 to 100; None for other files and for arrays.
         chroma: The resolution of a JPEG file's chroma, such as "4:2:0"; None where there is none.
         webp_quality: Of a lossy WebP file, on libwebp's scale of 0 to 100; None for other files.
@@ -30,6 +32,7 @@ class Inspection:
     grid: tuple[int, int] | None = None
     bandwidth: float | None = None
     saturation: float = 0.0
+    traces: float | None = None
     jpeg_quality: int | None = None
     chroma: str | None = None
     webp_quality: int | None = None
