@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterable
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -41,7 +42,8 @@ def command(
         return
     console.print(_table_of_installed())
     console.print(
-        "Set5, SSIM: PSNR in dB and SSIM on Set5's luma (BT.601), border = scale, low resolution by MATLAB's bicubic. "
+        "Set5, SSIM: PSNR in dB and SSIM on Set5's luma (BT.601), border = scale, low resolution by MATLAB's bicubic; "
+        "at the smallest scale of a model for several. "
         "GMAC: 10^9 multiply-adds for a result of 1280 x 720. "
         f"MP/s: megapixels of the result a second, colour image in and out, on {zoo.speed()[1]}. "
         "More models: hyperacuity models --available",
@@ -57,14 +59,15 @@ def _table_of_installed() -> Table:
     for model in zoo.installed().values():
         card = model.card
         also = [name for name, family in zoo.PRESETS.items() if card.family == family]
+        measured = f"Set5 x{card.enlarged[0]}" if card.enlarged else "Set5"
         table.add_row(
             card.name,
             ", ".join(also + ["default"] * (card.family == zoo.DEFAULT)),
-            f"x{card.scale}" if card.scale else "any",
+            _scales(card.enlarged or (card.scale,)) if card.scale else "any",
             f"{card.parameters:,}" if card.parameters else "-",
             f"{card.work() / 1e9:.1f}" if card.multiply_adds else "-",
-            f"{card.quality['Set5']:.2f}" if "Set5" in card.quality else "-",
-            f"{card.ssim['Set5']:.4f}" if "Set5" in card.ssim else "-",
+            f"{card.quality[measured]:.2f}" if measured in card.quality else "-",
+            f"{card.ssim[measured]:.4f}" if measured in card.ssim else "-",
             f"{speed[card.name]:.1f}" if card.name in speed else "-",
             card.licence,
         )
@@ -77,13 +80,17 @@ def _table_of_published() -> Table:
         table.add_row(
             name,
             entry["network"],
-            ", ".join(f"x{scale}" for scale in entry["scales"]) or "-",
+            _scales(entry["scales"]) or "-",
             entry["megabytes"],
             entry["licence"],
             entry["source"],
             ", ".join(filter(None, (entry["note"], "installed" if entry["installed"] else ""))),
         )
     return table
+
+
+def _scales(scales: Iterable[int]) -> str:
+    return ", ".join(f"x{scale}" for scale in scales)
 
 
 def _published() -> dict[str, dict[str, Any]]:
