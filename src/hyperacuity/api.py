@@ -139,7 +139,7 @@ def upscale(
     if isinstance(x, str | Path):
         target = _upscale_path(Path(x), None if output is None else Path(output), size, options, measurement, force)
         return str(target) if isinstance(x, str) else target  # type: ignore[return-value]  # no image is a path
-    upscaler = Upscaler(choose_model(options, lambda: inspect(x))[0])
+    upscaler = Upscaler(choose_model(options, size, lambda: inspect(x))[0])
     if measurement is not None:
         raise UsageError("options of measurements are only for paths", Use(measurement=LEAVE_OUT))
     if output is not None:

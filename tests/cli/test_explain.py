@@ -48,7 +48,7 @@ def test_explain_prints_the_measurements_and_how_to_overrule(photo_zoo: Path, ph
 
 
 def test_explain_works_where_there_is_nothing_to_choose(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(zoo, "find_role", lambda verdict: zoo.DEFAULT)
+    monkeypatch.setattr(zoo, "find_role", lambda verdict, scale: zoo.DEFAULT)
     choice = Choice("acute-100k", "dirty", "noise 9", measurements={"height": 3, "width": 4, "noise": 9.0})
     assert list(explanation(choice, full=True)) == [
         "measured: 4 x 3, noise 9.0",

@@ -85,6 +85,19 @@ def test_without_restoring_models_the_default_is_taken_and_nothing_inspected(
     assert explained.choice.measurements["jpeg_quality"] == 40
 
 
+def test_faint_faults_count_at_large_scales(photo_zoo: Path, folder: Path, tmp_path: Path) -> None:
+    taken = {}
+    for name in ("clean.png", "between.jpg", "dirty.jpg"):
+        for size in (Size(2), Size(2.9), Size(4), Size(width=512)):
+            outcome = run(Task(str(folder / name), str(tmp_path / "b.png"), size, force=True))
+            assert outcome.choice is not None
+            taken[name, size] = outcome.choice.family
+    assert [taken["clean.png", size] for size in (Size(2), Size(4))] == ["acute-100k", "acute-100k"]
+    assert [taken["between.jpg", size] for size in (Size(2), Size(2.9))] == ["acute-100k", "acute-100k"]
+    assert [taken["between.jpg", size] for size in (Size(4), Size(width=512))] == ["photo", "photo"]
+    assert [taken["dirty.jpg", size] for size in (Size(2), Size(4))] == ["photo", "photo"]
+
+
 def test_a_strength_is_for_images_that_are_not_clean(photo_zoo: Path, folder: Path, tmp_path: Path) -> None:
     models = [
         outcome_of(folder, name, tmp_path, strength=0.2).models for name in ("clean.png", "between.jpg", "dirty.jpg")

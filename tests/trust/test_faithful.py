@@ -11,6 +11,7 @@ import pytest
 import hyperacuity
 from hyperacuity.errors import UsageError
 from hyperacuity.inspection import Inspection, choose_model, clean_options
+from hyperacuity.size import Size
 from hyperacuity.task import Options
 from hyperacuity.trust import ConsistencyMeter, ConsistencyWarning, damping_of, lowest_lr_psnr, warn_of_departure
 
@@ -47,7 +48,7 @@ def test_what_faithful_may_be() -> None:
 @pytest.mark.parametrize(("noise", "expected"), [(0.0, 1.0), (30.0, 0.0)])
 def test_auto_is_faithful_to_clean_input_only(noise: float, expected: float) -> None:
     found = Inspection(100, 100, noise=noise, bandwidth=1.0)
-    options, choice = choose_model(Options(model="fsrcnn", faithful="auto"), lambda: found)
+    options, choice = choose_model(Options(model="fsrcnn", faithful="auto"), Size(2), lambda: found)
     assert (options.faithful, options.model, choice) == (expected, "fsrcnn", None)
     assert clean_options(Options(faithful="auto")).faithful == 1
 

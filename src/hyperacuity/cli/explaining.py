@@ -35,15 +35,19 @@ def explanation(choice: Choice | None, *, full: bool) -> Iterator[str]:
 
 
 def _reason(choice: Choice) -> str:
-    if zoo.ROLES[choice.verdict] == choice.family:
-        still = choice.verdict == "between" and choice.family == zoo.DEFAULT
-        return f"which {choice.family} still enlarges best" if still else f"which {choice.family} is for"
-    return f"but no model for that is installed, and {choice.family} is the default"
+    default = choice.family == zoo.DEFAULT
+    if choice.verdict == "between":
+        return (
+            f"which {choice.family} still enlarges best" if default else f"which {choice.family} is for at this scale"
+        )
+    if choice.verdict == "dirty" and default:
+        return f"but no model for that is installed, and {choice.family} is the default"
+    return f"which {choice.family} is for"
 
 
 def _example(taken: str) -> str:
     """A model that `auto` could have taken instead."""
-    others = [zoo.find_role(verdict) for verdict in ("clean", "dirty")]
+    others = [zoo.find_role(verdict, 1) for verdict in ("clean", "dirty")]
     return next((f", such as -n {family}" for family in others if family != taken), "")
 
 

@@ -12,6 +12,7 @@ from hyperacuity import zoo
 from hyperacuity.errors import HyperacuityError
 from hyperacuity.inspection.decision import Verdict, decide, describe_limits, describe_reason
 from hyperacuity.inspection.record import Inspection
+from hyperacuity.size import Size
 from hyperacuity.task import Choice, Options
 
 # How faithful "auto" is, by the verdict of `decide`: exact consistency brings back noise and blocks of the input.
@@ -25,18 +26,22 @@ def clean_options(options: Options) -> Options:
 
 
 def choose_model(
-    options: Options, measure: Callable[[], Inspection | None], *, explain: bool = False
+    options: Options, size: Size, measure: Callable[[], Inspection | None], *, explain: bool = False
 ) -> tuple[Options, Choice | None]:
     """Choose a family of models, and how faithful the result is, for one image or video.
 
     Args:
         options: Those of the request. If they name a model and a faithfulness, nothing is measured.
+        size: The requested size of the result.
         measure: Measures the image; returns None for what cannot be measured in advance, such as a video in a pipe. If
             it raises one of our errors, the default model is chosen: reading the image will raise the same error.
         explain: Whether to measure even if the zoo has only one of the families.
 
     Returns:
         The options with the model, and why it was chosen; None if nothing was measured.
+
+    Raises:
+        UsageError: If a side of the result is longer than any file can hold.
     """
     if options.faithful == zoo.AUTO:
         measure = functools.cache(measure)
@@ -55,7 +60,8 @@ def choose_model(
     verdict = decide(found)
     # A network for clean images has no strength; asked for one, every other image gets the network that has.
     strong = options.strength is not None and verdict != "clean"
-    family = zoo.find_role("dirty" if strong else verdict)
+    scale = size.resolve(found.height, found.width)[0] / found.height
+    family = zoo.find_role("dirty" if strong else verdict, scale)
     choice = Choice(family, verdict, describe_reason(found), describe_limits(found), _measurements(found))
     model = None if family == zoo.DEFAULT else family
     return replace(options, model=model, strength=options.strength if strong else None), choice

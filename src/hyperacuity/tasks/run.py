@@ -175,4 +175,4 @@ def _choose(task: Task, kind: Kind, source: Path | IO[bytes]) -> tuple[Options, 
         found, rest = kind.inspect(task, source)
         return found
 
-    return *choose_model(task.options, measure, explain=task.explain), rest
+    return *choose_model(task.options, task.size, measure, explain=task.explain), rest

@@ -8,14 +8,17 @@ from hyperacuity.zoo.shipped import models
 # The name by which a model is chosen for each image.
 AUTO = "auto"
 # The families, by the verdict of `inspection.decide`. One that is not in the zoo is replaced by the default model.
-# Images with faint faults get it, too: of photos stored as JPEG of quality 90 the default model makes PSNR 28.8 dB and
-# LPIPS 0.136 at x2, photo-natural as trained so far 27.8 dB and 0.205 (see docs/training-queue.md).
 ROLES = {"clean": DEFAULT, "between": DEFAULT, "dirty": "photo"}
+# Faint faults grow with the image: from this scale on they get the model for visible ones. Of images of Kodak24 stored
+# as JPEG of quality 90, the default model has LPIPS 0.131 and photo 0.140 at x2, 0.362 and 0.261 at x4; of slightly
+# soft ones 0.199 and 0.181, 0.507 and 0.325 (see docs/training-queue.md).
+ENLARGES_FAULTS = 3
 
 
-def find_role(verdict: str) -> str:
-    """Returns the family for images of a verdict, which is a key of `ROLES`."""
-    return ROLES[verdict] if ROLES[verdict] in _families() else DEFAULT
+def find_role(verdict: str, scale: float) -> str:
+    """Returns the family for images of a verdict, which is a key of `ROLES`, at a scale."""
+    role = ROLES["dirty" if verdict == "between" and scale >= ENLARGES_FAULTS else verdict]
+    return role if role in _families() else DEFAULT
 
 
 def has_roles() -> bool:

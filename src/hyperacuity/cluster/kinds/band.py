@@ -46,7 +46,7 @@ def split(task: Task, source: Path, *, least_pixels: int = LEAST_PIXELS, band_pi
             return f"it holds {opened.frames} images"
     if task.image is not None and task.image.samples is not None:
         return "several results are drawn from it"
-    options, _ = choose_model(task.options, lambda: inspect(source))
+    options, _ = choose_model(task.options, task.size, lambda: inspect(source))
     whole = next((model.card.name for model in find_family(options) if model.card.whole), None)
     if whole is not None:
         return f"{whole} takes statistics of the whole image"
