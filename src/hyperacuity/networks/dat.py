@@ -370,5 +370,5 @@ DECLARATION = Declaration(
         PublishedCount({"scale": 4, "expansion": 2}, 11_212_131, biases=True),
         PublishedCount({"scale": 4, "expansion": 2} | _LIGHT, 572_766, biases=True),
     ),
-    small={"scale": 2, "features": 96, "groups": 2, "layers": 2, "heads": 2, "split": (4, 8), "expansion": 1},
+    small={"scale": 2, "features": 96, "groups": 1, "layers": 3, "heads": 2, "split": (4, 8), "expansion": 1},
 )
