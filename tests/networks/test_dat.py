@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from hyperacuity import engines, export, importer, zoo
 from hyperacuity.errors import UsageError, Use, WeightsError
 from hyperacuity.networks import NETWORKS, build, complete_config
+from hyperacuity.networks.windows import shifted_mask
 from hyperacuity.zoo import Card
 
 # The forms that the authors publish.
@@ -78,7 +79,7 @@ def test_the_published_layout_is_that_of_our_network(form: str, scale: int) -> N
 
 
 def test_attention_in_windows_is_as_the_papers_write() -> None:
-    """One shape of windows, shifted, against attention computed pixel by pixel (equation 2), the bias included."""
+    """One shape of windows, shifted, against attention computed pixel by pixel, the bias included."""
     part: Any = random(built("dat", heads=4, split=(2, 4))).get_submodule("layers.0.blocks.2.attn.attns.1")
     assert part.window == (4, 2)
     assert part.shifted
@@ -105,20 +106,12 @@ def test_attention_in_windows_is_as_the_papers_write() -> None:
                     scores.append(query[y, x, own] @ key[v, u, own] / 24**0.5 + bias[head])
                 weights = torch.stack(scores).softmax(0)
                 expected[y, x, own] = sum(w * value[v, u, own] for w, (v, u) in zip(weights, seen, strict=True))
-    mask = _masks(built("dat", split=(2, 4)), rows, columns)[1]
+    mask = shifted_mask(torch.zeros(1, rows, columns, 1), part.window)
     torch.testing.assert_close(part(qkv, mask)[0], expected, rtol=1e-4, atol=1e-5)
 
 
-def _masks(network: nn.Module, rows: int, columns: int) -> list[Tensor]:
-    """The masks that the first group gets for an image whose sides are multiples of the windows'."""
-    from hyperacuity.networks.windows import shifted_mask
-
-    windows: Any = network.windows
-    return [shifted_mask(torch.zeros(1, rows, columns, 1), window) for window in windows]
-
-
 def test_attention_between_channels_is_as_the_paper_writes() -> None:
-    """Equation 5: the cosine between two channels over the whole image, times a temperature."""
+    """The cosine between two channels over the whole image, times a temperature."""
     layer: Any = random(built("dat")).get_submodule("layers.0.blocks.1.attn")
     x = torch.randn(1, 5, 7, 96, generator=torch.Generator().manual_seed(2))
     query, key, value = layer.qkv(x)[0].flatten(0, 1).T.split(96)  # (96, 35) each
@@ -258,9 +251,10 @@ def test_another_form_is_named(tmp_path: Path) -> None:
         importer.recognise_file(saved(weights, tmp_path / "v.pth"))
 
 
-@pytest.mark.parametrize("config", [{"layers": 1}, {"upsampler": "pixelshuffledirect", "joint": "3conv", "scale": 3}])
-def test_what_is_exported_gives_the_same_for_any_size(config: dict[str, Any], tmp_path: Path) -> None:
-    config = {**NETWORKS["dat"].small, "groups": 2, "layers": 1, "split": (2, 4), **config}
+def test_what_is_exported_gives_the_same_for_any_size(tmp_path: Path) -> None:
+    """Of the light form; tests/test_engines.py has the other one."""
+    config = NETWORKS["dat"].small | {"layers": 1, "split": (2, 4), "scale": 3}
+    config |= {"upsampler": "pixelshuffledirect", "joint": "3conv"}
     network = build("dat", config).eval()
     for parameter in network.parameters():
         if parameter.dim() > 1:

@@ -235,9 +235,7 @@ class _Spatial(_Adaptive):
         """(N, H, W, 3 * C) -> (N, H, W, C)."""
         rows, columns, features = qkv.shape[1:]
         halves = _padded(qkv, self.attns[0].window).unflatten(-1, (3, 2, features // 6))
-        parts = [
-            attention(halves[..., half, :].flatten(-2), masks[half]) for half, attention in enumerate(self.attns)
-        ]
+        parts = [attention(halves[..., half, :].flatten(-2), masks[half]) for half, attention in enumerate(self.attns)]
         return torch.cat(parts, -1)[:, :rows, :columns]
 
 
