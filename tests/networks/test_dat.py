@@ -29,12 +29,12 @@ FORMS: dict[str, dict[str, Any]] = {
 
 
 def random(network: nn.Module) -> Any:
-    """The network in evaluation, with weights that let attention choose and statistics that are not those it began with."""
+    """The network in evaluation mode, with other weights and statistics than those it begins with."""
     generator = torch.Generator().manual_seed(1)
     for name, value in network.state_dict().items():
         if value.is_floating_point():
             noise = torch.randn(value.shape, generator=generator)
-            value += noise.abs() if name.endswith("running_var") else 0.1 * noise
+            value.add_(noise.abs() if name.endswith("running_var") else 0.1 * noise)
     return network.eval()
 
 
@@ -85,7 +85,7 @@ def test_attention_in_windows_is_as_the_papers_write() -> None:
     assert part.shifted
     rows, columns, features = 8, 6, 48
     qkv = torch.randn(1, rows, columns, 3 * features, generator=torch.Generator().manual_seed(2))
-    query, key, value = qkv[0].split(features, -1)
+    query, key, value = qkv[0].chunk(3, -1)
     expected = torch.zeros(rows, columns, features)
     for y in range(rows):
         for x in range(columns):
@@ -114,7 +114,7 @@ def test_attention_between_channels_is_as_the_paper_writes() -> None:
     """The cosine between two channels over the whole image, times a temperature."""
     layer: Any = random(built("dat")).get_submodule("layers.0.blocks.1.attn")
     x = torch.randn(1, 5, 7, 96, generator=torch.Generator().manual_seed(2))
-    query, key, value = layer.qkv(x)[0].flatten(0, 1).T.split(96)  # (96, 35) each
+    query, key, value = layer.qkv(x)[0].flatten(0, 1).T.chunk(3)  # (96, 35) each
     seen = torch.zeros(96, 35)
     for i in range(96):
         head = i // 48
@@ -144,9 +144,9 @@ def test_windows_shift_by_turns_through_all_groups() -> None:
 
 
 def test_it_follows_an_image_that_moves_by_whole_windows() -> None:
-    """On a torus, which is what repeated tiles are to windows, the result moves with the image, and by less it does not.
+    """The result moves with the image, and does not if it moves by a pixel.
 
-    The masks are left out, and convolutions wrap around.
+    Without masks and with convolutions that wrap around, so that the image has no border.
     """
     network = random(built("dat", split=(2, 4)))
     for layer in network.modules():
@@ -214,7 +214,9 @@ def test_it_enlarges_any_size(scale: int, upsampler: str) -> None:
         ({"scale": 5}, "not x5"),
         ({"upsampler": "nearest+conv"}, "there are pixelshuffle, pixelshuffledirect"),
         ({"joint": "2conv"}, "there are 1conv"),
-        ({"split": (8, 12)}, "unlike 8 x 12"),
+        ({"split": (8, 12)}, "windows of 8 x 12"),
+        ({"split": (64, 64)}, "at most 1024 pixels"),
+        ({"split": (0, 0)}, "cannot be built"),
         ({"heads": 5}, "5 heads"),
         ({"heads": 8}, "8 heads"),
     ],
@@ -253,7 +255,7 @@ def test_another_form_is_named(tmp_path: Path) -> None:
 
 def test_what_is_exported_gives_the_same_for_any_size(tmp_path: Path) -> None:
     """Of the light form; tests/test_engines.py has the other one."""
-    config = NETWORKS["dat"].small | {"layers": 1, "split": (2, 4), "scale": 3}
+    config = dict(NETWORKS["dat"].small) | {"layers": 1, "split": (2, 4), "scale": 3}
     config |= {"upsampler": "pixelshuffledirect", "joint": "3conv"}
     network = build("dat", config).eval()
     for parameter in network.parameters():

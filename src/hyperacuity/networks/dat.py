@@ -21,7 +21,6 @@ nearly the same image, not the same. The windows of a tile also begin at its own
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from dataclasses import dataclass
 from math import isqrt
 from typing import Literal
@@ -63,6 +62,8 @@ _MEAN = (0.4488, 0.4371, 0.4040)
 _BEFORE_UPSAMPLING = 64  # channels, of the stepwise upsampler
 # Of the published forms: DAT, DAT-2 and DAT-light; DAT-S; the default of the authors' code.
 _SPLITS = ((8, 32), (8, 16), (2, 4))
+# Pixels of a window, so that a damaged card cannot ask for all memory.
+_LARGEST = 1024
 
 
 class DAT(nn.Module):
@@ -75,8 +76,11 @@ class DAT(nn.Module):
     def __init__(self, config: DATConfig) -> None:
         super().__init__()
         f, (height, width) = config.features, config.split
-        if max(height, width) % min(height, width):
-            raise UsageError(f"the longer side of windows is a multiple of the shorter, unlike {height} x {width}")
+        if max(height, width) % min(height, width) or height * width > _LARGEST:
+            raise UsageError(
+                f"windows of {height} x {width}: the longer side is a multiple of the shorter, and they have at most "
+                f"{_LARGEST} pixels"
+            )
         if config.heads % 2 or f % config.heads:
             raise UsageError(f"{config.heads} heads are not even, or do not divide {f} channels")
         self.scale = config.scale
@@ -114,7 +118,8 @@ class DAT(nn.Module):
         y = self.norm(y).permute(0, 3, 1, 2)  # (N, features, H, W)
         x = self.conv_after_body(y) + x  # (N, features, H, W)
         x = self.upsample(self.conv_before_upsample(x))  # (N, 3 | 64, H * scale, W * scale)
-        return self.conv_last(x) + mean  # (N, 3, H * scale, W * scale)
+        x = self.conv_last(x)  # (N, 3, H * scale, W * scale)
+        return x + mean
 
 
 class _Group(nn.Module):
@@ -219,7 +224,7 @@ class _Spatial(_Adaptive):
 
     def __init__(self, features: int, heads: int, split: Window, *, shifted: bool) -> None:
         super().__init__(features)
-        self.shifted = shifted
+        self.shifted, self.split = shifted, split
         self.attns = nn.ModuleList(
             _Windows(features // 2, heads // 2, window, shifted=shifted) for window in (split, split[::-1])
         )
@@ -234,7 +239,8 @@ class _Spatial(_Adaptive):
     def _attend(self, qkv: Tensor, masks: list[Tensor]) -> Tensor:
         """(N, H, W, 3 * C) -> (N, H, W, C)."""
         rows, columns, features = qkv.shape[1:]
-        halves = _padded(qkv, self.attns[0].window).unflatten(-1, (3, 2, features // 6))
+        qkv = _padded(qkv, self.split)
+        halves = qkv.reshape(*qkv.shape[:3], 3, 2, features // 6)
         parts = [attention(halves[..., half, :].flatten(-2), masks[half]) for half, attention in enumerate(self.attns)]
         return torch.cat(parts, -1)[:, :rows, :columns]
 

@@ -110,5 +110,5 @@ class AttentionWithin(nn.Module):
             # Not len(mask): exported, that would be a constant.
             scores = scores.view(-1, mask.shape[0], *scores.shape[1:]) + mask[:, None]
             scores = scores.flatten(0, 1)
-        y = self.softmax(scores) @ value  # (N * windows, heads, area, C / heads)
+        y: Tensor = self.softmax(scores) @ value  # (N * windows, heads, area, C / heads)
         return y.transpose(1, 2).flatten(2)
