@@ -28,6 +28,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.utils.checkpoint import checkpoint
 
 from hyperacuity.errors import UsageError
 from hyperacuity.networks.declaration import ConfigFields, Declaration, KeyLayout, PublishedCount, Undetermined, Weights
@@ -108,13 +109,18 @@ class DAT(nn.Module):
                 nn.init.zeros_(layer.bias)
 
     def forward(self, x: Tensor) -> Tensor:
+        if self.training and len(x) < 2:
+            raise UsageError("DAT is trained on batches of two images or more, since it normalises over batches")
         mean = self.get_buffer("mean")
+        # Asked for where the halo is measured only, on long strips: layer by layer it would take 10 GB.
+        gradient_of_image = x.requires_grad
         x = self.conv_first(x - mean)  # (N, features, H, W)
         y = self.before_RG["1"](x.permute(0, 2, 3, 1))  # (N, H, W, features)
         padded = _padded(y[..., :1], self.windows[0])
         masks = [shifted_mask(padded, window) for window in self.windows]  # (windows, area, area) each
         for group in self.layers:
-            y = group(y, masks)  # (N, H, W, features)
+            # (N, H, W, features)
+            y = checkpoint(group, y, masks, use_reentrant=False) if gradient_of_image else group(y, masks)
         y = self.norm(y).permute(0, 3, 1, 2)  # (N, features, H, W)
         x = self.conv_after_body(y) + x  # (N, features, H, W)
         x = self.upsample(self.conv_before_upsample(x))  # (N, 3 | 64, H * scale, W * scale)
