@@ -253,7 +253,7 @@ def test_another_form_is_named(tmp_path: Path) -> None:
         importer.recognise_file(saved(weights, tmp_path / "v.pth"))
 
 
-def test_what_is_exported_gives_the_same_for_any_size(tmp_path: Path) -> None:
+def test_what_is_exported_gives_the_same_for_any_size(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """Of the light form; tests/test_engines.py has the other one."""
     config = dict(NETWORKS["dat"].small) | {"layers": 1, "split": (2, 4), "scale": 3}
     config |= {"upsampler": "pixelshuffledirect", "joint": "3conv"}
@@ -265,6 +265,7 @@ def test_what_is_exported_gives_the_same_for_any_size(tmp_path: Path) -> None:
     complete = complete_config("dat", config)
     card = Card("p", "dat", scale, "RGB", "none", "none", "none", complete, **export.measure_network(network))
     export.write_model(network, card, tmp_path)
+    assert not [record for record in caplog.records if record.levelname == "WARNING"]
     engine = engines.open(zoo.open_model(tmp_path / "p.onnx"), engine="onnxruntime", device="cpu")
     for count, height, width in ((1, 21, 34), (2, 8, 16), (1, 1, 1), (1, 3, 40)):
         x = np.random.default_rng(0).random((count, 3, height, width), np.float32)
