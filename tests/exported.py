@@ -17,6 +17,7 @@ from tests.test_networks import built
 GAIN = {"span": 0.9}
 # Networks with operators that are not made for ncnn, and the first of them.
 NOT_FOR_NCNN = {
+    "dat": "Squeeze",
     "imdn": "ReduceMean",
     "msrresnet": "Resize",
     "plksr": "Erf",

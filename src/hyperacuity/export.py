@@ -140,9 +140,11 @@ def to_onnx(network: nn.Module, card: Card) -> bytes:
     step = as_network(network).multiple
     sizes = {0: torch.export.Dim("n"), 2: step * torch.export.Dim("h"), 3: step * torch.export.Dim("w")}
     with warnings.catch_warnings():
-        # The exporter uses deprecated parts of PyTorch, and mentions torchvision, which is not needed.
+        # The exporter uses deprecated parts of PyTorch; it mentions torchvision, which is not needed, and constants
+        # that it leaves as they are.
         warnings.simplefilter("ignore")
-        logging.getLogger("torch.onnx._internal.exporter._registration").setLevel(logging.ERROR)
+        for chatty in ("torch.onnx._internal.exporter._registration", "onnxscript.optimizer._constant_folding"):
+            logging.getLogger(chatty).setLevel(logging.ERROR)
         program = torch.onnx.export(
             network,
             (example,),

@@ -79,6 +79,27 @@ def swinir_authors(ours: Weights) -> Weights:
     }  # fmt: skip
 
 
+def dat_authors(height: int, width: int) -> Callable[[Weights], Weights]:
+    """With the buffers of windows, and the masks of an image of 64 x 64 where windows are shifted."""
+
+    def rename(ours: Weights) -> Weights:
+        area = height * width
+        theirs = dict(ours)
+        for name in ours:
+            if not name.endswith(".pos.pos_proj.weight"):
+                continue
+            attention = name.removesuffix(".pos.pos_proj.weight")
+            rows, columns = (height, width) if attention.endswith("0") else (width, height)
+            offsets = [[y, x] for y in range(1 - rows, rows) for x in range(1 - columns, columns)]
+            theirs[f"{attention}.rpe_biases"] = torch.tensor(offsets, dtype=torch.float32)
+            theirs[f"{attention}.relative_position_index"] = torch.zeros(area, area, dtype=torch.int64)
+        for number in (0, 1):
+            theirs[f"layers.1.blocks.0.attn.attn_mask_{number}"] = torch.zeros(64**2 // area, area, area)
+        return theirs
+
+    return rename
+
+
 def span_authors(ours: Weights) -> Weights:
     stale = {
         name.replace("sk.", "eval_conv."): torch.zeros(*value.shape[:2], 3, 3)
@@ -263,6 +284,13 @@ TAKEN_BACK: dict[str, tuple[str, dict[str, Any], Callable[[Weights], Weights]]] 
         "swinir",
         {"scale": 2, "upsampler": "nearest+conv", "joint": "3conv"},
         swinir_authors,
+    ),
+    "dat": ("dat", {"scale": 4, "split": (8, 16)}, dat_authors(8, 16)),
+    "dat with windows of another order": ("dat", {"scale": 1, "split": (8, 2)}, dat_authors(8, 2)),
+    "dat light": (
+        "dat",
+        {"scale": 3, "split": (8, 32), "groups": 2, "upsampler": "pixelshuffledirect", "joint": "3conv", "layers": 1},
+        dat_authors(8, 32),
     ),
     "swinir classical": ("swinir", {"scale": 4, "upsampler": "pixelshuffle", "groups": 2}, swinir_authors),
 }

@@ -61,7 +61,7 @@ def test_published_weights(shared: Path, name: str) -> None:
 
 
 # Our own names. What no weights say: where it is not the network's default, it must be given.
-UNSAID = {"activation", "beta", "output", "padding", "residual", "rgb_mean", "rgb_range"}
+UNSAID = {"activation", "beta", "output", "padding", "residual", "rgb_mean", "rgb_range", "split"}
 
 
 @pytest.mark.parametrize("name", NETWORKS)

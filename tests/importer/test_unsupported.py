@@ -16,7 +16,6 @@ from hyperacuity.importer.unsupported import UNSUPPORTED
 GROUP = "layers.0.residual_group"
 # Some keys of published weights, by the network.
 KEYS = {
-    "DAT": ["before_RG.1.weight", "layers.0.blocks.0.ffn.sg.conv.weight", "layers.0.blocks.0.attn.qkv.weight"],
     "RGT": ["before_RG.1.weight", "layers.0.blocks.0.gamma", "layers.0.blocks.0.attn.qkv.weight"],
     "HAT": [
         "conv_first.weight",

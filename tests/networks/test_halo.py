@@ -24,7 +24,9 @@ def test_the_halo_of_imdn_is_that_of_its_convolutions() -> None:
 
 def test_those_that_look_at_the_whole_picture_say_so() -> None:
     for name in NETWORKS:
-        assert (name in ("imdn", "rcan")) == any(getattr(module, "whole", False) for module in built(name).modules())
+        assert (name in ("dat", "imdn", "rcan")) == any(
+            getattr(module, "whole", False) for module in built(name).modules()
+        )
 
 
 def test_real_plksr_takes_statistics_and_plksr_does_not() -> None:

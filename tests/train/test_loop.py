@@ -21,7 +21,7 @@ from PIL import Image
 import hyperacuity
 from hyperacuity import zoo
 from hyperacuity.errors import UsageError
-from hyperacuity.networks import complete_config
+from hyperacuity.networks import NETWORKS, complete_config
 from hyperacuity.resize import resize
 from hyperacuity.task import Stop, Stopped
 from hyperacuity.train import read_recipe, train, validation
@@ -100,6 +100,16 @@ def test_a_network_of_scale_1_restores(recipe: Path, tmp_path: Path) -> None:
         card = zoo.open_model(tmp_path / name / "tiny-x2.safetensors").card
         assert (card.scale, card.enlarged) == (1, ())
         assert all(value.shape[0] != 12 for key, value in weights(tmp_path / name).items() if key.startswith("last"))
+
+
+def test_dat_is_trained_on_batches(recipe: Path, tmp_path: Path) -> None:
+    """It normalises over batches, at one place a single number of each image."""
+    config = {**NETWORKS["dat"].small, "layers": 2, "split": [2, 4]}
+    changes = {"model.architecture": "dat", "model.config": config, "data.reports": [], "data.patch": 13, "steps": 2}
+    assert trained(recipe, tmp_path / "run", changes | {"data.batch": 2})[-1].validation is not None
+    assert zoo.open_model(tmp_path / "run/tiny-x2.safetensors").card.config["split"] == [2, 4]
+    with pytest.raises(UsageError, match="two images or more"):
+        trained(recipe, tmp_path / "one", changes | {"data.batch": 1})
 
 
 def test_a_card_names_the_partner_of_its_recipe(recipe: Path, tmp_path: Path) -> None:

@@ -31,7 +31,6 @@ UNSUPPORTED: tuple[tuple[tuple[str, ...], str], ...] = (
     ((r"B1\.c1_d\.weight", r"B1\.esa\.conv1\.weight"), "RFDN"),
     # Transformers.
     ((r"before_RG\.1\.weight", rf"{_BLOCK}\.gamma"), "RGT"),
-    ((r"before_RG\.1\.weight", rf"{_BLOCK}\.ffn\.sg\.conv\.weight"), "DAT"),
     ((rf"{_GROUP}\.layers\.0\.attn_atd\.scale",), "ATD"),
     ((r"layers\.0\.swin1\.norm1\.weight", r"layers\.0\.adjust1\.weight"), "DRCT"),
     ((rf"{_BLOCK}\.attn\.window_attn\.attn_transform\.logit_scale",), "GRL"),

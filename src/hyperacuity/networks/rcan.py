@@ -100,7 +100,7 @@ class _Attention(nn.Module):
 
     def __init__(self, width: int, reduction: int) -> None:
         super().__init__()
-        self.mean = _Mean()
+        self.mean = ChannelMeans()
         hidden = max(1, width // reduction)
         self.conv_du = nn.Sequential(nn.Conv2d(width, hidden, 1), nn.ReLU(), nn.Conv2d(hidden, width, 1), nn.Sigmoid())
 
@@ -109,11 +109,13 @@ class _Attention(nn.Module):
         return x * weight
 
 
-class _Mean(nn.Module):
+class ChannelMeans(nn.Module):
+    """(N, C, H, W) -> (N, C, 1, 1): the mean of each channel over the whole image."""
+
     whole = True
 
     def forward(self, x: Tensor) -> Tensor:
-        return x.mean((2, 3), keepdim=True)  # (N, width, 1, 1)
+        return x.mean((2, 3), keepdim=True)
 
 
 def _config_from_weights(weights: Weights) -> ConfigFields:

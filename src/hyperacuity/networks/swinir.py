@@ -30,7 +30,9 @@ from torch.nn import functional
 
 from hyperacuity.errors import UsageError
 from hyperacuity.networks.declaration import ConfigFields, Declaration, KeyLayout, PublishedCount, Weights
+from hyperacuity.networks.endings import end_of_group, shuffle, stepwise_shuffle
 from hyperacuity.networks.state_dicts import count_modules, shuffle_scale
+from hyperacuity.networks.windows import AttentionWithin, join_windows, offset_index, shifted_mask, split_windows
 
 
 @dataclass(frozen=True)
@@ -69,16 +71,16 @@ class SwinIR(nn.Module):
         self.patch_embed = nn.ModuleDict({"norm": nn.LayerNorm(f)})
         self.layers = nn.ModuleList(_Group(config) for _ in range(config.groups))
         self.norm = nn.LayerNorm(f)
-        self.conv_after_body = _joint(f, config.joint)
+        self.conv_after_body = end_of_group(f, config.joint)
         if config.upsampler == "pixelshuffledirect":
             self.conv_before_upsample: nn.Module = nn.Identity()
-            self.upsample = _shuffle(f, 3, config.scale)
+            self.upsample = shuffle(f, 3, config.scale)
             self.conv_last: nn.Module = nn.Identity()
         elif config.upsampler == "pixelshuffle":
             self.conv_before_upsample = nn.Sequential(
                 nn.Conv2d(f, _BEFORE_UPSAMPLING, 3, padding=1), nn.LeakyReLU(0.01)
             )
-            self.upsample = _shuffles(_BEFORE_UPSAMPLING, config.scale)
+            self.upsample = stepwise_shuffle(_BEFORE_UPSAMPLING, config.scale)
             self.conv_last = nn.Conv2d(_BEFORE_UPSAMPLING, 3, 3, padding=1)
         elif config.upsampler == "nearest+conv":
             self.conv_before_upsample = nn.Sequential(
@@ -101,7 +103,7 @@ class SwinIR(nn.Module):
         mean = self.get_buffer("mean")
         x = self.conv_first(x - mean)  # (N, features, H, W)
         y = self.patch_embed["norm"](x.permute(0, 2, 3, 1))  # (N, H, W, features)
-        mask = _mask(y, self.multiple)  # (windows, window^2, window^2)
+        mask = shifted_mask(y, (self.multiple, self.multiple))  # (windows, window^2, window^2)
         for group in self.layers:
             y = group(y, mask)  # (N, H, W, features)
         y = self.norm(y).permute(0, 3, 1, 2)  # (N, features, H, W)
@@ -131,7 +133,7 @@ class _Group(nn.Module):
         super().__init__()
         blocks = (_Layer(config, shifted=number % 2 == 1) for number in range(config.layers))
         self.residual_group = nn.ModuleDict({"blocks": nn.ModuleList(blocks)})
-        self.conv = _joint(config.features, config.joint)
+        self.conv = end_of_group(config.features, config.joint)
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
         y = x  # (N, H, W, features)
@@ -146,7 +148,7 @@ class _Layer(nn.Module):
 
     def __init__(self, config: SwinIRConfig, *, shifted: bool) -> None:
         super().__init__()
-        f, self.window = config.features, config.window
+        f, self.window = config.features, (config.window, config.window)
         self.shift = config.window // 2 if shifted else 0
         self.norm1 = nn.LayerNorm(f)
         self.attn = _Attention(f, config.heads, config.window)
@@ -158,9 +160,9 @@ class _Layer(nn.Module):
         y = self.norm1(x)  # (N, H, W, features)
         if self.shift:
             y = y.roll((-self.shift, -self.shift), (1, 2))
-        y = _windows(y, self.window)  # (N * windows, window^2, features)
+        y = split_windows(y, self.window)  # (N * windows, window^2, features)
         y = self.attn(y, mask if self.shift else None)
-        y = _joined(y, x, self.window)  # (N, H, W, features)
+        y = join_windows(y, x, self.window)  # (N, H, W, features)
         if self.shift:
             y = y.roll((self.shift, self.shift), (1, 2))
         x = x + y
@@ -173,88 +175,19 @@ class _Attention(nn.Module):
 
     def __init__(self, features: int, heads: int, window: int) -> None:
         super().__init__()
-        self.heads = heads
         self.relative_position_bias_table = nn.Parameter(torch.zeros((2 * window - 1) ** 2, heads))
         nn.init.trunc_normal_(self.relative_position_bias_table, std=0.02)
-        place = torch.cartesian_prod(torch.arange(window), torch.arange(window))  # (window^2, 2), row and column
-        offset = place[:, None] - place[None] + window - 1  # (window^2, window^2, 2), from 0
-        index = offset[..., 0] * (2 * window - 1) + offset[..., 1]
-        self.register_buffer("relative_position_index", index, persistent=False)
+        self.register_buffer("relative_position_index", offset_index((window, window)), persistent=False)
         self.qkv = nn.Linear(features, 3 * features)
         self.proj = nn.Linear(features, features)
-        self.softmax = nn.Softmax(-1)
+        self.within = AttentionWithin(heads)
 
     def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
-        qkv = self.qkv(x).reshape(*x.shape[:2], 3, self.heads, -1).permute(2, 0, 3, 1, 4)
-        query, key, value = qkv.unbind(0)  # (N * windows, heads, window^2, features / heads) each
-        scores = (query * query.shape[-1] ** -0.5) @ key.transpose(-2, -1)  # (N * windows, heads, window^2, window^2)
         bias = self.relative_position_bias_table[self.get_buffer("relative_position_index")]
-        scores = scores + bias.permute(2, 0, 1)  # (heads, window^2, window^2), for all windows
-        if mask is not None:
-            # Not len(mask): exported, that would be a constant.
-            scores = scores.view(-1, mask.shape[0], *scores.shape[1:]) + mask[:, None]
-            scores = scores.flatten(0, 1)
-        y = self.softmax(scores) @ value  # (N * windows, heads, window^2, features / heads)
-        result: Tensor = self.proj(y.transpose(1, 2).flatten(2))  # (N * windows, window^2, features)
+        # (heads, window^2, window^2), for all windows
+        y = self.within(self.qkv(x), bias.permute(2, 0, 1), mask)
+        result: Tensor = self.proj(y)  # (N * windows, window^2, features)
         return result
-
-
-def _mask(x: Tensor, window: int) -> Tensor:
-    """What to add to the scores of shifted windows of `x` (N, H, W, C), (windows, window^2, window^2).
-
-    Those at the lower and right border hold pixels of the opposite border too, which must not see each other.
-    """
-    shift = window // 2
-    height, width = x.shape[1:3]
-    rows, columns = torch.arange(height, device=x.device), torch.arange(width, device=x.device)
-    rows = (rows >= height - window).to(x.dtype) + (rows >= height - shift).to(x.dtype)  # (H): 0, 1 or 2
-    columns = (columns >= width - window).to(x.dtype) + (columns >= width - shift).to(x.dtype)  # (W): 0, 1 or 2
-    region = _windows((3 * rows[:, None] + columns)[None, :, :, None], window)  # (windows, window^2, 1)
-    return (region != region.transpose(1, 2)).to(x.dtype) * -100
-
-
-def _windows(x: Tensor, window: int) -> Tensor:
-    """(N, H, W, C) -> (N * windows, window^2, C), row by row."""
-    batch, height, width, features = x.shape
-    x = x.reshape(batch, height // window, window, width // window, window, features)
-    return x.transpose(2, 3).reshape(-1, window**2, features)
-
-
-def _joined(x: Tensor, like: Tensor, window: int) -> Tensor:
-    """The inverse of `_windows`; `like` has the shape to come to."""
-    batch, height, width, features = like.shape
-    x = x.reshape(batch, height // window, width // window, window, window, features)
-    return x.transpose(2, 3).reshape(batch, height, width, features)
-
-
-def _joint(features: int, kind: str) -> nn.Module:
-    """What ends a group, and all groups."""
-    if kind == "1conv":
-        return nn.Conv2d(features, features, 3, padding=1)
-    if kind != "3conv":
-        raise UsageError(f"no joint {kind!r}; there are 1conv, 3conv")
-    narrow = features // 4
-    return nn.Sequential(
-        nn.Conv2d(features, narrow, 3, padding=1),
-        nn.LeakyReLU(0.2),
-        nn.Conv2d(narrow, narrow, 1),
-        nn.LeakyReLU(0.2),
-        nn.Conv2d(narrow, features, 3, padding=1),
-    )
-
-
-def _shuffle(inputs: int, outputs: int, scale: int) -> nn.Sequential:
-    return nn.Sequential(nn.Conv2d(inputs, outputs * scale**2, 3, padding=1), nn.PixelShuffle(scale))
-
-
-def _shuffles(features: int, scale: int) -> nn.Sequential:
-    """One step for x3, one for each doubling of x2, x4, x8."""
-    if scale == 3:
-        return _shuffle(features, features, 3)
-    if scale not in (2, 4, 8):
-        raise UsageError(f"SwinIR with pixelshuffle is built for x2, x3, x4 and x8, not x{scale}")
-    steps = [_shuffle(features, features, 2) for _ in range(scale.bit_length() - 1)]
-    return nn.Sequential(*(layer for step in steps for layer in step))
 
 
 def _config_from_weights(weights: Weights) -> ConfigFields:

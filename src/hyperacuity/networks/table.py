@@ -5,6 +5,7 @@ from __future__ import annotations
 from hyperacuity.networks import (
     acute,
     compact,
+    dat,
     edsr,
     espcn,
     fsrcnn,
@@ -44,6 +45,7 @@ NETWORKS: dict[str, Declaration] = {
     "compact": compact.DECLARATION,
     "imdn": imdn.DECLARATION,
     "swinir": swinir.DECLARATION,
+    "dat": dat.DECLARATION,
     "span": span.DECLARATION,
     "plksr": plksr.DECLARATION,
     "acute": acute.DECLARATION,
