@@ -59,7 +59,7 @@ def _unstated_traces(found: Inspection) -> float | None:
 
 
 def _noise(found: Inspection) -> float:
-    """The noise, unless it is more likely to be texture. Compression, if it shows, leaves nothing to distinguish them."""
+    """The noise, unless it is more likely to be texture; compression leaves nothing to distinguish them by."""
     compressed = _states_quality(found) or found.grid is not None or (found.traces or 0) >= 0.5
     texture = found.grain is not None and found.grain < 0.5
     return 0.0 if texture and not compressed else found.noise

@@ -44,10 +44,9 @@ def measure_traces(crops: Sequence[Plane]) -> Opinion:
     A network of 22,000 parameters looks for ringing around edges, for texture that was smoothed away in blocks, and for
     the borders of these blocks, which need not lie on a grid of 8 any more. It learnt from photos and pages of text
     that were compressed, mostly resized, and mostly compressed again at a high quality, beside others that were not
-    (benchmarks/trace_training.py). Its opinions of the crops, as logarithms of odds, are averaged by the pixels that are
-    not flat: a white ground has no traces, whatever was done to it. That of traces is lowered by how unsure it is: few
-    pixels can deceive. The opinion of noise holds for images that were not compressed at a low quality, from a deviation
-    of 4 levels on.
+    (benchmarks/trace_training.py). Its opinions of the crops, as logarithms of odds, are averaged by the pixels that
+    are not flat: a white ground has no traces, whatever was done to it. The opinion on traces is lowered by how unsure
+    it is, since few pixels can deceive; that on noise holds only for images without traces.
 
     Source: Barni et al.: "Aligned and non-aligned double JPEG detection using convolutional neural networks", JVCIR 49,
         2017 (a network without hand-made features); Bayar, Stamm: "Constrained Convolutional Neural Networks", IEEE
