@@ -19,7 +19,7 @@ _WORDS = {
     "blockiness": "blocks {:.2f}",
     "bandwidth": "detail in {:.0%} of the spectrum",
     "saturation": "{:.0%} black or white",
-    "traces": "{:.0%} likely compressed before",
+    "traces": "{:.0%} likely compressed at a low quality before",
 }
 _VERDICTS = {"clean": "it is clean", "between": "it has faint faults", "dirty": "it has visible faults"}
 
