@@ -57,6 +57,13 @@ def test_explain_works_where_there_is_nothing_to_choose(monkeypatch: pytest.Monk
     ]
 
 
+@pytest.mark.parametrize(("noise", "words"), [(0.0, ""), (9.0, ", 80% likely noise and not texture")])
+def test_whether_it_is_texture_is_said_of_noise_only(noise: float, words: str) -> None:
+    measured = {"height": 3, "width": 4, "noise": noise, "traces": 0.12, "grain": 0.8}
+    line = f"measured: 4 x 3, noise {noise:.1f}{words}, 12% likely compressed at a low quality before"
+    assert line in list(explanation(Choice(zoo.DEFAULT, "clean", "clean", "", measured), full=True))
+
+
 def test_explain_is_not_for_named_models(photos: Path) -> None:
     result = run("upscale", "a.jpg", "--explain", "-n", "fast", folder=photos)
     assert result.returncode == 1

@@ -23,8 +23,7 @@ def files(folder: Path) -> set[str]:
     return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
 
 
-@pytest.mark.usefixtures("mirror")
-def test_a_name_becomes_a_model_that_upscales(tmp_path: Path) -> None:
+def test_a_name_becomes_a_model_that_upscales(mirror: Server, tmp_path: Path) -> None:
     PIL.Image.new("RGB", (12, 10), "teal").save(tmp_path / "a.png")
     result = run("upscale", "-n", "Tiny_x2", "a.png", folder=tmp_path)
     assert result.returncode == 1
@@ -33,7 +32,7 @@ def test_a_name_becomes_a_model_that_upscales(tmp_path: Path) -> None:
     result = run("fetch", "Tiny_x2", folder=tmp_path)
     assert result.returncode == 0, result.stderr
     assert "licence MIT" in result.stderr
-    assert "https://weights.invalid/Tiny_x2.pth" in result.stderr
+    assert f"https://weights.invalid/Tiny_x2.pth, from the mirror {mirror.address}/weights/Tiny_x2.pth" in result.stderr
     assert "hyperacuity upscale -n Tiny_x2 -s 2" in result.stdout
 
     result = run("upscale", "-n", "Tiny_x2", "a.png", folder=tmp_path)

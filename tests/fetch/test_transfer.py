@@ -157,6 +157,7 @@ def test_a_web_page_is_not_a_file(part: Path, kind: str) -> None:
         handler.part(page, Content_Type=kind)
 
     fails(respond, part, DamagedFile, "a web page and not the file")
+    fails(respond, part, DamagedFile, "a web page and not the file", size=len(CONTENT))
     assert not part.exists()
 
 
@@ -259,6 +260,47 @@ def test_an_absurd_length_counts_as_none(part: Path, status: int, name: str, val
     with serving(respond) as server:
         download(f"{server.address}/net.pth", part, patience=QUICK)
     assert part.read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("after", ["3600", "Wed, 21 Oct 2099 07:28:00 GMT"])
+def test_a_server_that_wants_a_long_pause_is_not_waited_for(part: Path, after: str) -> None:
+    with serving(lambda h: h.head(429, Content_Length=0, Retry_After=after)) as server:
+        with pytest.raises(Unreachable, match=r"too often \(status 429\).*wants a pause of [0-9,]+ minutes") as caught:
+            download(f"{server.address}/net.pth", part, patience=QUICK)
+        assert len(server.requests) == 1
+    assert caught.value.cures
+
+
+@pytest.mark.parametrize("after", ["Wed, 21 Oct 2015 07:28:00 GMT", "soon", "-5", ""])
+def test_a_pause_that_is_over_or_cannot_be_read_is_none(part: Path, after: str) -> None:
+    def respond(handler: Handler) -> None:
+        if len(server.requests) < 3:
+            handler.head(503, Content_Length=0, Retry_After=after)
+        else:
+            handler.part(CONTENT)
+
+    with serving(respond) as server:
+        download(f"{server.address}/net.pth", part, patience=QUICK)
+    assert part.read_bytes() == CONTENT
+
+
+def test_words_of_the_server_and_of_python_are_not_repeated(part: Path) -> None:
+    def cut(handler: Handler) -> None:
+        handler.head(200, Transfer_Encoding="chunked")
+        handler.wfile.write(b"ffff\r\n" + CONTENT[:1000])
+
+    def babble(handler: Handler) -> None:
+        handler.wfile.write(b"\x1b[31mnonsense\r\n\r\n")
+
+    fails(cut, part, Unreachable, "the connection broke off; what has arrived is kept")
+    fails(babble, part.with_name("b.part"), Unreachable, "the server does not answer as HTTP says")
+
+
+def test_nothing_that_has_arrived_names_the_other_way(part: Path) -> None:
+    with serving(lambda h: None) as server, pytest.raises(Unreachable, match="without a response") as caught:
+        download(f"{server.address}/net.pth", part, patience=QUICK)
+    assert caught.value.cures
+    assert not part.exists()
 
 
 def test_a_length_beyond_all_published_files_is_refused_before(part: Path) -> None:

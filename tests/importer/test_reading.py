@@ -138,6 +138,10 @@ WRONG: dict[str, tuple[Callable[[Path], object], str]] = {
         ),
         "another scale than x4",
     ),
+    "foreign in every word": (
+        lambda path: torch.save({"foo.weight": torch.zeros(3, 3), "quux.bias": torch.zeros(9)}, path),
+        "fits no network here. Its keys: foo.weight, quux.bias",
+    ),
     "compact on grey": (
         lambda path: torch.save(built("compact").state_dict() | {"body.0.weight": torch.zeros(16, 1, 3, 3)}, path),
         r"body.0.weight is \(16, 1, 3, 3\), not \(16, 3, 3, 3\)",

@@ -151,3 +151,26 @@ def icon() -> Pixels:
     draw.polygon([(60, 200), (128, 50), (200, 200)], fill=(230, 180, 60))
     draw.line([(40, 128), (220, 100)], fill=(30, 30, 30), width=24)
     return np.asarray(image.resize((32, 32), PIL.Image.Resampling.BOX))
+
+
+def cut_out(pixels: Pixels) -> Pixels:
+    """An object on a white ground, as in a catalogue: most of the image is flat."""
+    height, width = pixels.shape[:2]
+    whole = np.full((2 * height, 2 * width, 3), 255, np.uint8)
+    y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
+    middle = slice(height // 2, height // 2 + height), slice(width // 2, width // 2 + width)
+    whole[middle] = np.where((np.hypot(y, x) < 1)[..., None], pixels, 255)
+    return whole
+
+
+def gravel(height: int = 160, width: int = 160) -> Pixels:
+    """Small stones with light and shadow, as sharp as pixels allow: fine texture in every place."""
+    rng = np.random.default_rng(6)
+    plane = np.full((2 * height, 2 * width), 90.0)
+    y, x = np.mgrid[: 2 * height, : 2 * width]
+    for row, column in rng.integers(0, (2 * height, 2 * width), (6000, 2)):
+        near = slice(max(0, row - 6), row + 7), slice(max(0, column - 6), column + 7)
+        inside = np.hypot(y[near] - row, x[near] - column) < rng.uniform(1, 5)
+        plane[near][inside] = rng.uniform(60, 120) + 6 * (row - y[near][inside])
+    small = plane.reshape(height, 2, width, 2).mean(axis=(1, 3))
+    return np.asarray(np.clip(np.rint(small), 0, 255), np.uint8)

@@ -11,7 +11,7 @@ import pytest
 
 import hyperacuity
 from hyperacuity import DamagedFile, UsageError
-from hyperacuity.inspection import decide, inspect, inspect_frames, reading
+from hyperacuity.inspection import decide, describe_reason, inspect, inspect_frames, reading
 from tests.inspection import made
 
 
@@ -83,6 +83,54 @@ def test_few_pixels_are_no_proof(photo: made.Pixels) -> None:
     assert whole is not None
     assert part is not None
     assert part < whole
+
+
+@pytest.mark.parametrize("seed", [2, 3])
+def test_a_flat_ground_has_no_traces(seed: int) -> None:
+    sharp, rough = made.photo(seed=seed), made.decoded(made.jpeg(made.photo(seed=seed), 20))
+    clean, dirty = inspect(made.cut_out(sharp)), inspect(made.resized(made.cut_out(rough), 0.8))
+    assert clean.traces is not None
+    assert clean.traces < 0.2
+    assert decide(clean) == "clean"
+    assert dirty.traces is not None
+    assert dirty.traces > 0.6
+
+
+def test_gravel_is_not_noise() -> None:
+    gravel = made.gravel()
+    found, noisy = inspect(gravel), inspect(made.noisy(np.dstack([gravel] * 3), 10))
+    assert found.noise > 4  # as a deviation it cannot be distinguished
+    assert found.grain is not None
+    assert found.grain < 0.2
+    assert decide(found) == "clean"
+    assert noisy.grain is not None
+    assert noisy.grain > 0.5
+    assert decide(noisy) == "dirty"
+
+
+@pytest.mark.parametrize("deviation", [6, 12])
+def test_noise_is_recognised_as_noise(photo: made.Pixels, deviation: int) -> None:
+    found = inspect(made.noisy(photo, deviation))
+    assert found.grain is not None
+    assert found.grain > 0.8
+    assert decide(found) == "dirty"
+
+
+@pytest.mark.parametrize("times", [2, 3, 5])
+@pytest.mark.parametrize("cropped", [0, 1])
+def test_repeated_pixels_were_enlarged_and_not_compressed(times: int, cropped: int) -> None:
+    small = made.noisy(made.photo(180, 240, seed=3), 1)
+    found = inspect(small.repeat(times, 0).repeat(times, 1)[cropped:, cropped:])
+    assert found.bandwidth == round(1 / times, 2)
+    assert found.traces is None
+    assert describe_reason(found) == "blurred or enlarged before"
+
+
+def test_columns_that_happen_to_repeat_are_not_enlarged(photo: made.Pixels) -> None:
+    doubled = photo.copy()
+    doubled[:, 1::2] = doubled[:, ::2]  # as interlacing would do, in one direction only
+    assert inspect(doubled).bandwidth != 0.5
+    assert inspect(np.zeros((64, 64), np.uint8)).bandwidth is None
 
 
 @pytest.mark.parametrize(("factor", "most"), [(1.5, 0.8), (2, 0.6), (3, 0.45)])

@@ -8,17 +8,18 @@ from typing import Any
 from hyperacuity import zoo
 from hyperacuity.task import Choice
 
-# How each measurement is written; those that are missing here are not printed.
+# How each measurement is written, in this order; those that are missing here are not printed.
 _WORDS = {
     "jpeg_quality": "JPEG quality {}",
     "chroma": "chroma {}",
     "webp_quality": "WebP quality {}",
     "avif_quality": "AVIF quality {}",
     "noise": "noise {:.1f}",
+    "grain": "{:.0%} likely noise and not texture",
     "blockiness": "blocks {:.2f}",
     "bandwidth": "detail in {:.0%} of the spectrum",
     "saturation": "{:.0%} black or white",
-    "traces": "{:.0%} likely compressed before",
+    "traces": "{:.0%} likely compressed at a low quality before",
 }
 _VERDICTS = {"clean": "it is clean", "between": "it has faint faults", "dirty": "it has visible faults"}
 
@@ -53,4 +54,7 @@ def _example(taken: str) -> str:
 
 def _write(measurements: Mapping[str, Any]) -> str:
     size = f"{measurements['width']} x {measurements['height']}"
-    return ", ".join([size, *(words.format(measurements[key]) for key, words in _WORDS.items() if key in measurements)])
+    known = {key for key in _WORDS if key in measurements}
+    if not measurements.get("noise"):
+        known.discard("grain")  # without noise there is nothing to explain
+    return ", ".join([size, *(words.format(measurements[key]) for key, words in _WORDS.items() if key in known)])

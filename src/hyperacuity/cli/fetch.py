@@ -47,7 +47,7 @@ def command(
         raise UsageError("--from is one file: give one name with it")
     for entry in entries:
         accepted = accept_licence or _agreed(entry, quiet=quiet)
-        with printed_warnings(), _shown(entry, quiet=quiet) as observe:
+        with printed_warnings(), _shown(entry, downloads=not (offline or from_file), quiet=quiet) as observe:
             installed = fetch.install(
                 entry.name,
                 from_file=from_file,
@@ -69,10 +69,14 @@ def _agreed(entry: PublishedWeights, *, quiet: bool) -> bool:
 
 
 @contextmanager
-def _shown(entry: PublishedWeights, *, quiet: bool) -> Iterator[Observe]:
+def _shown(entry: PublishedWeights, *, downloads: bool, quiet: bool) -> Iterator[Observe]:
     """Say what is fetched, and draw a bar with the time that is left while it is downloaded."""
+    from hyperacuity.fetch.addresses import address_of
+
     if not quiet:
-        typer.echo(f"{entry.name}: licence {entry.licence}, {entry.megabytes} MB, {entry.address}", err=True)
+        address = address_of(entry) if downloads else entry.address
+        mirror = "" if address == entry.address else f", from the mirror {address}"
+        typer.echo(f"{entry.name}: licence {entry.licence}, {entry.megabytes} MB, {entry.address}{mirror}", err=True)
     if quiet or not sys.stderr.isatty():
         yield lambda done, total: None
         return

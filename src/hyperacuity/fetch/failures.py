@@ -5,6 +5,8 @@ from __future__ import annotations
 import http.client
 import socket
 import ssl
+import time
+from email.utils import parsedate_to_datetime
 from urllib.error import HTTPError, URLError
 from urllib.request import getproxies, proxy_bypass
 
@@ -39,10 +41,8 @@ def explain_status(error: HTTPError, host: str) -> Broken | HyperacuityError:
     if error.code == 407:
         return Unreachable("the proxy wants a login: write it into HTTPS_PROXY, as http://user:password@host:port")
     if error.code in _TEMPORARY:
-        after = error.headers.get("Retry-After") or ""
-        return Broken(
-            f"the server has a problem (status {error.code})", wait=float(after) if after.isdecimal() else 0.0
-        )
+        reason = "the server is asked too often" if error.code == 429 else "the server has a problem"
+        return Broken(f"{reason} (status {error.code})", wait=_pause(error.headers.get("Retry-After") or ""))
     if 300 <= error.code < 400:
         reason = str(error.reason).partition("\n")[0]
         if "not allowed" in reason:
@@ -76,7 +76,21 @@ def explain(error: OSError | http.client.HTTPException, host: str, scheme: str =
         return Unreachable(f"{host} refuses the connection{proxy}", _FROM_FILE)
     if isinstance(reason, TimeoutError):
         return Broken("the server does not answer in time")
+    if isinstance(reason, http.client.RemoteDisconnected):
+        return Broken("the server closes the connection without a response")
+    if isinstance(reason, http.client.HTTPException):
+        return Broken("the server does not answer as HTTP says")
     return Broken(f"the connection failed ({reason or type(reason).__name__})")
+
+
+def _pause(after: str) -> float:
+    """The seconds of Retry-After, a number or a date; 0 for anything else (RFC 9110, section 10.2.3)."""
+    if after.isdecimal() and len(after) < 10:
+        return float(after)
+    try:
+        return max(0.0, parsedate_to_datetime(after).timestamp() - time.time())
+    except (ValueError, OverflowError):
+        return 0.0
 
 
 def _proxy(scheme: str, host: str) -> str:

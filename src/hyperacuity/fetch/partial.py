@@ -33,7 +33,7 @@ class PartialDownload:
             raise UsageError(f"{error.message}; HYPERACUITY_CACHE names another folder for downloads") from error
         if not lock_file(self._file):
             self._file.close()
-            raise UsageError(f"another process is downloading {path.name}; wait until it has ended")
+            raise UsageError(f"another process is downloading {path.stem}; wait until it has ended")
         self.length = path.stat().st_size
 
     def append(self, data: bytes) -> None:

@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 import hyperacuity
-from hyperacuity.errors import DamagedFile, Unreachable, UsageError
+from hyperacuity.errors import DamagedFile, Unreachable, UsageError, Use
 from hyperacuity.fetch.failures import Broken, explain, explain_redirect, explain_status
 from hyperacuity.fetch.partial import PartialDownload
 
@@ -86,10 +86,17 @@ def download(
                 farthest = max(farthest, partial.length)
                 if broken.restart:
                     partial.restart()
-                if failures > patience.attempts:
-                    kept = "; what has arrived is kept, and the next attempt resumes" if partial.length else ""
-                    raise Unreachable(f"{_host(address)}: {broken}{kept}") from broken
+                if failures > patience.attempts or broken.wait > _WAIT_AT_MOST:
+                    raise _given_up(_host(address), broken, partial.length) from broken
                 time.sleep(min(broken.wait or patience.pause * 2 ** (failures - 1), _WAIT_AT_MOST))
+
+
+def _given_up(host: str, broken: Broken, kept: int) -> Unreachable:
+    """The error after the last attempt."""
+    pause = f"; it wants a pause of {broken.wait / 60:,.0f} minutes" if broken.wait > _WAIT_AT_MOST else ""
+    if kept:
+        return Unreachable(f"{host}: {broken}{pause}; what has arrived is kept, and the next attempt resumes")
+    return Unreachable(f"{host}: {broken}{pause}", Use(from_file="FILE"))
 
 
 class _Redirects(HTTPRedirectHandler):
@@ -153,16 +160,16 @@ def _receive(response: Any, partial: PartialDownload, size: int | None, observe:
     if (response.headers.get("Content-Encoding") or "identity") != "identity":
         raise DamagedFile("the server sends the file compressed, which was not asked for")
     total = _place(response, partial.length)
+    chunk = _read(response)
+    is_page = (response.headers.get("Content-Type") or "").startswith("text/html")
+    if is_page or (response.status != 206 and chunk.lstrip()[:1] == b"<"):
+        raise DamagedFile("the address gives a web page and not the file: it may want a login, or has moved")
     if None not in (size, total) and size != total:
         raise DamagedFile(f"the server offers a file of {total:,} bytes; the published one has {size:,}")
     if (total or 0) > _LARGEST:
         raise DamagedFile(f"the server offers a file of {total:,} bytes; no published one is near that")
     expected = total if size is None else size
     _check_space(partial, expected)
-    chunk = _read(response)
-    is_page = (response.headers.get("Content-Type") or "").startswith("text/html")
-    if is_page or (response.status != 206 and chunk.lstrip()[:1] == b"<"):
-        raise DamagedFile("the address gives a web page and not the file: it may want a login, or has moved")
     if response.status != 206:
         partial.restart()  # the server sends all of the file, whatever was asked for
     observe(partial.length, expected)
@@ -197,7 +204,9 @@ def _count(digits: str) -> int | None:
 def _read(response: Any) -> bytes:
     try:
         chunk: bytes = response.read1(_CHUNK)
-    except (OSError, http.client.HTTPException) as error:
+    except http.client.HTTPException as error:
+        raise Broken("the connection broke off") from error
+    except OSError as error:
         raise Broken(f"the connection broke off ({error or type(error).__name__})") from error
     return chunk
 

@@ -254,24 +254,27 @@ def _unknown(weights: Weights, problems: list[str]) -> str:
                 return f"this fits no network here: it looks like {what}. {seen}"
     if problems:
         return f"this fits no network here: {problems[0]}. {seen}"
-    return f"this fits no network here; the nearest is {nearest_architecture(weights)}. {seen}"
+    nearest = nearest_architecture(weights)
+    return f"this fits no network here{f'; the nearest is {nearest}' if nearest else ''}. {seen}"
 
 
 def _has(weights: Weights, pattern: str) -> bool:
     return any(re.fullmatch(pattern, name) for name in weights)
 
 
-def nearest_architecture(weights: Weights) -> str:
-    """The network whose words in its keys, and whose sides of kernels, are most alike."""
+def nearest_architecture(weights: Weights) -> str | None:
+    """The network whose words in its keys, and whose sides of kernels, are most alike; None if no word is."""
     words, sides = _words(" ".join(weights)), _sides(tuple(value.shape) for value in weights.values())
 
     def likeness(architecture: str) -> float:
         ours = _default_shapes(architecture)
         others = (layout.words for layout in NETWORKS[architecture].layouts)
         named = max(_overlap(words, _words(text)) for text in (" ".join(ours), *others))
-        return 2 * named + _overlap(sides, _sides(ours.values()))
+        return 2 * named + _overlap(sides, _sides(ours.values())) if named else 0.0
 
-    return max(NETWORKS, key=likeness)
+    alike = {architecture: likeness(architecture) for architecture in NETWORKS}
+    nearest = max(alike, key=alike.__getitem__)
+    return nearest if alike[nearest] else None
 
 
 def _words(text: str) -> Counter[str]:

@@ -8,7 +8,7 @@ sampling      crops of an image's luma, few enough for any size
 jpeg_tables   quality and chroma of a JPEG file, from its header
 webp_header   quality of a WebP file, from its header
 avif_header   quality of an AVIF file, from its header
-noise, blockiness, spectrum, traces   one measurement each, from the crops
+noise, blockiness, spectrum, repetition, traces   one measurement each, from the crops
 """
 
 from __future__ import annotations

@@ -48,10 +48,21 @@ def _block_strength(found: Inspection) -> float:
     return found.blockiness * (_LOWERED if moved else 1)
 
 
+def _states_quality(found: Inspection) -> bool:
+    """Whether the file itself says that it was compressed at less than a high quality."""
+    return any(CRITERIA[name].judge(found) != "clean" for name in ("jpeg", "webp", "avif"))
+
+
 def _unstated_traces(found: Inspection) -> float | None:
     """The traces that the file's own quality does not explain."""
-    stated = (CRITERIA[name].judge(found) for name in ("jpeg", "webp", "avif"))
-    return found.traces if all(verdict == "clean" for verdict in stated) else None
+    return None if _states_quality(found) else found.traces
+
+
+def _noise(found: Inspection) -> float:
+    """The noise, unless it is more likely to be texture; compression leaves nothing to distinguish them by."""
+    compressed = _states_quality(found) or found.grid is not None or (found.traces or 0) >= 0.5
+    texture = found.grain is not None and found.grain < 0.5
+    return 0.0 if texture and not compressed else found.noise
 
 
 # Measured on Kodak24, its images made small by 2 to 4, and degradations of them: see docs/images.md for the table.
@@ -67,7 +78,7 @@ CRITERIA: dict[str, Criterion] = {
         lambda found: found.avif_quality, 65, 45, lambda found: f"AVIF quality {found.avif_quality}", falling=True
     ),
     "traces": Criterion(_unstated_traces, 0.6, 0.7, lambda found: "traces of lossy compression"),
-    "noise": Criterion(lambda found: found.noise, 2.4, 4.0, lambda found: f"noise {found.noise:.0f}"),
+    "noise": Criterion(_noise, 2.4, 4.0, lambda found: f"noise {found.noise:.0f}"),
     "blocks": Criterion(_block_strength, 0.25, 0.55, lambda found: "blocks of JPEG"),
     "bandwidth": Criterion(
         lambda found: found.bandwidth, 0.85, 0.64, lambda found: "blurred or enlarged before", falling=True

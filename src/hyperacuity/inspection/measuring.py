@@ -20,9 +20,10 @@ from hyperacuity.inspection.jpeg_tables import read_jpeg_header
 from hyperacuity.inspection.noise import measure_noise
 from hyperacuity.inspection.reading import read_part
 from hyperacuity.inspection.record import Inspection
+from hyperacuity.inspection.repetition import measure_repetition
 from hyperacuity.inspection.sampling import is_graphic, luma_crops
 from hyperacuity.inspection.spectrum import measure_bandwidth
-from hyperacuity.inspection.traces import measure_traces
+from hyperacuity.inspection.traces import Opinion, measure_traces
 from hyperacuity.inspection.webp_header import read_webp_quality
 
 if TYPE_CHECKING:
@@ -80,7 +81,10 @@ def inspect_image(image: Image) -> Inspection:
     graphic = is_graphic(crops)  # the dots and edges of which look like noise and blocks
     blocks = Blockiness() if graphic else measure_blockiness(crops)
     bandwidth = measure_bandwidth(crops)
-    traces = None if graphic else measure_traces(crops)
+    times = 1 if graphic else measure_repetition(crops)
+    if times > 1:  # borders between repeated pixels fill the spectrum, and look like those of blocks
+        bandwidth = 1 / times
+    opinion = Opinion() if graphic or times > 1 else measure_traces(crops)
     clipped = sum(int(np.count_nonzero((crop <= 0.5) | (crop >= 254.5))) for crop in crops)
     return Inspection(
         image.header.height,
@@ -90,7 +94,8 @@ def inspect_image(image: Image) -> Inspection:
         grid=blocks.grid,
         bandwidth=None if bandwidth is None else round(bandwidth, 2),
         saturation=round(clipped / sum(crop.size for crop in crops), 3),
-        traces=None if traces is None else round(traces, 2),
+        traces=None if opinion.traces is None else round(opinion.traces, 2),
+        grain=None if opinion.grain is None else round(opinion.grain, 2),
     )
 
 
@@ -103,6 +108,7 @@ def inspect_frames(frames: Sequence[NDArray[Any]]) -> Inspection:
     found = [inspect(frame) for frame in frames]
     bandwidths = [each.bandwidth for each in found if each.bandwidth is not None]
     traces = [each.traces for each in found if each.traces is not None]
+    grains = [each.grain for each in found if each.grain is not None]
     return Inspection(
         found[0].height,
         found[0].width,
@@ -112,6 +118,7 @@ def inspect_frames(frames: Sequence[NDArray[Any]]) -> Inspection:
         bandwidth=median(bandwidths) if bandwidths else None,
         saturation=round(median(each.saturation for each in found), 3),
         traces=median(traces) if traces else None,
+        grain=median(grains) if grains else None,
     )
 
 

@@ -18,7 +18,9 @@ class Inspection:
             or blurred as much; None for images too flat or too small to tell.
         saturation: The share of pixels that are black or white.
         traces: How likely it is, from 0 to 1, that a codec of low quality changed the pixels, also before they were
-            resized or stored again; None for images too small to tell.
+            resized or stored again; None for images too small or too flat to tell.
+        grain: How likely it is, from 0 to 1, that `noise` is noise and not fine texture, if no codec of low quality
+            changed the pixels; None for images too small or too flat to tell.
         jpeg_quality: Of the luma of a JPEG file, on libjpeg's scale of 1 to 100; None for other files and for arrays.
         chroma: The resolution of a JPEG file's chroma, such as "4:2:0"; None where there is none.
         webp_quality: Of a lossy WebP file, on libwebp's scale of 0 to 100; None for other files.
@@ -33,6 +35,7 @@ class Inspection:
     bandwidth: float | None = None
     saturation: float = 0.0
     traces: float | None = None
+    grain: float | None = None
     jpeg_quality: int | None = None
     chroma: str | None = None
     webp_quality: int | None = None
