@@ -396,6 +396,9 @@ def test_models_are_listed(tmp_path: Path) -> None:
     line = next(line for line in result.stdout.splitlines() if "acute-100k-x2" in line)
     for word in ("best", "default", "x2", "93,956", "37.44", "0.9581", "Apache-2.0"):
         assert word in line
+    several = next(line for line in result.stdout.splitlines() if line.startswith("vdsr "))
+    for word in ("x2, x3, x4", "665,921", "37.16"):
+        assert word in several
     cards = json.loads(run("models", "--json", folder=tmp_path).stdout)
     assert cards["acute-100k-x2"]["halo"] > 0
 
