@@ -54,7 +54,8 @@ def test_every_parameter_learns(network: nn.Module) -> None:
     loss.backward()
     for name, parameter in network.named_parameters():
         assert parameter.grad is not None, name
-        assert parameter.grad.abs().sum() > 0, name
+        # One number for all scores of a head changes nothing behind a softmax: its gradient is 0 but for rounding.
+        assert parameter.grad.abs().sum() > 0 or name.endswith("pos.pos3.2.bias"), name
 
 
 def test_weights_survive_their_file(network: nn.Module, tmp_path: Path) -> None:
