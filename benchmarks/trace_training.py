@@ -12,7 +12,6 @@ low quality, then mostly cropped, resized and compressed again at a high one; th
 from __future__ import annotations
 
 import argparse
-import io
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +19,6 @@ from typing import Any
 
 import choice_images
 import numpy as np
-import pillow_heif
 import torch
 from photo_degradations import to_codes
 from PIL import Image, ImageFilter
@@ -114,7 +112,6 @@ def photos() -> tuple[list[Path], list[Path]]:
 
 def make(files: list[Path], count: int, seed: int) -> Crops:
     """Returns `count` crops of the photos."""
-    pillow_heif.register_heif_opener()
     made = [example(files, np.random.default_rng([seed, number])) for number in range(count)]
     return Crops(*(np.array(values) for values in zip(*made, strict=True)))
 
@@ -181,9 +178,8 @@ def travelled(image: Image.Image, rng: Random) -> Image.Image:
 def compressed(image: Image.Image, qualities: dict[str, tuple[int, int]], rng: Random) -> Image.Image:
     codec = str(rng.choice(list(qualities), p=(0.6, 0.2, 0.1, 0.1)))
     options = {"subsampling": int(rng.choice((0, 2), p=(0.25, 0.75)))} if codec == "JPEG" else OPTIONS.get(codec, {})
-    file = io.BytesIO()
-    image.save(file, codec, quality=int(rng.integers(*qualities[codec])), **options)
-    return Image.open(file).convert("RGB")
+    data = choice_images.saved(image, codec, quality=int(rng.integers(*qualities[codec])), **options)
+    return Image.fromarray(choice_images.opened(data))
 
 
 def resized(image: Image.Image, factor: float, rng: Random, least: int = SIDE + 2) -> Image.Image:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from statistics import median
@@ -106,20 +106,23 @@ def inspect_frames(frames: Sequence[NDArray[Any]]) -> Inspection:
         frames: Of one size, as `inspect` takes arrays; at least one.
     """
     found = [inspect(frame) for frame in frames]
-    bandwidths = [each.bandwidth for each in found if each.bandwidth is not None]
-    traces = [each.traces for each in found if each.traces is not None]
-    grains = [each.grain for each in found if each.grain is not None]
     return Inspection(
         found[0].height,
         found[0].width,
         noise=round(median(each.noise for each in found), 2),
         blockiness=round(median(each.blockiness for each in found), 2),
         grid=next((each.grid for each in found if each.grid is not None), None),
-        bandwidth=median(bandwidths) if bandwidths else None,
+        bandwidth=_median(each.bandwidth for each in found),
         saturation=round(median(each.saturation for each in found), 3),
-        traces=median(traces) if traces else None,
-        grain=median(grains) if grains else None,
+        traces=_median(each.traces for each in found),
+        grain=_median(each.grain for each in found),
     )
+
+
+def _median(values: Iterable[float | None]) -> float | None:
+    """The median of the values that exist; None if none does."""
+    known = [value for value in values if value is not None]
+    return median(known) if known else None
 
 
 def _image(pixels: NDArray[Any]) -> Image:

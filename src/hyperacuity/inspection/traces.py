@@ -70,7 +70,7 @@ def _share_with_content(crop: Plane) -> float:
 
 def _chance(odds: float) -> float:
     """A probability from the logarithm of its odds."""
-    return 1 / (1 + math.exp(-odds)) if odds > 0 else math.exp(odds) / (1 + math.exp(odds))
+    return (1 + math.tanh(odds / 2)) / 2  # does not overflow, as exp does
 
 
 @functools.cache

@@ -22,7 +22,6 @@ nearly the same image, not the same. The windows of a tile also begin at its own
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import isqrt
 from typing import Literal
 
 import torch
@@ -32,9 +31,9 @@ from torch.utils.checkpoint import checkpoint
 
 from hyperacuity.errors import UsageError
 from hyperacuity.networks.declaration import ConfigFields, Declaration, KeyLayout, PublishedCount, Undetermined, Weights
-from hyperacuity.networks.endings import end_of_group, shuffle, stepwise_shuffle
+from hyperacuity.networks.endings import end_of_group, shuffle, stepwise_shuffle, upsampler_of
 from hyperacuity.networks.rcan import ChannelMeans
-from hyperacuity.networks.state_dicts import count_modules, shuffle_scale
+from hyperacuity.networks.state_dicts import count_modules
 from hyperacuity.networks.windows import (
     AttentionWithin,
     Window,
@@ -336,10 +335,7 @@ def _config_from_weights(weights: Weights) -> ConfigFields:
         heads = len(temperature)
     else:
         heads = 2 * weights[f"{inner}.0.attn.attns.0.pos.pos3.2.weight"].shape[0]
-    if "conv_last.weight" in weights:
-        upsampler, scale = "pixelshuffle", shuffle_scale(weights, "upsample")
-    else:
-        upsampler, scale = "pixelshuffledirect", isqrt(weights["upsample.0.weight"].shape[0] // 3)
+    upsampler, scale = upsampler_of(weights)
     return {
         "scale": scale,
         "features": features,

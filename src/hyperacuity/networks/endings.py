@@ -5,9 +5,13 @@ Liang et al.: "SwinIR: Image Restoration Using Swin Transformer", 2021, arXiv 21
 
 from __future__ import annotations
 
+from math import isqrt
+
 from torch import nn
 
 from hyperacuity.errors import UsageError
+from hyperacuity.networks.declaration import Weights
+from hyperacuity.networks.state_dicts import shuffle_scale
 
 
 def end_of_group(features: int, kind: str) -> nn.Module:
@@ -37,6 +41,13 @@ def end_of_group(features: int, kind: str) -> nn.Module:
 def shuffle(inputs: int, outputs: int, scale: int) -> nn.Sequential:
     """Build one convolution and one pixel shuffle."""
     return nn.Sequential(nn.Conv2d(inputs, outputs * scale**2, 3, padding=1), nn.PixelShuffle(scale))
+
+
+def upsampler_of(weights: Weights) -> tuple[str, int]:
+    """Return the kind and the scale of an upsampler with pixel shuffles, by its weights."""
+    if "conv_last.weight" in weights:
+        return "pixelshuffle", shuffle_scale(weights, "upsample")
+    return "pixelshuffledirect", isqrt(weights["upsample.0.weight"].shape[0] // 3)
 
 
 def stepwise_shuffle(features: int, scale: int) -> nn.Sequential:

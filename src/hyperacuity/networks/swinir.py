@@ -30,8 +30,8 @@ from torch.nn import functional
 
 from hyperacuity.errors import UsageError
 from hyperacuity.networks.declaration import ConfigFields, Declaration, KeyLayout, PublishedCount, Weights
-from hyperacuity.networks.endings import end_of_group, shuffle, stepwise_shuffle
-from hyperacuity.networks.state_dicts import count_modules, shuffle_scale
+from hyperacuity.networks.endings import end_of_group, shuffle, stepwise_shuffle, upsampler_of
+from hyperacuity.networks.state_dicts import count_modules
 from hyperacuity.networks.windows import AttentionWithin, join_windows, offset_index, shifted_mask, split_windows
 
 
@@ -196,10 +196,8 @@ def _config_from_weights(weights: Weights) -> ConfigFields:
     offsets, heads = weights[f"{inner}.0.attn.relative_position_bias_table"].shape
     if "conv_up1.weight" in weights:
         upsampler, scale = "nearest+conv", 4 if "conv_up2.weight" in weights else 2
-    elif "conv_last.weight" in weights:
-        upsampler, scale = "pixelshuffle", shuffle_scale(weights, "upsample")
     else:
-        upsampler, scale = "pixelshuffledirect", isqrt(weights["upsample.0.weight"].shape[0] // 3)
+        upsampler, scale = upsampler_of(weights)
     return {
         "scale": scale,
         "features": features,
